@@ -1,0 +1,59 @@
+# `make` prints what there is to do. PYTHON and VENV may be set:
+#   make test PYTHON=python3.13 VENV=.venv313
+
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip install -qq --disable-pip-version-check
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format docs lock sample-data clean
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create .venv from requirements.lock (again only when that changes)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing the packages of requirements.lock into $(VENV) (about a minute)"
+	@$(PIP) --no-deps --require-hashes --only-binary :all: --no-compile -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+demo: $(STAMP) ## Ingest the sample trials, recommend, and write demo/report.html
+	rm -rf .demo && mkdir -p .demo
+	TRADINGKB_HOME=.demo $(PY) -m tradingkb demo --out demo/
+
+test: $(STAMP) ## Run the tests, the guides in notebooks/guides included
+	$(PY) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env \
+	  --nbval-cell-timeout=180 --nbval-sanitize-with=tests/nbval_sanitize.cfg
+
+check: $(STAMP) ## Style, types and import contracts
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo --no-cache
+
+format: $(STAMP) ## Sort imports and format the code
+	$(PY) -m ruff check --select I --fix .
+	$(PY) -m ruff format .
+
+docs: $(STAMP) ## Write the generated parts of README.md again
+	$(PY) .ci/readme.py
+
+lock: $(STAMP) ## Resolve requirements.lock again (installs uv into .venv when missing)
+	@test -x $(VENV)/bin/uv || $(PIP) uv
+	$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --upgrade --fork-strategy fewest --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-config --quiet --output-file requirements.lock
+
+sample-data: $(STAMP) ## Make data/ohlcv and data/trials.parquet again from their sources
+	$(PY) data/make_sample.py
+
+clean: ## Remove the environment and everything generated that is not committed
+	rm -rf $(VENV) .demo demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

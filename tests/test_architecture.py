@@ -1,0 +1,70 @@
+"""The walls of the house: who imports whom, what stays outside, and how large a module may be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "tradingkb"
+
+KEPT_OUT_OF_A_FRESH_IMPORT = {
+    "IPython", "alembic", "fastapi", "jupyter_client", "jupyter_core", "nbclient", "nbconvert",
+    "pandas", "papermill", "plotly", "pyarrow", "qdrant_client", "streamlit",
+}  # fmt: skip
+LONGEST_MODULE = 300
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("tradingkb", include_external_packages=True, cache_dir=None)
+
+
+def test_imports_keep_the_contracts_of_pyproject(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    status = lint_imports(config_filename="pyproject.toml", no_cache=True, no_logo=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", ["domain", "ranking"])
+def test_the_core_imports_the_standard_library_and_numpy_only(graph, part):
+    inside = graph.find_descendants(f"tradingkb.{part}") | {f"tradingkb.{part}"}
+    imported = {
+        name for module in inside for name in graph.find_modules_directly_imported_by(module)
+    }
+    outside = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names
+    assert outside <= {"numpy", "tradingkb"}
+
+
+def test_a_fresh_import_loads_no_heavy_library():
+    program = "import json, sys, tradingkb; print(json.dumps(list(sys.modules)))"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in json.loads(answer.stdout)}
+    assert loaded & KEPT_OUT_OF_A_FRESH_IMPORT == set()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix()
+)
+def test_a_module_is_short_enough_to_read_at_once(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+def test_the_readme_shows_what_the_code_says_today():
+    answer = subprocess.run(
+        [sys.executable, ".ci/readme.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
