@@ -1,0 +1,113 @@
+"""Exact search over vectors in SQLite, shared between processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tradingkb.sql.engine import open_engine
+from tradingkb.testing.vector_index import AWAY, EAST, EVERYTHING, NORTH, points, uid, windows
+from tradingkb.vectors import embedded as module
+from tradingkb.vectors.embedded import EmbeddedVectorIndex
+
+UPSERT_IN_ANOTHER_PROCESS = """
+import sys
+from tradingkb.sql.engine import open_engine
+from tradingkb.testing.vector_index import AWAY, points
+from tradingkb.vectors.embedded import EmbeddedVectorIndex
+index = EmbeddedVectorIndex(open_engine(sys.argv[1]))
+index.upsert("kb", points((7, AWAY, {"window_key": "late"})))
+"""
+
+
+@pytest.fixture
+def index(embedded):
+    embedded.ensure_collection("kb", 4)
+    embedded.upsert("kb", points((1, EAST, {"window_key": "a"}), (2, NORTH, {"window_key": "b"})))
+    return embedded
+
+
+@pytest.fixture
+def second(index, url):
+    """Another engine on the same file: what another process has."""
+    engine = open_engine(url)
+    yield EmbeddedVectorIndex(engine)
+    engine.dispose()
+
+
+def nearest(index, vector=AWAY):
+    return windows(index.nearest_windows("kb", vector, EVERYTHING, 9))
+
+
+def test_a_write_of_another_process_is_seen_at_once(index, url):
+    assert nearest(index) == ["a", "b"]
+    subprocess.run(
+        [sys.executable, "-c", UPSERT_IN_ANOTHER_PROCESS, url],
+        cwd=Path(__file__).resolve().parents[2],
+        check=True,
+    )
+    assert nearest(index) == ["late", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda i: i.upsert("kb", points((3, AWAY, {"window_key": "c"}))), ["c", "a", "b"]),
+        (lambda i: i.upsert("kb", points((2, AWAY, {"window_key": "b"}))), ["b", "a"]),
+        (lambda i: i.upsert("kb", points((2, AWAY, {"strategy_name": "rsi"}))), ["a"]),
+        (lambda i: i.delete("kb", [uid(1)]), ["b"]),
+    ],
+    ids=["insert", "replace", "move to another strategy", "delete"],
+)
+def test_every_change_by_another_engine_reaches_the_cached_arrays(index, second, change, expected):
+    assert nearest(index) == ["a", "b"]
+    change(second)
+    assert nearest(index) == expected
+
+
+def test_arrays_are_read_once_until_their_strategy_changes(index, second, monkeypatch):
+    loads, load = [], module._load
+    monkeypatch.setattr(module, "_load", lambda *args: (loads.append(args[1][2]), load(*args))[1])
+    for _ in range(3):
+        nearest(index)
+    second.upsert("kb", points((3, AWAY, {"strategy_name": "rsi"})))
+    nearest(index)
+    assert loads == ["sma_cross"]
+    second.upsert("kb", points((3, AWAY, {"window_key": "c"})))
+    nearest(index)
+    assert loads == ["sma_cross"] * 2
+
+
+def test_of_equally_near_points_of_a_window_the_lowest_id_stands_for_it(index):
+    rows = [(n, EAST, {"window_key": "w"}) for n in (90, 12, 55)]
+    index.upsert("kb", points(*rows))
+    best = {h.window_key: h.point_id for h in index.nearest_windows("kb", EAST, EVERYTHING, 9)}
+    assert best["w"] == uid(12)
+
+
+def test_equal_vectors_are_equally_near_wherever_they_lie_in_memory(embedded):
+    """float32 products of equal rows differ in their last digits by the place of the row."""
+    embedded.ensure_collection("kb", 64)
+    rng = np.random.default_rng(1)
+    for trial in range(40):
+        vector, query = rng.normal(size=(2, 64)).astype(np.float32)
+        vector, query = vector / np.linalg.norm(vector), query / np.linalg.norm(query)
+        where = replace(EVERYTHING, strategy_name=f"s{trial}")
+        rows = [
+            (f"{trial} {n}", vector, {"window_key": f"w{n}", "strategy_name": f"s{trial}"})
+            for n in range(7)
+        ]
+        embedded.upsert("kb", points(*rows))
+        hits = embedded.nearest_windows("kb", query, where, 7)
+        assert windows(hits) == [f"w{n}" for n in range(7)]
+        assert len({hit.similarity for hit in hits}) == 1
+
+
+def test_a_batch_larger_than_the_parameters_of_a_statement_is_deleted(index):
+    index.delete("kb", [uid(f"none {n}") for n in range(40_000)] + [uid(1)])
+    assert nearest(index) == ["b"]

@@ -1,0 +1,42 @@
+"""Every vector index keeps the same promises."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tradingkb.testing.vector_index import VectorIndexContract
+from tradingkb.vectors.qdrant import QdrantVectorIndex, connect_qdrant
+
+QDRANT_URL = os.environ.get("QDRANT_URL")
+
+
+class TestEmbedded(VectorIndexContract):
+    @pytest.fixture
+    def index(self, embedded):
+        return embedded
+
+
+class TestQdrantInMemory(VectorIndexContract):
+    @pytest.fixture
+    def index(self, qdrant):
+        return qdrant
+
+
+if QDRANT_URL:
+
+    class TestQdrantServer(VectorIndexContract):
+        @pytest.fixture
+        def index(self):
+            client = connect_qdrant(QDRANT_URL, os.environ.get("QDRANT_API_KEY"))
+            yield QdrantVectorIndex(client)
+            for collection in client.get_collections().collections:
+                if collection.name.startswith("contract_"):
+                    client.delete_collection(collection.name)
+            client.close()
+else:
+
+    @pytest.mark.skip("A REAL QDRANT IS NOT TESTED: set QDRANT_URL to the address of one")
+    def test_a_real_qdrant_server_keeps_the_contract():
+        raise AssertionError("never runs")

@@ -1,0 +1,65 @@
+"""tradingkb: a knowledge base of your own backtests.
+
+    import tradingkb as tkb
+    kb = tkb.connect()
+    kb.ingest("trials.parquet", ohlcv="prices/")
+    rec = kb.recommend("sma_cross", ohlcv="prices/AAPL_1d.parquet")
+"""
+
+from tradingkb.bootstrap import connect
+from tradingkb.domain.objective import Objective, objectives
+from tradingkb.domain.regime import Regime
+from tradingkb.domain.strategy import ParamSpec, StrategySpec
+from tradingkb.domain.trial import Trial
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    ConfigurationError,
+    EmptyCollectionError,
+    InvalidInputError,
+    InvalidOHLCVError,
+    InvalidRegimeError,
+    InvalidSpecError,
+    InvalidTrialError,
+    NotFoundError,
+    StoreTooNewError,
+    TradingKBError,
+    UnknownObjectiveError,
+    UnknownStrategyError,
+    UnknownWorkspaceError,
+)
+from tradingkb.importers.source import const
+from tradingkb.ingest import IngestReport
+from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.recommend import Recommendation
+from tradingkb.settings import Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendUnavailableError",
+    "ConfigurationError",
+    "EmptyCollectionError",
+    "IngestReport",
+    "InvalidInputError",
+    "InvalidOHLCVError",
+    "InvalidRegimeError",
+    "InvalidSpecError",
+    "InvalidTrialError",
+    "KnowledgeBase",
+    "NotFoundError",
+    "Objective",
+    "ParamSpec",
+    "Recommendation",
+    "Regime",
+    "Settings",
+    "StoreTooNewError",
+    "StrategySpec",
+    "Trial",
+    "TradingKBError",
+    "UnknownObjectiveError",
+    "UnknownStrategyError",
+    "UnknownWorkspaceError",
+    "connect",
+    "const",
+    "objectives",
+]

@@ -1,0 +1,96 @@
+"""Wiring: settings to a `KnowledgeBase`. The only module that chooses adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tradingkb.domain.scaling import RegimeScaler
+from tradingkb.embedding.regime import DIMENSION, MODEL, RegimeEmbedder
+from tradingkb.exceptions import ConfigurationError
+from tradingkb.ingest import IngestJob
+from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.ports import Embedder, VectorIndex
+from tradingkb.recommend import RecommendJob
+from tradingkb.recommend.job import RecommendConfig
+from tradingkb.recommend.record import EventLog
+from tradingkb.settings import Settings, load_settings
+from tradingkb.sql.engine import open_engine
+from tradingkb.stores import SqlTrialStore
+from tradingkb.vectors.embedded import EmbeddedVectorIndex
+
+
+def connect(
+    home: str | Path | None = None,
+    *,
+    settings: Settings | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    progress: bool | None = None,
+    **overrides: Any,
+) -> KnowledgeBase:
+    """Opens a knowledge base, creating it where there is none.
+
+    Args:
+        home: folder of the embedded store; default TRADINGKB_HOME, else ./.tradingkb.
+        settings: all settings at once, instead of `home` and `overrides`.
+        clock: what "now" is, an aware UTC time.
+        progress: progress bars; None shows them in terminals and notebooks, not in pipes.
+        **overrides: single settings by field name, such as `qdrant_url=...`.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, or the home cannot be written.
+        StoreTooNewError: a newer release wrote the store.
+        BackendUnavailableError: the database or the vector index does not answer.
+    """
+    given = {**overrides, "home": Path(home) if home is not None else None}
+    chosen = settings or load_settings(**given)
+    store = SqlTrialStore(open_engine(chosen.store_url))
+    vectors = _vectors(chosen, store)
+    events = EventLog(store, chosen.replica)
+    config = RecommendConfig(
+        top_k=chosen.top_k, neighbour_windows=chosen.neighbour_windows,
+        tie_epsilon=chosen.tie_epsilon, embargo_s=chosen.embargo_s,
+    )  # fmt: skip
+    return KnowledgeBase(
+        store=store,
+        vectors=vectors,
+        ingest_job=IngestJob(
+            store, vectors, make_embedder, rejects_dir=chosen.home / "rejects", clock=clock
+        ),
+        recommend_job=RecommendJob(store, vectors, make_embedder, config, events, clock=clock),
+        settings=chosen,
+        clock=clock,
+        progress=progress,
+    )
+
+
+def make_embedder(model: str, scaler: RegimeScaler | None) -> Embedder:
+    """The embedder of that name.
+
+    Raises:
+        ConfigurationError: no such embedder.
+    """
+    if model != MODEL:
+        raise ConfigurationError(
+            f"EMBED_MODEL {model!r} is not known here; the built-in embedder is {MODEL!r}"
+        )
+    return RegimeEmbedder(scaler or _NEUTRAL)
+
+
+#: Without any regime there is nothing to embed; the embedder still has a name and a dimension.
+_NEUTRAL = RegimeScaler(0, (0.0,) * (DIMENSION // 4), (1.0,) * (DIMENSION // 4), 0)
+
+
+def _vectors(settings: Settings, store: SqlTrialStore) -> VectorIndex:
+    if settings.qdrant_url is None:
+        if store.engine.dialect.name != "sqlite":
+            raise ConfigurationError(
+                "DATABASE_URL names a server, and the embedded vector index needs SQLite: "
+                "set QDRANT_URL too"
+            )
+        return EmbeddedVectorIndex(store.engine)
+    from tradingkb.vectors.qdrant import QdrantVectorIndex, connect_qdrant
+
+    return QdrantVectorIndex(connect_qdrant(settings.qdrant_url, settings.qdrant_api_key))

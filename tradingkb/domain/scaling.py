@@ -1,0 +1,102 @@
+"""Scaling of regime features: robust statistics, stored and versioned.
+
+Volatility-like features are heavy-tailed, so they are taken as logarithms first; centre and
+width are median and interquartile range, so that a crash does not move the scale of every other
+window. A scaled feature of 1 is one robust standard deviation (IQR / 1.349) above the median;
+values are clipped to +-CLIP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradingkb.domain.regime_features import FEATURE_INFO, FEATURES
+
+Floats = NDArray[np.float64]
+
+CLIP: Final = 3.0
+#: Interquartile range of the standard normal distribution.
+_NORMAL_IQR: Final = 1.3489795
+#: Heavy-tailed features are scaled as logarithms.
+_LOGGED: Final = np.array([FEATURE_INFO[name].log_scaled for name in FEATURES])
+#: Keeps the logarithm of a zero volatility finite.
+_LOG_FLOOR: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class RegimeScaler:
+    """Centre and width per feature, shape (16,) each, fitted on `n_windows` windows."""
+
+    version: int
+    center: tuple[float, ...]
+    width: tuple[float, ...]
+    n_windows: int
+
+    @classmethod
+    def fit(cls, features: Floats, *, version: int) -> RegimeScaler:
+        """Fits on raw features.
+
+        Args:
+            features: shape (n_windows, 16) in the order of `FEATURES`, NaN where unknown.
+            version: number of this fit within its workspace.
+
+        Returns:
+            A scaler that does not depend on the order of the rows. A feature that was never
+            known, or never varied, gets width 1.
+        """
+        raw = _logged(np.atleast_2d(features))
+        center, width = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
+        for j in range(raw.shape[1]):
+            known = np.sort(raw[np.isfinite(raw[:, j]), j])
+            if len(known):
+                low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+                center[j] = middle
+                width[j] = (high - low) / _NORMAL_IQR or 1.0
+        return cls(version, tuple(center.tolist()), tuple(width.tolist()), len(features))
+
+    def transform(self, features: Floats) -> Floats:
+        """Scaled features in [-3, 3], shape as given; NaN stays NaN."""
+        scaled = (_logged(features) - np.array(self.center)) / np.array(self.width)
+        return np.clip(scaled, -CLIP, CLIP)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        return {
+            "version": self.version, "n_windows": self.n_windows, "features": list(FEATURES),
+            "center": list(self.center), "width": list(self.width),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RegimeScaler:
+        """Reads what `to_dict` wrote."""
+        return cls(
+            int(data["version"]), tuple(data["center"]), tuple(data["width"]), int(data["n_windows"])
+        )
+
+
+def _logged(features: Floats) -> Floats:
+    values = np.array(features, dtype=np.float64)
+    values[..., _LOGGED] = np.log(np.maximum(values[..., _LOGGED], _LOG_FLOOR))
+    return values
+
+
+def regime_distance(query: Floats, windows: Floats) -> Floats:
+    """Root mean square difference of scaled features.
+
+    Args:
+        query: shape (16,), NaN where unknown.
+        windows: shape (n, 16), NaN where unknown.
+
+    Returns:
+        Shape (n,), in robust standard deviations; NaN where no feature is known on both sides.
+    """
+    difference = (windows - query) ** 2
+    known = np.isfinite(difference)
+    n = known.sum(axis=1)
+    total = np.where(known, difference, 0.0).sum(axis=1)
+    return np.where(n > 0, np.sqrt(total / np.maximum(n, 1)), np.nan)

@@ -1,0 +1,1 @@
+"""Embedders: documents and queries to unit vectors."""

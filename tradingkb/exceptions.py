@@ -1,0 +1,107 @@
+"""One error tree, named by what the reader has to do next.
+
+* `InvalidInputError`: fix the input (row, field and remedy are named).
+* `ConfigurationError`: an operator has to change a setting, a path or a version.
+* `BackendUnavailableError`: a dependency did not answer; trying again later may help.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TradingKBError(Exception):
+    """Root of every error that tradingkb raises on purpose."""
+
+
+class InvalidInputError(TradingKBError, ValueError):
+    """The caller's input cannot be used as it is.
+
+    Attributes:
+        field: the column, argument or parameter at fault, where one is.
+        row: the 1-based row of the input, where the input has rows.
+        remedy: what to do about it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        row: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.field = field
+        self.row = row
+        self.remedy = remedy
+        place = ", ".join(
+            part for part in (f"row {row}" if row is not None else "", field or "") if part
+        )
+        text = f"{place}: {message}" if place else message
+        super().__init__(f"{text} ({remedy})" if remedy else text)
+
+
+class InvalidTrialError(InvalidInputError):
+    """A trial, or a frame of trials, cannot be ingested."""
+
+
+class InvalidOHLCVError(InvalidInputError):
+    """Price bars are missing, malformed, or too few to measure a regime."""
+
+
+class InvalidRegimeError(InvalidInputError):
+    """A stated regime names an unknown feature or tag, or contradicts itself."""
+
+
+class InvalidSpecError(InvalidInputError):
+    """A strategy specification contradicts itself."""
+
+
+class NotFoundError(InvalidInputError):
+    """A name does not exist; names close to it are suggested."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, remedy: str = "") -> None:
+        names = sorted(set(known))
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else _listing(names)
+        super().__init__(f"unknown {kind} {name!r}", field=kind, remedy="; ".join(
+            part for part in (hint, remedy) if part
+        ))
+        self.name = name
+        self.suggestions = near
+
+
+class UnknownStrategyError(NotFoundError):
+    """No spec and no trial of that strategy exist in the workspace."""
+
+
+class UnknownObjectiveError(NotFoundError):
+    """The objective is not in the registry."""
+
+
+class UnknownWorkspaceError(NotFoundError):
+    """No workspace has that slug or id."""
+
+
+class ConfigurationError(TradingKBError):
+    """A setting, path or version must be changed by whoever operates tradingkb."""
+
+
+class StoreTooNewError(ConfigurationError):
+    """The store was written by a newer release; this one must not touch it."""
+
+
+class BackendUnavailableError(TradingKBError):
+    """A database, vector index or embedder did not answer; it may later."""
+
+
+class EmptyCollectionError(BackendUnavailableError):
+    """The active vector collection does not exist or holds nothing for the query."""
+
+
+def _listing(names: list[str]) -> str:
+    if not names:
+        return "none exist yet"
+    shown = ", ".join(names[:10])
+    return f"known: {shown}" + (", ..." if len(names) > 10 else "")

@@ -1,0 +1,1 @@
+"""Importers: other people's files and frames to canonical trials."""

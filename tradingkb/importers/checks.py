@@ -1,0 +1,186 @@
+"""Checks of canonical columns: every value that cannot be used is named with its row and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+
+from tradingkb.domain.trial import as_utc, regime_from_json, regime_to_json
+from tradingkb.importers.columns import INFINITE_REMEDY, Column
+from tradingkb.importers.params import canonical_column
+from tradingkb.importers.source import ROW
+
+_UTC: Final = pl.Datetime("us", "UTC")
+PROBLEM_SCHEMA: Final = {
+    ROW: pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String,
+}  # fmt: skip
+
+
+class Problems:
+    """Collects what is wrong, row by row, without stopping."""
+
+    def __init__(self) -> None:
+        self._found: list[pl.DataFrame] = []
+        self.nan_counts: dict[str, int] = {}
+
+    def add(self, frame: pl.DataFrame, bad: pl.Expr, field: str, message: pl.Expr | str, remedy: str) -> None:
+        """Records one problem for each row of `frame` where `bad` is true."""
+        text = pl.lit(message) if isinstance(message, str) else message
+        found = frame.filter(bad).select(
+            pl.col(ROW).cast(pl.UInt32), pl.lit(field).alias("field"), text.alias("message"),
+            pl.lit(remedy).alias("remedy"),
+        )  # fmt: skip
+        if found.height:
+            self._found.append(found)
+
+    def frame(self) -> pl.DataFrame:
+        """Every problem, by row."""
+        if not self._found:
+            return pl.DataFrame(schema=PROBLEM_SCHEMA)
+        return pl.concat(self._found).sort(ROW, "field", maintain_order=True)
+
+
+def read_column(frame: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
+    """One canonical column with its final type; values that cannot be used become null."""
+    name = column.name
+    if name not in frame.columns:
+        return pl.Series(name, [None] * frame.height, dtype=_dtype(column))
+    raw = frame.select(ROW, name)
+    if raw.schema[name] == pl.Null:
+        return pl.Series(name, [None] * frame.height, dtype=_dtype(column))
+    readers: dict[str, Callable[[pl.DataFrame, Column, Problems], pl.Series]] = {
+        "text": _text, "number": _number, "count": _number, "time": _time, "params": _params,
+        "regime": _regime,
+    }  # fmt: skip
+    return readers[column.kind](raw, column, problems)
+
+
+def _dtype(column: Column) -> Any:
+    kinds = {"number": pl.Float64, "count": pl.Int64, "time": _UTC}
+    return kinds.get(column.kind, pl.String)
+
+
+def _text(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
+    name = column.name
+    if raw.schema[name].is_nested() or raw.schema[name] == pl.Object:
+        problems.add(raw, pl.col(name).is_not_null(), name, "is no plain text", "give a text")
+        return pl.Series(name, [None] * raw.height, dtype=pl.String)
+    text = pl.col(name).cast(pl.String).str.strip_chars()
+    frame = raw.with_columns(pl.when(text.str.len_chars() > 0).then(text).alias(name))
+    if column.allowed:
+        bad = pl.col(name).is_not_null() & ~pl.col(name).is_in(list(column.allowed))
+        problems.add(frame, bad, name, pl.format("{} is not known", _quoted(name)), column.remedy)
+        frame = frame.with_columns(pl.when(~bad).then(pl.col(name)).alias(name))
+    return frame[name]
+
+
+def _number(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
+    name, kind = column.name, raw.schema[column.name]
+    if not (kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Object)) or kind == pl.Boolean:
+        problems.add(raw, pl.col(name).is_not_null(), name, f"{kind} is no number", "give numbers")
+        return pl.Series(name, [None] * raw.height, dtype=_dtype(column))
+    if kind == pl.Object:
+        raw = raw.with_columns(
+            pl.Series(name, [None if v is None else str(v) for v in raw[name].to_list()])
+        )
+    value = pl.col(name).cast(pl.Float64, strict=False).alias("value")
+    frame = raw.with_columns(value)
+    unread = pl.col("value").is_null() & pl.col(name).is_not_null()
+    if raw.schema[name] == pl.String:
+        unread &= ~pl.col(name).str.strip_chars().is_in(["", "null", "None"])
+    problems.add(frame, unread, name, pl.format("{} is no number", _quoted(name)), "give a number")
+    # pandas writes missing values as NaN: they are missing, and are counted, not guessed at.
+    nan = pl.col("value").is_nan().fill_null(False)
+    if n := frame.select(nan.sum()).item():
+        problems.nan_counts[name] = int(n)
+    infinite = pl.col("value").is_infinite().fill_null(False)
+    problems.add(frame, infinite, name, "is infinite", INFINITE_REMEDY)
+    frame = frame.with_columns(pl.when(~nan & ~infinite).then(pl.col("value")).alias("value"))
+    bad = _out_of_bounds(column)
+    problems.add(frame, bad, name, _bounds_message(column), column.remedy)
+    final = frame.with_columns(pl.when(~bad).then(pl.col("value")).alias(name))[name]
+    return final.cast(_dtype(column))
+
+
+def _out_of_bounds(column: Column) -> pl.Expr:
+    value = pl.col("value")
+    conditions = [value.is_infinite()]
+    if column.low is not None:
+        conditions.append(value < column.low)
+    if column.high is not None:
+        conditions.append(value > column.high)
+    if column.kind == "count":
+        conditions.append(value != value.round())
+    return pl.any_horizontal(conditions).fill_null(False)
+
+
+def _bounds_message(column: Column) -> pl.Expr:
+    low = "-inf" if column.low is None else f"{column.low:g}"
+    if column.high is not None:
+        return pl.format(f"{{}} is not between {low} and {column.high:g}", pl.col("value"))
+    kind = "a whole number of at least" if column.kind == "count" else "at least"
+    return pl.format(f"{{}} is not {kind} {low}", pl.col("value"))
+
+
+def _time(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
+    name, kind = column.name, raw.schema[column.name]
+    remedy = "give ISO 8601 such as 2024-01-31T00:00:00Z; times without a zone are read as UTC"
+    if isinstance(kind, pl.Datetime):
+        time = pl.col(name).cast(pl.Datetime("us", kind.time_zone))
+        zoned = time.dt.convert_time_zone("UTC") if kind.time_zone else time.dt.replace_time_zone("UTC")
+        return raw.select(zoned)[name]
+    if kind == pl.Date:
+        return raw.select(pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))[name]
+    if kind != pl.String:
+        problems.add(raw, pl.col(name).is_not_null(), name, f"{kind} is no time", remedy)
+        return pl.Series(name, [None] * raw.height, dtype=_UTC)
+    distinct = raw.select(pl.col(name)).unique().drop_nulls()
+    parsed = distinct.with_columns(
+        pl.Series("value", [_parse_time(v) for v in distinct[name]], dtype=_UTC)
+    )
+    frame = raw.join(parsed, on=name, how="left", maintain_order="left")
+    bad = pl.col("value").is_null() & (pl.col(name).fill_null("").str.strip_chars() != "")
+    problems.add(frame, bad, name, pl.format("{} is no time", _quoted(name)), remedy)
+    return frame["value"].alias(name)
+
+
+def _parse_time(text: str) -> datetime | None:
+    try:
+        return as_utc(datetime.fromisoformat(text.strip()))
+    except ValueError:
+        return None
+
+
+def _params(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
+    texts, errors = canonical_column(raw[column.name])
+    frame = raw.select(ROW).with_columns(errors.alias("error"))
+    problems.add(frame, pl.col("error").is_not_null(), "params", pl.col("error"),
+                 "give a flat mapping of names to numbers, texts, booleans or null")  # fmt: skip
+    return texts
+
+
+def _regime(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
+    name = column.name
+    series = raw[name]
+    if series.dtype != pl.String:
+        problems.add(raw, pl.col(name).is_not_null(), name, f"{series.dtype} is no regime",
+                     "give the JSON text of Regime.to_dict()")  # fmt: skip
+        return pl.Series(name, [None] * raw.height, dtype=pl.String)
+    canonical: dict[str, str | None] = {}
+    errors: dict[str, str] = {}
+    for text in series.unique().drop_nulls():
+        try:
+            canonical[text] = regime_to_json(regime_from_json(text))
+        except ValueError as error:
+            errors[text] = f"cannot be read as a regime: {error}"
+    frame = raw.with_columns(pl.Series("error", [errors.get(t) for t in series], dtype=pl.String))
+    problems.add(frame, pl.col("error").is_not_null(), name, pl.col("error"),
+                 "give the JSON text of Regime.to_dict()")  # fmt: skip
+    return pl.Series(name, [canonical.get(t) for t in series], dtype=pl.String)
+
+
+def _quoted(name: str) -> pl.Expr:
+    return pl.format("'{}'", pl.col(name).cast(pl.String))

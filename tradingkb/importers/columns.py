@@ -1,0 +1,87 @@
+"""The canonical trial columns: kind, bounds and meaning of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tradingkb.domain.lifecycle import STATUSES
+from tradingkb.domain.objective import objectives
+from tradingkb.domain.trial import EXPERIMENT_TYPES
+
+Kind = Literal["text", "number", "count", "time", "params", "regime"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column.
+
+    Attributes:
+        name: its name.
+        kind: how values are read.
+        low, high: inclusive bounds of a number.
+        allowed: the allowed texts.
+        default: what a missing value becomes.
+        remedy: what to do about a value that is out of bounds or not allowed.
+    """
+
+    name: str
+    kind: Kind
+    low: float | None = None
+    high: float | None = None
+    allowed: tuple[str, ...] = ()
+    default: str | None = None
+    remedy: str = ""
+
+
+_DRAWDOWN = "give drawdowns as positive fractions of equity: 25 % is 0.25"
+_SHARE = "give a fraction between 0 and 1: 55 % is 0.55"
+_INFINITE = "use null where a metric is undefined"
+
+COLUMNS: Final[dict[str, Column]] = {
+    c.name: c
+    for c in (
+        Column("source_type", "text", default="import"),
+        Column("source_id", "text"),
+        Column("experiment_type", "text", allowed=EXPERIMENT_TYPES, default="tune",
+               remedy=f"use one of {', '.join(EXPERIMENT_TYPES)}"),
+        Column("strategy_name", "text"),
+        Column("strategy_version", "text"),
+        Column("params", "params"),
+        Column("objective_type", "text", allowed=tuple(o.name for o in objectives()),
+               default="sharpe", remedy=f"use one of {', '.join(o.name for o in objectives())}"),
+        Column("objective_score", "number"),
+        Column("symbol", "text"),
+        Column("timeframe", "text"),
+        Column("is_start", "time"),
+        Column("is_end", "time"),
+        Column("oos_start", "time"),
+        Column("oos_end", "time"),
+        Column("known_at", "time"),
+        *(
+            Column(f"{name}_{sample}", kind, low, high, remedy=remedy)
+            for name, kind, low, high, remedy in (
+                ("sharpe", "number", None, None, ""),
+                ("return_frac", "number", None, None, ""),
+                ("max_drawdown_frac", "number", 0.0, 1.0, _DRAWDOWN),
+                ("n_trades", "count", 0.0, None, "give a whole number, 0 or more"),
+                ("win_rate", "number", 0.0, 1.0, _SHARE),
+                ("profit_factor", "number", 0.0, None, "gross profit over gross loss, 0 or more"),
+            )
+            for sample in ("is", "oos")
+        ),
+        Column("regime_is", "regime"),
+        Column("regime_oos", "regime"),
+        Column("engine", "text"),
+        Column("cost_bps", "number", low=0.0, remedy="basis points per side, 0 or more"),
+        Column("kb_status", "text", allowed=STATUSES, default="candidate",
+               remedy=f"use one of {', '.join(STATUSES)}"),
+        Column("created_at", "time"),
+    )
+}  # fmt: skip
+
+INFINITE_REMEDY: Final = _INFINITE
+#: Metrics as numbers, in the order in which they are hashed.
+NUMBERS: Final = tuple(c.name for c in COLUMNS.values() if c.kind in ("number", "count"))
+TIMES: Final = tuple(c.name for c in COLUMNS.values() if c.kind == "time")
+WINDOW: Final = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")

@@ -1,0 +1,87 @@
+"""The plan of an ingest: what would happen to each trial, in one pass over frames."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from tradingkb.domain.lifecycle import ELIGIBLE
+from tradingkb.domain.regime import REGIME_SCHEMA_VERSION
+
+IDENTITY: Final = ["source_type", "source_id"]
+#: Text that stands for "no regime" in a hash.
+_NO_REGIME: Final = "-"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the index goes; every part of it is in the content hash."""
+
+    model: str
+    pipeline: str
+    collection: str
+
+    @property
+    def suffix(self) -> str:
+        """The part of the content hash that all trials share."""
+        return "|".join((self.model, self.pipeline, self.collection, str(REGIME_SCHEMA_VERSION)))
+
+
+def content_hashes(trials: pl.DataFrame, target: Target) -> pl.Series:
+    """SHA-256 over everything that affects a trial's embedding or an answer.
+
+    Args:
+        trials: `row_hash` (identity, params, metrics, score, dates), `kb_status`, `window_key`,
+            `regime_is`, `regime_oos` (JSON texts or null).
+        target: model, pipeline and collection.
+    """
+    windows = trials.select("window_key", "regime_is", "regime_oos").unique("window_key")
+    regimes = {
+        key: hashlib.sha256(f"{a or _NO_REGIME}\n{b or _NO_REGIME}".encode()).hexdigest()
+        for key, a, b in windows.rows()
+    }
+    suffix = target.suffix
+    rows = trials.select("row_hash", "kb_status", "window_key").rows()
+    return pl.Series(
+        "content_hash",
+        [
+            hashlib.sha256(f"{row}|{status}|{regimes[key]}|{suffix}".encode()).hexdigest()
+            for row, status, key in rows
+        ],
+        dtype=pl.String,
+    )
+
+
+def make_plan(trials: pl.DataFrame, index: pl.DataFrame, target: Target) -> pl.DataFrame:
+    """Classifies every eligible trial.
+
+    Args:
+        trials: one row per trial in scope: `source_type`, `source_id`, and what `content_hashes`
+            needs.
+        index: the index rows of the target collection with `source_type` and `source_id`,
+            `content_hash`, `archived_at`.
+        target: where the index goes.
+
+    Returns:
+        `trials` without the ineligible ones, with `content_hash` and `action`: "inserted" (no
+        index row), "unarchived" (archived), "updated" (another hash) or "skipped" (equal hash).
+    """
+    eligible = trials.filter(pl.col("kb_status").is_in(list(ELIGIBLE)))
+    eligible = eligible.with_columns(content_hashes(eligible, target))
+    known = index.select(
+        *IDENTITY, pl.col("content_hash").alias("known_hash"), "archived_at"
+    )
+    joined = eligible.join(known, on=IDENTITY, how="left", maintain_order="left")
+    action = (
+        pl.when(pl.col("known_hash").is_null())
+        .then(pl.lit("inserted"))
+        .when(pl.col("archived_at").is_not_null())
+        .then(pl.lit("unarchived"))
+        .when(pl.col("known_hash") != pl.col("content_hash"))
+        .then(pl.lit("updated"))
+        .otherwise(pl.lit("skipped"))
+    )
+    return joined.with_columns(action.alias("action")).drop("known_hash", "archived_at")

@@ -1,0 +1,99 @@
+"""What an ingest did, or would do."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+#: `action` values of `kb_ingest_action_total`.
+ACTIONS: Final = ("inserted", "updated", "skipped", "unarchived", "error")
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """The outcome of one ingest.
+
+    Attributes:
+        run_id: of this run; also in `ingest_runs`.
+        workspace: slug.
+        source: what was read.
+        dry_run: whether anything was written.
+        rows: rows of the source; 0 when what is stored was indexed.
+        inserted, updated, skipped, unarchived: trials by what happened to their index entry.
+        errors: rows that were refused.
+        not_eligible: trials that are stored but not indexed, because they are rejected.
+        not_embedded: indexed trials without a regime: metadata only, no similarity.
+        windows: distinct windows of the trials in scope.
+        windows_measured: windows whose regime this run measured from OHLCV.
+        collection, embed_model: where the vectors went.
+        notes: what the user should know.
+        rejects: row, field, message, remedy, values; one line per problem.
+        rejects_path: the file that holds `rejects`, None when there are none or on a dry run.
+        duration_s: wall time.
+    """
+
+    run_id: str
+    workspace: str
+    source: str
+    dry_run: bool
+    rows: int
+    inserted: int
+    updated: int
+    skipped: int
+    unarchived: int
+    errors: int
+    not_eligible: int
+    not_embedded: int
+    windows: int
+    windows_measured: int
+    collection: str
+    embed_model: str
+    notes: tuple[str, ...]
+    rejects: pl.DataFrame = field(repr=False)
+    rejects_path: Path | None
+    duration_s: float
+
+    def counts(self) -> dict[str, int]:
+        """The five action counts, as in `kb_ingest_action_total`."""
+        values = (self.inserted, self.updated, self.skipped, self.unarchived, self.errors)
+        return dict(zip(ACTIONS, values, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form; at most 20 rejects, the file has all."""
+        plain = {k: v for k, v in vars(self).items() if k not in ("rejects", "rejects_path")}
+        return {
+            **plain,
+            "notes": list(self.notes),
+            "rejects": self.rejects.head(20).to_dicts(),
+            "rejects_path": str(self.rejects_path) if self.rejects_path else None,
+        }
+
+    def __str__(self) -> str:
+        verb = "would be" if self.dry_run else "were"
+        counts = ", ".join(f"{n:,} {name}" for name, n in self.counts().items())
+        lines = [f"{self.source}: {counts} ({verb}; {self.windows:,} windows)"]
+        lines += [f"  note: {note}" for note in self.notes]
+        for row in self.rejects.head(5).to_dicts():
+            lines.append(f"  row {row['row']}, {row['field']}: {row['message']} ({row['remedy']})")
+        if self.rejects.height > 5:
+            lines.append(f"  ... and {self.rejects.height - 5} more problems")
+        if self.rejects_path:
+            lines.append(f"  rejected rows: {self.rejects_path}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<td style='padding:0 1em 0 0'><b>{n:,}</b> {name}</td>"
+            for name, n in self.counts().items()
+        )
+        title = "Ingest (dry run)" if self.dry_run else "Ingest"
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        rejects = self.rejects.head(5)._repr_html_() if self.rejects.height else ""
+        return (
+            f"<div><b>{title}</b>: {html.escape(self.source)}, {self.windows:,} windows"
+            f"<table><tr>{cells}</tr></table><ul>{notes}</ul>{rejects}</div>"
+        )

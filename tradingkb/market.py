@@ -1,0 +1,156 @@
+"""Reading what a question says about the market: bars, a regime, a time, own results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import polars as pl
+
+from tradingkb.domain.regime import TAGS, Regime
+from tradingkb.domain.regime_features import check_names
+from tradingkb.domain.trial import as_utc
+from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
+from tradingkb.importers.frames import read_trials
+from tradingkb.importers.source import const
+from tradingkb.regimes import measure_regime, read_ohlcv
+
+RegimeLike: TypeAlias = Regime | Mapping[str, Any] | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Market:
+    """The query's market.
+
+    Attributes:
+        regime: measured or stated, None when nothing was given.
+        symbol, timeframe: the instrument, where it is known.
+        warnings: codes that reading raised; `notes` are the sentences behind them.
+    """
+
+    regime: Regime | None
+    symbol: str | None
+    timeframe: str | None
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_market(
+    ohlcv: Any,
+    regime: RegimeLike | None,
+    symbol: str | None,
+    timeframe: str | None,
+    as_of: datetime | None,
+) -> Market:
+    """Measures the regime from bars, or takes the given one.
+
+    Raises:
+        InvalidInputError: both are given.
+        InvalidOHLCVError, InvalidRegimeError: what is wrong with either.
+    """
+    if ohlcv is not None and regime is not None:
+        raise InvalidInputError(
+            "ohlcv and regime are both given", field="regime",
+            remedy="give the market once: measured from ohlcv, or as a regime",
+        )  # fmt: skip
+    if ohlcv is not None:
+        return _measured(ohlcv, symbol, timeframe, as_of)
+    if regime is None:
+        return Market(None, symbol, timeframe)
+    given = as_regime(regime)
+    return Market(given, symbol or given.symbol, timeframe or given.timeframe)
+
+
+def _measured(
+    ohlcv: Any, symbol: str | None, timeframe: str | None, as_of: datetime | None
+) -> Market:
+    bars = read_ohlcv(ohlcv, symbol=symbol, timeframe=timeframe)
+    warnings: list[str] = []
+    if as_of is not None and len(past := bars.before(as_of)) < len(bars):
+        bars = past
+        warnings.append("ohlcv_cut_at_as_of")
+    regime = measure_regime(bars)
+    warnings += [text.split(":", 1)[0] for text in regime.warnings]
+    return Market(regime, bars.symbol, bars.timeframe, tuple(warnings), regime.warnings)
+
+
+def as_regime(regime: RegimeLike) -> Regime:
+    """A `Regime` from its several spellings: itself, its dict, {feature: value}, tags.
+
+    Raises:
+        InvalidRegimeError: none of these, or names that do not exist.
+    """
+    if isinstance(regime, Regime):
+        return regime
+    if isinstance(regime, Mapping):
+        return Regime.from_dict(regime) if "features" in regime else Regime.stated(features=regime)
+    if isinstance(regime, str):
+        return Regime.stated(tags=[regime])
+    if isinstance(regime, Sequence):
+        return Regime.stated(tags=regime)
+    raise InvalidRegimeError(
+        f"{type(regime).__name__} is no regime", field="regime",
+        remedy="give kb.regime(ohlcv), Regime.stated(...), {feature: value} or a list of tags",
+    )  # fmt: skip
+
+
+def checked_tags(tags: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    """Tags of a filter.
+
+    Raises:
+        InvalidRegimeError: an unknown tag; near names are suggested.
+    """
+    if tags is None:
+        return None
+    names = (tags,) if isinstance(tags, str) else tuple(tags)
+    check_names("tag", names, TAGS)
+    return names
+
+
+def as_moment(as_of: datetime | str | None) -> datetime | None:
+    """An aware UTC time from a datetime or an ISO text; naive times are UTC.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    if as_of is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+        return as_utc(moment)
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidInputError(
+            f"{as_of!r} is no time", field="as_of",
+            remedy="give a datetime or ISO 8601 such as 2024-01-31T00:00:00Z",
+        ) from None  # fmt: skip
+
+
+def read_own_trades(
+    own_trials: Any, strategy_name: str, now: datetime
+) -> dict[str, float] | None:
+    """In-sample trade counts of the user's own tuning, by canonical parameters.
+
+    Raises:
+        InvalidTrialError: the table cannot be used, a row is bad, or n_trades_is is missing.
+    """
+    if own_trials is None:
+        return None
+    try:
+        batch = read_trials(own_trials, mapping={"strategy_name": const(strategy_name)}, now=now)
+    except InvalidTrialError as error:
+        raise InvalidTrialError(f"own_trials: {error}") from None
+    if batch.rejects.height:
+        first = batch.rejects.row(0, named=True)
+        raise InvalidTrialError(
+            f"own_trials: {first['message']}", row=first["row"], field=first["field"],
+            remedy=first["remedy"],
+        )  # fmt: skip
+    counts = batch.trials.filter(pl.col("n_trades_is").is_not_null())
+    if counts.is_empty():
+        raise InvalidTrialError(
+            "own_trials says no number of in-sample trades", field="n_trades_is",
+            remedy="give the column n_trades_is: it is what own results are used for",
+        )  # fmt: skip
+    return {params: float(n) for params, n in counts.select("params", "n_trades_is").rows()}

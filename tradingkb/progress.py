@@ -1,0 +1,39 @@
+"""Progress bars on long work: in terminals and notebooks, none in pipes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def progress_bar(wanted: bool | None) -> Iterator[Callable[[str, int, int], None]]:
+    """Gives a callback (what, done, total) that draws one bar per `what`.
+
+    Args:
+        wanted: True or False force it; None shows bars where a person looks on.
+    """
+    if not (_watched() if wanted is None else wanted):
+        yield lambda what, done, total: None
+        return
+    from tqdm.auto import tqdm
+
+    bars: dict[str, Any] = {}
+
+    def advance(what: str, done: int, total: int) -> None:
+        bar = bars.get(what)
+        if bar is None:
+            bar = bars[what] = tqdm(total=total, desc=what, unit="trials", leave=False)
+        bar.update(done - bar.n)
+
+    try:
+        yield advance
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def _watched() -> bool:
+    return "ipykernel" in sys.modules or sys.stderr.isatty()

@@ -1,0 +1,1 @@
+"""Pure algorithms that judge evidence: standard library and NumPy only."""

@@ -1,0 +1,198 @@
+"""Choosing one parameter set among the nominated ones, and what to expect of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradingkb.ranking.evidence import Cells, Estimate, Level
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: Evidence closer than this (in rank) does not separate two sets: a promoted one is preferred.
+CHOICE_EPSILON: Final = 0.005
+INTERVAL_LEVEL: Final = 0.90
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen set and why it beat the next one ("evidence", "promoted" or "nomination")."""
+
+    pset: int
+    rule: str
+
+
+def choose(score: Floats, allowed: Bools, promoted: Bools, nomination: Ints) -> Choice | None:
+    """The best allowed parameter set.
+
+    Args:
+        score: shape (p,), higher is better.
+        allowed: shape (p,), nominated and obeying the spec.
+        promoted: shape (p,), an admin promoted a trial of this set.
+        nomination: shape (p,), place of the set's best nominated trial, from 0.
+
+    Returns:
+        The set of the highest score; a promoted one when it lies within `CHOICE_EPSILON` of it;
+        among exactly equal ones the one nominated first. None when nothing is allowed.
+    """
+    if not allowed.any():
+        return None
+    best = score[allowed].max()
+    band = np.flatnonzero(allowed & (score >= best - CHOICE_EPSILON))
+    in_band = band[promoted[band]]
+    pool = in_band if len(in_band) else band
+    top = pool[score[pool] == score[pool].max()]
+    chosen = int(top[np.lexsort((top, nomination[top]))[0]])
+    if len(in_band) and score[chosen] < best:
+        return Choice(chosen, "promoted")
+    return Choice(chosen, "evidence" if len(top) == 1 else "nomination")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What one parameter set is expected to earn per window, in the objective's unit.
+
+    Attributes:
+        value: the shrunk mean.
+        low, high: interval of the mean at `level`, from the spread of quarterly means; None when
+            fewer than two quarters are known.
+        window_low, window_high: 10 % and 90 % quantiles of single windows: the spread of luck.
+        n_windows, n_quarters: distinct windows and quarters that tried this set.
+        own_windows: those of the query's own instrument and timeframe.
+        from_neighbours: the exact set was never tried; its neighbours speak.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    window_low: float | None
+    window_high: float | None
+    n_windows: int
+    n_quarters: int
+    own_windows: int
+    level: float = INTERVAL_LEVEL
+    from_neighbours: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        return dict(vars(self))
+
+
+def expectation(
+    cells: Cells, estimate: Estimate, pset: int, use: Bools, own: Bools, sign: float
+) -> Expectation:
+    """What a parameter set is expected to earn.
+
+    Args:
+        cells: the table (utilities: higher is better).
+        estimate: from `expected_utility`.
+        pset: index of the set.
+        use: shape (w,), the windows whose spread is quoted.
+        own: shape (w,), the query's own windows.
+        sign: the objective's sign, to turn utilities back into scores.
+    """
+    mine = (cells.pset == pset) & use[cells.window]
+    values, windows = cells.utility[mine], cells.window[mine]
+    quarters = cells.quarter[windows]
+    value = float(estimate.value[pset])
+    half = _half_width(values, quarters)
+    bounds = sorted((sign * (value - half), sign * (value + half))) if half is not None else None
+    spread = np.sort(sign * np.quantile(values, [0.1, 0.9])) if len(values) >= 5 else None
+    return Expectation(
+        value=sign * value,
+        low=bounds[0] if bounds else None,
+        high=bounds[1] if bounds else None,
+        window_low=float(spread[0]) if spread is not None else None,
+        window_high=float(spread[1]) if spread is not None else None,
+        n_windows=len(values),
+        n_quarters=len(np.unique(quarters)),
+        own_windows=int(own[windows].sum()),
+        from_neighbours=len(values) == 0,
+    )
+
+
+def _half_width(values: Floats, quarters: Ints) -> float | None:
+    """Half width of the interval of the mean, clustering windows by quarter."""
+    distinct, code = np.unique(quarters, return_inverse=True)
+    if len(distinct) < 2:
+        return None
+    means = np.bincount(code, values) / np.bincount(code)
+    error = float(means.std(ddof=1)) / math.sqrt(len(distinct))
+    return t_quantile((1 + INTERVAL_LEVEL) / 2, len(distinct) - 1) * error
+
+
+def t_quantile(p: float, df: int) -> float:
+    """Quantile of Student's t.
+
+    Exact for 1 and 2 degrees of freedom, else the expansion of Abramowitz and Stegun 26.7.5
+    (error below 0.5 % at p = 0.95 from 3 degrees on).
+    """
+    if df == 1:
+        return math.tan(math.pi * (p - 0.5))
+    if df == 2:
+        a = 2 * p - 1
+        return a * math.sqrt(2 / (1 - a * a))
+    x = NormalDist().inv_cdf(p)
+    g1 = (x**3 + x) / 4
+    g2 = (5 * x**5 + 16 * x**3 + 3 * x) / 96
+    g3 = (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384
+    g4 = (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160
+    return x + g1 / df + g2 / df**2 + g3 / df**3 + g4 / df**4
+
+
+def few_trades_penalty(n_trades: Floats) -> Floats:
+    """Percentile rank of each set's number of in-sample trades, 0.5 where unknown; shape (p,)."""
+    known = np.isfinite(n_trades)
+    result = np.full(len(n_trades), 0.5)
+    values = n_trades[known]
+    if len(values):
+        below = np.searchsorted(np.sort(values), values, side="left")
+        upto = np.searchsorted(np.sort(values), values, side="right")
+        result[known] = (below + upto) / 2.0 / len(values)
+    return result
+
+
+def spreads(
+    psets: Sequence[dict[str, Any]], score: Floats, allowed: Bools, top: int = 10
+) -> dict[str, dict[str, Any]]:
+    """How far the best-supported parameter sets agree, per parameter.
+
+    Returns:
+        For numbers the minimum, median and maximum over the `top` best allowed sets; for other
+        values their counts.
+    """
+    order = np.flatnonzero(allowed)
+    order = order[np.argsort(-score[order], kind="stable")][:top]
+    best = [psets[i] for i in order]
+    found: dict[str, dict[str, Any]] = {}
+    for name in sorted({name for pset in best for name in pset}):
+        values = [pset[name] for pset in best if name in pset]
+        found[name] = _spread(values)
+    return found
+
+
+def _spread(values: list[Any]) -> dict[str, Any]:
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        numbers = sorted(values)
+        return {
+            "min": numbers[0], "median": float(np.median(numbers)), "max": numbers[-1],
+            "n": len(numbers),
+        }  # fmt: skip
+    counts: dict[str, int] = {}
+    for value in values:
+        counts[str(value)] = counts.get(str(value), 0) + 1
+    return {"counts": dict(sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))), "n": len(values)}
+
+
+def evidence_mass(levels: dict[str, Level], neutral: float) -> Floats:
+    """How much a set's own evidence says, in [0, 1): n / (n + neutral); shape (p,)."""
+    n = levels["all"].n + levels["own"].n
+    return np.asarray(n / (n + neutral))

@@ -1,0 +1,94 @@
+"""Reason and warning codes of an answer, each with what it means and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Code:
+    """One code: a sentence for a reader, and the action that removes it ("" where none does)."""
+
+    meaning: str
+    action: str = ""
+
+
+CODES: Final[dict[str, Code]] = {
+    "no_matches_after_strict_filters": Code(
+        "no trial passed the strict filters",
+        "apply one of recommended_relaxed_settings, or ingest more trials",
+    ),
+    "no_matches_after_relaxed_filters": Code(
+        "no trial passed the relaxed filters either",
+        "look at filter_rejections: one of the request's own values may rule everything out",
+    ),
+    "no_embedding_available": Code(
+        "no similarity could be computed: the embedder or the vector index did not answer",
+        "check the embedder and the vector index, then ask again",
+    ),
+    "collection_empty": Code(
+        "the vector index holds nothing for this question",
+        "run kb.ingest() to index what is stored; give ohlcv= if the trials have no regime yet",
+    ),
+    "no_trials_for_strategy": Code(
+        "the strategy has no trials in this workspace", "ingest trials of this strategy"
+    ),
+    "no_trials_known_by_then": Code(
+        "no trial was known by as_of", "choose a later as_of, or ingest older trials"
+    ),
+    "no_trials_for_version": Code(
+        "no trial is of this strategy version",
+        "pass strategy_version= of the trials, or ingest trials of this version",
+    ),
+    "no_score_for_objective": Code(
+        "no trial has the metrics that this objective needs",
+        "choose another objective_type, or ingest the metrics it needs",
+    ),
+    "strict_to_relaxed": Code(
+        "too few trials passed the strict filters, so relaxed ones nominate too",
+        "review the filter thresholds, or ingest more trials",
+    ),
+    "metadata_only": Code("nominated from metadata alone, without similarity"),
+    "repaired_params": Code(
+        "the chosen parameters did not obey the strategy's spec and were repaired",
+        "check the trials against the spec",
+    ),
+    "few_candidates": Code("fewer than 10 trials nominate", "ingest more trials"),
+    "few_windows": Code(
+        "fewer than 3 separate windows stand behind the answer",
+        "ingest trials from more windows: one window's luck proves little",
+    ),
+    "missing_regime_context": Code(
+        "no regime was given, so the answer is the same for every market",
+        "pass ohlcv= or regime=",
+    ),
+    "in_sample_only": Code(
+        "the evidence is in-sample, where scores are flattered by the search",
+        "ingest out-of-sample results",
+    ),
+    "uncalibrated": Code(
+        "the confidence is not calibrated on outcomes; read the interval of `expected` instead"
+    ),
+    "mixed_strategy_versions": Code(
+        "trials that name no strategy version are pooled with those that do",
+        "give each trial its strategy_version",
+    ),
+    "mixed_engines_or_costs": Code(
+        "trials of different cost assumptions are pooled", "compare trials of equal cost_bps"
+    ),
+    "no_strategy_spec": Code(
+        "no spec is registered: parameters are taken as they were tried, and there are no defaults "
+        "to compare with",
+        "register one: kb.register_strategy(StrategySpec(...))",
+    ),
+    "no_own_history": Code("no window of this symbol and timeframe is among the evidence"),
+    "ohlcv_cut_at_as_of": Code("bars after as_of were left out"),
+    "params_not_tested": Code("exactly these parameters were never tried"),
+}
+
+
+def actions_for(codes: list[str]) -> list[str]:
+    """What to do, once per action, in the order of the codes."""
+    found = [CODES[c].action for c in codes if c in CODES and CODES[c].action]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,89 @@
+"""Recording answers: telemetry never delays or fails one.
+
+An event that cannot be written at once (another process is writing) is queued within bounds and
+written with the next one; when the queue is full the oldest is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any, Final
+
+from tradingkb.exceptions import TradingKBError
+from tradingkb.observability.events import emit
+from tradingkb.ports import TrialStore, Workspace
+from tradingkb.recommend.answer import Recommendation
+from tradingkb.recommend.request import RecommendRequest
+
+QUEUE_LIMIT: Final = 1000
+
+
+class EventLog:
+    """Writes `recommend_events` rows and the log events of an answer."""
+
+    def __init__(self, store: TrialStore, replica: str) -> None:
+        self.store = store
+        self.replica = replica
+        self.dropped = 0
+        self._queue: deque[dict[str, Any]] = deque()
+        self._lock = threading.Lock()
+
+    def record(self, answer: Recommendation, workspace: Workspace, request: RecommendRequest) -> None:
+        """Logs and stores one answer; never raises for want of a database."""
+        event = _row(answer, workspace, request, self.replica)
+        _log(answer, event)
+        with self._lock:
+            if len(self._queue) >= QUEUE_LIMIT:
+                self._queue.popleft()
+                self.dropped += 1
+            self._queue.append(event)
+        self.flush()
+
+    def flush(self) -> int:
+        """Writes what is queued, oldest first; returns how many events are still waiting."""
+        with self._lock:
+            while self._queue:
+                try:
+                    self.store.save_event(self._queue[0])
+                except TradingKBError as error:
+                    emit("kb_event_queued", waiting=len(self._queue), dropped=self.dropped,
+                         error=str(error))  # fmt: skip
+                    break
+                self._queue.popleft()
+            return len(self._queue)
+
+
+def _row(
+    answer: Recommendation, workspace: Workspace, request: RecommendRequest, replica: str
+) -> dict[str, Any]:
+    return {
+        "request_id": answer.request_id, "at": answer.at, "workspace_id": workspace.id,
+        "strategy_name": answer.strategy_name, "objective_type": answer.objective_type,
+        "status": answer.status, "confidence": answer.confidence,
+        "confidence_band": answer.confidence_band, "reasons": answer.reasons,
+        "warnings": answer.warnings, "after_strict": answer.strict_count,
+        "after_relaxed": answer.relaxed_count, "windows_used": answer.windows_used,
+        "strict_to_relaxed": answer.used_relaxed_filters,
+        "metadata_only": answer.used_metadata_fallback, "repaired_params": answer.repaired_params,
+        "filter_rejections": answer.filter_rejections,
+        "relaxations": answer.recommended_relaxed_settings,
+        "regime_tags": list(answer.regime.tags) if answer.regime else [],
+        "params": answer.params, "embed_model": answer.embed_model,
+        "collection": answer.active_collection, "timings": answer.timings,
+        "weights": answer.weights, "source": request.caller, "replica": replica,
+    }  # fmt: skip
+
+
+def _log(answer: Recommendation, event: dict[str, Any]) -> None:
+    shown = ("request_id", "workspace_id", "status", "confidence", "reasons", "warnings",
+             "after_strict", "after_relaxed", "windows_used", "strict_to_relaxed", "metadata_only",
+             "embed_model", "collection", "source", "replica")  # fmt: skip
+    emit(
+        "kb_recommend_complete", strategy=answer.strategy_name, objective=answer.objective_type,
+        repaired_params=bool(answer.repaired_params), total_ms=answer.timings["total_ms"],
+        **{name: event[name] for name in shown},
+    )  # fmt: skip
+    for rule, count in answer.tie_break_counts.items():
+        emit("kb_tiebreak_applied_total", rule=rule, count=count,
+             workspace_id=event["workspace_id"], strategy=answer.strategy_name)  # fmt: skip

@@ -1,0 +1,56 @@
+"""What a recommendation is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from tradingkb.domain.regime import Regime
+from tradingkb.exceptions import InvalidInputError
+
+Mode = Literal["full", "debug"]
+#: Who asked; probes are left out of the rates.
+Caller = Literal["python", "cli", "http", "dashboard", "runbook", "probe"]
+
+
+@dataclass(frozen=True)
+class RecommendRequest:
+    """One question.
+
+    Attributes:
+        strategy_name: which strategy.
+        objective_type: what a trial is judged by.
+        regime: the market: measured, stated, or None.
+        symbol, timeframe: the query's instrument; its own history weighs more.
+        own_trades: canonical params to in-sample trade counts of the user's current tuning.
+        as_of: only what was knowable then counts; None for now.
+        filters: overrides of the filters, those not None.
+        strategy_version: which version's evidence; None for the registered or newest one.
+        mode: "debug" adds the funnel, the weights and every parameter set's evidence.
+        caller: recorded with the event.
+        warnings: codes that reading the query's market raised already.
+    """
+
+    strategy_name: str
+    objective_type: str = "sharpe"
+    regime: Regime | None = None
+    symbol: str | None = None
+    timeframe: str | None = None
+    own_trades: Mapping[str, float] | None = None
+    as_of: datetime | None = None
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    strategy_version: str | None = None
+    mode: Mode = "full"
+    caller: Caller = "python"
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("full", "debug"):
+            raise InvalidInputError(f"{self.mode!r} is not a mode", field="mode",
+                                    remedy="use full or debug")  # fmt: skip
+        if not self.strategy_name or not isinstance(self.strategy_name, str):
+            raise InvalidInputError("is missing", field="strategy_name",
+                                    remedy="name a strategy; kb.strategies() lists them")  # fmt: skip

@@ -1,0 +1,115 @@
+"""Retrieval: the windows whose market is nearest to the query's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradingkb.domain.document import query_text
+from tradingkb.domain.filters import Filters
+from tradingkb.domain.regime import Regime
+from tradingkb.domain.scaling import RegimeScaler, regime_distance
+from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, EmptyCollectionError
+from tradingkb.ports import Embedder, Side, TrialStore, VectorFilter, VectorIndex
+from tradingkb.recommend.view import View
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The neighbourhood.
+
+    Attributes:
+        similarity: shape (w,), NaN for windows that were not found; None when none was computed.
+        reason: why a wanted similarity is missing: "no_embedding_available", "collection_empty".
+        detail: the sentence behind the reason.
+    """
+
+    similarity: Floats | None
+    reason: str | None = None
+    detail: str | None = None
+
+
+def side_of(regime: Regime) -> Side:
+    """A measured regime is what came before the future, a stated one is what it will be like."""
+    return "during" if regime.source == "stated" else "before"
+
+
+def search_index(
+    view: View,
+    regime: Regime,
+    filters: Filters,
+    *,
+    store: TrialStore,
+    vectors: VectorIndex,
+    make_embedder: Callable[[], Embedder],
+    collection: str,
+    workspace_id: str,
+    strategy_name: str,
+    limit: int,
+) -> Retrieved:
+    """Asks the vector index; every hit is looked up in SQL before it counts."""
+    where = VectorFilter(
+        workspace_id=workspace_id,
+        strategy_name=strategy_name,
+        require_oos=filters.require_oos,
+        max_drawdown=filters.max_drawdown,
+        min_trades=filters.min_trades,
+        max_overfit_gap=filters.max_overfit_gap if math.isfinite(filters.max_overfit_gap) else None,
+        unknown_passes=filters.unknown_passes,
+    )
+    try:
+        query = make_embedder().embed_query(regime, query_text(strategy_name, regime), side_of(regime))
+        hits = vectors.nearest_windows(collection, query.vector, where, limit)
+        trials = store.trials_of_points(collection, [h.point_id for h in hits])
+    except EmptyCollectionError as error:
+        return Retrieved(None, "collection_empty", str(error))
+    except (BackendUnavailableError, ConfigurationError) as error:
+        return Retrieved(None, "no_embedding_available", str(error))
+    if not hits:
+        return Retrieved(None, "collection_empty", "the vector index holds no trial that passes")
+    window_of = dict(zip(view.frame["trial_id"], view.window, strict=True))
+    similarity = np.full(len(view.windows), np.nan)
+    for hit in hits:
+        window = window_of.get(trials.get(hit.point_id, -1))
+        if window is not None:  # an orphan point is known to nobody
+            similarity[window] = np.clip(hit.similarity * query.scale, -1.0, 1.0)
+    if not np.isfinite(similarity).any():
+        return Retrieved(None, "collection_empty", "every point found is an orphan: run an ingest")
+    return Retrieved(similarity)
+
+
+def distances(view: View, regime: Regime, scaler: RegimeScaler) -> Floats:
+    """Regime distance of every window, shape (w,), in robust standard deviations; NaN unknown."""
+    raw = view.windows.during if side_of(regime) == "during" else view.windows.before
+    return regime_distance(scaler.transform(regime.vector()), scaler.transform(raw))
+
+
+def search_exact(view: View, regime: Regime, scaler: RegimeScaler, usable: Floats, limit: int) -> Retrieved:
+    """The nearest windows from SQL alone: point in time, where the index knows only today.
+
+    Args:
+        view: the strategy's trials.
+        regime: the query.
+        scaler: fitted on what was known then.
+        usable: shape (w,), 1 for windows with a nominating trial, else 0.
+        limit: how many windows.
+    """
+    raw = view.windows.during if side_of(regime) == "during" else view.windows.before
+    angle = scaler.transform(raw) * (math.pi / 6.0)
+    query = scaler.transform(regime.vector()) * (math.pi / 6.0)
+    cosine = np.cos(angle - query)
+    known = np.isfinite(cosine)
+    n = known.sum(axis=1)
+    mean = np.where(known, cosine, 0.0).sum(axis=1) / np.maximum(n, 1)
+    similarity = np.where((n > 0) & (usable > 0), mean, np.nan)
+    if not np.isfinite(similarity).any():
+        return Retrieved(None, "collection_empty", "no window known by then has a regime")
+    order = np.argsort(-np.where(np.isfinite(similarity), np.round(similarity, 6), -9.0), kind="stable")
+    similarity[order[limit:]] = np.nan
+    return Retrieved(similarity)

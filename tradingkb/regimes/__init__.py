@@ -1,0 +1,25 @@
+"""OHLCV bars in, market regimes out."""
+
+from tradingkb.regimes.bars import MIN_BARS, Bars, Gap
+from tradingkb.regimes.features import compute_features
+from tradingkb.regimes.measure import (
+    LOOKBACK,
+    WindowNote,
+    WindowRegimes,
+    measure_regime,
+    measure_windows,
+)
+from tradingkb.regimes.read import read_ohlcv
+
+__all__ = [
+    "LOOKBACK",
+    "MIN_BARS",
+    "Bars",
+    "Gap",
+    "WindowNote",
+    "WindowRegimes",
+    "compute_features",
+    "measure_regime",
+    "measure_windows",
+    "read_ohlcv",
+]

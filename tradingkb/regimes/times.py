@@ -1,0 +1,100 @@
+"""The time column of a frame of bars, as UTC datetime64[us]."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from tradingkb.exceptions import InvalidOHLCVError
+from tradingkb.regimes.bars import TimeArray
+
+_EPOCH_1973 = 94_694_400
+_EPOCH_2100 = 4_102_444_800
+_FORMATS = "use dates or date-times, or integer epoch seconds or milliseconds"
+
+
+def utc_times(series: pl.Series) -> TimeArray:
+    """Times of a column as UTC; naive ones are taken as UTC.
+
+    Integers are epoch seconds or milliseconds when all of them fall between 1973 and 2100 in
+    exactly one of the two readings, which never overlap.
+
+    Raises:
+        InvalidOHLCVError: a time is missing or unreadable, or the column has no times.
+    """
+    times = _as_datetime(series)
+    missing = times.is_null().arg_true()
+    if len(missing):
+        row = int(missing[0])
+        raise InvalidOHLCVError(
+            f"the time {series[row]!r} is missing or unreadable",
+            field=series.name,
+            row=row + 1,
+            remedy=_FORMATS,
+        )
+    return times.cast(pl.Datetime("us")).to_numpy()
+
+
+def check_order(ts: TimeArray, field: str) -> None:
+    """Refuse times that are not strictly ascending.
+
+    Raises:
+        InvalidOHLCVError: with the row that is not later than the one before.
+    """
+    step = np.diff(ts).astype(np.int64)
+    bad = np.flatnonzero(step <= 0)
+    if not bad.size:
+        return
+    row = int(bad[0]) + 1
+    if step[row - 1] == 0:
+        what, remedy = "repeats the time of the row before", "keep one bar for each time"
+    else:
+        what, remedy = "is earlier than the row before", f"sort the frame by {field!r}, ascending"
+    raise InvalidOHLCVError(f"{ts[row]} {what}", field=field, row=row + 1, remedy=remedy)
+
+
+def _as_datetime(series: pl.Series) -> pl.Series:
+    dtype = series.dtype
+    if isinstance(dtype, pl.Datetime):
+        if dtype.time_zone is not None:
+            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return series
+    if dtype == pl.Date:
+        return series.cast(pl.Datetime("us"))
+    if dtype == pl.String:
+        return _parse(series)
+    if dtype.is_integer():
+        return _from_epoch(series)
+    raise InvalidOHLCVError(
+        f"the column is {dtype}, which is no time", field=series.name, remedy=_FORMATS
+    )
+
+
+def _parse(series: pl.Series) -> pl.Series:
+    """ISO 8601 text; a day-first or month-first date is ambiguous and stays null."""
+    text = series.str.strip_chars().str.replace("T", " ", literal=True)
+    text = text.str.replace(r"(Z| UTC)$", "+00:00")
+    zoned = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%:z", time_unit="us", strict=False)
+    naive = zoned.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    for pattern in ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"):
+        if naive.null_count():
+            naive = naive.fill_null(text.str.to_datetime(pattern, time_unit="us", strict=False))
+    if naive.null_count():
+        days = text.str.to_date("%Y-%m-%d", strict=False, exact=True)
+        naive = naive.fill_null(days.cast(pl.Datetime("us")))
+    return naive
+
+
+def _from_epoch(series: pl.Series) -> pl.Series:
+    values = series.drop_nulls()
+    for per_second in (1000, 1):
+        if values.is_between(_EPOCH_1973 * per_second, _EPOCH_2100 * per_second).all():
+            return pl.Series(series.name, series.cast(pl.Int64) * (1_000_000 // per_second)).cast(
+                pl.Datetime("us")
+            )
+    raise InvalidOHLCVError(
+        f"the integers {values.min()!r} to {values.max()!r} are neither epoch seconds nor"
+        " milliseconds between 1973 and 2100",
+        field=series.name,
+        remedy="convert the column to date-times",
+    )

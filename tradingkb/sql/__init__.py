@@ -1,0 +1,1 @@
+"""SQL plumbing that stores and the embedded vector index share: engines, types, bulk access."""

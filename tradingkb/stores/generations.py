@@ -1,0 +1,42 @@
+"""The generation of a strategy: counts the changes that could alter an answer about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+import sqlalchemy as sa
+
+from tradingkb.sql.bulk import upsert
+from tradingkb.stores import schema
+
+_G = schema.generations.c
+_KEY = ("workspace_id", "strategy_name")
+
+
+def bump(connection: sa.Connection, workspace_id: str, strategies: Iterable[str]) -> None:
+    """Moves the generation of these strategies, in the transaction that changed them."""
+    names = sorted(set(strategies))
+    frame = pl.DataFrame({"strategy_name": names}, schema={"strategy_name": pl.String}).select(
+        pl.lit(workspace_id).alias("workspace_id"), "strategy_name", pl.lit(0).alias("generation")
+    )
+    upsert(connection, schema.generations, frame, key=_KEY, update=())
+    connection.execute(
+        sa.update(schema.generations)
+        .where(_G.workspace_id == workspace_id, _G.strategy_name.in_(names))
+        .values(generation=_G.generation + 1)
+    )
+
+
+def bump_all(connection: sa.Connection, workspace_id: str) -> None:
+    """Moves the generation of every strategy of the workspace."""
+    known = sa.select(_G.strategy_name).where(_G.workspace_id == workspace_id)
+    bump(connection, workspace_id, connection.scalars(known).all())
+
+
+def generation_of(connection: sa.Connection, workspace_id: str, strategy_name: str) -> int:
+    """The generation of a strategy; 0 for one that never had a trial."""
+    statement = sa.select(_G.generation).where(
+        _G.workspace_id == workspace_id, _G.strategy_name == strategy_name
+    )
+    return int(connection.scalar(statement) or 0)

@@ -1,0 +1,217 @@
+"""The tables. Alembic's migrations build them; a test says that both agree.
+
+Every table is scoped by `workspace_id`. A trial refers to its window and its parameter set by
+number: a million trials share a few thousand of each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+
+from tradingkb.domain.lifecycle import STATUSES
+from tradingkb.domain.trial import METRICS
+from tradingkb.sql.types import Json, Key, UtcTime
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_STATUS_LIST = ", ".join(f"'{s}'" for s in STATUSES)
+
+
+def _workspace() -> Column[Any]:
+    return Column("workspace_id", sa.String(36), ForeignKey("workspaces.id"), nullable=False)
+
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", sa.String(36), primary_key=True),
+    Column("slug", sa.String(64), nullable=False, unique=True),
+    Column("default_embed_model", sa.String(128)),
+    Column("default_collection", sa.String(128)),
+    Column("config", Json, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+strategy_specs = Table(
+    "strategy_specs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _workspace(),
+    Column("name", sa.String(128), nullable=False),
+    Column("version", sa.String(64), nullable=False),
+    Column("spec", Json, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    UniqueConstraint("workspace_id", "name", "version"),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _workspace(),
+    Column("window_key", sa.String(64), nullable=False),
+    Column("symbol", sa.String(64)),
+    Column("timeframe", sa.String(16)),
+    Column("is_start", UtcTime),
+    Column("is_end", UtcTime),
+    Column("oos_start", UtcTime),
+    Column("oos_end", UtcTime),
+    Column("regime_is", Json),
+    Column("regime_oos", Json),
+    UniqueConstraint("workspace_id", "window_key"),
+)
+
+param_sets = Table(
+    "param_sets",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _workspace(),
+    Column("strategy_name", sa.String(128), nullable=False),
+    Column("params_hash", sa.String(64), nullable=False),
+    Column("params", sa.Text, nullable=False),
+    UniqueConstraint("workspace_id", "strategy_name", "params_hash"),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _workspace(),
+    Column("source_type", sa.String(64), nullable=False),
+    Column("source_id", sa.String(255), nullable=False),
+    Column("experiment_type", sa.String(32), nullable=False),
+    Column("strategy_name", sa.String(128), nullable=False),
+    Column("strategy_version", sa.String(64)),
+    Column("param_set_id", Key, ForeignKey("param_sets.id"), nullable=False),
+    Column("window_id", Key, ForeignKey("windows.id"), nullable=False),
+    Column("objective_type", sa.String(64), nullable=False),
+    Column("objective_score", sa.Double),
+    *(
+        Column(f"{metric}_{sample}", sa.Integer if metric == "n_trades" else sa.Double)
+        for metric in METRICS
+        for sample in ("is", "oos")
+    ),
+    Column("engine", sa.String(64)),
+    Column("cost_bps", sa.Double),
+    Column("kb_status", sa.String(16), nullable=False),
+    Column("promoted_at", UtcTime),
+    Column("known_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("ingested_at", UtcTime, nullable=False),
+    Column("run_id", sa.String(36), nullable=False),
+    Column("row_hash", sa.String(64), nullable=False),
+    UniqueConstraint("workspace_id", "source_type", "source_id"),
+    CheckConstraint(f"kb_status IN ({_STATUS_LIST})", name="kb_status"),
+    Index("ix_trials_workspace_id_strategy_name", "workspace_id", "strategy_name"),
+)
+
+kb_trial_index = Table(
+    "kb_trial_index",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _workspace(),
+    Column("trial_id", Key, ForeignKey("trials.id"), nullable=False),
+    Column("point_id", sa.String(36), nullable=False),
+    Column("collection", sa.String(128), nullable=False),
+    Column("embed_model", sa.String(128), nullable=False),
+    Column("pipeline", sa.String(128), nullable=False),
+    Column("regime_schema_version", sa.Integer),
+    Column("content_hash", sa.String(64), nullable=False),
+    Column("indexed_at", UtcTime),
+    Column("archived_at", UtcTime),
+    Column("reason", sa.Text),
+    UniqueConstraint("trial_id", "collection"),
+    Index("ix_kb_trial_index_collection_point_id", "collection", "point_id"),
+)
+
+kb_status_history = Table(
+    "kb_status_history",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _workspace(),
+    Column("trial_id", Key, ForeignKey("trials.id"), nullable=False),
+    Column("from_status", sa.String(16)),
+    Column("to_status", sa.String(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", sa.String(128), nullable=False),
+    Column("actor_type", sa.String(32), nullable=False),
+    Column("reason", sa.Text),
+    Index("ix_kb_status_history_trial_id", "trial_id"),
+)
+
+#: Counts every change that could alter an answer about a strategy: caches compare it.
+generations = Table(
+    "partition_generations",
+    metadata,
+    Column("workspace_id", sa.String(36), ForeignKey("workspaces.id"), primary_key=True),
+    Column("strategy_name", sa.String(128), primary_key=True),
+    Column("generation", sa.BigInteger, nullable=False),
+)
+
+regime_scalers = Table(
+    "regime_scalers",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _workspace(),
+    Column("version", sa.Integer, nullable=False),
+    Column("scaler", Json, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("workspace_id", "version"),
+)
+
+ingest_runs = Table(
+    "ingest_runs",
+    metadata,
+    Column("run_id", sa.String(36), primary_key=True),
+    _workspace(),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("status", sa.String(16), nullable=False),
+    Column("source", sa.Text, nullable=False),
+    Column("counts", Json, nullable=False),
+    Column("error", sa.Text),
+)
+
+recommend_events = Table(
+    "recommend_events",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("request_id", sa.String(36), nullable=False, unique=True),
+    Column("at", UtcTime, nullable=False),
+    _workspace(),
+    Column("strategy_name", sa.String(128), nullable=False),
+    Column("objective_type", sa.String(64), nullable=False),
+    Column("status", sa.String(16), nullable=False),
+    Column("confidence", sa.Double),
+    Column("confidence_band", sa.String(16), nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("warnings", Json, nullable=False),
+    Column("after_strict", sa.Integer, nullable=False),
+    Column("after_relaxed", sa.Integer),
+    Column("windows_used", sa.Integer, nullable=False),
+    Column("strict_to_relaxed", sa.Boolean, nullable=False),
+    Column("metadata_only", sa.Boolean, nullable=False),
+    Column("repaired_params", Json, nullable=False),
+    Column("filter_rejections", Json, nullable=False),
+    Column("relaxations", Json, nullable=False),
+    Column("regime_tags", Json, nullable=False),
+    Column("params", Json),
+    Column("embed_model", sa.String(128), nullable=False),
+    Column("collection", sa.String(128), nullable=False),
+    Column("timings", Json, nullable=False),
+    Column("weights", Json, nullable=False),
+    Column("source", sa.String(32), nullable=False),
+    Column("replica", sa.String(128), nullable=False),
+    Index("ix_recommend_events_workspace_id_at", "workspace_id", "at"),
+)

@@ -1,0 +1,47 @@
+"""The SQL adapter of the `TrialStore` port."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+
+import polars as pl
+import sqlalchemy as sa
+
+from tradingkb.sql.engine import open_engine
+from tradingkb.stores.migrate import migrate
+from tradingkb.stores.records import RecordQueries
+from tradingkb.stores.trials import TrialQueries
+from tradingkb.stores.workspaces import WorkspaceQueries
+
+#: How long an event waits for a writer before it is queued: an answer must not be delayed.
+EVENT_TIMEOUT_S = 0.05
+
+
+class SqlTrialStore(WorkspaceQueries, TrialQueries, RecordQueries):
+    """Trials in SQLite or PostgreSQL; see `tradingkb.ports.TrialStore` for the guarantees."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Opens the store and brings its schema up to date.
+
+        Raises:
+            ConfigurationError: the database cannot be written, or is no tradingkb store.
+            StoreTooNewError: it was written by a newer release.
+            BackendUnavailableError: it does not answer.
+        """
+        self.engine = engine
+        self._partitions: dict[tuple[str, str], tuple[int, pl.DataFrame]] = {}
+        self._lock = threading.Lock()
+        migrate(engine)
+
+    @cached_property
+    def _impatient(self) -> sa.Engine:
+        if self.engine.dialect.name != "sqlite":
+            return self.engine
+        return open_engine(self.engine.url.render_as_string(False), timeout_s=EVENT_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Releases connections."""
+        if "_impatient" in self.__dict__:
+            self._impatient.dispose()
+        self.engine.dispose()

@@ -1,0 +1,261 @@
+"""Queries about trials, their windows and their parameter sets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+import sqlalchemy as sa
+
+from tradingkb.sql.bulk import read, read_in, upsert
+from tradingkb.sql.engine import reading, writing
+from tradingkb.stores import schema
+from tradingkb.stores.generations import bump, bump_all, generation_of
+
+_T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c
+
+#: What a stored trial keeps when its source is ingested again.
+_KEPT: Final = ("id", "workspace_id", "source_type", "source_id", "kb_status", "promoted_at",
+                "ingested_at")  # fmt: skip
+_REPLACED: Final = tuple(c.name for c in schema.trials.columns if c.name not in _KEPT)
+_WINDOW_COLUMNS: Final = ("window_key", "symbol", "timeframe", "is_start", "is_end", "oos_start",
+                          "oos_end", "regime_is", "regime_oos")  # fmt: skip
+
+
+class TrialQueries:
+    """Part of `SqlTrialStore`."""
+
+    engine: sa.Engine
+    _partitions: dict[tuple[str, str], tuple[int, pl.DataFrame]]
+    _lock: threading.Lock
+
+    def identities(self, workspace_id: str) -> pl.DataFrame:
+        """trial_id, source_type, source_id, strategy_name, row_hash, kb_status, window_id."""
+        statement = sa.select(
+            _T.id.label("trial_id"), _T.source_type, _T.source_id, _T.strategy_name, _T.row_hash,
+            _T.kb_status, _T.window_id,
+        ).where(_T.workspace_id == workspace_id)  # fmt: skip
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+    def window_rows(self, workspace_id: str) -> pl.DataFrame:
+        """window_id and the columns of the table; regimes as JSON text."""
+        statement = (
+            sa.select(_W.id.label("window_id"), *(schema.windows.c[c] for c in _WINDOW_COLUMNS))
+            .where(_W.workspace_id == workspace_id)
+            .order_by(_W.window_key)
+        )
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+    def param_set_rows(self, workspace_id: str, strategy_name: str | None = None) -> pl.DataFrame:
+        """param_set_id, strategy_name, params_hash, params."""
+        statement = sa.select(
+            _P.id.label("param_set_id"), _P.strategy_name, _P.params_hash, _P.params
+        ).where(_P.workspace_id == workspace_id)
+        if strategy_name is not None:
+            statement = statement.where(_P.strategy_name == strategy_name)
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+    def write_windows(self, workspace_id: str, windows: pl.DataFrame) -> None:
+        """Inserts windows by window_key; regimes of known windows are filled in or replaced.
+
+        A null leaves the known regime as it is: not every source brings prices.
+        """
+        frame = windows.select(pl.lit(workspace_id).alias("workspace_id"), *_WINDOW_COLUMNS)
+        with writing(self.engine) as connection:
+            before = _regimes(connection, workspace_id)
+            upsert(connection, schema.windows, frame, key=("workspace_id", "window_key"),
+                   update=("regime_is", "regime_oos"), keep_known=True)  # fmt: skip
+            after = _regimes(connection, workspace_id)
+            # A new window has no trials yet; a new regime of a known one touches every strategy.
+            if not before.equals(after.join(before, on="window_key", how="semi")):
+                bump_all(connection, workspace_id)
+
+    def write_param_sets(self, workspace_id: str, sets: pl.DataFrame) -> None:
+        """Inserts parameter sets that are not known yet."""
+        frame = sets.select(
+            pl.lit(workspace_id).alias("workspace_id"), "strategy_name", "params_hash", "params"
+        )
+        with writing(self.engine) as connection:
+            upsert(connection, schema.param_sets, frame,
+                   key=("workspace_id", "strategy_name", "params_hash"), update=())  # fmt: skip
+
+    def write_trials(self, workspace_id: str, trials: pl.DataFrame) -> None:
+        """Inserts or replaces trials by (source_type, source_id), in one transaction.
+
+        A new trial whose status is not `candidate` leaves a history row that says where it came
+        from; a known trial keeps its status: a file does not overrule an admin.
+        """
+        frame = trials.with_columns(workspace_id=pl.lit(workspace_id))
+        with writing(self.engine) as connection:
+            imported = self._imported_statuses(connection, workspace_id, frame)
+            left = _strategies_left(connection, workspace_id, frame)
+            upsert(connection, schema.trials, frame,
+                   key=("workspace_id", "source_type", "source_id"), update=_REPLACED)  # fmt: skip
+            self._record_imported(connection, workspace_id, imported)
+            bump(connection, workspace_id, {*frame["strategy_name"], *left})
+
+    def _imported_statuses(
+        self, connection: sa.Connection, workspace_id: str, frame: pl.DataFrame
+    ) -> pl.DataFrame:
+        stated = frame.filter(pl.col("kb_status") != "candidate")
+        if stated.is_empty():
+            return stated
+        known = _known(connection, workspace_id, stated)
+        return stated.join(known, on=["source_type", "source_id"], how="anti")
+
+    def _record_imported(
+        self, connection: sa.Connection, workspace_id: str, imported: pl.DataFrame
+    ) -> None:
+        if imported.is_empty():
+            return
+        ids = _known(connection, workspace_id, imported, _T.id.label("trial_id"))
+        rows = imported.join(ids, on=["source_type", "source_id"]).select(
+            pl.lit(workspace_id).alias("workspace_id"), "trial_id",
+            pl.lit("candidate").alias("from_status"), pl.col("kb_status").alias("to_status"),
+            pl.col("known_at").alias("at"), pl.lit("ingest").alias("actor"),
+            pl.lit("import").alias("actor_type"),
+            pl.lit("status came with the import").alias("reason"),
+        )  # fmt: skip
+        connection.execute(sa.insert(schema.kb_status_history), rows.to_dicts())
+
+    def generation(self, workspace_id: str, strategy_name: str) -> int:
+        """Counts every change that could alter an answer about this strategy; 0 for none."""
+        with reading(self.engine) as connection:
+            return generation_of(connection, workspace_id, strategy_name)
+
+    def partition(self, workspace_id: str, strategy_name: str) -> tuple[int, pl.DataFrame]:
+        """The generation and every trial of one strategy, whatever its status.
+
+        The frame is cached until the generation moves, and read in one snapshot with it.
+        """
+        key = (workspace_id, strategy_name)
+        with reading(self.engine) as connection:
+            generation = generation_of(connection, workspace_id, strategy_name)
+            with self._lock:
+                cached = self._partitions.get(key)
+            if cached and cached[0] == generation:
+                return cached
+            frame = read(connection, _partition_statement(workspace_id, strategy_name))
+        with self._lock:
+            self._partitions[key] = (generation, frame)
+        return generation, frame
+
+    def trial_rows(
+        self, workspace_id: str, where: Mapping[str, Any], limit: int | None = None
+    ) -> pl.DataFrame:
+        """Trials with params, window and status, newest known first.
+
+        Args:
+            workspace_id: whose trials.
+            where: equality conditions on columns of trials or windows; a list means "any of".
+            limit: most rows to return.
+        """
+        left_out = ("id", "workspace_id", "window_id", "row_hash")
+        names = [c.name for c in schema.trials.columns if c.name not in left_out]
+        window_names = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")
+        statement = (
+            sa.select(
+                _T.id.label("trial_id"), *(_T[c] for c in names if c != "param_set_id"), _P.params,
+                *(_W[c] for c in window_names), _W.regime_is, _W.regime_oos,
+            )
+            .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
+            .where(_T.workspace_id == workspace_id, *_conditions(where))
+            .order_by(_T.known_at.desc(), _T.source_id)
+            .limit(limit)
+        )  # fmt: skip
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+    def status_history(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
+        """trial_id, from_status, to_status, at, ordered by time."""
+        h = schema.kb_status_history.c
+        statement = (
+            sa.select(h.trial_id, h.from_status, h.to_status, h.at)
+            .select_from(schema.kb_status_history.join(schema.trials))
+            .where(h.workspace_id == workspace_id, _T.strategy_name == strategy_name)
+            .order_by(h.at, h.id)
+        )
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+    def strategy_names(self, workspace_id: str) -> list[str]:
+        """The strategies that have trials, by name."""
+        statement = (
+            sa.select(_T.strategy_name).where(_T.workspace_id == workspace_id).distinct()
+        )
+        with reading(self.engine) as connection:
+            return sorted(connection.scalars(statement))
+
+    def strategy_counts(self, workspace_id: str) -> pl.DataFrame:
+        """strategy_name, n_trials, n_windows, n_param_sets, first and last known_at."""
+        statement = (
+            sa.select(
+                _T.strategy_name,
+                sa.func.count().label("n_trials"),
+                sa.func.count(_T.window_id.distinct()).label("n_windows"),
+                sa.func.count(_T.param_set_id.distinct()).label("n_param_sets"),
+                sa.func.max(_T.known_at, type_=_T.known_at.type).label("last_known_at"),
+            )
+            .where(_T.workspace_id == workspace_id)
+            .group_by(_T.strategy_name)
+            .order_by(_T.strategy_name)
+        )
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+
+def _partition_statement(workspace_id: str, strategy_name: str) -> sa.Select[Any]:
+    left_out = {"workspace_id", "strategy_name", "experiment_type", "run_id", "row_hash", "engine",
+                "ingested_at"}  # fmt: skip
+    columns = [c for c in schema.trials.columns if c.name not in left_out and c.name != "id"]
+    index = schema.kb_trial_index.c
+    archived = sa.exists().where(index.trial_id == _T.id, index.archived_at.is_not(None))
+    return sa.select(_T.id.label("trial_id"), *columns, archived.label("archived")).where(
+        _T.workspace_id == workspace_id, _T.strategy_name == strategy_name
+    )
+
+
+def _conditions(where: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    found = []
+    for name, value in where.items():
+        column = _T[name] if name in _T else _W[name]
+        several = isinstance(value, list | tuple | set)
+        found.append(column.in_(value) if several else column == value)
+    return found
+
+
+def _regimes(connection: sa.Connection, workspace_id: str) -> pl.DataFrame:
+    statement = sa.select(_W.window_key, _W.regime_is, _W.regime_oos)
+    return read(
+        connection, statement.where(_W.workspace_id == workspace_id).order_by(_W.window_key)
+    )
+
+
+def _known(
+    connection: sa.Connection,
+    workspace_id: str,
+    frame: pl.DataFrame,
+    *columns: sa.ColumnElement[Any],
+) -> pl.DataFrame:
+    """source_type, source_id and more columns of the frame's trials that are stored."""
+    statement = sa.select(_T.source_type, _T.source_id, *columns).where(
+        _T.workspace_id == workspace_id,
+        _T.source_type.in_(frame["source_type"].unique().to_list()),
+    )
+    return read_in(connection, statement, _T.source_id, frame["source_id"])
+
+
+def _strategies_left(
+    connection: sa.Connection, workspace_id: str, frame: pl.DataFrame
+) -> list[str]:
+    """Strategies that lose a trial because its source now says that it is another's."""
+    known = _known(connection, workspace_id, frame, _T.strategy_name.label("before"))
+    moved = frame.join(known, on=["source_type", "source_id"]).filter(
+        pl.col("before") != pl.col("strategy_name")
+    )
+    return moved["before"].unique().to_list()

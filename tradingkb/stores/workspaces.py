@@ -1,0 +1,99 @@
+"""Queries about workspaces, strategy specs and regime scalers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from tradingkb.domain.scaling import RegimeScaler
+from tradingkb.domain.strategy import StrategySpec
+from tradingkb.exceptions import InvalidInputError
+from tradingkb.ports import Workspace
+from tradingkb.sql.engine import reading, writing
+from tradingkb.stores import schema
+from tradingkb.stores.generations import bump, bump_all
+
+
+class WorkspaceQueries:
+    """Part of `SqlTrialStore`."""
+
+    engine: sa.Engine
+
+    def workspaces(self) -> list[Workspace]:
+        """All workspaces, by slug."""
+        table = schema.workspaces
+        with reading(self.engine) as connection:
+            rows = connection.execute(sa.select(table).order_by(table.c.slug)).mappings().all()
+        return [Workspace(**row) for row in rows]
+
+    def create_workspace(self, workspace: Workspace) -> None:
+        """Inserts it.
+
+        Raises:
+            InvalidInputError: slug or id exist already.
+        """
+        try:
+            with writing(self.engine) as connection:
+                connection.execute(sa.insert(schema.workspaces).values(**vars(workspace)))
+        except sa.exc.IntegrityError:
+            raise InvalidInputError(
+                f"workspace {workspace.slug!r} exists already", field="workspace",
+                remedy="choose another slug, or use the existing one",
+            ) from None  # fmt: skip
+
+    def save_spec(self, workspace_id: str, spec: StrategySpec, at: datetime) -> None:
+        """Inserts or replaces the spec of (name, version)."""
+        table = schema.strategy_specs
+        key = (
+            (table.c.workspace_id == workspace_id)
+            & (table.c.name == spec.name)
+            & (table.c.version == spec.version)
+        )
+        with writing(self.engine) as connection:
+            connection.execute(sa.delete(table).where(key))
+            connection.execute(
+                sa.insert(table).values(
+                    workspace_id=workspace_id, name=spec.name, version=spec.version,
+                    spec=spec.to_dict(), updated_at=at,
+                )
+            )  # fmt: skip
+            bump(connection, workspace_id, [spec.name])
+
+    def specs(self, workspace_id: str) -> list[StrategySpec]:
+        """Every spec, by name; the one updated last comes last within its name."""
+        table = schema.strategy_specs
+        statement = (
+            sa.select(table.c.spec)
+            .where(table.c.workspace_id == workspace_id)
+            .order_by(table.c.name, table.c.updated_at, table.c.id)
+        )
+        with reading(self.engine) as connection:
+            return [StrategySpec.from_dict(spec) for spec in connection.scalars(statement)]
+
+    def scaler(self, workspace_id: str) -> RegimeScaler | None:
+        """The newest scaler."""
+        table = schema.regime_scalers
+        statement = (
+            sa.select(table.c.scaler)
+            .where(table.c.workspace_id == workspace_id)
+            .order_by(table.c.version.desc())
+            .limit(1)
+        )
+        with reading(self.engine) as connection:
+            stored = connection.scalar(statement)
+        return RegimeScaler.from_dict(stored) if stored else None
+
+    def save_scaler(self, workspace_id: str, scaler: RegimeScaler, at: datetime) -> None:
+        """Stores a new version; one that exists is left as it is."""
+        table = schema.regime_scalers
+        known = (table.c.workspace_id == workspace_id) & (table.c.version == scaler.version)
+        with writing(self.engine) as connection:
+            if connection.scalar(sa.select(table.c.id).where(known)) is None:
+                connection.execute(
+                    sa.insert(table).values(
+                        workspace_id=workspace_id, version=scaler.version,
+                        scaler=scaler.to_dict(), created_at=at,
+                    )
+                )  # fmt: skip
+                bump_all(connection, workspace_id)

@@ -1,0 +1,11 @@
+"""Contract suites: every adapter of a port passes the same tests, yours too.
+
+Subclass a suite in a test module and give it the fixture that it names; pytest is needed.
+
+    from tradingkb.testing.vector_index import VectorIndexContract
+
+    class TestMyIndex(VectorIndexContract):
+        @pytest.fixture
+        def index(self):
+            return MyIndex()
+"""

@@ -1,0 +1,268 @@
+"""What every `VectorIndex` must do."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
+from tradingkb.ports import Floats32, Points, VectorFilter, VectorIndex
+
+WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000001"
+OTHER_WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000002"
+STRATEGY: Final = "sma_cross"
+EVERYTHING: Final = VectorFilter(WORKSPACE, STRATEGY)
+DIMENSION: Final = 4
+#: Vectors of length 1 in every arithmetic: their similarities, and ties, are exact.
+EAST, NORTH, UP, AWAY = np.eye(DIMENSION, dtype=np.float32)
+BETWEEN: Final = np.full(DIMENSION, 0.5, dtype=np.float32)
+
+_SCHEMA: Final = {
+    "workspace_id": pl.String, "strategy_name": pl.String, "window_key": pl.String,
+    "has_oos": pl.Boolean, "max_drawdown": pl.Float64, "n_trades": pl.Int64,
+    "overfit_gap": pl.Float64,
+}  # fmt: skip
+_DEFAULTS: Final = {
+    "workspace_id": WORKSPACE, "strategy_name": STRATEGY, "window_key": "w", "has_oos": True,
+    "max_drawdown": 0.1, "n_trades": 50, "overfit_gap": 0.1,
+}  # fmt: skip
+
+
+def uid(name: object) -> str:
+    """A point id that sorts like a small number."""
+    return str(uuid.UUID(int=name)) if isinstance(name, int) else str(
+        uuid.uuid5(uuid.NAMESPACE_OID, str(name))
+    )  # fmt: skip
+
+
+def points(*rows: tuple[object, Floats32, Mapping[str, Any]]) -> Points:
+    """Points from (name, vector, payload that differs from the defaults)."""
+    payload = pl.DataFrame([{**_DEFAULTS, **row[2]} for row in rows], schema=_SCHEMA)
+    vectors = np.array([row[1] for row in rows], dtype=np.float32)
+    return Points([uid(row[0]) for row in rows], vectors, payload)
+
+
+def windows(hits: Iterable[Any]) -> list[str]:
+    """The windows of hits, in their order."""
+    return [hit.window_key for hit in hits]
+
+
+class VectorIndexContract:
+    """Subclass it, and give a fixture `index` with an index to write to."""
+
+    @pytest.fixture
+    def name(self) -> str:
+        """A collection name that no other test uses: a server may be shared."""
+        return f"contract_{uuid.uuid4().hex}"
+
+    @pytest.fixture
+    def filled(self, index: VectorIndex, name: str) -> str:
+        """A collection with three windows: one point east, two north, one up."""
+        index.ensure_collection(name, DIMENSION)
+        index.upsert(name, points(
+            (1, EAST, {"window_key": "a"}), (2, NORTH, {"window_key": "b"}),
+            (3, NORTH, {"window_key": "b"}), (4, UP, {"window_key": "c"}),
+        ))  # fmt: skip
+        return name
+
+    # collections and aliases
+
+    def test_a_collection_has_the_dimension_it_was_made_with(self, index, name):
+        assert index.dimension(name) is None
+        index.ensure_collection(name, DIMENSION)
+        assert index.dimension(name) == DIMENSION
+        assert index.count(name) == 0
+
+    def test_ensuring_a_collection_again_keeps_its_points(self, index, filled):
+        index.ensure_collection(filled, DIMENSION)
+        assert index.count(filled) == 4
+
+    def test_a_collection_of_another_dimension_is_refused(self, index, filled):
+        with pytest.raises(ConfigurationError, match="dimension 4"):
+            index.ensure_collection(filled, 5)
+        assert index.dimension(filled) == DIMENSION
+
+    def test_a_missing_collection_says_so_whatever_is_asked_of_it(self, index, name):
+        for ask in (
+            lambda: index.count(name),
+            lambda: index.count(name, EVERYTHING),
+            lambda: index.nearest_windows(name, EAST, EVERYTHING, 3),
+            lambda: index.upsert(name, points((1, EAST, {}))),
+            lambda: index.delete(name, [uid(1)]),
+            lambda: index.set_alias(f"alias_{name}", name),
+        ):
+            with pytest.raises(EmptyCollectionError, match=name):
+                ask()
+
+    def test_an_empty_collection_has_no_neighbours(self, index, name):
+        index.ensure_collection(name, DIMENSION)
+        assert index.nearest_windows(name, EAST, EVERYTHING, 3) == []
+
+    def test_an_alias_is_moved_from_one_collection_to_another(self, index, name):
+        alias, second = f"alias_{name}", f"{name}_2"
+        assert index.alias(alias) is None
+        index.ensure_collection(name, DIMENSION)
+        index.ensure_collection(second, DIMENSION)
+        index.set_alias(alias, name)
+        assert index.alias(alias) == name
+        index.set_alias(alias, second)
+        index.set_alias(alias, second)
+        assert index.alias(alias) == second
+
+    def test_an_alias_stays_where_it_is_when_its_new_collection_is_missing(self, index, filled):
+        index.set_alias(f"alias_{filled}", filled)
+        with pytest.raises(EmptyCollectionError):
+            index.set_alias(f"alias_{filled}", f"{filled}_missing")
+        assert index.alias(f"alias_{filled}") == filled
+
+    # writes
+
+    def test_the_same_point_twice_is_one_point_and_the_later_counts(self, index, filled):
+        index.upsert(filled, points((1, AWAY, {"window_key": "z", "n_trades": 7})))
+        assert index.count(filled) == 4
+        assert windows(index.nearest_windows(filled, AWAY, EVERYTHING, 1)) == ["z"]
+        assert index.count(filled, VectorFilter(WORKSPACE, STRATEGY, min_trades=8)) == 3
+
+    def test_a_point_that_moves_to_another_strategy_leaves_the_first(self, index, filled):
+        assert windows(index.nearest_windows(filled, EAST, EVERYTHING, 1)) == ["a"]
+        index.upsert(filled, points((1, EAST, {"window_key": "a", "strategy_name": "rsi"})))
+        assert "a" not in windows(index.nearest_windows(filled, EAST, EVERYTHING, 9))
+        assert index.count(filled, VectorFilter(WORKSPACE, "rsi")) == 1
+
+    def test_a_write_is_seen_by_the_next_search(self, index, filled):
+        for n in range(10, 14):
+            index.upsert(filled, points((n, AWAY, {"window_key": f"n{n}"})))
+            hits = index.nearest_windows(filled, AWAY, EVERYTHING, n - 9)
+            assert windows(hits) == [f"n{m}" for m in range(10, n + 1)]
+
+    def test_a_write_of_nothing_changes_nothing(self, index, filled):
+        nothing = points((1, EAST, {}))
+        index.upsert(filled, Points([], nothing.vectors[:0], nothing.payload[:0]))
+        index.delete(filled, [])
+        assert index.count(filled) == 4
+
+    def test_more_points_than_one_batch_are_all_written_and_deleted(self, index, filled):
+        many = [(f"m{n}", EAST, {"window_key": f"m{n:04}"}) for n in range(1000)]
+        index.upsert(filled, points(*many))
+        assert index.count(filled) == 1004
+        index.delete(filled, [uid(row[0]) for row in many])
+        assert index.count(filled) == 4
+
+    def test_vectors_of_another_dimension_are_refused(self, index, filled):
+        with pytest.raises(ConfigurationError):
+            index.upsert(filled, points((9, np.ones(3, np.float32), {})))
+        with pytest.raises(ConfigurationError):
+            index.nearest_windows(filled, np.ones(3, np.float32), EVERYTHING, 3)
+        assert index.count(filled) == 4
+
+    def test_deleted_points_are_gone_and_unknown_ones_are_no_error(self, index, filled):
+        index.delete(filled, [uid(1), uid(2), uid("never written")])
+        assert index.count(filled) == 2
+        assert windows(index.nearest_windows(filled, EAST, EVERYTHING, 9)) == ["b", "c"]
+
+    def test_collections_share_nothing(self, index, filled):
+        second = f"{filled}_2"
+        index.ensure_collection(second, DIMENSION)
+        index.upsert(second, points((1, UP, {"window_key": "second"})))
+        index.delete(second, [uid(2)])
+        assert index.count(filled) == 4
+        assert windows(index.nearest_windows(second, UP, EVERYTHING, 9)) == ["second"]
+
+    # searches
+
+    def test_the_nearest_window_comes_first_with_its_cosine_similarity(self, index, filled):
+        hits = index.nearest_windows(filled, np.float32([0.6, 0.8, 0, 0]), EVERYTHING, 3)
+        assert windows(hits) == ["b", "a", "c"]
+        assert [hit.similarity for hit in hits] == pytest.approx([0.8, 0.6, 0.0], abs=2e-6)
+
+    def test_an_opposite_vector_has_similarity_minus_one(self, index, filled):
+        hits = index.nearest_windows(filled, -EAST, EVERYTHING, 3)
+        assert [(hit.window_key, hit.similarity) for hit in hits] == [
+            ("b", 0.0), ("c", 0.0), ("a", -1.0)
+        ]  # fmt: skip
+
+    def test_a_window_is_represented_by_its_nearest_point(self, index, filled):
+        index.upsert(filled, points((5, BETWEEN, {"window_key": "c"})))
+        best = {h.window_key: h for h in index.nearest_windows(filled, EAST, EVERYTHING, 3)}
+        assert (best["c"].point_id, best["c"].similarity) == (uid(5), 0.5)
+
+    def test_a_window_of_hundreds_of_points_does_not_fill_the_neighbourhood(self, index, filled):
+        crowd = [(f"crowd{n}", EAST, {"window_key": "crowd"}) for n in range(400)]
+        index.upsert(filled, points(*crowd))
+        hits = index.nearest_windows(filled, EAST, EVERYTHING, 3)
+        assert windows(hits) == ["a", "crowd", "b"]
+
+    def test_fewer_windows_than_asked_for_are_all_there_are(self, index, filled):
+        assert len(index.nearest_windows(filled, EAST, EVERYTHING, 100)) == 3
+
+    def test_equally_near_windows_come_by_their_key_wherever_the_limit_cuts(self, index, filled):
+        keys = [f"t{n:02}" for n in range(40)]
+        tied = [(f"tied{k}", BETWEEN, {"window_key": k}) for k in reversed(keys)]
+        index.upsert(filled, points(*tied))
+        expected = ["a", *keys, "b", "c"]
+        for limit in (1, 2, 7, 40, 41, 42, 99):
+            hits = index.nearest_windows(filled, EAST, EVERYTHING, limit)
+            assert windows(hits) == expected[:limit]
+
+    def test_several_threads_get_the_same_answer(self, index, filled):
+        def ask(_: int) -> list[str]:
+            return windows(index.nearest_windows(filled, EAST, EVERYTHING, 3))
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(ask, range(64))) == [["a", "b", "c"]] * 64
+
+    # filters
+
+    @pytest.mark.parametrize(
+        ("condition", "expected"),
+        [
+            ({}, "known edge none"),
+            ({"require_oos": True}, "known edge"),
+            ({"max_drawdown": 0.25}, "known edge"),
+            ({"max_drawdown": 0.2499}, "known"),
+            ({"max_drawdown": 0.0}, ""),
+            ({"max_drawdown": math.inf}, "known edge"),
+            ({"max_drawdown": 0.2, "unknown_passes": True}, "known none"),
+            ({"min_trades": 5}, "known edge"),
+            ({"min_trades": 6}, "known"),
+            ({"min_trades": 6, "unknown_passes": True}, "known none"),
+            ({"max_overfit_gap": 0.3}, "known edge none"),
+            ({"max_overfit_gap": 0.2}, "known none"),
+            ({"max_overfit_gap": math.inf}, "known edge none"),
+            ({"require_oos": True, "max_drawdown": 0.25, "min_trades": 6}, "known"),
+            ({"require_oos": True, "min_trades": 6, "unknown_passes": True}, "known"),
+        ],
+        ids=str,
+    )
+    def test_all_conditions_must_hold_and_bounds_are_inclusive(
+        self, index, name, condition, expected
+    ):
+        index.ensure_collection(name, DIMENSION)
+        unknown = {"has_oos": False, "max_drawdown": None, "n_trades": None, "overfit_gap": None}
+        index.upsert(name, points(
+            (1, EAST, {"window_key": "1 known"}),
+            (2, EAST, {"window_key": "2 edge", "max_drawdown": 0.25, "n_trades": 5,
+                       "overfit_gap": 0.3}),
+            (3, EAST, {"window_key": "3 none", **unknown}),
+        ))  # fmt: skip
+        where = VectorFilter(WORKSPACE, STRATEGY, **condition)
+        found = [key[2:] for key in windows(index.nearest_windows(name, EAST, where, 9))]
+        assert found == expected.split()
+        assert index.count(name, where) == len(expected.split())
+
+    def test_points_of_another_workspace_or_strategy_are_never_found(self, index, filled):
+        index.upsert(filled, points(
+            (8, AWAY, {"window_key": "theirs", "workspace_id": OTHER_WORKSPACE}),
+            (9, AWAY, {"window_key": "other", "strategy_name": "rsi"}),
+        ))  # fmt: skip
+        assert windows(index.nearest_windows(filled, AWAY, EVERYTHING, 9)) == ["a", "b", "c"]
+        assert index.count(filled, EVERYTHING) == 4
+        theirs = VectorFilter(OTHER_WORKSPACE, STRATEGY)
+        assert windows(index.nearest_windows(filled, AWAY, theirs, 9)) == ["theirs"]

@@ -1,0 +1,1 @@
+"""Vector indexes: embedded (SQLite and NumPy, exact) and Qdrant."""

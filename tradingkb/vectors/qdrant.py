@@ -1,0 +1,296 @@
+"""The `VectorIndex` port on Qdrant: the server set-up, and its `:memory:` mode for tests.
+
+Only this module imports qdrant_client, and nothing imports this module before it is needed.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from json import JSONDecodeError
+from typing import Any, Final
+
+import polars as pl
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import (
+    ApiException,
+    ResponseHandlingException,
+    UnexpectedResponse,
+)
+from qdrant_client.local.qdrant_local import QdrantLocal
+
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    ConfigurationError,
+    EmptyCollectionError,
+    TradingKBError,
+)
+from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit
+from tradingkb.vectors.order import by_similarity, complete, rounded
+from tradingkb.vectors.qdrant_filter import filter_json
+
+BATCH: Final = 256
+#: The index of each payload field; a tenant's points are stored side by side.
+_INDEXES: Final[Mapping[str, models.PayloadSchemaType | models.KeywordIndexParams]] = {
+    "workspace_id": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
+    "strategy_name": models.PayloadSchemaType.KEYWORD,
+    "window_key": models.PayloadSchemaType.KEYWORD,
+    "has_oos": models.PayloadSchemaType.BOOL,
+    "max_drawdown": models.PayloadSchemaType.FLOAT,
+    "n_trades": models.PayloadSchemaType.INTEGER,
+    "overfit_gap": models.PayloadSchemaType.FLOAT,
+}
+
+
+def connect_qdrant(url: str, api_key: str | None = None, timeout_s: float = 10.0) -> QdrantClient:
+    """A client whose calls end after `timeout_s`; `:memory:` needs no server.
+
+    Raises:
+        ConfigurationError: the URL cannot be read.
+    """
+    if url == ":memory:":
+        return QdrantClient(location=url)
+    try:
+        # Its compatibility check asks the server in a thread and only warns.
+        return QdrantClient(
+            url=url, api_key=api_key, timeout=math.ceil(timeout_s), check_compatibility=False
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"QDRANT_URL {url!r} cannot be used: {error}") from error
+
+
+class QdrantVectorIndex:
+    """Points in Qdrant collections; see `tradingkb.ports.VectorIndex` for the guarantees.
+
+    Searches are exact: an approximate one may miss windows behind a strict filter, and a filter
+    leaves few enough points (one strategy of one workspace) to look at them all.
+    """
+
+    exact = True
+
+    def __init__(
+        self,
+        client: QdrantClient,
+        *,
+        shard_number: int | None = None,
+        replication_factor: int | None = None,
+        write_consistency_factor: int | None = None,
+    ) -> None:
+        """Wraps a client.
+
+        Args:
+            client: see `connect_qdrant`; it is closed with the index.
+            shard_number: of new collections; None for the server's default.
+            replication_factor: copies of each shard of new collections.
+            write_consistency_factor: how many copies must confirm a write; below
+                `replication_factor`, a reader may briefly see an older copy.
+        """
+        self.client = client
+        self._cluster: dict[str, Any] = {
+            "shard_number": shard_number,
+            "replication_factor": replication_factor,
+            "write_consistency_factor": write_consistency_factor,
+        }
+        # There is no public way to ask a client whether it is the in-memory one.
+        self._local = isinstance(client._client, QdrantLocal)
+        # The in-memory client is not thread-safe.
+        self._guard: AbstractContextManager[Any] = (
+            threading.RLock() if self._local else nullcontext()
+        )
+
+    def ensure_collection(self, name: str, dimension: int) -> None:
+        """Creates the collection and its payload indexes if missing.
+
+        Raises:
+            ConfigurationError: it exists with another dimension, or is not one of ours.
+        """
+        if self.dimension(name) is None:
+            self._create(name, dimension)
+        # Read back: another process may have created it in the meantime.
+        existing = self.dimension(name)
+        if existing != dimension:
+            raise ConfigurationError(
+                f"collection {name!r} has dimension {existing}, the embedder makes {dimension}: "
+                "choose another collection, or re-embed into a new one"
+            )
+        if not self._local:
+            self._create_missing_indexes(name)
+
+    def _create(self, name: str, dimension: int) -> None:
+        vectors = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
+        with self._calling(name):
+            try:
+                self.client.create_collection(
+                    name, vectors_config=vectors, on_disk_payload=True, **self._cluster
+                )
+            except (UnexpectedResponse, ValueError) as error:
+                if "already exists" not in str(error):
+                    raise
+
+    def _create_missing_indexes(self, name: str) -> None:
+        with self._calling(name):
+            present = self.client.get_collection(name).payload_schema
+            for field, kind in _INDEXES.items():
+                if field not in present:
+                    self.client.create_payload_index(name, field, field_schema=kind, wait=True)
+
+    def dimension(self, name: str) -> int | None:
+        """The dimension of a collection, None when there is none of that name.
+
+        Raises:
+            ConfigurationError: it was not made by tradingkb.
+        """
+        try:
+            with self._calling(name):
+                vectors = self.client.get_collection(name).config.params.vectors
+        except EmptyCollectionError:
+            return None
+        if not isinstance(vectors, models.VectorParams) or vectors.distance != "Cosine":
+            raise ConfigurationError(
+                f"collection {name!r} does not hold one cosine vector per point: "
+                "it belongs to another program, choose another name"
+            )
+        return vectors.size
+
+    def set_alias(self, alias: str, name: str) -> None:
+        """Points an alias at a collection, moving it in one step.
+
+        Raises:
+            EmptyCollectionError: no such collection.
+        """
+        create = models.CreateAliasOperation(
+            create_alias=models.CreateAlias(collection_name=name, alias_name=alias)
+        )
+        delete = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
+        operations: list[Any] = [create] if self.alias(alias) is None else [delete, create]
+        with self._calling(name):
+            self.client.update_collection_aliases(operations)
+
+    def alias(self, alias: str) -> str | None:
+        """The collection behind an alias."""
+        with self._calling(alias):
+            known = self.client.get_aliases().aliases
+        return next((a.collection_name for a in known if a.alias_name == alias), None)
+
+    def upsert(self, name: str, points: Points) -> None:
+        """Writes points in batches, replacing those of the same id.
+
+        Raises:
+            EmptyCollectionError: no such collection.
+            ConfigurationError: the vectors have another dimension.
+        """
+        payload = points.payload.select(PAYLOAD)
+        for start in range(0, len(points.ids), BATCH):
+            part = slice(start, start + BATCH)
+            batch = models.Batch(
+                ids=list(points.ids[part]),
+                vectors=points.vectors[part].tolist(),
+                payloads=_payloads(payload[part]),
+            )
+            with self._calling(name):
+                _require_done(self.client.upsert(name, points=batch, wait=True))
+
+    def delete(self, name: str, ids: Sequence[str]) -> None:
+        """Deletes points; ids that do not exist are no error."""
+        for start in range(0, len(ids), BATCH):
+            part = models.PointIdsList(points=list(ids[start : start + BATCH]))
+            with self._calling(name):
+                _require_done(self.client.delete(name, points_selector=part, wait=True))
+
+    def count(self, name: str, where: VectorFilter | None = None) -> int:
+        """The exact number of points."""
+        condition = None if where is None else _condition(where)
+        with self._calling(name):
+            return self.client.count(name, count_filter=condition, exact=True).count
+
+    def nearest_windows(
+        self, name: str, vector: Floats32, where: VectorFilter, limit: int
+    ) -> list[WindowHit]:
+        """The `limit` nearest windows, each by its nearest matching point.
+
+        Asks again, without the windows it has, until enough are there and the next one is
+        strictly farther than the last that is kept. A server that groups looks only at so many
+        points before it answers: with hundreds of trials per window it returns fewer groups than
+        asked for, although more exist.
+        """
+        found: dict[str, WindowHit] = {}
+        while not complete(found.values(), limit):
+            more = self._groups(name, vector, where, list(found), max(limit + 1, len(found)))
+            if not more:
+                break
+            found |= {hit.window_key: hit for hit in more}
+        return by_similarity(found.values())[:limit]
+
+    def _groups(
+        self, name: str, vector: Floats32, where: VectorFilter, known: list[str], limit: int
+    ) -> list[WindowHit]:
+        with self._calling(name):
+            result = self.client.query_points_groups(
+                name,
+                group_by="window_key",
+                query=vector.tolist(),
+                query_filter=_condition(where, known),
+                # The in-memory client is always exact, and warns when it is told to be.
+                search_params=None if self._local else models.SearchParams(exact=True),
+                limit=limit,
+                group_size=1,
+                with_payload=False,
+            )
+        return [
+            WindowHit(str(group.id), str(group.hits[0].id), rounded(group.hits[0].score))
+            for group in result.groups
+        ]
+
+    def close(self) -> None:
+        """Closes the client."""
+        self.client.close()
+
+    @contextmanager
+    def _calling(self, name: str) -> Iterator[None]:
+        """One call, alone if need be; errors are translated."""
+        try:
+            with self._guard:
+                yield
+        except (ApiException, QdrantException, ValueError) as error:
+            translated = _translated(error, name)
+            if translated is None:
+                raise
+            raise translated from error
+
+
+def _payloads(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """One mapping per row; what is unknown is left out."""
+    return [{k: v for k, v in row.items() if v is not None} for row in frame.to_dicts()]
+
+
+def _require_done(result: models.UpdateResult) -> None:
+    if result.status != models.UpdateStatus.COMPLETED:
+        raise BackendUnavailableError(
+            f"Qdrant accepted a write but has not applied it ({result.status.value}): try again"
+        )
+
+
+def _condition(where: VectorFilter, without: Sequence[str] = ()) -> models.Filter:
+    return models.Filter.model_validate(filter_json(where, without))
+
+
+def _translated(error: Exception, name: str) -> TradingKBError | None:
+    """The error that says what to do next; None for one that nobody foresaw."""
+    text = str(error).lower()
+    status = error.status_code if isinstance(error, UnexpectedResponse) else None
+    if status == 404 or "not found" in text:
+        return EmptyCollectionError(f"vector collection {name!r} does not exist: run an ingest")
+    if "dimension error" in text or "not aligned" in text:  # the server and the in-memory client
+        return ConfigurationError(f"collection {name!r} has another dimension: {error}")
+    if status in (401, 403):
+        return ConfigurationError(f"Qdrant refused access: set QDRANT_API_KEY ({error})")
+    source = error.source if isinstance(error, ResponseHandlingException) else None
+    if isinstance(error, JSONDecodeError) or isinstance(source, ValueError):
+        return ConfigurationError("what answers at QDRANT_URL is not Qdrant: check the address")
+    no_answer = status is None and isinstance(error, ApiException | QdrantException)
+    if no_answer or (status is not None and (status == 429 or status >= 500)):
+        return BackendUnavailableError(f"Qdrant did not answer: {error!r}")
+    return None

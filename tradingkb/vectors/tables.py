@@ -1,0 +1,51 @@
+"""Tables of the embedded vector index; they live in the same SQLite file as the trials."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Table
+
+metadata = sa.MetaData()
+
+collections = Table(
+    "kb_vector_collections",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("name", sa.String(128), nullable=False, unique=True),
+    Column("dimension", sa.Integer, nullable=False),
+)
+
+aliases = Table(
+    "kb_vector_aliases",
+    metadata,
+    Column("alias", sa.String(128), primary_key=True),
+    Column("collection_id", sa.Integer, ForeignKey("kb_vector_collections.id"), nullable=False),
+)
+
+vectors = Table(
+    "kb_vectors",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("collection_id", sa.Integer, ForeignKey("kb_vector_collections.id"), nullable=False),
+    Column("point_id", sa.String(36), nullable=False),
+    Column("workspace_id", sa.String(36), nullable=False),
+    Column("strategy_name", sa.String(128), nullable=False),
+    Column("window_key", sa.String(64), nullable=False),
+    Column("has_oos", sa.Boolean, nullable=False),
+    Column("max_drawdown", sa.Double),
+    Column("n_trades", sa.Integer),
+    Column("overfit_gap", sa.Double),
+    Column("vector", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("collection_id", "point_id", name="uq_kb_vectors_collection_id_point_id"),
+    sa.Index("ix_kb_vectors_partition", "collection_id", "workspace_id", "strategy_name"),
+)
+
+#: Counts the changes of one (collection, workspace, strategy): caches of arrays compare it.
+generations = Table(
+    "kb_vector_generations",
+    metadata,
+    Column("collection_id", sa.Integer, ForeignKey("kb_vector_collections.id"), primary_key=True),
+    Column("workspace_id", sa.String(36), primary_key=True),
+    Column("strategy_name", sa.String(128), primary_key=True),
+    Column("generation", sa.BigInteger, nullable=False),
+)
