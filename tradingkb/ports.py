@@ -42,7 +42,8 @@ class Workspace:
 class VectorFilter:
     """Conditions on points. None means no condition; all given ones must hold.
 
-    A number that a point does not have fails its condition, unless `unknown_passes`.
+    A number that a point does not have fails its condition, unless `unknown_passes`; an unknown
+    overfit gap always passes, since it is `require_oos` that asks for both samples.
     """
 
     workspace_id: str
@@ -215,10 +216,13 @@ class TrialStore(Protocol):
         """All windows: window_id, window_key, symbol, timeframe, dates, regime_is, regime_oos."""
 
     def param_set_rows(self, workspace_id: str, strategy_name: str | None) -> pl.DataFrame:
-        """All parameter sets: param_set_id, strategy_name, params (canonical JSON)."""
+        """Parameter sets: param_set_id, strategy_name, params_hash, params (canonical JSON)."""
 
     def write_windows(self, workspace_id: str, windows: pl.DataFrame) -> None:
-        """Inserts windows by window_key, or fills in regimes of known ones."""
+        """Inserts windows by window_key; fills in or replaces regimes of known ones.
+
+        A null does not erase a known regime.
+        """
 
     def write_param_sets(self, workspace_id: str, sets: pl.DataFrame) -> None:
         """Inserts (strategy_name, params) pairs that are not known yet."""
@@ -249,9 +253,15 @@ class TrialStore(Protocol):
     def status_history(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
         """trial_id, from_status, to_status, at, ordered by time."""
 
+    def strategy_counts(self, workspace_id: str) -> pl.DataFrame:
+        """strategy_name, n_trials, n_windows, n_param_sets, last_known_at, by name."""
+
     # derived state
     def index_rows(self, workspace_id: str, collection: str) -> pl.DataFrame:
         """trial_id, point_id, content_hash, archived_at, reason of one collection."""
+
+    def trials_of_points(self, collection: str, point_ids: Sequence[str]) -> dict[str, int]:
+        """The trial behind each point; archived and unknown points are left out."""
 
     def trials_of_points(self, collection: str, point_ids: Sequence[str]) -> dict[str, int]:
         """The trial behind each point; archived and unknown points are left out."""

@@ -169,17 +169,18 @@ def level(cells: Cells, weight: Floats, values: Floats) -> Level:
     size = len(quarters) * cells.n_psets
     count = np.maximum(np.bincount(slot[used], minlength=size), 1)
     share = np.where(used, w / count[slot], 0.0)
-    n = np.bincount(cells.pset, share, minlength=cells.n_psets)
-    total = np.bincount(cells.pset, share * values, minlength=cells.n_psets)
-    return Level(np.divide(total, n, out=np.zeros_like(total), where=n > 0), n)
+    return _means(cells.pset, share, values, cells.n_psets)
 
 
 def plain_level(cells: Cells, use: Bools, values: Floats) -> Level:
     """Plain average per parameter set over the windows in `use`; n counts windows."""
-    w = use[cells.window]
-    n = np.bincount(cells.pset[w], minlength=cells.n_psets).astype(np.float64)
-    total = np.bincount(cells.pset[w], values[w], minlength=cells.n_psets)
-    return Level(np.divide(total, n, out=np.zeros_like(total), where=n > 0), n)
+    return _means(cells.pset, use[cells.window].astype(np.float64), values, cells.n_psets)
+
+
+def _means(pset: Ints, weight: Floats, values: Floats, n_psets: int) -> Level:
+    n = np.bincount(pset, weight, minlength=n_psets).astype(np.float64)
+    total = np.bincount(pset, weight * values, minlength=n_psets).astype(np.float64)
+    return Level(np.divide(total, n, out=np.zeros(n_psets), where=n > 0), n)
 
 
 def shrink(found: Level, prior: Floats | float, k: float) -> Floats:
@@ -206,14 +207,54 @@ def expected_utility(cells: Cells, query: Query, weights: EvidenceWeights) -> Es
     5-minute bars and of daily bars are different quantities.
     """
     levels = _levels(cells, query, cells.utility)
-    base = levels["timeframe"] if levels["timeframe"].n.any() else levels["all"]
+    near = ~query.own & query.same_timeframe
+    used = near if near[cells.window].any() else ~query.own
+    base = level(cells, used.astype(np.float64), cells.utility)
     everyone = float((base.n * base.mean).sum() / base.n.sum()) if base.n.any() else 0.0
-    value = agnostic = shrink(base, everyone, weights.neutral)
+    k = noise_ratio(cells, used)
+    value = agnostic = shrink(base, everyone, k)
     if "regime" in levels:
         k = weights.regime_stated if query.stated else weights.regime_measured
         value = shrink(levels["regime"], value, k)
     value = shrink(levels["own"], value, weights.own)
     return Estimate(value, agnostic, levels)
+
+
+#: Noise ratio where nothing can be estimated: one quarter counts a tenth against the average.
+DEFAULT_NOISE_RATIO = 10.0
+_RATIO_BOUNDS = (1.0, 1000.0)
+
+
+def noise_ratio(cells: Cells, used: Bools) -> float:
+    """How many quarters a set's average needs to count as much as the average of all sets.
+
+    The ratio of the variance of quarterly results around a set's own level to the variance of the
+    true levels between sets, by the method of moments: without it the best of many averages would
+    be quoted with its luck (the winner's curse).
+
+    Args:
+        cells: the table.
+        used: shape (w,), the windows behind `base`.
+    """
+    inside = used[cells.window]
+    quarters, quarter = np.unique(cells.quarter, return_inverse=True)
+    slot = quarter[cells.window[inside]] * cells.n_psets + cells.pset[inside]
+    size = len(quarters) * cells.n_psets
+    found = _means(slot, np.ones(len(slot)), cells.utility[inside], size)
+    table = np.where(found.n > 0, found.mean, np.nan).reshape(len(quarters), cells.n_psets)
+    # What a quarter did to every set alike is no difference between sets.
+    count = np.isfinite(table).sum(axis=1, keepdims=True)
+    centred = table - np.nansum(table, axis=1, keepdims=True) / np.maximum(count, 1)
+    n = np.isfinite(centred).sum(axis=0)
+    enough = n >= 2
+    if enough.sum() < 3:
+        return DEFAULT_NOISE_RATIO
+    centred, n = centred[:, enough], n[enough]
+    means = np.nansum(centred, axis=0) / n
+    noise = float(np.nansum((centred - means) ** 2) / (n - 1).sum())
+    between = float(means.var(ddof=1)) - noise * float((1.0 / n).mean())
+    ratio = noise / between if between > 0 else _RATIO_BOUNDS[1]
+    return float(np.clip(ratio, *_RATIO_BOUNDS))
 
 
 def _levels(cells: Cells, query: Query, values: Floats) -> dict[str, Level]:

@@ -37,6 +37,13 @@ CODES: Final[dict[str, Code]] = {
     "no_trials_known_by_then": Code(
         "no trial was known by as_of", "choose a later as_of, or ingest older trials"
     ),
+    "all_trials_rejected": Code(
+        "every known trial of the strategy is rejected", "ingest more trials, or restore some"
+    ),
+    "no_params_obey_the_spec": Code(
+        "no nominated parameter set obeys the strategy's spec, and none can be repaired",
+        "check the spec against the trials, or declare defaults in it",
+    ),
     "no_trials_for_version": Code(
         "no trial is of this strategy version",
         "pass strategy_version= of the trials, or ingest trials of this version",
@@ -74,7 +81,7 @@ CODES: Final[dict[str, Code]] = {
         "trials that name no strategy version are pooled with those that do",
         "give each trial its strategy_version",
     ),
-    "mixed_engines_or_costs": Code(
+    "mixed_costs": Code(
         "trials of different cost assumptions are pooled", "compare trials of equal cost_bps"
     ),
     "no_strategy_spec": Code(

@@ -18,6 +18,7 @@ from tradingkb.ports import Embedder, Side, TrialStore, VectorFilter, VectorInde
 from tradingkb.recommend.view import View
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,14 @@ def distances(view: View, regime: Regime, scaler: RegimeScaler) -> Floats:
     return regime_distance(scaler.transform(regime.vector()), scaler.transform(raw))
 
 
-def search_exact(view: View, regime: Regime, scaler: RegimeScaler, usable: Floats, limit: int) -> Retrieved:
+def search_exact(view: View, regime: Regime, scaler: RegimeScaler, wanted: Bools, limit: int) -> Retrieved:
     """The nearest windows from SQL alone: point in time, where the index knows only today.
 
     Args:
         view: the strategy's trials.
         regime: the query.
         scaler: fitted on what was known then.
-        usable: shape (w,), 1 for windows with a nominating trial, else 0.
+        wanted: shape (w,), windows with a trial that passes the filters.
         limit: how many windows.
     """
     raw = view.windows.during if side_of(regime) == "during" else view.windows.before
@@ -107,7 +108,7 @@ def search_exact(view: View, regime: Regime, scaler: RegimeScaler, usable: Float
     known = np.isfinite(cosine)
     n = known.sum(axis=1)
     mean = np.where(known, cosine, 0.0).sum(axis=1) / np.maximum(n, 1)
-    similarity = np.where((n > 0) & (usable > 0), mean, np.nan)
+    similarity = np.where((n > 0) & wanted, mean, np.nan)
     if not np.isfinite(similarity).any():
         return Retrieved(None, "collection_empty", "no window known by then has a regime")
     order = np.argsort(-np.where(np.isfinite(similarity), np.round(similarity, 6), -9.0), kind="stable")

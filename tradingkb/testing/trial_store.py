@@ -3,128 +3,36 @@
 from __future__ import annotations
 
 import json
-import uuid
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.domain.strategy import ParamSpec, StrategySpec
-from tradingkb.domain.trial import METRICS
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.ports import RunRecord, TrialStore, Workspace
-
-WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000001"
-OTHER_WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000002"
-STRATEGY: Final = "sma_cross"
-NOON: Final = datetime(2024, 3, 31, 12, 0, 0, 123456, tzinfo=UTC)
-RUN_ID: Final = "7d9f4a52-0000-4000-8000-00000000000a"
-
-_UTC: Final = pl.Datetime("us", "UTC")
-_WINDOW_SCHEMA: Final = {
-    "window_key": pl.String, "symbol": pl.String, "timeframe": pl.String, "is_start": _UTC,
-    "is_end": _UTC, "oos_start": _UTC, "oos_end": _UTC, "regime_is": pl.String,
-    "regime_oos": pl.String,
-}  # fmt: skip
-_TRIAL_SCHEMA: Final = {
-    "source_type": pl.String, "source_id": pl.String, "experiment_type": pl.String,
-    "strategy_name": pl.String, "strategy_version": pl.String, "param_set_id": pl.Int64,
-    "window_id": pl.Int64, "objective_type": pl.String, "objective_score": pl.Float64,
-    **{
-        f"{metric}_{sample}": pl.Int64 if metric == "n_trades" else pl.Float64
-        for metric in METRICS
-        for sample in ("is", "oos")
-    },
-    "engine": pl.String, "cost_bps": pl.Float64, "kb_status": pl.String, "promoted_at": _UTC,
-    "known_at": _UTC, "created_at": _UTC, "ingested_at": _UTC, "run_id": pl.String,
-    "row_hash": pl.String,
-}  # fmt: skip
-_INDEX_SCHEMA: Final = {
-    "trial_id": pl.Int64, "strategy_name": pl.String, "point_id": pl.String,
-    "collection": pl.String, "embed_model": pl.String, "pipeline": pl.String,
-    "regime_schema_version": pl.Int64, "content_hash": pl.String, "archived_at": _UTC,
-    "reason": pl.String,
-}  # fmt: skip
+from tradingkb.ports import TrialStore, Workspace
+from tradingkb.testing.stored import (
+    NOON,
+    OTHER_WORKSPACE,
+    STRATEGY,
+    UTC_TIME,
+    WORKSPACE,
+    fill,
+    trial_frame,
+    window_frame,
+    workspace,
+)
+from tradingkb.testing.trial_store_records import RecordContract
 
 
-def workspace(slug: str = "desk", id_: str = WORKSPACE) -> Workspace:
-    """A workspace with a nested configuration."""
-    return Workspace(id_, slug, "regime-v1", None, {"chunking": {"embed_model": "m"}}, NOON)
-
-
-def window_frame(*rows: dict[str, Any]) -> pl.DataFrame:
-    """Windows; what a row does not say is null, but the key."""
-    return pl.DataFrame([{"window_key": "w1", **row} for row in rows], schema=_WINDOW_SCHEMA)
-
-
-def fill(store: TrialStore, strategy: str = STRATEGY, workspace_id: str = WORKSPACE) -> None:
-    """One window and one parameter set of a strategy."""
-    store.write_windows(workspace_id, window_frame({"symbol": "BTC/USDT"}))
-    store.write_param_sets(workspace_id, pl.DataFrame(
-        {"strategy_name": [strategy], "params_hash": ["h1"], "params": ['{"fast":10}']}
-    ))  # fmt: skip
-
-
-def trial_frame(
-    store: TrialStore, *rows: dict[str, Any], workspace_id: str = WORKSPACE
-) -> pl.DataFrame:
-    """Trials of the stored window and parameter set, with the changes that each row states."""
-    window = store.window_rows(workspace_id)["window_id"][0]
-    param_set = store.param_set_rows(workspace_id, None)["param_set_id"][0]
-    base = {
-        "source_type": "import", "source_id": "t1", "experiment_type": "tune",
-        "strategy_name": STRATEGY, "param_set_id": param_set, "window_id": window,
-        "objective_type": "sharpe", "sharpe_oos": 1.25, "n_trades_oos": 40,
-        "kb_status": "candidate", "known_at": NOON, "created_at": NOON, "ingested_at": NOON,
-        "run_id": RUN_ID, "row_hash": "hash",
-    }  # fmt: skip
-    return pl.DataFrame([{**base, **row} for row in rows], schema=_TRIAL_SCHEMA)
-
-
-def index_frame(trial_id: int, **changes: Any) -> pl.DataFrame:
-    """One index row."""
-    row = {
-        "trial_id": trial_id, "strategy_name": STRATEGY, "point_id": str(uuid.UUID(int=trial_id)),
-        "collection": "kb", "embed_model": "m", "pipeline": "p", "content_hash": "c1",
-        **changes,
-    }  # fmt: skip
-    return pl.DataFrame([row], schema=_INDEX_SCHEMA)
-
-
-def event(**changes: Any) -> dict[str, Any]:
-    """One recommend event."""
-    return {
-        "request_id": str(uuid.uuid4()), "at": NOON, "workspace_id": WORKSPACE,
-        "strategy_name": STRATEGY, "objective_type": "sharpe", "status": "ok",
-        "confidence": 0.61, "confidence_band": "medium", "reasons": [], "warnings": ["w"],
-        "after_strict": 12, "after_relaxed": None, "windows_used": 5, "strict_to_relaxed": False,
-        "metadata_only": False, "repaired_params": [], "filter_rejections": {"min_trades": 3},
-        "relaxations": [], "regime_tags": ["trend_up"], "params": {"fast": 10},
-        "embed_model": "m", "collection": "kb", "timings": {"total_ms": 8.5}, "weights": {},
-        "source": "python", "replica": "host", **changes,
-    }  # fmt: skip
-
-
-class TrialStoreContract:
+class TrialStoreContract(RecordContract):
     """Subclass it, and give a fixture `store` with an empty store."""
-
-    @pytest.fixture
-    def kb(self, store: TrialStore) -> TrialStore:
-        """A store with one workspace, one window and one parameter set."""
-        store.create_workspace(workspace())
-        fill(store)
-        return store
-
-    def ids(self, store: TrialStore) -> dict[str, int]:
-        """Trial ids by source id."""
-        rows = store.identities(WORKSPACE)
-        return dict(zip(rows["source_id"], rows["trial_id"], strict=True))
 
     # workspaces, specs, scalers
 
-    def test_workspaces_come_back_as_they_were_by_slug(self, store):
+    def test_workspaces_come_back_as_they_were_by_slug(self, store: TrialStore) -> None:
         assert store.workspaces() == []
         desk, alpha = workspace(), workspace("alpha", OTHER_WORKSPACE)
         store.create_workspace(desk)
@@ -134,13 +42,15 @@ class TrialStoreContract:
     @pytest.mark.parametrize(
         "same", [workspace("desk", OTHER_WORKSPACE), workspace("alpha", WORKSPACE)]
     )
-    def test_a_workspace_whose_slug_or_id_exists_is_refused(self, store, same):
+    def test_a_workspace_whose_slug_or_id_exists_is_refused(
+        self, store: TrialStore, same: Workspace
+    ) -> None:
         store.create_workspace(workspace())
         with pytest.raises(InvalidInputError, match="exists already"):
             store.create_workspace(same)
         assert store.workspaces() == [workspace()]
 
-    def test_a_spec_is_replaced_by_name_and_version(self, kb):
+    def test_a_spec_is_replaced_by_name_and_version(self, kb: TrialStore) -> None:
         first = StrategySpec(STRATEGY, (ParamSpec("fast", "int", 2, 50, default=10),), "1")
         second = StrategySpec(STRATEGY, (ParamSpec("fast", "int", 2, 99, default=20),), "1")
         third = StrategySpec(STRATEGY, (ParamSpec("fast", "int", 2, 50),), "0.9", description="!")
@@ -149,7 +59,9 @@ class TrialStoreContract:
         assert kb.specs(WORKSPACE) == [third, second]
         assert kb.specs(OTHER_WORKSPACE) == []
 
-    def test_the_newest_scaler_is_given_and_a_stored_version_never_changes(self, kb):
+    def test_the_newest_scaler_is_given_and_a_stored_version_never_changes(
+        self, kb: TrialStore
+    ) -> None:
         assert kb.scaler(WORKSPACE) is None
         one = RegimeScaler(1, (0.1, 1e-17), (1.0, 2.0), 30)
         two = RegimeScaler(2, (0.2, 0.0), (1.0, 2.0), 60)
@@ -159,7 +71,7 @@ class TrialStoreContract:
 
     # windows and parameter sets
 
-    def test_a_window_is_stored_once_and_its_regimes_are_filled_in(self, kb):
+    def test_a_window_is_stored_once_and_its_regimes_are_filled_in(self, kb: TrialStore) -> None:
         before = kb.window_rows(WORKSPACE)["window_id"].to_list()
         kb.write_windows(WORKSPACE, window_frame({"regime_is": '{"a":1}'}))
         kb.write_windows(WORKSPACE, window_frame({"regime_oos": '{"b":2}'}))
@@ -168,12 +80,12 @@ class TrialStoreContract:
         assert (json.loads(row["regime_is"]), json.loads(row["regime_oos"])) == ({"a": 1}, {"b": 2})
         assert row["symbol"] == "BTC/USDT"
 
-    def test_a_source_without_regimes_does_not_erase_known_ones(self, kb):
+    def test_a_source_without_regimes_does_not_erase_known_ones(self, kb: TrialStore) -> None:
         kb.write_windows(WORKSPACE, window_frame({"regime_is": '{"a":1}'}))
         kb.write_windows(WORKSPACE, window_frame({}))
         assert json.loads(kb.window_rows(WORKSPACE)["regime_is"][0]) == {"a": 1}
 
-    def test_a_parameter_set_is_stored_once_per_strategy(self, kb):
+    def test_a_parameter_set_is_stored_once_per_strategy(self, kb: TrialStore) -> None:
         known = kb.param_set_rows(WORKSPACE, STRATEGY)
         fill(kb)
         fill(kb, "rsi")
@@ -183,16 +95,16 @@ class TrialStoreContract:
 
     # trials
 
-    def test_times_come_back_as_the_same_instants_in_utc(self, kb):
+    def test_times_come_back_as_the_same_instants_in_utc(self, kb: TrialStore) -> None:
         zone = pl.Datetime("us", "America/New_York")
         frame = trial_frame(kb, {}).with_columns(pl.col("known_at").cast(zone))
         kb.write_trials(WORKSPACE, frame)
         _, rows = kb.partition(WORKSPACE, STRATEGY)
-        assert rows.schema["known_at"] == _UTC
+        assert rows.schema["known_at"] == UTC_TIME
         assert rows["known_at"].to_list() == [NOON]
         assert rows["promoted_at"].to_list() == [None]
 
-    def test_a_trial_comes_back_with_its_numbers_params_and_window(self, kb):
+    def test_a_trial_comes_back_with_its_numbers_params_and_window(self, kb: TrialStore) -> None:
         kb.write_trials(WORKSPACE, trial_frame(kb, {"sharpe_is": 0.1 + 0.2}))
         (row,) = kb.trial_rows(WORKSPACE, {}, None).to_dicts()
         assert (row["sharpe_is"], row["sharpe_oos"], row["n_trades_oos"]) == (0.1 + 0.2, 1.25, 40)
@@ -200,7 +112,9 @@ class TrialStoreContract:
             '{"fast":10}', "BTC/USDT", None
         )  # fmt: skip
 
-    def test_a_trial_that_comes_again_keeps_its_status_and_its_first_ingestion_time(self, kb):
+    def test_a_trial_that_comes_again_keeps_its_status_and_its_first_ingestion_time(
+        self, kb: TrialStore
+    ) -> None:
         first = {"kb_status": "promoted", "promoted_at": NOON}
         kb.write_trials(WORKSPACE, trial_frame(kb, first))
         later = NOON + timedelta(days=9)
@@ -211,7 +125,7 @@ class TrialStoreContract:
         assert (row["promoted_at"], row["ingested_at"]) == (NOON, NOON)
         assert kb.identities(WORKSPACE)["row_hash"].to_list() == ["2"]
 
-    def test_an_imported_status_leaves_one_row_of_history(self, kb):
+    def test_an_imported_status_leaves_one_row_of_history(self, kb: TrialStore) -> None:
         rows = [{"source_id": s, "kb_status": s} for s in ("candidate", "promoted", "rejected")]
         kb.write_trials(WORKSPACE, trial_frame(kb, *rows))
         kb.write_trials(WORKSPACE, trial_frame(kb, *rows))
@@ -222,7 +136,7 @@ class TrialStoreContract:
         )
         assert kb.status_history(WORKSPACE, "rsi").is_empty()
 
-    def test_a_failed_write_leaves_nothing_behind(self, kb):
+    def test_a_failed_write_leaves_nothing_behind(self, kb: TrialStore) -> None:
         rows = trial_frame(kb, {"source_id": "good"}, {"source_id": "bad", "row_hash": None})
         generation = kb.generation(WORKSPACE, STRATEGY)
         with pytest.raises(Exception, match=r"(?i)null"):
@@ -230,29 +144,36 @@ class TrialStoreContract:
         assert kb.identities(WORKSPACE).is_empty()
         assert kb.generation(WORKSPACE, STRATEGY) == generation
 
-    def test_trials_are_newest_first_and_filtered_by_columns_of_trials_and_windows(self, kb):
+    def test_trials_are_newest_first_and_filtered_by_columns_of_trials_and_windows(
+        self, kb: TrialStore
+    ) -> None:
         kb.write_trials(WORKSPACE, trial_frame(kb, *(
             {"source_id": f"t{n}", "known_at": NOON + timedelta(days=n), "objective_score": n % 2}
             for n in (2, 1, 3)
         )))  # fmt: skip
 
         def found(where: dict[str, Any], limit: int | None = None) -> list[str]:
-            return kb.trial_rows(WORKSPACE, where, limit)["source_id"].to_list()
+            return list(kb.trial_rows(WORKSPACE, where, limit)["source_id"])
 
         assert found({}) == ["t3", "t2", "t1"]
         assert found({}, 2) == ["t3", "t2"]
         assert found({"source_id": ["t1", "t2"], "symbol": "BTC/USDT"}) == ["t2", "t1"]
         assert found({"symbol": "ETH/USDT"}) == []
 
-    def test_strategies_are_counted_in_trials_windows_and_parameter_sets(self, kb):
-        rows = [{"source_id": "a"}, {"source_id": "b", "known_at": NOON + timedelta(days=1)}]
+    def test_strategies_are_counted_in_trials_windows_and_parameter_sets(
+        self, kb: TrialStore
+    ) -> None:
+        rows: list[dict[str, Any]] = [
+            {"source_id": "a"},
+            {"source_id": "b", "known_at": NOON + timedelta(days=1)},
+        ]
         kb.write_trials(WORKSPACE, trial_frame(kb, *rows))
         (row,) = kb.strategy_counts(WORKSPACE).to_dicts()
         assert (row["strategy_name"], row["n_trials"]) == (STRATEGY, 2)
         assert (row["n_windows"], row["n_param_sets"]) == (1, 1)
         assert row["last_known_at"] == NOON + timedelta(days=1)
 
-    def test_no_workspace_sees_the_trials_of_another(self, kb):
+    def test_no_workspace_sees_the_trials_of_another(self, kb: TrialStore) -> None:
         kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
         kb.write_trials(WORKSPACE, trial_frame(kb, {}))
         assert kb.identities(OTHER_WORKSPACE).is_empty()
@@ -260,7 +181,9 @@ class TrialStoreContract:
         assert kb.trial_rows(OTHER_WORKSPACE, {}, None).is_empty()
         assert kb.strategy_counts(OTHER_WORKSPACE).is_empty()
 
-    def test_more_trials_than_the_parameters_of_a_statement_are_written_at_once(self, kb):
+    def test_more_trials_than_the_parameters_of_a_statement_are_written_at_once(
+        self, kb: TrialStore
+    ) -> None:
         rows = [{"source_id": f"t{n}", "kb_status": "promoted"} for n in range(33_000)]
         kb.write_trials(WORKSPACE, trial_frame(kb, *rows))
         assert len(kb.status_history(WORKSPACE, STRATEGY)) == 33_000

@@ -24,7 +24,7 @@ DIMENSION: Final = 4
 EAST, NORTH, UP, AWAY = np.eye(DIMENSION, dtype=np.float32)
 BETWEEN: Final = np.full(DIMENSION, 0.5, dtype=np.float32)
 
-_SCHEMA: Final = {
+_SCHEMA: Final[dict[str, Any]] = {
     "workspace_id": pl.String, "strategy_name": pl.String, "window_key": pl.String,
     "has_oos": pl.Boolean, "max_drawdown": pl.Float64, "n_trades": pl.Int64,
     "overfit_gap": pl.Float64,
@@ -74,22 +74,30 @@ class VectorIndexContract:
 
     # collections and aliases
 
-    def test_a_collection_has_the_dimension_it_was_made_with(self, index, name):
+    def test_a_collection_has_the_dimension_it_was_made_with(
+        self, index: VectorIndex, name: str
+    ) -> None:
         assert index.dimension(name) is None
         index.ensure_collection(name, DIMENSION)
         assert index.dimension(name) == DIMENSION
         assert index.count(name) == 0
 
-    def test_ensuring_a_collection_again_keeps_its_points(self, index, filled):
+    def test_ensuring_a_collection_again_keeps_its_points(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         index.ensure_collection(filled, DIMENSION)
         assert index.count(filled) == 4
 
-    def test_a_collection_of_another_dimension_is_refused(self, index, filled):
+    def test_a_collection_of_another_dimension_is_refused(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         with pytest.raises(ConfigurationError, match="dimension 4"):
             index.ensure_collection(filled, 5)
         assert index.dimension(filled) == DIMENSION
 
-    def test_a_missing_collection_says_so_whatever_is_asked_of_it(self, index, name):
+    def test_a_missing_collection_says_so_whatever_is_asked_of_it(
+        self, index: VectorIndex, name: str
+    ) -> None:
         for ask in (
             lambda: index.count(name),
             lambda: index.count(name, EVERYTHING),
@@ -101,11 +109,13 @@ class VectorIndexContract:
             with pytest.raises(EmptyCollectionError, match=name):
                 ask()
 
-    def test_an_empty_collection_has_no_neighbours(self, index, name):
+    def test_an_empty_collection_has_no_neighbours(self, index: VectorIndex, name: str) -> None:
         index.ensure_collection(name, DIMENSION)
         assert index.nearest_windows(name, EAST, EVERYTHING, 3) == []
 
-    def test_an_alias_is_moved_from_one_collection_to_another(self, index, name):
+    def test_an_alias_is_moved_from_one_collection_to_another(
+        self, index: VectorIndex, name: str
+    ) -> None:
         alias, second = f"alias_{name}", f"{name}_2"
         assert index.alias(alias) is None
         index.ensure_collection(name, DIMENSION)
@@ -116,7 +126,9 @@ class VectorIndexContract:
         index.set_alias(alias, second)
         assert index.alias(alias) == second
 
-    def test_an_alias_stays_where_it_is_when_its_new_collection_is_missing(self, index, filled):
+    def test_an_alias_stays_where_it_is_when_its_new_collection_is_missing(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         index.set_alias(f"alias_{filled}", filled)
         with pytest.raises(EmptyCollectionError):
             index.set_alias(f"alias_{filled}", f"{filled}_missing")
@@ -124,50 +136,60 @@ class VectorIndexContract:
 
     # writes
 
-    def test_the_same_point_twice_is_one_point_and_the_later_counts(self, index, filled):
+    def test_the_same_point_twice_is_one_point_and_the_later_counts(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         index.upsert(filled, points((1, AWAY, {"window_key": "z", "n_trades": 7})))
         assert index.count(filled) == 4
         assert windows(index.nearest_windows(filled, AWAY, EVERYTHING, 1)) == ["z"]
         assert index.count(filled, VectorFilter(WORKSPACE, STRATEGY, min_trades=8)) == 3
 
-    def test_a_point_that_moves_to_another_strategy_leaves_the_first(self, index, filled):
+    def test_a_point_that_moves_to_another_strategy_leaves_the_first(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         assert windows(index.nearest_windows(filled, EAST, EVERYTHING, 1)) == ["a"]
         index.upsert(filled, points((1, EAST, {"window_key": "a", "strategy_name": "rsi"})))
         assert "a" not in windows(index.nearest_windows(filled, EAST, EVERYTHING, 9))
         assert index.count(filled, VectorFilter(WORKSPACE, "rsi")) == 1
 
-    def test_a_write_is_seen_by_the_next_search(self, index, filled):
+    def test_a_write_is_seen_by_the_next_search(self, index: VectorIndex, filled: str) -> None:
         for n in range(10, 14):
             index.upsert(filled, points((n, AWAY, {"window_key": f"n{n}"})))
             hits = index.nearest_windows(filled, AWAY, EVERYTHING, n - 9)
             assert windows(hits) == [f"n{m}" for m in range(10, n + 1)]
 
-    def test_a_write_of_nothing_changes_nothing(self, index, filled):
+    def test_a_write_of_nothing_changes_nothing(self, index: VectorIndex, filled: str) -> None:
         nothing = points((1, EAST, {}))
         index.upsert(filled, Points([], nothing.vectors[:0], nothing.payload[:0]))
         index.delete(filled, [])
         assert index.count(filled) == 4
 
-    def test_more_points_than_one_batch_are_all_written_and_deleted(self, index, filled):
+    def test_more_points_than_one_batch_are_all_written_and_deleted(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         many = [(f"m{n}", EAST, {"window_key": f"m{n:04}"}) for n in range(1000)]
         index.upsert(filled, points(*many))
         assert index.count(filled) == 1004
         index.delete(filled, [uid(row[0]) for row in many])
         assert index.count(filled) == 4
 
-    def test_vectors_of_another_dimension_are_refused(self, index, filled):
+    def test_vectors_of_another_dimension_are_refused(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         with pytest.raises(ConfigurationError):
             index.upsert(filled, points((9, np.ones(3, np.float32), {})))
         with pytest.raises(ConfigurationError):
             index.nearest_windows(filled, np.ones(3, np.float32), EVERYTHING, 3)
         assert index.count(filled) == 4
 
-    def test_deleted_points_are_gone_and_unknown_ones_are_no_error(self, index, filled):
+    def test_deleted_points_are_gone_and_unknown_ones_are_no_error(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         index.delete(filled, [uid(1), uid(2), uid("never written")])
         assert index.count(filled) == 2
         assert windows(index.nearest_windows(filled, EAST, EVERYTHING, 9)) == ["b", "c"]
 
-    def test_collections_share_nothing(self, index, filled):
+    def test_collections_share_nothing(self, index: VectorIndex, filled: str) -> None:
         second = f"{filled}_2"
         index.ensure_collection(second, DIMENSION)
         index.upsert(second, points((1, UP, {"window_key": "second"})))
@@ -177,32 +199,46 @@ class VectorIndexContract:
 
     # searches
 
-    def test_the_nearest_window_comes_first_with_its_cosine_similarity(self, index, filled):
-        hits = index.nearest_windows(filled, np.float32([0.6, 0.8, 0, 0]), EVERYTHING, 3)
+    def test_the_nearest_window_comes_first_with_its_cosine_similarity(
+        self, index: VectorIndex, filled: str
+    ) -> None:
+        hits = index.nearest_windows(
+            filled, np.array([0.6, 0.8, 0, 0], dtype=np.float32), EVERYTHING, 3
+        )
         assert windows(hits) == ["b", "a", "c"]
         assert [hit.similarity for hit in hits] == pytest.approx([0.8, 0.6, 0.0], abs=2e-6)
 
-    def test_an_opposite_vector_has_similarity_minus_one(self, index, filled):
+    def test_an_opposite_vector_has_similarity_minus_one(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         hits = index.nearest_windows(filled, -EAST, EVERYTHING, 3)
         assert [(hit.window_key, hit.similarity) for hit in hits] == [
             ("b", 0.0), ("c", 0.0), ("a", -1.0)
         ]  # fmt: skip
 
-    def test_a_window_is_represented_by_its_nearest_point(self, index, filled):
+    def test_a_window_is_represented_by_its_nearest_point(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         index.upsert(filled, points((5, BETWEEN, {"window_key": "c"})))
         best = {h.window_key: h for h in index.nearest_windows(filled, EAST, EVERYTHING, 3)}
         assert (best["c"].point_id, best["c"].similarity) == (uid(5), 0.5)
 
-    def test_a_window_of_hundreds_of_points_does_not_fill_the_neighbourhood(self, index, filled):
+    def test_a_window_of_hundreds_of_points_does_not_fill_the_neighbourhood(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         crowd = [(f"crowd{n}", EAST, {"window_key": "crowd"}) for n in range(400)]
         index.upsert(filled, points(*crowd))
         hits = index.nearest_windows(filled, EAST, EVERYTHING, 3)
         assert windows(hits) == ["a", "crowd", "b"]
 
-    def test_fewer_windows_than_asked_for_are_all_there_are(self, index, filled):
+    def test_fewer_windows_than_asked_for_are_all_there_are(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         assert len(index.nearest_windows(filled, EAST, EVERYTHING, 100)) == 3
 
-    def test_equally_near_windows_come_by_their_key_wherever_the_limit_cuts(self, index, filled):
+    def test_equally_near_windows_come_by_their_key_wherever_the_limit_cuts(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         keys = [f"t{n:02}" for n in range(40)]
         tied = [(f"tied{k}", BETWEEN, {"window_key": k}) for k in reversed(keys)]
         index.upsert(filled, points(*tied))
@@ -211,7 +247,7 @@ class VectorIndexContract:
             hits = index.nearest_windows(filled, EAST, EVERYTHING, limit)
             assert windows(hits) == expected[:limit]
 
-    def test_several_threads_get_the_same_answer(self, index, filled):
+    def test_several_threads_get_the_same_answer(self, index: VectorIndex, filled: str) -> None:
         def ask(_: int) -> list[str]:
             return windows(index.nearest_windows(filled, EAST, EVERYTHING, 3))
 
@@ -242,8 +278,8 @@ class VectorIndexContract:
         ids=str,
     )
     def test_all_conditions_must_hold_and_bounds_are_inclusive(
-        self, index, name, condition, expected
-    ):
+        self, index: VectorIndex, name: str, condition: dict[str, Any], expected: str
+    ) -> None:
         index.ensure_collection(name, DIMENSION)
         unknown = {"has_oos": False, "max_drawdown": None, "n_trades": None, "overfit_gap": None}
         index.upsert(name, points(
@@ -257,7 +293,9 @@ class VectorIndexContract:
         assert found == expected.split()
         assert index.count(name, where) == len(expected.split())
 
-    def test_points_of_another_workspace_or_strategy_are_never_found(self, index, filled):
+    def test_points_of_another_workspace_or_strategy_are_never_found(
+        self, index: VectorIndex, filled: str
+    ) -> None:
         index.upsert(filled, points(
             (8, AWAY, {"window_key": "theirs", "workspace_id": OTHER_WORKSPACE}),
             (9, AWAY, {"window_key": "other", "strategy_name": "rsi"}),

@@ -1,0 +1,196 @@
+"""What an answer says, as words and rows, before any markup: card, text and report share it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tradingkb.domain.objective import Objective, get_objective
+from tradingkb.exceptions import UnknownObjectiveError
+from tradingkb.presentation import format as fmt
+
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status as a reader meets it: a word, a sign and what it means; colour comes on top."""
+
+    word: str
+    sign: str
+    meaning: str
+
+
+STATUSES: Final[dict[str, Status]] = {
+    "ok": Status("OK", "✓", "usable"),
+    "degraded": Status("DEGRADED", "▲", "usable, with a caveat"),
+    "none": Status("NONE", "✕", "no parameters are defensible"),
+}
+
+
+def status(answer: Answer) -> Status:
+    """The status in words."""
+    return STATUSES[answer["status"]]
+
+
+def unit(answer: Answer) -> str:
+    """The objective's unit, "" for an objective that is not registered."""
+    expected = answer.get("expected") or {}
+    found = _objective(answer)
+    return str(expected.get("unit") or (found.unit if found else ""))
+
+
+def unit_label(answer: Answer) -> str:
+    """The unit that the shown values carry: fractions are shown as percent."""
+    own = unit(answer)
+    return "%" if own == "fraction" else own
+
+
+def direction(answer: Answer) -> str:
+    """ "higher is better" or "lower is better"."""
+    expected = answer.get("expected") or {}
+    found = _objective(answer)
+    way = expected.get("direction") or (found.direction if found else "max")
+    return "lower is better" if way == "min" else "higher is better"
+
+
+def _objective(answer: Answer) -> Objective | None:
+    try:
+        return get_objective(answer["objective_type"])
+    except UnknownObjectiveError:
+        return None
+
+
+def objective_line(answer: Answer) -> str:
+    """The objective with its unit and direction."""
+    parts = ", ".join(part for part in (unit_label(answer), direction(answer)) if part)
+    return f"{answer['objective_type']} ({parts})"
+
+
+def market(answer: Answer) -> str:
+    """The instrument that was asked for, "any market" without one."""
+    return fmt.market(answer.get("symbol"), answer.get("timeframe")) or "any market"
+
+
+def context(answer: Answer) -> list[str]:
+    """The question: objective, market, and what else narrows it."""
+    version, as_of = answer.get("strategy_version"), answer.get("as_of")
+    return [
+        objective_line(answer),
+        market(answer),
+        *([f"version {version}"] if version is not None else []),
+        *([f"as of {fmt.day(as_of)} UTC"] if as_of else []),
+        f"workspace {answer['workspace']}",
+    ]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One parameter set that could be used, with what it is expected to earn per window."""
+
+    label: str
+    params: Mapping[str, Any] | None
+    expected: Mapping[str, Any] | None
+    same: bool = False
+
+    def value(self, key: str) -> float | None:
+        """A number of the expectation, None when unknown."""
+        return fmt.finite((self.expected or {}).get(key))
+
+
+def options(answer: Answer) -> list[Option]:
+    """The recommended set beside the regime-agnostic choice and the defaults, where known."""
+    chosen = answer.get("params")
+    rows = [Option("recommended", chosen, answer.get("expected"))] if chosen is not None else []
+    labels = {"regime_agnostic": "regime-agnostic average", "defaults": "defaults"}
+    baseline = answer.get("baseline") or {}
+    for key, label in labels.items():
+        other = baseline.get(key)
+        if other:
+            rows.append(
+                Option(label, other["params"], other["expected"], other["params"] == chosen)
+            )
+    return rows
+
+
+def interval_name(expected: Mapping[str, Any]) -> str:
+    """The name of the interval of the mean, with its level."""
+    return f"{fmt.percent(expected.get('level', 0.9), 0)} interval"
+
+
+def support(answer: Answer) -> tuple[str, str]:
+    """How much stands behind the expectation: windows, and quarters with own windows."""
+    expected = answer.get("expected")
+    if not expected:
+        return fmt.count(answer["windows_used"], "window"), ""
+    own = f"{expected['own_windows']} of your market" if answer.get("symbol") else "no market named"
+    quarters = f"{fmt.count(expected['n_quarters'], 'quarter')}, {own}"
+    if expected.get("from_neighbours"):
+        return "0 windows", "estimated from neighbouring parameters"
+    return fmt.count(expected["n_windows"], "window"), quarters
+
+
+def confidence(answer: Answer) -> tuple[str, str]:
+    """The confidence and what it means; without one, that it is uncalibrated."""
+    value = answer.get("confidence")
+    if answer["status"] == "none":
+        return "none", "there is nothing to be confident in"
+    if value is None:
+        return fmt.UNKNOWN, "uncalibrated: read the interval instead"
+    band = answer.get("confidence_band", "none")
+    return fmt.percent(value, 0), f"{band}: chance to beat the defaults in the next window"
+
+
+def coded(answer: Answer, key: str) -> list[tuple[str, str]]:
+    """Codes of `reasons` or `warnings`, each with its meaning."""
+    meanings = answer.get("meanings", {})
+    return [(code, str(meanings.get(code, ""))) for code in answer[key]]
+
+
+def passed(answer: Answer) -> str:
+    """How many trials pass the filters."""
+    strict = f"{fmt.count(answer['strict_count'], 'trial')} pass the strict filters"
+    relaxed = answer.get("relaxed_count")
+    return strict if relaxed is None else f"{strict}, {relaxed:,} the relaxed ones"
+
+
+def relaxation(setting: Mapping[str, Any]) -> str:
+    """One single-filter relaxation as a sentence."""
+    name, current = setting["filter"], fmt.threshold(setting["current"])
+    yields = f"{fmt.count(setting['candidates'], 'trial')} from "
+    yields += fmt.count(setting["windows"], "window")
+    if setting["suggested"] is None:
+        return f"without {name} (now {current}) -> {yields}: not enough alone"
+    suggested = fmt.threshold(setting["suggested"])
+    enough = "" if setting["sufficient"] else ", not enough alone"
+    return f"change {name} from {current} to {suggested} -> {yields}{enough}"
+
+
+def regime_source(regime: Mapping[str, Any]) -> str:
+    """Where the regime comes from, in words: a stated one is a claim, not a measurement."""
+    if regime["source"] == "stated":
+        return "STATED by you, not measured"
+    facts = [fmt.market(regime["symbol"], regime["timeframe"])]
+    facts += [fmt.count(regime["bars"], "bar")] if regime["bars"] is not None else []
+    if regime["start"] and regime["end"]:
+        facts.append(f"{fmt.day(regime['start'])} to {fmt.day(regime['end'])}")
+    known = ", ".join(fact for fact in facts if fact)
+    return f"measured: {known}" if known else "measured"
+
+
+def agreement(answer: Answer) -> list[str]:
+    """Per parameter, how far the best-supported sets agree."""
+    return [f"{name} {_spread(spread)}" for name, spread in answer.get("spreads", {}).items()]
+
+
+def agreement_size(answer: Answer) -> int:
+    """How many sets `agreement` speaks of."""
+    return max((spread["n"] for spread in answer.get("spreads", {}).values()), default=0)
+
+
+def _spread(spread: Mapping[str, Any]) -> str:
+    if "counts" in spread:
+        return ", ".join(f"{value} ({n})" for value, n in spread["counts"].items())
+    low, middle, high = (f"{spread[key]:.4g}" for key in ("min", "median", "max"))
+    return low if low == high else f"{low} to {high} (median {middle})"

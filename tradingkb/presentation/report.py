@@ -1,0 +1,145 @@
+"""Several answers as one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tradingkb.exceptions import ConfigurationError
+from tradingkb.presentation.card import card_body
+from tradingkb.presentation.facts import Answer
+from tradingkb.presentation.figure import evidence_figure
+from tradingkb.presentation.markup import el, esc
+from tradingkb.presentation.report_style import FIGURE_SCRIPT, REPORT_CSS
+from tradingkb.presentation.report_tables import summary_table, trials_table
+from tradingkb.presentation.style import CARD_CSS
+
+_HOW_TO_READ: Final = (
+    ("Status", "OK: usable. DEGRADED: usable, with the caveat that the reasons name. NONE: no "
+     "parameters are defensible, and the card says what stood in the way."),
+    ("Expected", "the objective that these parameters are expected to earn in one window, shrunk "
+     "towards the average of everything tried. The 90 % interval is that of the mean, from the "
+     "spread between calendar quarters."),
+    ("A single window", "where 80 % of the single windows fell: the luck that the next one will "
+     "bring. It is much wider than the interval."),
+    ("Baseline", "what the same evidence chooses without looking at the regime, and the "
+     "strategy's declared defaults. Intervals that overlap do not tell the choices apart."),
+    ("Windows", "distinct pairs of market and dates that tried these parameters, good and bad. "
+     "Hundreds of trials of one window count once."),
+    ("Regime", "measured from bars, or STATED: what a user expects, which no data backs."),
+    ("Confidence", "the chance to beat the defaults in the next window; unknown until enough "
+     "outcomes exist to calibrate it."),
+    ("Best trials", "the trials that nominated parameters. Score ranks them; distance is that of "
+     "their regime from the query's in robust standard deviations, 0 is equal; relaxed ones "
+     "passed the wider filters only; tie-break names the rule that decided their place."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Attributes:
+        title: plain text; it is escaped.
+        html: the content, trusted HTML.
+        answer: where given, its figure and its best trials follow the content, and it has a row
+            in the table at the top.
+    """
+
+    title: str
+    html: str
+    answer: Mapping[str, Any] | None = None
+
+
+def answer_section(answer: Answer) -> Section:
+    """A section with an answer's card; `html_report` adds its figure and trials."""
+    return Section(f"{answer['strategy_name']}: {answer['objective_type']}", card_body(answer), answer)
+
+
+def html_report(title: str, sections: Sequence[Section]) -> str:
+    """One HTML page: a summary, the sections in their order, and how to read them.
+
+    Args:
+        title: plain text; it is escaped.
+        sections: answers (`answer_section`) and other parts.
+
+    Returns:
+        The text of a file. It asks no other host for anything: plotly.js is part of it, once.
+        Without plotly there are no figures, and the page says so.
+    """
+    named = [(f"part-{place}", section) for place, section in enumerate(sections, start=1)]
+    answers = [(anchor, s.answer) for anchor, s in named if s.answer is not None]
+    plotly = _plotly() if answers else None
+    parts = [
+        el("h1", esc(title)),
+        _summary(answers, has_figures=plotly is not None),
+        *(_part(anchor, section, plotly) for anchor, section in named),
+        _how_to_read() if answers else "",
+    ]
+    scripts = (_script(plotly.get_plotlyjs()), _script(FIGURE_SCRIPT)) if plotly else ("", "")
+    return _page(title, scripts[0] + el("main", *parts) + scripts[1])
+
+
+def _plotly() -> Any:
+    try:
+        from plotly import offline
+    except ImportError:
+        return None
+    return offline
+
+
+def _script(code: str) -> str:
+    return f"<script>{code}</script>\n"
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{esc(title)}</title>\n<style>{CARD_CSS}{REPORT_CSS}</style>\n</head>\n"
+        f"<body>\n{body}</body>\n</html>\n"
+    )
+
+
+def _summary(answers: Sequence[tuple[str, Answer]], *, has_figures: bool) -> str:
+    if not answers:
+        return ""
+    note = "Expected values are per window, with the 90 % interval of the mean below them."
+    if not has_figures:
+        note += " Figures are left out: plotly is not installed (pip install 'tradingkb[notebooks]')."
+    return el(
+        "section",
+        el("h2", "All answers"),
+        el("p", esc(note), cls="note"),
+        el("div", summary_table(answers), cls="wide"),
+    )
+
+
+def _part(anchor: str, section: Section, plotly: Any) -> str:
+    content = section.html
+    if section.answer is not None:
+        content += _figure(anchor, section.answer) if plotly else ""
+        content += trials_table(section.answer)
+    return el("section", el("h2", esc(section.title)), content, id=anchor) + "\n"
+
+
+def _figure(anchor: str, answer: Answer) -> str:
+    try:
+        figure = evidence_figure(answer)
+    except ConfigurationError:
+        return ""
+    html: str = figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        include_mathjax=False,
+        div_id=f"{anchor}-figure",
+        default_height=f"{figure.layout.height}px",
+        config={"displaylogo": False, "responsive": True},
+    )
+    return el("h3", "Evidence") + el("div", html, cls="plot")
+
+
+def _how_to_read() -> str:
+    entries = "".join(el("dt", esc(name)) + el("dd", esc(text)) for name, text in _HOW_TO_READ)
+    return el("section", el("h2", "How to read this"), el("dl", entries))

@@ -1,0 +1,126 @@
+"""An answer as lines for a terminal: plain text, no colour codes, no symbols."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from tradingkb.presentation import facts
+from tradingkb.presentation import format as fmt
+from tradingkb.presentation.facts import Answer, Option
+
+_INDENT: Final = 12
+_MAX_OBSTACLES: Final = 5
+
+
+def answer_text(answer: Answer, width: int = 100) -> str:
+    """The same content as the card, compact.
+
+    Args:
+        answer: `Recommendation.to_dict()`.
+        width: columns of the terminal; longer lines are wrapped under their label.
+    """
+    lines = [_title(answer), " | ".join(facts.context(answer))]
+    lines += [_wrapped(label, text, width) for label, text in _entries(answer)]
+    return "\n".join(_printable(line) for line in lines)
+
+
+def _title(answer: Answer) -> str:
+    status = facts.status(answer)
+    return f"{status.word}  {answer['strategy_name']}: {status.meaning}"
+
+
+def _wrapped(label: str, text: str, width: int) -> str:
+    return textwrap.fill(
+        text,
+        width=max(width, 40),
+        initial_indent=f"{label:<{_INDENT}}",
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _printable(line: str) -> str:
+    # A name from data must not move the cursor or colour the terminal.
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in line)
+
+
+def _entries(answer: Answer) -> Iterator[tuple[str, str]]:
+    yield from _chosen(answer)
+    yield from _labelled("baseline", [_option(o, answer) for o in _baselines(answer)])
+    yield "regime", _regime(answer)
+    for key in ("reasons", "warnings"):
+        texts = [f"{code}: {meaning}" for code, meaning in facts.coded(answer, key)]
+        yield from _labelled(key, texts)
+    yield from _labelled("details", answer.get("notes", []))
+    yield from _labelled("to do", answer["suggested_actions"])
+    yield "filters", facts.passed(answer)
+    if answer["status"] == "none":
+        yield from _obstacles(answer)
+
+
+def _chosen(answer: Answer) -> Iterator[tuple[str, str]]:
+    if answer["params"] is None:
+        return
+    tried = "" if answer["params_tested"] else "  (never tried exactly so)"
+    yield "params", fmt.params_text(answer["params"]) + tried
+    yield from _labelled("repaired", [f"{k}: {v}" for k, v in answer["repaired_params"].items()])
+    if answer["expected"]:
+        yield "expected", _expected(answer)
+        yield "evidence", ", ".join(part for part in facts.support(answer) if part)
+    yield "confidence", ", ".join(facts.confidence(answer))
+
+
+def _expected(answer: Answer) -> str:
+    expected, unit = answer["expected"], facts.unit(answer)
+    value = fmt.score(expected["value"], unit)
+    mean = fmt.interval(expected["low"], expected["high"], unit)
+    windows = fmt.interval(expected["window_low"], expected["window_high"], unit)
+    return (
+        f"{value} per window; {facts.interval_name(expected)} {mean}; "
+        f"a single window {windows} (10 % to 90 %)"
+    )
+
+
+def _baselines(answer: Answer) -> list[Option]:
+    return [option for option in facts.options(answer) if option.label != "recommended"]
+
+
+def _option(option: Option, answer: Answer) -> str:
+    unit = facts.unit(answer)
+    params = "the same parameters" if option.same else fmt.params_text(option.params)
+    if option.expected is None:
+        return f"{option.label}: {params}, never tried"
+    value = fmt.score(option.value("value"), unit)
+    bounds = fmt.interval(option.value("low"), option.value("high"), unit)
+    return f"{option.label}: {value} ({bounds}) with {params}"
+
+
+def _regime(answer: Answer) -> str:
+    regime = answer["regime"]
+    if regime is None:
+        return "none given: the answer is the same for every market"
+    return f"{', '.join(regime['tags']) or 'no tag fired'} ({facts.regime_source(regime)})"
+
+
+def _obstacles(answer: Answer) -> Iterator[tuple[str, str]]:
+    rejected = [
+        f"{r['filter']} {fmt.literal(r['value'])}: {r['fails']:,} trials fail it, "
+        f"{r['fails_only']:,} only it"
+        for r in answer["filter_rejections"]
+        if r["fails"]
+    ]
+    yield from _labelled("in the way", rejected[:_MAX_OBSTACLES])
+    changes = [
+        f"{facts.relaxation(setting)}; risk: {setting['risk']}"
+        for setting in answer["recommended_relaxed_settings"]
+    ]
+    yield from _labelled("changes", changes[:_MAX_OBSTACLES])
+
+
+def _labelled(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Several texts under one label, which only the first one shows."""
+    for place, text in enumerate(texts):
+        yield (label if place == 0 else ""), str(text)

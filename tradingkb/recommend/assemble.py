@@ -1,0 +1,182 @@
+"""From findings to an answer: parameters, status, reasons, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tradingkb.domain.filters import MIN_CANDIDATES, MIN_WINDOWS
+from tradingkb.ranking.choose import spreads
+from tradingkb.recommend import judge as j
+from tradingkb.recommend import tables as t
+from tradingkb.recommend.answer import AnswerStatus, Recommendation
+from tradingkb.recommend.codes import CODES, actions_for
+from tradingkb.recommend.context import Context
+from tradingkb.recommend.nominate import Filtered
+from tradingkb.recommend.retrieve import Retrieved
+from tradingkb.recommend.view import View
+
+if TYPE_CHECKING:
+    from tradingkb.recommend.job import RecommendConfig
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the steps before the choice found.
+
+    Attributes:
+        rows: nominated trials; `scores` are theirs, `ranked` the best of them in order and
+            `rules` what decided each place.
+        relaxed: shape (n,), let in by the relaxed filters only.
+        distance, kernel: shape (w,), None without a regime.
+    """
+
+    filtered: Filtered
+    found: Retrieved
+    evidence: j.Evidence
+    judged: j.Judged
+    rows: Ints
+    scores: Floats
+    ranked: Ints
+    rules: list[str]
+    relaxed: Bools
+    distance: Floats | None
+    kernel: Floats | None
+
+    @property
+    def metadata_only(self) -> bool:
+        """Whether a wanted similarity could not be computed."""
+        return self.found.reason is not None
+
+
+def assemble(
+    c: Context,
+    f: Findings,
+    config: RecommendConfig,
+    request_id: str,
+    timings: Callable[[], dict[str, float]],
+) -> Recommendation:
+    """Chooses parameters and says how far to trust them."""
+    sets = np.zeros(len(c.view.psets), dtype=bool)
+    sets[c.view.pset[f.rows]] = True
+    chosen = j.choose_params(c.view, f.judged, sets, c.promoted, _places(c.view, f.ranked), c.spec)
+    pset = chosen.tested_pset if chosen else None
+    rows = t.evidence_table(c.view, f.evidence, pset, f.distance, f.kernel)
+    status = _judge_status(c, f, chosen, rows.height)
+    table = _nominations(c, f, pset)
+    request, filtered = c.request, f.filtered
+    return Recommendation(
+        request_id=request_id, at=c.now, workspace=c.workspace.slug,
+        strategy_name=request.strategy_name, objective_type=request.objective_type,
+        status=status, params=chosen.params if chosen else None,
+        expected=_expected(c, f, chosen), reasons=c.reasons, warnings=c.warnings, notes=c.notes,
+        suggested_actions=actions_for([*c.reasons, *c.warnings]) if status != "ok" else [],
+        strict_count=filtered.strict_count, relaxed_count=filtered.relaxed_count,
+        used_relaxed_filters=filtered.used_relaxed, used_metadata_fallback=f.metadata_only,
+        repaired_params=chosen.repaired if chosen else {}, params_tested=rows.height > 0,
+        trials=table, evidence=rows, windows_used=rows.height,
+        spreads=spreads(c.view.psets, f.judged.score, sets) if chosen else {},
+        regime=request.regime, filter_rejections=[asdict(r) for r in filtered.rejections],
+        recommended_relaxed_settings=[asdict(r) for r in filtered.relaxations],
+        baseline=j.baseline(c.view, f.evidence, f.judged, c.objective, sets, c.spec)
+        if chosen else None,
+        active_collection=c.collection, embed_model=c.model, symbol=request.symbol,
+        timeframe=request.timeframe, as_of=request.as_of, strategy_version=c.version,
+        tie_break_counts=t.count_rules(f.rules),
+        weights={**asdict(config.weights), "tie_epsilon": config.tie_epsilon,
+                 "neighbour_windows": config.neighbour_windows, "top_k": config.top_k},
+        debug=_debug(c, f.judged, sets) if request.mode == "debug" else None, timings=timings(),
+    )  # fmt: skip
+
+
+def _expected(c: Context, f: Findings, chosen: j.Chosen | None) -> dict[str, Any] | None:
+    if chosen is None:
+        return None
+    pset = chosen.pset if chosen.tested_pset is None else chosen.tested_pset
+    found = j.expect(f.evidence, f.judged, pset, c.objective).to_dict()
+    return {**found, "unit": c.objective.unit, "direction": c.objective.direction}
+
+
+def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
+    side = "during" if c.stated else "before"
+    return t.nomination_table(
+        c.view, f.ranked, f.rules, dict(zip(f.rows.tolist(), f.scores.tolist(), strict=True)),
+        f.evidence, statuses=c.statuses, similarity=f.found.similarity, distance=f.distance,
+        relaxed=f.relaxed, tags=c.view.windows.tags(side), chosen=pset,
+    )  # fmt: skip
+
+
+def _judge_status(
+    c: Context, f: Findings, chosen: j.Chosen | None, windows_used: int
+) -> AnswerStatus:
+    """Fills reasons and warnings, and says ok, degraded or none."""
+    c.warnings.append("uncalibrated")
+    if f.found.reason is not None:
+        c.reasons += [f.found.reason, "metadata_only"]
+        c.notes.append(f.found.detail or CODES[f.found.reason].meaning)
+    if c.request.regime is None:
+        c.warnings.append("missing_regime_context")
+    if chosen is None:
+        c.reasons[:0] = _obstacles(c, f.filtered)
+        return "none"
+    checks = {
+        "strict_to_relaxed": f.filtered.used_relaxed,
+        "few_candidates": len(f.rows) < MIN_CANDIDATES,
+        "few_windows": min(windows_used, len(np.unique(c.view.window[f.rows]))) < MIN_WINDOWS,
+        "missing_regime_context": c.request.regime is None,
+        "in_sample_only": f.evidence.in_sample,
+        "repaired_params": bool(chosen.repaired),
+    }
+    c.reasons += [code for code, holds in checks.items() if holds]
+    if c.request.symbol is not None and not f.evidence.query.own[f.evidence.cells.window].any():
+        c.warnings.append("no_own_history")
+    if chosen.tested_pset is None:
+        c.warnings.append("params_not_tested")
+    return "degraded" if c.reasons else "ok"
+
+
+def _obstacles(c: Context, filtered: Filtered) -> list[str]:
+    """What stood in the way, from the first condition that left nothing."""
+    left = c.funnel
+    if not left["stored"]:
+        return ["collection_empty", "no_trials_for_strategy"]
+    for name, code in (
+        ("known", "no_trials_known_by_then"), ("eligible", "all_trials_rejected"),
+        ("of_version", "no_trials_for_version"), ("scored", "no_score_for_objective"),
+    ):  # fmt: skip
+        if not left[name]:
+            return [code]
+    if not filtered.relaxed_count and not filtered.strict_count:
+        return ["no_matches_after_strict_filters", "no_matches_after_relaxed_filters"]
+    return ["no_params_obey_the_spec"]
+
+
+def _places(view: View, ranked: Ints) -> Ints:
+    """Place of each parameter set's best nomination; past the end for those not listed."""
+    places = np.full(len(view.psets), len(ranked), dtype=np.int64)
+    places[view.pset[ranked[::-1]]] = np.arange(len(ranked))[::-1]
+    return places
+
+
+def _debug(c: Context, judged: j.Judged, sets: Bools) -> dict[str, Any]:
+    order = np.argsort(-judged.score, kind="stable")
+    table = pl.DataFrame(
+        {
+            "params": [c.view.pset_texts[i] for i in order],
+            "nominated": sets[order],
+            "score": judged.score[order],
+            "rank_estimate": judged.rank.value[order],
+            "regime_agnostic": judged.rank.agnostic[order],
+            **{f"n_{name}": level.n[order] for name, level in judged.rank.levels.items()},
+        }
+    )
+    return {"funnel": c.funnel, "param_sets": table.to_dicts()}

@@ -1,0 +1,213 @@
+"""The part of the `TrialStore` contract about generations, index rows, runs and events."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tradingkb.domain.scaling import RegimeScaler
+from tradingkb.domain.strategy import ParamSpec, StrategySpec
+from tradingkb.ports import RunRecord, TrialStore
+from tradingkb.testing.stored import (
+    NOON,
+    OTHER_WORKSPACE,
+    STRATEGY,
+    WORKSPACE,
+    event,
+    fill,
+    index_frame,
+    trial_frame,
+    window_frame,
+    workspace,
+)
+
+
+def _fill_another_workspace(store: TrialStore) -> None:
+    store.create_workspace(workspace("alpha", OTHER_WORKSPACE))
+    fill(store, workspace_id=OTHER_WORKSPACE)
+    store.write_trials(OTHER_WORKSPACE, trial_frame(store, {}, workspace_id=OTHER_WORKSPACE))
+
+
+Change = Callable[[TrialStore, int], object]
+
+#: What may alter an answer about the strategy, given the id of a stored trial of it.
+MOVES: dict[str, Change] = {
+    "a new trial": lambda kb, _: kb.write_trials(WORKSPACE, trial_frame(kb, {"source_id": "t2"})),
+    "a changed trial": lambda kb, _: kb.write_trials(
+        WORKSPACE, trial_frame(kb, {"sharpe_oos": 9.0})
+    ),
+    "a trial that becomes another strategy's": lambda kb, _: kb.write_trials(
+        WORKSPACE, trial_frame(kb, {"strategy_name": "rsi"})
+    ),
+    "a regime of a known window": lambda kb, _: kb.write_windows(
+        WORKSPACE, window_frame({"regime_is": '{"a":2}'})
+    ),
+    "an index row": lambda kb, trial: kb.write_index(WORKSPACE, index_frame(trial), NOON),
+    "a scaler": lambda kb, _: kb.save_scaler(WORKSPACE, RegimeScaler(2, (0.0,), (1.0,), 9), NOON),
+    "its spec": lambda kb, _: kb.save_spec(
+        WORKSPACE, StrategySpec(STRATEGY, (ParamSpec("slow", "int"),)), NOON
+    ),
+}
+STAYS: dict[str, Change] = {
+    "reading": lambda kb, _: (kb.partition(WORKSPACE, STRATEGY), kb.identities(WORKSPACE)),
+    "a trial of another strategy": lambda kb, _: kb.write_trials(
+        WORKSPACE, trial_frame(kb, {"source_id": "t2", "strategy_name": "rsi"})
+    ),
+    "a new window": lambda kb, _: kb.write_windows(WORKSPACE, window_frame({"window_key": "w2"})),
+    "a window that is known": lambda kb, _: kb.write_windows(
+        WORKSPACE, window_frame({"regime_is": '{"a":1}'}, {"window_key": "w1"})
+    ),
+    "a parameter set": lambda kb, _: fill(kb, "rsi"),
+    "a scaler version that is known": lambda kb, _: kb.save_scaler(
+        WORKSPACE, RegimeScaler(1, (5.0,), (5.0,), 5), NOON
+    ),
+    "an event": lambda kb, _: kb.save_event(event()),
+    "a run": lambda kb, _: kb.save_run(RunRecord(str(uuid.uuid4()), WORKSPACE, NOON, "x")),
+    "another workspace": lambda kb, _: _fill_another_workspace(kb),
+}
+
+
+class RecordContract:
+    """Part of `TrialStoreContract`."""
+
+    @pytest.fixture
+    def kb(self, store: TrialStore) -> TrialStore:
+        """A store with one workspace, one window and one parameter set."""
+        store.create_workspace(workspace())
+        fill(store)
+        return store
+
+    def ids(self, store: TrialStore) -> dict[str, int]:
+        """Trial ids by source id."""
+        rows = store.identities(WORKSPACE)
+        return dict(zip(rows["source_id"], rows["trial_id"], strict=True))
+
+    @pytest.fixture
+    def trial(self, kb: TrialStore) -> int:
+        """The id of a stored trial in a window with a regime, with a scaler."""
+        kb.write_windows(WORKSPACE, window_frame({"regime_is": '{"a":1}'}))
+        kb.save_scaler(WORKSPACE, RegimeScaler(1, (0.0,), (1.0,), 9), NOON)
+        kb.write_trials(WORKSPACE, trial_frame(kb, {}))
+        return self.ids(kb)["t1"]
+
+    # generations
+
+    def test_a_strategy_that_nobody_tried_has_generation_zero(self, kb: TrialStore) -> None:
+        assert kb.generation(WORKSPACE, "never seen") == 0
+        assert kb.partition(WORKSPACE, "never seen")[1].is_empty()
+
+    @pytest.mark.parametrize("change", MOVES.values(), ids=MOVES)
+    def test_the_generation_moves_with_what_may_alter_an_answer(
+        self, kb: TrialStore, trial: int, change: Change
+    ) -> None:
+        before = kb.generation(WORKSPACE, STRATEGY)
+        change(kb, trial)
+        assert kb.generation(WORKSPACE, STRATEGY) > before
+
+    @pytest.mark.parametrize("change", STAYS.values(), ids=STAYS)
+    def test_the_generation_stays_with_everything_else(
+        self, kb: TrialStore, trial: int, change: Change
+    ) -> None:
+        before = kb.generation(WORKSPACE, STRATEGY)
+        change(kb, trial)
+        assert kb.generation(WORKSPACE, STRATEGY) == before
+
+    @pytest.mark.parametrize("change", MOVES.values(), ids=MOVES)
+    def test_a_partition_is_kept_until_the_generation_moves(
+        self, kb: TrialStore, trial: int, change: Change
+    ) -> None:
+        generation, frame = kb.partition(WORKSPACE, STRATEGY)
+        assert kb.partition(WORKSPACE, STRATEGY)[1] is frame
+        change(kb, trial)
+        later, fresh = kb.partition(WORKSPACE, STRATEGY)
+        assert later == kb.generation(WORKSPACE, STRATEGY) > generation
+        assert fresh is not frame
+
+    def test_a_partition_holds_the_trials_of_its_strategy_alone_whatever_their_status(
+        self, kb: TrialStore
+    ) -> None:
+        kb.write_trials(WORKSPACE, trial_frame(
+            kb, {"source_id": "a"}, {"source_id": "b", "kb_status": "rejected"},
+            {"source_id": "c", "strategy_name": "rsi"},
+        ))  # fmt: skip
+        assert sorted(kb.partition(WORKSPACE, STRATEGY)[1]["source_id"]) == ["a", "b"]
+
+    # index rows
+
+    def test_an_index_row_is_replaced_by_trial_and_collection(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        later = NOON + timedelta(hours=1)
+        for rows in (
+            index_frame(trial),
+            index_frame(trial, collection="kb2"),
+            index_frame(trial, content_hash="c2", archived_at=later, reason="rejected"),
+        ):
+            kb.write_index(WORKSPACE, rows, NOON)
+        (row,) = kb.index_rows(WORKSPACE, "kb").to_dicts()
+        assert (row["trial_id"], row["content_hash"]) == (trial, "c2")
+        assert (row["archived_at"], row["reason"]) == (later, "rejected")
+        assert kb.index_rows(WORKSPACE, "kb2")["content_hash"].to_list() == ["c1"]
+        assert kb.index_rows(OTHER_WORKSPACE, "kb").is_empty()
+
+    def test_points_lead_to_their_trials_unless_they_are_archived_or_unknown(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        kb.write_index(WORKSPACE, index_frame(trial), NOON)
+        point, orphan = str(uuid.UUID(int=trial)), str(uuid.uuid4())
+        assert kb.trials_of_points("kb", [point, orphan]) == {point: trial}
+        assert kb.trials_of_points("kb2", [point]) == {}
+        assert kb.trials_of_points("kb", []) == {}
+        kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON), NOON)
+        assert kb.trials_of_points("kb", [point]) == {}
+
+    # runs and events
+
+    def test_a_run_is_stored_once_and_brought_up_to_date(self, kb: TrialStore) -> None:
+        first, second = (
+            RunRecord(str(uuid.UUID(int=n)), WORKSPACE, NOON + timedelta(hours=n), "file.csv")
+            for n in (1, 2)
+        )
+        for run in (first, second):
+            kb.save_run(run)
+        first.finished_at, first.status = NOON + timedelta(hours=3), "done"
+        first.counts = {"inserted": 7}
+        kb.save_run(first)
+        rows = kb.runs(WORKSPACE, 10)
+        assert rows["run_id"].to_list() == [second.run_id, first.run_id]
+        assert rows["status"].to_list() == ["running", "done"]
+        assert rows["finished_at"].to_list() == [None, NOON + timedelta(hours=3)]
+        assert [json.loads(text) for text in rows["counts"]] == [{}, {"inserted": 7}]
+        assert kb.runs(WORKSPACE, 1)["run_id"].to_list() == [second.run_id]
+        assert kb.runs(OTHER_WORKSPACE, 10).is_empty()
+
+    def test_events_are_newest_first_and_filtered(self, kb: TrialStore) -> None:
+        kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
+        sent: tuple[tuple[int, dict[str, Any]], ...] = (
+            (1, {"status": "degraded"}), (3, {}), (2, {"source": "probe"}),
+            (4, {"workspace_id": OTHER_WORKSPACE}),
+        )  # fmt: skip
+        for hour, changes in sent:
+            kb.save_event(event(at=NOON + timedelta(hours=hour), **changes))
+
+        def hours(workspace_id: str | None, limit: int = 9, **where: Any) -> list[int]:
+            found = kb.events(workspace_id, limit, where)
+            return [round((at - NOON).total_seconds() / 3600) for at in found["at"]]
+
+        assert hours(None) == [4, 3, 2, 1]
+        assert hours(WORKSPACE) == [3, 2, 1]
+        assert hours(WORKSPACE, 2) == [3, 2]
+        assert hours(WORKSPACE, status="ok", source="python") == [3]
+
+    def test_an_event_comes_back_as_it_was(self, kb: TrialStore) -> None:
+        sent = event(params=None, confidence=None)
+        kb.save_event(sent)
+        (row,) = kb.events(WORKSPACE, 1, {}).to_dicts()
+        texts = {"reasons", "warnings", "repaired_params", "filter_rejections", "relaxations",
+                 "regime_tags", "timings", "weights"}  # fmt: skip
+        assert {k: json.loads(v) if k in texts else v for k, v in row.items()} == sent
