@@ -1,9 +1,7 @@
 """tradingkb: a knowledge base of your own backtests.
 
-    import tradingkb as tkb
-    kb = tkb.connect()
-    kb.ingest("trials.parquet", ohlcv="prices/")
-    rec = kb.recommend("sma_cross", ohlcv="prices/AAPL_1d.parquet")
+The front door: `connect()` opens a `KnowledgeBase`; its `ingest` takes trials in, its `recommend`
+answers with a `Recommendation`.
 """
 
 from tradingkb.bootstrap import connect
@@ -54,8 +52,8 @@ __all__ = [
     "Settings",
     "StoreTooNewError",
     "StrategySpec",
-    "Trial",
     "TradingKBError",
+    "Trial",
     "UnknownObjectiveError",
     "UnknownStrategyError",
     "UnknownWorkspaceError",

@@ -65,9 +65,11 @@ class NotFoundError(InvalidInputError):
         names = sorted(set(known))
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else _listing(names)
-        super().__init__(f"unknown {kind} {name!r}", field=kind, remedy="; ".join(
-            part for part in (hint, remedy) if part
-        ))
+        super().__init__(
+            f"unknown {kind} {name!r}",
+            field=kind,
+            remedy="; ".join(part for part in (hint, remedy) if part),
+        )
         self.name = name
         self.suggestions = near
 

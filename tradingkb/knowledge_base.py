@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from tradingkb.domain.regime import Regime
 from tradingkb.domain.strategy import StrategySpec
 from tradingkb.domain.trial import canonical_params
-from tradingkb.exceptions import InvalidInputError, UnknownWorkspaceError
 from tradingkb.importers.source import Const
+from tradingkb.importers.specs import read_specs
 from tradingkb.ingest import IngestJob, IngestReport
 from tradingkb.ingest.job import IngestRequest
 from tradingkb.market import (
@@ -25,15 +23,13 @@ from tradingkb.market import (
     read_market,
     read_own_trades,
 )
-from tradingkb.ports import TrialStore, VectorIndex, Workspace
+from tradingkb.ports import TrialStore, VectorIndex
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import Recommendation, RecommendJob, RecommendRequest
 from tradingkb.recommend.request import Caller, Mode
 from tradingkb.regimes import measure_regime, read_ohlcv
 from tradingkb.settings import Settings
-
-DEFAULT_WORKSPACE: Final = "default"
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces
 
 
 class KnowledgeBase:
@@ -59,6 +55,7 @@ class KnowledgeBase:
         self._ingest_job = ingest_job
         self._recommend_job = recommend_job
         self._clock = clock
+        self._workspaces = Workspaces(store, settings, clock=clock)
         self._progress = progress
 
     # --- trials in --------------------------------------------------------------------------------
@@ -89,15 +86,27 @@ class KnowledgeBase:
             InvalidTrialError: the source cannot be used, or has bad rows and `strict` is set.
             UnknownWorkspaceError: no such workspace.
         """
-        space = self._workspace(workspace, create=not dry_run)
+        space = self._workspaces.find(workspace, create_default=not dry_run)
         request = IngestRequest(trials, ohlcv, mapping, dry_run, strict)
-        model, collection = self._active(space)
+        model, collection = self._workspaces.active(space)
         with progress_bar(self._progress) as progress:
             return self._ingest_job.run(space, model, collection, request, progress)
 
-    def register_strategy(self, spec: StrategySpec, workspace: str = DEFAULT_WORKSPACE) -> None:
-        """Declares a strategy's parameters, constraints and defaults; replaces its version."""
-        self._store.save_spec(self._workspace(workspace, create=True).id, spec, self._clock())
+    def register_strategy(
+        self, spec: StrategySpec | str | Path, workspace: str = DEFAULT_WORKSPACE
+    ) -> None:
+        """Declares parameters, constraints and defaults; replaces the spec of the same version.
+
+        Args:
+            spec: a spec, a TOML file with one, or a folder of TOML files.
+            workspace: slug or id.
+
+        Raises:
+            InvalidSpecError: a file that cannot be read, or a spec that contradicts itself.
+        """
+        space = self._workspaces.find(workspace, create_default=True)
+        for one in [spec] if isinstance(spec, StrategySpec) else read_specs(spec):
+            self._store.save_spec(space.id, one, self._clock())
 
     # --- answers out ------------------------------------------------------------------------------
 
@@ -131,8 +140,8 @@ class KnowledgeBase:
             ohlcv: the market as it is: a frame or path of price bars, up to now (or `as_of`).
             regime: instead of `ohlcv`: a measured `Regime`, or one that you state, as
                 `Regime.stated(...)`, {feature: value} or a list of tags.
-            symbol, timeframe: the instrument; its own history weighs more. Taken from `ohlcv`
-                where it says them.
+            symbol: the instrument; its own history weighs more. Taken from `ohlcv` if it says it.
+            timeframe: of the instrument, likewise.
             own_trials: in-sample results of your current tuning (as for `ingest`).
             as_of: answer with what was knowable then; naive times are UTC.
             require_oos: nominate only trials with an out-of-sample result.
@@ -145,11 +154,10 @@ class KnowledgeBase:
             caller: who asks, recorded with the event.
 
         Raises:
-            UnknownStrategyError, UnknownObjectiveError, UnknownWorkspaceError: with near names.
-            InvalidOHLCVError, InvalidRegimeError, InvalidTrialError, InvalidInputError: what is
-                wrong, where, and the remedy.
+            NotFoundError: an unknown strategy, objective or workspace, with near names.
+            InvalidInputError: what is wrong with bars, regime, trials or filters, and the remedy.
         """
-        space = self._workspace(workspace)
+        space = self._workspaces.find(workspace)
         moment = as_moment(as_of)
         market = read_market(ohlcv, regime, symbol, timeframe, moment)
         request = RecommendRequest(
@@ -164,11 +172,9 @@ class KnowledgeBase:
             strategy_version=strategy_version, mode=mode, caller=caller,
             warnings=market.warnings, notes=market.notes,
         )  # fmt: skip
-        return self._recommend_job.run(space, *self._active(space), request)
+        return self._recommend_job.run(space, *self._workspaces.active(space), request)
 
-    def regime(
-        self, ohlcv: Any, timeframe: str | None = None, symbol: str | None = None
-    ) -> Regime:
+    def regime(self, ohlcv: Any, timeframe: str | None = None, symbol: str | None = None) -> Regime:
         """The regime of the last bars: features, tags and the evidence for each tag.
 
         Raises:
@@ -194,11 +200,11 @@ class KnowledgeBase:
             "kb_status": kb_status, "source_id": source_id,
         }  # fmt: skip
         given = {name: value for name, value in where.items() if value is not None}
-        return self._store.trial_rows(self._workspace(workspace).id, given, limit)
+        return self._store.trial_rows(self._workspaces.find(workspace).id, given, limit)
 
     def strategies(self, workspace: str = DEFAULT_WORKSPACE) -> pl.DataFrame:
         """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
-        space = self._workspace(workspace)
+        space = self._workspaces.find(workspace)
         counts = self._store.strategy_counts(space.id)
         specs = {s.name: s for s in self._store.specs(space.id)}
         table = pl.DataFrame(
@@ -209,13 +215,17 @@ class KnowledgeBase:
             },
             schema={"strategy_name": pl.String, "spec_version": pl.String, "defaults": pl.String},
         )
-        return counts.join(table, on="strategy_name", how="full", coalesce=True).with_columns(
-            pl.col("n_trials", "n_windows", "n_param_sets").fill_null(0)
-        ).sort("strategy_name")
+        return (
+            counts.join(table, on="strategy_name", how="full", coalesce=True)
+            .with_columns(pl.col("n_trials", "n_windows", "n_param_sets").fill_null(0))
+            .sort("strategy_name")
+        )
 
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
-        specs = [s for s in self._store.specs(self._workspace(workspace).id) if s.name == name]
+        specs = [
+            s for s in self._store.specs(self._workspaces.find(workspace).id) if s.name == name
+        ]
         return specs[-1] if specs else None
 
     def events(
@@ -229,25 +239,16 @@ class KnowledgeBase:
         self._recommend_job.events.flush()
         where = {"status": status, "strategy_name": strategy_name}
         given = {name: value for name, value in where.items() if value is not None}
-        space = self._workspace(workspace).id if workspace is not None else None
+        space = self._workspaces.find(workspace).id if workspace is not None else None
         return self._store.events(space, limit, given)
 
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""
-        return self._store.runs(self._workspace(workspace).id, limit)
+        return self._store.runs(self._workspaces.find(workspace).id, limit)
 
     def workspaces(self) -> pl.DataFrame:
         """All workspaces: id, slug, embedding model and collection in force, creation time."""
-        spaces = self._store.workspaces()
-        active = [self._active(s) for s in spaces]
-        return pl.DataFrame(
-            {
-                "id": [s.id for s in spaces], "slug": [s.slug for s in spaces],
-                "embed_model": [m for m, _ in active], "collection": [c for _, c in active],
-                "created_at": [s.created_at for s in spaces],
-            },
-            schema_overrides={"created_at": pl.Datetime("us", "UTC")},
-        )  # fmt: skip
+        return self._workspaces.table()
 
     def create_workspace(
         self, slug: str, *, embed_model: str | None = None, collection: str | None = None
@@ -257,16 +258,7 @@ class KnowledgeBase:
         Raises:
             InvalidInputError: the slug is malformed or taken.
         """
-        if not _SLUG.fullmatch(slug):
-            raise InvalidInputError(
-                f"{slug!r} is no slug", field="workspace",
-                remedy="use lower-case letters, digits, - and _, at most 64, a letter first",
-            )  # fmt: skip
-        workspace = Workspace(
-            str(uuid.uuid4()), slug, embed_model, collection, {}, self._clock()
-        )
-        self._store.create_workspace(workspace)
-        return workspace.id
+        return self._workspaces.create(slug, embed_model, collection)
 
     def close(self) -> None:
         """Writes what is queued and releases connections."""
@@ -279,39 +271,6 @@ class KnowledgeBase:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # --- inside -----------------------------------------------------------------------------------
-
-    def _workspace(self, name: str, *, create: bool = False) -> Workspace:
-        spaces = self._store.workspaces()
-        for space in spaces:
-            if name in (space.slug, space.id):
-                return space
-        if name == DEFAULT_WORKSPACE:
-            if create:
-                try:
-                    self.create_workspace(name)
-                except InvalidInputError:  # another process was faster
-                    pass
-                return self._workspace(name)
-            return Workspace("", name, None, None, {}, self._clock())
-        raise UnknownWorkspaceError(
-            "workspace", name, [s.slug for s in spaces],
-            remedy=f"create it with kb.create_workspace({name!r})",
-        )  # fmt: skip
-
-    def _active(self, workspace: Workspace) -> tuple[str, str]:
-        """Model and collection: the workspace's own, else the environment's."""
-        chunking = workspace.config.get("chunking", {})
-        model = workspace.default_embed_model or chunking.get("embed_model")
-        model = model or self.settings.embed_model
-        name = workspace.default_collection or self.settings.collection
-        return model, name or collection_name(model)
-
-
-def collection_name(model: str, version: int = 1) -> str:
-    """`kb_<model with every non-alphanumeric run as one underscore>_v<n>`."""
-    return f"kb_{re.sub(r'[^0-9a-zA-Z]+', '_', model).strip('_').lower()}_v{version}"
 
 
 def _json(value: Any) -> str | None:

@@ -127,9 +127,7 @@ def as_moment(as_of: datetime | str | None) -> datetime | None:
         ) from None  # fmt: skip
 
 
-def read_own_trades(
-    own_trials: Any, strategy_name: str, now: datetime
-) -> dict[str, float] | None:
+def read_own_trades(own_trials: Any, strategy_name: str, now: datetime) -> dict[str, float] | None:
     """In-sample trade counts of the user's own tuning, by canonical parameters.
 
     Raises:

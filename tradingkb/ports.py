@@ -233,22 +233,19 @@ class TrialStore(Protocol):
         A stored trial keeps its status, its status history and its first ingestion time.
         """
 
-    def partition(
-        self, workspace_id: str, strategy_name: str
-    ) -> tuple[int, pl.DataFrame]:
+    def partition(self, workspace_id: str, strategy_name: str) -> tuple[int, pl.DataFrame]:
         """The generation and all trials of one strategy, cached until the generation moves."""
 
     def generation(self, workspace_id: str, strategy_name: str) -> int:
         """Counts every change that could alter an answer about this strategy."""
 
-    def trial_rows(self, workspace_id: str, where: Mapping[str, Any], limit: int | None) -> pl.DataFrame:
+    def trial_rows(
+        self, workspace_id: str, where: Mapping[str, Any], limit: int | None
+    ) -> pl.DataFrame:
         """Trials with their params, windows and statuses, newest first."""
 
     def strategy_names(self, workspace_id: str) -> list[str]:
         """The strategies that have trials, by name."""
-
-    def strategy_counts(self, workspace_id: str) -> pl.DataFrame:
-        """strategy_name, n_trials, n_windows, n_param_sets, last_known_at."""
 
     def status_history(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
         """trial_id, from_status, to_status, at, ordered by time."""
@@ -259,9 +256,6 @@ class TrialStore(Protocol):
     # derived state
     def index_rows(self, workspace_id: str, collection: str) -> pl.DataFrame:
         """trial_id, point_id, content_hash, archived_at, reason of one collection."""
-
-    def trials_of_points(self, collection: str, point_ids: Sequence[str]) -> dict[str, int]:
-        """The trial behind each point; archived and unknown points are left out."""
 
     def trials_of_points(self, collection: str, point_ids: Sequence[str]) -> dict[str, int]:
         """The trial behind each point; archived and unknown points are left out."""
@@ -289,7 +283,9 @@ class TrialStore(Protocol):
             BackendUnavailableError: it could not be written at once.
         """
 
-    def events(self, workspace_id: str | None, limit: int, where: Mapping[str, Any]) -> pl.DataFrame:
+    def events(
+        self, workspace_id: str | None, limit: int, where: Mapping[str, Any]
+    ) -> pl.DataFrame:
         """Recommend events, newest first."""
 
     def close(self) -> None:

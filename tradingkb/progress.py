@@ -16,7 +16,7 @@ def progress_bar(wanted: bool | None) -> Iterator[Callable[[str, int, int], None
         wanted: True or False force it; None shows bars where a person looks on.
     """
     if not (_watched() if wanted is None else wanted):
-        yield lambda what, done, total: None
+        yield _silent
         return
     from tqdm.auto import tqdm
 
@@ -33,6 +33,10 @@ def progress_bar(wanted: bool | None) -> Iterator[Callable[[str, int, int], None
     finally:
         for bar in bars.values():
             bar.close()
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """Draws nothing."""
 
 
 def _watched() -> bool:

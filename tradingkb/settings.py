@@ -21,15 +21,18 @@ class Settings(BaseSettings):
     )  # fmt: skip
 
     home: Path = Field(
-        Path(".tradingkb"), alias="TRADINGKB_HOME",
+        Path(".tradingkb"),
+        alias="TRADINGKB_HOME",
         description="folder of the embedded store and of rejects files",
     )
     database_url: str | None = Field(
-        None, alias="DATABASE_URL",
+        None,
+        alias="DATABASE_URL",
         description="SQLAlchemy URL of the store; default: a SQLite file in the home",
     )
     qdrant_url: str | None = Field(
-        None, alias="QDRANT_URL",
+        None,
+        alias="QDRANT_URL",
         description="Qdrant server (or :memory:); default: the embedded vector index",
     )
     qdrant_api_key: str | None = Field(
@@ -38,7 +41,8 @@ class Settings(BaseSettings):
     embed_model: str = Field("regime-v1", alias="EMBED_MODEL", description="active embedding model")
     embed_dim: int = Field(64, alias="EMBED_DIM", gt=0, description="dimension of its vectors")
     collection: str | None = Field(
-        None, alias="QDRANT_COLLECTION_ACTIVE",
+        None,
+        alias="QDRANT_COLLECTION_ACTIVE",
         description="active vector collection; default: kb_<model>_v1",
     )
     log_format: Literal["logfmt", "json"] = Field(
@@ -47,20 +51,27 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", alias="LOG_LEVEL", description="least severe event that is written"
     )
-    replica: str = Field("local", alias="TRADINGKB_REPLICA", description="name of this process group")
+    replica: str = Field("local", alias="TRADINGKB_REPLICA", description="name of this process")
     top_k: int = Field(
         50, alias="TRADINGKB_TOP_K", gt=0, description="evidence trials listed with an answer"
     )
     neighbour_windows: int = Field(
-        100, alias="TRADINGKB_NEIGHBOUR_WINDOWS", gt=0,
+        100,
+        alias="TRADINGKB_NEIGHBOUR_WINDOWS",
+        gt=0,
         description="windows that the vector search returns",
     )
     tie_epsilon: float = Field(
-        0.02, alias="TRADINGKB_TIE_EPSILON", ge=0, lt=1,
+        0.02,
+        alias="TRADINGKB_TIE_EPSILON",
+        ge=0,
+        lt=1,
         description="scores closer than this are tied",
     )
     embargo_s: float = Field(
-        0.0, alias="TRADINGKB_EMBARGO_S", ge=0,
+        0.0,
+        alias="TRADINGKB_EMBARGO_S",
+        ge=0,
         description="seconds that must pass after known_at before a trial counts",
     )
 

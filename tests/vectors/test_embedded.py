@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from tradingkb.sql.engine import open_engine
-from tradingkb.testing.vector_index import AWAY, EAST, EVERYTHING, NORTH, points, uid, windows
+from tradingkb.testing.points import AWAY, EAST, EVERYTHING, NORTH, points, uid, windows
 from tradingkb.vectors import embedded as module
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
 UPSERT_IN_ANOTHER_PROCESS = """
 import sys
 from tradingkb.sql.engine import open_engine
-from tradingkb.testing.vector_index import AWAY, points
+from tradingkb.testing.points import AWAY, points
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 index = EmbeddedVectorIndex(open_engine(sys.argv[1]))
 index.upsert("kb", points((7, AWAY, {"window_key": "late"})))
@@ -94,16 +94,16 @@ def test_equal_vectors_are_equally_near_wherever_they_lie_in_memory(embedded):
     """float32 products of equal rows differ in their last digits by the place of the row."""
     embedded.ensure_collection("kb", 64)
     rng = np.random.default_rng(1)
-    for trial in range(40):
-        vector, query = rng.normal(size=(2, 64)).astype(np.float32)
-        vector, query = vector / np.linalg.norm(vector), query / np.linalg.norm(query)
-        where = replace(EVERYTHING, strategy_name=f"s{trial}")
-        rows = [
-            (f"{trial} {n}", vector, {"window_key": f"w{n}", "strategy_name": f"s{trial}"})
-            for n in range(7)
-        ]
-        embedded.upsert("kb", points(*rows))
-        hits = embedded.nearest_windows("kb", query, where, 7)
+    pairs = rng.normal(size=(300, 2, 64))
+    pairs = (pairs / np.linalg.norm(pairs, axis=2, keepdims=True)).astype(np.float32)
+    rows = [
+        (f"{s} {n}", vector, {"window_key": f"w{n}", "strategy_name": f"s{s}"})
+        for s, (vector, _) in enumerate(pairs)
+        for n in range(7)
+    ]
+    embedded.upsert("kb", points(*rows))
+    for s, (_, query) in enumerate(pairs):
+        hits = embedded.nearest_windows("kb", query, replace(EVERYTHING, strategy_name=f"s{s}"), 7)
         assert windows(hits) == [f"w{n}" for n in range(7)]
         assert len({hit.similarity for hit in hits}) == 1
 

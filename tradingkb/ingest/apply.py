@@ -51,28 +51,22 @@ class Applier:
         target: Target,
         work: pl.DataFrame,
         progress: Callable[[str, int, int], None],
-    ) -> int:
-        """Embeds and indexes the trials of a plan.
-
-        Returns:
-            The number of points written; trials without a regime have none.
-        """
+    ) -> None:
+        """Embeds and indexes the trials of a plan; trials without a regime get no point."""
         self.vectors.ensure_collection(target.collection, self.embedder.dimension)
         if self.vectors.alias(ALIAS) != target.collection:
             self.vectors.set_alias(ALIAS, target.collection)
         if work.is_empty():
-            return 0
+            return
         ids = self.store.identities(workspace.id).select("trial_id", "source_type", "source_id")
         work = work.drop("trial_id", strict=False).join(ids, on=["source_type", "source_id"])
         missing = {"strategy_name", "sharpe_is", "params", "symbol"} - set(work.columns)
         if missing:  # a plan of stored trials carries identities only
             work = self._completed(workspace, work)
-        written = 0
         for start in range(0, work.height, BATCH):
             batch = work.slice(start, BATCH)
-            written += self._apply_batch(workspace, target, batch)
+            self._apply_batch(workspace, target, batch)
             progress("index", min(start + BATCH, work.height), work.height)
-        return written
 
     def _completed(self, workspace: Workspace, work: pl.DataFrame) -> pl.DataFrame:
         frames = [
@@ -83,7 +77,7 @@ class Applier:
         extra = [c for c in rows.columns if c not in work.columns]
         return work.join(rows.select("trial_id", *extra), on="trial_id", maintain_order="left")
 
-    def _apply_batch(self, workspace: Workspace, target: Target, batch: pl.DataFrame) -> int:
+    def _apply_batch(self, workspace: Workspace, target: Target, batch: pl.DataFrame) -> None:
         batch = batch.with_columns(
             pl.Series(
                 "point_id",
@@ -114,7 +108,6 @@ class Applier:
             pl.when(pl.Series(embedded)).then(None).otherwise(pl.lit("no_regime")).alias("reason"),
         )  # fmt: skip
         self.store.write_index(workspace.id, rows, self.clock())
-        return points.height
 
     def _vectors(self, batch: pl.DataFrame) -> Floats32:
         """One vector per trial; a regime embedder works once per window."""
@@ -122,9 +115,7 @@ class Applier:
             return self.embedder.embed_documents([_document(row) for row in batch.to_dicts()])
         windows = batch.select("window_key", "regime_is", "regime_oos").unique("window_key")
         documents = [
-            TrialDocument(
-                regime_from_json(a) if a else None, regime_from_json(b) if b else None
-            )
+            TrialDocument(regime_from_json(a) if a else None, regime_from_json(b) if b else None)
             for _, a, b in windows.rows()
         ]
         vectors = self.embedder.embed_documents(documents)
@@ -133,5 +124,7 @@ class Applier:
 
 
 def _document(row: dict[str, object]) -> TrialDocument:
-    regimes = [regime_from_json(str(t)) if t else None for t in (row["regime_is"], row["regime_oos"])]
+    regimes = [
+        regime_from_json(str(t)) if t else None for t in (row["regime_is"], row["regime_oos"])
+    ]
     return TrialDocument(regimes[0], regimes[1], document_text(row, regimes[0], regimes[1]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +52,30 @@ class IngestRequest:
     strict: bool = False
 
 
+@dataclass
+class _Scope:
+    """What one run works on.
+
+    Attributes:
+        batch: what the source held, None when the stored trials are indexed.
+        known: identities of the stored trials before the run.
+        stored: the stored windows before the run.
+        windows: the windows of the trials in scope, with the regimes that they have now.
+        measured: how many of them this run measured.
+        scaler: the scaler in force after the run.
+    """
+
+    workspace: Workspace
+    run: RunRecord
+    batch: Batch | None
+    known: pl.DataFrame
+    stored: pl.DataFrame
+    windows: pl.DataFrame
+    measured: int
+    scaler: RegimeScaler | None
+    notes: list[str] = field(default_factory=list)
+
+
 class IngestJob:
     """Ingestion against ports."""
 
@@ -76,7 +100,7 @@ class IngestJob:
         model: str,
         collection: str,
         request: IngestRequest,
-        progress: Progress = lambda what, done, total: None,
+        progress: Progress,
     ) -> IngestReport:
         """Ingests, or says what it would do.
 
@@ -85,99 +109,90 @@ class IngestJob:
                 nothing has been written then.
         """
         began = time.monotonic()
+        scope = self._scope(workspace, request)
+        if request.dry_run:
+            return self._work(scope, model, collection, request, progress, began)
+        self.store.save_run(scope.run)
+        try:
+            report = self._work(scope, model, collection, request, progress, began)
+        except BaseException as error:
+            self._finish(scope.run, "failed", {}, repr(error))
+            raise
+        self._finish(scope.run, "completed", report.counts(), None)
+        for action, count in report.counts().items():
+            emit(
+                "kb_ingest_action_total",
+                action=action,
+                count=count,
+                workspace_id=workspace.id,
+                run_id=scope.run.run_id,
+            )
+        return report
+
+    def _scope(self, workspace: Workspace, request: IngestRequest) -> _Scope:
+        """Reads and checks everything before anything is written."""
         batch = None
         if request.trials is not None:
             batch = read_trials(request.trials, mapping=request.mapping, now=self.clock())
             if request.strict and batch.rejects.height:
                 raise _refusal(batch)
-        run = RunRecord(
-            str(uuid.uuid4()), workspace.id, self.clock(), batch.source if batch else "stored trials"
-        )
-        if not request.dry_run:
-            self.store.save_run(run)
-        try:
-            report = self._run(workspace, model, collection, request, batch, run, progress, began)
-        except BaseException as error:
-            if not request.dry_run:
-                self._finish(run, "failed", {}, repr(error))
-            raise
-        if not request.dry_run:
-            self._finish(run, "completed", report.counts(), None)
-            for action, count in report.counts().items():
-                emit("kb_ingest_action_total", action=action, count=count,
-                     workspace_id=workspace.id, run_id=run.run_id)  # fmt: skip
-        return report
+        source = batch.source if batch else "stored trials"
+        run = RunRecord(str(uuid.uuid4()), workspace.id, self.clock(), source)
+        stored = self.store.window_rows(workspace.id)
+        incoming = w.merge_windows(batch.trials, stored) if batch else stored
+        windows, measured, notes = w.measure_missing(incoming, request.ohlcv)
+        scaler = w.current_scaler(self.store.scaler(workspace.id), _union(stored, windows))
+        known = self.store.identities(workspace.id)
+        return _Scope(workspace, run, batch, known, stored, windows, measured, scaler, notes)
 
-    def _run(
+    def _work(
         self,
-        workspace: Workspace,
+        scope: _Scope,
         model: str,
         collection: str,
         request: IngestRequest,
-        batch: Batch | None,
-        run: RunRecord,
         progress: Progress,
         began: float,
     ) -> IngestReport:
-        stored_windows = self.store.window_rows(workspace.id)
-        known = self.store.identities(workspace.id)
-        incoming = w.merge_windows(batch.trials, stored_windows) if batch else stored_windows
-        scope, measured, notes = w.measure_missing(incoming, request.ohlcv)
-        scaler = w.current_scaler(
-            self.store.scaler(workspace.id), _union(stored_windows, scope)
-        )
-        embedder = self.embedders(model, scaler)
+        embedder = self.embedders(model, scope.scaler)
         target = Target(embedder.model, embedder.pipeline, collection)
         if not request.dry_run:
-            self._store(workspace, batch, scope, stored_windows, known, scaler, run, progress)
-        trials = _in_scope(batch, known, stored_windows, scope)
-        plan = make_plan(trials, self._index(workspace, collection, known), target)
-        work = plan.filter(pl.col("action") != "skipped")
-        embedded = 0
+            self._store(scope, progress)
+        trials = _trials_in(scope)
+        index = self.store.index_rows(scope.workspace.id, collection)
+        identities = scope.known.select("trial_id", *IDENTITY)
+        plan = make_plan(trials, index.join(identities, on="trial_id"), target)
         if not request.dry_run:
+            work = plan.filter(pl.col("action") != "skipped")
             applier = Applier(self.store, self.vectors, embedder, self.clock)
-            embedded = applier.apply(workspace, target, work, progress)
-        return self._report(
-            workspace, request, batch, run, target, plan, trials, scope,
-            measured, embedded, notes, began,
-        )  # fmt: skip
+            applier.apply(scope.workspace, target, work, progress)
+        path = None if request.dry_run else self._save_rejects(scope)
+        return _report(scope, target, plan, trials.height, request.dry_run, path, began)
 
-    def _store(
-        self,
-        workspace: Workspace,
-        batch: Batch | None,
-        scope: pl.DataFrame,
-        stored: pl.DataFrame,
-        known: pl.DataFrame,
-        scaler: RegimeScaler | None,
-        run: RunRecord,
-        progress: Progress,
-    ) -> None:
-        changed = w.changed_windows(scope, stored)
+    def _store(self, scope: _Scope, progress: Progress) -> None:
+        changed = w.changed_windows(scope.windows, scope.stored)
         if changed.height:
-            self.store.write_windows(workspace.id, changed)
-        if scaler is not None:
-            self.store.save_scaler(workspace.id, scaler, self.clock())
-        if batch is None or batch.trials.is_empty():
+            self.store.write_windows(scope.workspace.id, changed)
+        if scope.scaler is not None:
+            self.store.save_scaler(scope.workspace.id, scope.scaler, self.clock())
+        if scope.batch is None:
             return
-        fresh = batch.trials.join(
-            known.select(*IDENTITY, "row_hash"), on=[*IDENTITY, "row_hash"], how="anti"
-        )
+        stored = scope.known.select(*IDENTITY, "row_hash")
+        fresh = scope.batch.trials.join(stored, on=[*IDENTITY, "row_hash"], how="anti")
         if fresh.is_empty():
             return
-        sets = fresh.select("strategy_name", "params_hash", "params").unique(
-            ["strategy_name", "params_hash"]
-        )
-        self.store.write_param_sets(workspace.id, sets.sort("strategy_name", "params_hash"))
-        rows = self._rows(workspace, fresh, run)
+        sets = fresh.select("strategy_name", "params_hash", "params")
+        sets = sets.unique(["strategy_name", "params_hash"]).sort("strategy_name", "params_hash")
+        self.store.write_param_sets(scope.workspace.id, sets)
+        rows = self._rows(scope, fresh)
         for start in range(0, rows.height, WRITE_BATCH):
-            self.store.write_trials(workspace.id, rows.slice(start, WRITE_BATCH))
+            self.store.write_trials(scope.workspace.id, rows.slice(start, WRITE_BATCH))
             progress("store", min(start + WRITE_BATCH, rows.height), rows.height)
 
-    def _rows(self, workspace: Workspace, fresh: pl.DataFrame, run: RunRecord) -> pl.DataFrame:
+    def _rows(self, scope: _Scope, fresh: pl.DataFrame) -> pl.DataFrame:
         """Rows of the trials table: windows and parameter sets by number."""
-        windows = self.store.window_rows(workspace.id).select("window_key", "window_id")
-        sets = self.store.param_set_rows(workspace.id, None).select(
+        windows = self.store.window_rows(scope.workspace.id).select("window_key", "window_id")
+        sets = self.store.param_set_rows(scope.workspace.id, None).select(
             "strategy_name", "params_hash", "param_set_id"
         )
         promoted = pl.when(pl.col("kb_status") == "promoted").then("known_at")
@@ -187,55 +202,18 @@ class IngestJob:
             .with_columns(
                 promoted.alias("promoted_at"),
                 pl.lit(self.clock()).dt.cast_time_unit("us").alias("ingested_at"),
-                pl.lit(run.run_id).alias("run_id"),
+                pl.lit(scope.run.run_id).alias("run_id"),
             )
             .drop("params", "params_hash", *w.WINDOW_COLUMNS, "__row__")
         )
 
-    def _index(self, workspace: Workspace, collection: str, known: pl.DataFrame) -> pl.DataFrame:
-        rows = self.store.index_rows(workspace.id, collection)
-        return rows.join(known.select("trial_id", *IDENTITY), on="trial_id")
-
-    def _report(
-        self,
-        workspace: Workspace,
-        request: IngestRequest,
-        batch: Batch | None,
-        run: RunRecord,
-        target: Target,
-        plan: pl.DataFrame,
-        trials: pl.DataFrame,
-        scope: pl.DataFrame,
-        measured: int,
-        embedded: int,
-        notes: list[str],
-        began: float,
-    ) -> IngestReport:
-        rejects = batch.rejects if batch else pl.DataFrame()
-        path = None
-        if rejects.height and not request.dry_run:
-            path = self.rejects_dir / f"{run.run_id}.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            rejects.write_csv(path)
-        n = {a: int((plan["action"] == a).sum()) for a in plan["action"].unique()}
-        bare = plan.filter(pl.col("regime_is").is_null() & pl.col("regime_oos").is_null()).height
-        all_notes = [*(batch.notes if batch else ()), *notes]
-        if bare:
-            all_notes.append(
-                f"{bare:,} trials have no regime: they count as evidence, but no similarity can be "
-                "computed for them; give ohlcv= to measure it"
-            )
-        return IngestReport(
-            run_id=run.run_id, workspace=workspace.slug, source=run.source, dry_run=request.dry_run,
-            rows=batch.n_rows if batch else 0,
-            inserted=n.get("inserted", 0), updated=n.get("updated", 0),
-            skipped=n.get("skipped", 0), unarchived=n.get("unarchived", 0),
-            errors=rejects["row"].n_unique() if rejects.height else 0,
-            not_eligible=trials.height - plan.height, not_embedded=bare,
-            windows=scope.height, windows_measured=measured,
-            collection=target.collection, embed_model=target.model, notes=tuple(all_notes),
-            rejects=rejects, rejects_path=path, duration_s=round(time.monotonic() - began, 3),
-        )  # fmt: skip
+    def _save_rejects(self, scope: _Scope) -> Path | None:
+        if scope.batch is None or scope.batch.rejects.is_empty():
+            return None
+        path = self.rejects_dir / f"{scope.run.run_id}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scope.batch.rejects.write_csv(path)
+        return path
 
     def _finish(
         self, run: RunRecord, status: str, counts: dict[str, int], error: str | None
@@ -244,17 +222,15 @@ class IngestJob:
         self.store.save_run(run)
 
 
-def _in_scope(
-    batch: Batch | None, known: pl.DataFrame, stored: pl.DataFrame, scope: pl.DataFrame
-) -> pl.DataFrame:
+def _trials_in(scope: _Scope) -> pl.DataFrame:
     """The trials that the plan is about, with the statuses and regimes they have or would have."""
-    regimes = scope.select("window_key", "regime_is", "regime_oos")
-    if batch is None:
-        windows = stored.select("window_id", "window_key").join(regimes, on="window_key")
-        return known.join(windows, on="window_id", maintain_order="left")
-    statuses = known.select(*IDENTITY, pl.col("kb_status").alias("known_status"))
+    regimes = scope.windows.select("window_key", "regime_is", "regime_oos")
+    if scope.batch is None:
+        windows = scope.stored.select("window_id", "window_key").join(regimes, on="window_key")
+        return scope.known.join(windows, on="window_id", maintain_order="left")
+    statuses = scope.known.select(*IDENTITY, pl.col("kb_status").alias("known_status"))
     return (
-        batch.trials.drop("regime_is", "regime_oos")
+        scope.batch.trials.drop("regime_is", "regime_oos")
         .join(regimes, on="window_key", maintain_order="left")
         .join(statuses, on=IDENTITY, how="left", maintain_order="left")
         .with_columns(pl.coalesce("known_status", "kb_status").alias("kb_status"))
@@ -262,10 +238,51 @@ def _in_scope(
     )
 
 
-def _union(stored: pl.DataFrame, scope: pl.DataFrame) -> pl.DataFrame:
+def _union(stored: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
     columns = ["window_key", "regime_is", "regime_oos"]
-    return pl.concat([scope.select(columns), stored.select(columns)]).unique(
-        "window_key", keep="first", maintain_order=True
+    both = pl.concat([windows.select(columns), stored.select(columns)])
+    return both.unique("window_key", keep="first", maintain_order=True)
+
+
+def _report(
+    scope: _Scope,
+    target: Target,
+    plan: pl.DataFrame,
+    in_scope: int,
+    dry_run: bool,
+    rejects_path: Path | None,
+    began: float,
+) -> IngestReport:
+    batch = scope.batch
+    n = {action: int((plan["action"] == action).sum()) for action in plan["action"].unique()}
+    bare = plan.filter(pl.col("regime_is").is_null() & pl.col("regime_oos").is_null()).height
+    notes = [*(batch.notes if batch else ()), *scope.notes]
+    if bare:
+        notes.append(
+            f"{bare:,} trials have no regime: they count as evidence, but no similarity can be "
+            "computed for them; give ohlcv= to measure it"
+        )
+    return IngestReport(
+        run_id=scope.run.run_id,
+        workspace=scope.workspace.slug,
+        source=scope.run.source,
+        dry_run=dry_run,
+        rows=batch.n_rows if batch else 0,
+        inserted=n.get("inserted", 0),
+        updated=n.get("updated", 0),
+        skipped=n.get("skipped", 0),
+        unarchived=n.get("unarchived", 0),
+        errors=batch.rejects["row"].n_unique() if batch else 0,
+        not_eligible=in_scope - plan.height,
+        not_embedded=bare,
+        windows=scope.windows.height,
+        windows_measured=scope.measured,
+        collection=target.collection,
+        embed_model=target.model,
+        notes=tuple(notes),
+        rejects=batch.rejects if batch else pl.DataFrame(),
+        rejects_path=rejects_path,
+        duration_s=round(time.monotonic() - began, 3),
     )
 
 
@@ -274,8 +291,8 @@ def _refusal(batch: Batch) -> InvalidTrialError:
     rows = batch.rejects["row"].n_unique()
     more = f"; {rows - 1} more rows are bad" if rows > 1 else ""
     return InvalidTrialError(
-        f"{first['message']}{more}", row=first["row"], field=first["field"],
+        f"{first['message']}{more}",
+        row=first["row"],
+        field=first["field"],
         remedy=f"{first['remedy']}; nothing was written, strict=False takes the good rows",
-    )  # fmt: skip
-
-
+    )

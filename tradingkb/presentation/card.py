@@ -7,7 +7,7 @@ from tradingkb.presentation import format as fmt
 from tradingkb.presentation.card_obstacles import obstacles
 from tradingkb.presentation.facts import Answer, Option
 from tradingkb.presentation.forest import Scale, forest_axis, forest_row, make_scale
-from tradingkb.presentation.markup import el, esc, num
+from tradingkb.presentation.markup import el, esc, num, prose
 from tradingkb.presentation.style import CARD_CSS
 
 
@@ -26,17 +26,12 @@ def answer_card(answer: Answer) -> str:
 
 def card_body(answer: Answer) -> str:
     """The card without its stylesheet, for a page that brings `CARD_CSS` once."""
-    parts = (
-        _head(answer),
-        _params(answer),
-        _facts(answer),
-        _comparison(answer),
-        _regime(answer),
-        _codes(answer),
-        obstacles(answer),
-        _foot(answer),
-    )
-    return el("div", *parts, cls=f"tkb-card tkb-{answer['status']}")
+    if answer["status"] == "none":
+        parts = [_codes(answer), obstacles(answer), _comparison(answer), _regime(answer)]
+    else:
+        parts = [_params(answer), _facts(answer), _comparison(answer), _regime(answer)]
+        parts += [_codes(answer), obstacles(answer)]
+    return el("div", _head(answer), *parts, _foot(answer), cls=f"tkb-card tkb-{answer['status']}")
 
 
 def _head(answer: Answer) -> str:
@@ -84,13 +79,13 @@ def _facts(answer: Answer) -> str:
     unit = facts.unit(answer)
     mean = fmt.interval(expected["low"], expected["high"], unit)
     windows = fmt.interval(expected["window_low"], expected["window_high"], unit)
-    name = f"Expected {esc(answer['objective_type'])} per window"
+    name = f"Expected {esc(answer['objective_type'])}"
     n_windows, rest = facts.support(answer)
     level, meaning = facts.confidence(answer)
     return el(
         "div",
         _fact(name, fmt.score(expected["value"], unit), f"{facts.interval_name(expected)} {mean}"),
-        _fact("A single window", windows, "from the 10 % to the 90 % quantile"),
+        _fact("A single window", windows, "80 % of single windows fell here"),
         _fact("Evidence", n_windows, rest),
         _fact("Confidence", level, meaning),
         cls="tkb-facts",
@@ -99,7 +94,7 @@ def _facts(answer: Answer) -> str:
 
 def _fact(label: str, value: str, note: str) -> str:
     shown = el("div", num(value), cls="tkb-value")
-    return el("div", _label(label), shown, el("div", num(note), cls="tkb-small"))
+    return el("div", _label(label), shown, el("div", num(note), cls="tkb-small tkb-note"))
 
 
 def _comparison(answer: Answer) -> str:
@@ -109,7 +104,7 @@ def _comparison(answer: Answer) -> str:
     unit, scale = facts.unit(answer), make_scale(rows)
     heads = [
         el("th", "Beside the baseline", scope="col"),
-        el("th", "Expected", scope="col"),
+        el("th", "Expected per window", scope="col"),
         el("th", forest_axis(scale, unit) if scale else "", cls="tkb-plot", scope="col"),
         el("th", "Windows", scope="col"),
     ]
@@ -127,7 +122,7 @@ def _option(row: Option, scale: Scale | None, unit: str) -> str:
     shown = "" if strong else el("div", el("code", esc(params)))
     value = el("div", num(fmt.score(row.value("value"), unit)), cls="tkb-num tkb-first")
     bounds = num(fmt.interval(row.value("low"), row.value("high"), unit))
-    plot = forest_row(row, scale, unit, strong=strong) if scale else ""
+    plot = forest_row(row, scale, strong=strong) if scale else ""
     windows = (row.expected or {}).get("n_windows")
     return el(
         "tr",
@@ -162,14 +157,14 @@ def _codes(answer: Answer) -> str:
     blocks = [
         _list("Why this status", [_code(*pair) for pair in facts.coded(answer, "reasons")]),
         _list("Warnings", [_code(*pair) for pair in facts.coded(answer, "warnings")]),
-        _list("Details", [esc(note) for note in answer.get("notes", [])]),
-        _list("What to do", [esc(action) for action in answer["suggested_actions"]]),
+        _list("Details", [prose(note) for note in answer.get("notes", [])]),
+        _list("What to do", [prose(action) for action in answer["suggested_actions"]]),
     ]
     return "".join(blocks)
 
 
 def _code(code: str, meaning: str) -> str:
-    return el("code", esc(code)) + (f": {esc(meaning)}" if meaning and meaning != code else "")
+    return el("code", esc(code)) + (f": {prose(meaning)}" if meaning and meaning != code else "")
 
 
 def _list(label: str, items: list[str]) -> str:

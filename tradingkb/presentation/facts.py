@@ -48,7 +48,7 @@ def unit_label(answer: Answer) -> str:
 
 
 def direction(answer: Answer) -> str:
-    """ "higher is better" or "lower is better"."""
+    """Which way is better, in words."""
     expected = answer.get("expected") or {}
     found = _objective(answer)
     way = expected.get("direction") or (found.direction if found else "max")
@@ -124,8 +124,8 @@ def support(answer: Answer) -> tuple[str, str]:
     expected = answer.get("expected")
     if not expected:
         return fmt.count(answer["windows_used"], "window"), ""
-    own = f"{expected['own_windows']} of your market" if answer.get("symbol") else "no market named"
-    quarters = f"{fmt.count(expected['n_quarters'], 'quarter')}, {own}"
+    own = f", {expected['own_windows']:,} on {market(answer)}" if answer.get("symbol") else ""
+    quarters = fmt.count(expected["n_quarters"], "quarter") + own
     if expected.get("from_neighbours"):
         return "0 windows", "estimated from neighbouring parameters"
     return fmt.count(expected["n_windows"], "window"), quarters
@@ -137,7 +137,8 @@ def confidence(answer: Answer) -> tuple[str, str]:
     if answer["status"] == "none":
         return "none", "there is nothing to be confident in"
     if value is None:
-        return fmt.UNKNOWN, "uncalibrated: read the interval instead"
+        known = fmt.finite((answer.get("expected") or {}).get("low")) is not None
+        return fmt.UNKNOWN, "uncalibrated" + (": read the interval" if known else "")
     band = answer.get("confidence_band", "none")
     return fmt.percent(value, 0), f"{band}: chance to beat the defaults in the next window"
 

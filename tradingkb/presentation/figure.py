@@ -28,7 +28,13 @@ _MARKS: Final = {"own": ("#d96c00", "diamond"), "other": ("#3f8fc9", "circle")}
 _EXPECTED: Final = "#12936f"
 _DEFAULTS: Final = "#a3589a"
 _FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
-_HEIGHT: Final = 460
+_HEIGHT: Final = 500
+# Placed by the container, so that it takes more height on a narrow page instead of covering axes.
+_LEGEND: Final = {
+    "orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom",
+    "itemsizing": "constant", "itemwidth": 40, "font": {"size": 12},
+}  # fmt: skip
+_FEWEST_FOR_BOX: Final = 5
 
 
 def evidence_figure(answer: Answer) -> Any:
@@ -55,11 +61,11 @@ def evidence_figure(answer: Answer) -> Any:
     if not rows:
         return _empty(Figure(), answer)
     figure = make_subplots(
-        rows=1, cols=2, shared_yaxes=True, column_widths=[0.68, 0.32], horizontal_spacing=0.03
+        rows=1, cols=2, shared_yaxes=True, column_widths=[0.66, 0.34], horizontal_spacing=0.03
     )
     _add_points(figure, rows, answer)
     _add_groups(figure, by_neighbourhood(rows), answer)
-    _add_expectation(figure, rows, answer)
+    _add_expectation(figure, answer)
     _style(figure, rows, answer)
     return figure
 
@@ -67,7 +73,8 @@ def evidence_figure(answer: Answer) -> Any:
 def _empty(figure: Any, answer: Answer) -> Any:
     """A figure that says why there is nothing to show."""
     if answer["params"] is None:
-        why = "<br>".join(plain(meaning or code) for code, meaning in facts.coded(answer, "reasons"))
+        reasons = facts.coded(answer, "reasons")
+        why = "<br>".join(plain(meaning or code) for code, meaning in reasons)
         text = f"<b>No parameters are defensible, so there is no evidence to draw.</b><br>{why}"
     else:
         text = (
@@ -107,6 +114,8 @@ def _add_points(figure: Any, rows: list[Row], answer: Answer) -> None:
 
 def _add_groups(figure: Any, groups: list[Group], answer: Answer) -> None:
     for group in groups:
+        # Quartiles of a handful of windows say nothing: only the points are shown.
+        few = len(group.rows) < _FEWEST_FOR_BOX
         figure.add_box(
             x=[group.label] * len(group.rows),
             y=[row["objective"] for row in group.rows],
@@ -115,8 +124,8 @@ def _add_groups(figure: Any, groups: list[Group], answer: Answer) -> None:
             jitter=0.5,
             pointpos=0,
             marker={"color": _MARKS["other"][0], "size": 4, "opacity": 0.45},
-            line={"color": _INK, "width": 1.6},
-            fillcolor="rgba(128,128,128,.10)",
+            line={"color": "rgba(0,0,0,0)" if few else _INK, "width": 1.6},
+            fillcolor="rgba(0,0,0,0)" if few else "rgba(128,128,128,.10)",
             customdata=[[hover(row, answer)] for row in group.rows],
             hovertemplate="%{customdata[0]}<extra></extra>",
             showlegend=False,
@@ -125,18 +134,18 @@ def _add_groups(figure: Any, groups: list[Group], answer: Answer) -> None:
         )
 
 
-def _add_expectation(figure: Any, rows: list[Row], answer: Answer) -> None:
+def _add_expectation(figure: Any, answer: Answer) -> None:
     """Expected value with its interval, and the defaults' value, across both panels."""
     expected, unit = answer["expected"] or {}, facts.unit(answer)
     defaults = ((answer.get("baseline") or {}).get("defaults") or {}).get("expected") or {}
-    span = [min(row["start"] or row["end"] for row in rows), max(row["end"] for row in rows)]
     low, high = fmt.finite(expected.get("low")), fmt.finite(expected.get("high"))
     if low is not None and high is not None:
         for column in (1, 2):
             figure.add_hrect(
-                low, high, row=1, col=column, fillcolor=_EXPECTED, opacity=0.18, line_width=0
-            )
-    bounds = f", {facts.interval_name(expected)} {fmt.interval(low, high, unit)}"
+                low, high, row=1, col=column, fillcolor=_EXPECTED, opacity=0.18, line_width=0,
+                layer="below",
+            )  # fmt: skip
+    bounds = f" ({fmt.interval(low, high, unit)})"
     lines = (
         ("expected", expected, _EXPECTED, "solid", bounds if low is not None else ""),
         ("defaults", defaults, _DEFAULTS, "dash", ""),
@@ -147,11 +156,10 @@ def _add_expectation(figure: Any, rows: list[Row], answer: Answer) -> None:
             continue
         label = f"{name} {fmt.score(value, unit)}{more}"
         line = {"color": colour, "width": 2.2, "dash": dash}
-        figure.add_scatter(
-            x=span, y=[value, value], mode="lines", line=line, name=label, hoverinfo="skip",
-            row=1, col=1,
-        )  # fmt: skip
-        figure.add_hline(value, line=line, row=1, col=2)
+        # A trace without points is the line's entry in the legend.
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=label, row=1, col=1)
+        for column in (1, 2):
+            figure.add_hline(value, line=line, row=1, col=column)
 
 
 def _style(figure: Any, rows: list[Row], answer: Answer) -> None:
@@ -160,6 +168,7 @@ def _style(figure: Any, rows: list[Row], answer: Answer) -> None:
     axis = {
         "gridcolor": _GRID, "zerolinecolor": "rgba(128,128,128,.6)", "linecolor": _GRID,
         "ticks": "outside", "tickcolor": _GRID,
+        "title": {"font": {"size": 13}, "standoff": 12}, "automargin": True,
     }  # fmt: skip
     figure.update_xaxes(axis)
     figure.update_yaxes(axis)
@@ -168,31 +177,36 @@ def _style(figure: Any, rows: list[Row], answer: Answer) -> None:
     label = f"{objective} per window" + (f" ({plain(unit)})" if unit else "")
     figure.update_yaxes(title_text=label, row=1, col=1)
     figure.update_xaxes(title_text="end of the window (UTC)", type="date", row=1, col=1)
-    figure.update_xaxes(title_text="by likeness to the query's regime", showgrid=False, row=1, col=2)
-    legend = {"orientation": "h", "x": 0, "y": -0.24, "yanchor": "top", "itemsizing": "constant"}
-    figure.update_layout(legend=legend, title=_title(answer, len(rows)), **_frame(_HEIGHT))
+    figure.update_xaxes(title_text="regime distance to the query", row=1, col=2)
+    figure.update_xaxes(showgrid=False, tickangle=0, row=1, col=2)
+    figure.update_layout(legend=_LEGEND, title=_title(answer, len(rows)), **_frame(_HEIGHT))
 
 
 def _title(answer: Answer, n: int) -> dict[str, Any]:
     unit = facts.unit_label(answer)
     shown = f"{answer['objective_type']}{f' ({unit})' if unit else ''} per window"
     text = f"<b>{plain(answer['strategy_name'])}</b>: {plain(shown)}, n = {fmt.count(n, 'window')}"
-    return {"text": text, "subtitle": {"text": _subtitle(answer, n)}, "x": 0, "xref": "paper"}
+    place = {"x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 17}}
+    return {"text": text, "subtitle": {"text": _subtitle(answer, n), "font": {"size": 12}}, **place}
 
 
 def _subtitle(answer: Answer, n: int) -> str:
     if not n:
         return plain(facts.market(answer))
     weighted = any(row.get("regime_distance") is not None for row in answer["evidence"])
-    sizes = " · larger marks: regime closer to the query's" if weighted else ""
-    return plain(fmt.params_text(answer["params"])) + sizes
+    expected = answer["expected"] or {}
+    keys = ["larger marks: regime closer to the query's"] if weighted else []
+    if fmt.finite(expected.get("low")) is not None:
+        keys.append(f"band: {facts.interval_name(expected)} of the expected value")
+    return f"{plain(fmt.params_text(answer['params']))}<br>{'; '.join(keys)}"
 
 
 def _frame(height: int) -> Mapping[str, Any]:
     return {
         "template": "none",
         "height": height,
-        "margin": {"l": 64, "r": 16, "t": 76, "b": 110 if height == _HEIGHT else 20},
+        "margin": {"l": 64, "r": 16, "t": 92, "b": 20},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": _INK, "activecolor": _EXPECTED},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": _INK, "family": _FONT, "size": 13},

@@ -72,8 +72,8 @@ def by_neighbourhood(rows: list[Row]) -> list[Group]:
     near = [row for row in known if row["regime_distance"] <= cut]
     rest = [row for row in known if row["regime_distance"] > cut]
     groups = [
-        _group("nearest quarter", f"distance up to {cut:.2f}", near),
-        _group("the rest", f"up to {distances[-1]:.2f}", rest),
+        _group("nearest quarter", f"within {cut:.2f}", near),
+        _group("the rest", f"{cut:.2f} to {distances[-1]:.2f}", rest),
         _group("not measured", "no regime known", unknown),
     ]
     return [group for group in groups if group.rows]
@@ -95,7 +95,7 @@ def hover(row: Row, answer: Answer) -> str:
         f"<b>{plain(name)}</b>{own}",
         f"{fmt.day(row['start'])} to {fmt.day(row['end'])}",
         f"{plain(answer['objective_type'])} <b>{fmt.score(row['objective'], unit)}</b>",
-        *([f"beat {fmt.percent(rank, 0)} of what was tried in the window"] if rank is not None else []),
+        *([f"rank in its window {fmt.number(rank)} (1 is best)"] if rank is not None else []),
         *([f"regime distance {fmt.number(distance)}, weight {fmt.number(row['weight'])}"]
           if distance is not None else []),
         *tags,

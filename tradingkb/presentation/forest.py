@@ -38,7 +38,7 @@ def make_scale(rows: Sequence[Option]) -> Scale | None:
     return Scale(low, high) if high > low else None
 
 
-def forest_row(row: Option, scale: Scale, unit: str, *, strong: bool) -> str:
+def forest_row(row: Option, scale: Scale, *, strong: bool) -> str:
     """One row's point and interval; the numbers stand beside it, so it is hidden from readers."""
     value, low, high = (row.value(key) for key in ("value", "low", "high"))
     middle = _HEIGHT / 2
@@ -61,14 +61,16 @@ def forest_row(row: Option, scale: Scale, unit: str, *, strong: bool) -> str:
 def forest_axis(scale: Scale, unit: str) -> str:
     """The scale's ends and zero, as the column's head."""
     anchors = {"start": scale.low, "end": scale.high}
-    ends = [
-        f'<text x="{scale.x(v)}" y="11" text-anchor="{anchor}" font-size="11" '
-        f'fill="currentColor">{num(fmt.score(v, unit))}</text>'
-        for anchor, v in anchors.items()
-    ]
-    zero = f'<text x="{scale.x(0.0)}" y="11" text-anchor="middle" font-size="11" fill="currentColor">0</text>'
+    ends = [_text(scale.x(v), anchor, fmt.score(v, unit)) for anchor, v in anchors.items()]
     far = all(abs(v) > 0.25 * (scale.high - scale.low) for v in anchors.values())
-    return _svg([*ends, zero if far else ""], 13)
+    return _svg([*ends, _text(scale.x(0.0), "middle", "0") if far else ""], 13)
+
+
+def _text(x: str, anchor: str, shown: str) -> str:
+    return (
+        f'<text x="{x}" y="11" text-anchor="{anchor}" font-size="11" fill="currentColor">'
+        f"{num(shown)}</text>"
+    )
 
 
 def _zero(scale: Scale, top: float, bottom: float) -> str:

@@ -89,7 +89,7 @@ def count(n: int, noun: str) -> str:
 
 
 def market(symbol: str | None, timeframe: str | None) -> str:
-    """ "AAPL 1d", or "" when neither is known."""
+    """An instrument with its timeframe ("AAPL 1d"), "" when neither is known."""
     return " ".join(part for part in (symbol, timeframe) if part)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final
 
+_CODE: Final = re.compile(r"`([^`]+)`")
 _MINUS: Final = re.compile(r"(?<![\w.&#])-(?=\d)")
 
 
@@ -18,6 +19,11 @@ def esc(value: object) -> str:
 def num(text: str) -> str:
     """A formatted number, with a real minus sign and no break between number and unit."""
     return _MINUS.sub("−", esc(text)).replace(" %", "\u00a0%")
+
+
+def prose(text: object) -> str:
+    """A sentence from data; what it puts between backticks is shown as code."""
+    return _CODE.sub(r"<code>\1</code>", esc(text))
 
 
 def el(name: str, *children: str, cls: str = "", **attributes: str) -> str:

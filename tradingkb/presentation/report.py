@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tradingkb.exceptions import ConfigurationError
+from tradingkb.presentation import facts
 from tradingkb.presentation.card import card_body
 from tradingkb.presentation.facts import Answer
 from tradingkb.presentation.figure import evidence_figure
@@ -54,7 +55,8 @@ class Section:
 
 def answer_section(answer: Answer) -> Section:
     """A section with an answer's card; `html_report` adds its figure and trials."""
-    return Section(f"{answer['strategy_name']}: {answer['objective_type']}", card_body(answer), answer)
+    parts = (answer["strategy_name"], answer["objective_type"], facts.market(answer))
+    return Section(" · ".join(parts), card_body(answer), answer)
 
 
 def html_report(title: str, sections: Sequence[Section]) -> str:
@@ -107,7 +109,8 @@ def _summary(answers: Sequence[tuple[str, Answer]], *, has_figures: bool) -> str
         return ""
     note = "Expected values are per window, with the 90 % interval of the mean below them."
     if not has_figures:
-        note += " Figures are left out: plotly is not installed (pip install 'tradingkb[notebooks]')."
+        note += " Figures are left out, because plotly is not installed: "
+        note += "pip install 'tradingkb[notebooks]'."
     return el(
         "section",
         el("h2", "All answers"),
@@ -119,7 +122,7 @@ def _summary(answers: Sequence[tuple[str, Answer]], *, has_figures: bool) -> str
 def _part(anchor: str, section: Section, plotly: Any) -> str:
     content = section.html
     if section.answer is not None:
-        content += _figure(anchor, section.answer) if plotly else ""
+        content += _figure(anchor, section.answer) if plotly and section.answer["evidence"] else ""
         content += trials_table(section.answer)
     return el("section", el("h2", esc(section.title)), content, id=anchor) + "\n"
 

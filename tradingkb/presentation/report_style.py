@@ -19,8 +19,9 @@ h3{font-size:15px;margin:22px 0 6px}
 a{color:var(--link)}
 section{background:var(--paper);border:1px solid var(--line);border-radius:10px;
 padding:20px 22px;margin:0 0 22px}
-section>.tkb-card{max-width:none}
+section>.tkb-card.tkb-card{max-width:none}
 .note{opacity:.78;font-size:13.5px;margin:0 0 10px}
+td .note{margin:0}
 .wide{overflow-x:auto}
 .plot{overflow-x:auto}.plot>div{min-width:600px}
 section table:not(.tkb-table){border-collapse:collapse;width:100%;font-size:13.5px}
@@ -41,7 +42,8 @@ dt{font-weight:650}dd{margin:0}
 dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 8px}
 table.stack thead{display:none}table.stack tr{display:block;padding:8px 0;
 border-bottom:1px solid var(--line)}
-section table.stack:not(.tkb-table) td{display:grid;grid-template-columns:110px 1fr;gap:8px;
+section table.stack:not(.tkb-table) td{display:grid;align-items:baseline;
+grid-template-columns:110px 1fr;gap:8px;
 border:0;padding:2px 0}
 table.stack td::before{content:attr(data-label);opacity:.78;font-size:12.5px}}
 @media print{:root{--ink:#000;--page:#fff;--paper:#fff;--line:#bbb}

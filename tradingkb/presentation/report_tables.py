@@ -16,10 +16,6 @@ BEST_TRIALS: Final = 15
 _SUMMARY_HEAD: Final = (
     "strategy", "status", "parameters", "expected", "baseline", "defaults", "windows",
 )  # fmt: skip
-_TRIALS_HEAD: Final = (
-    "rank", "source_id", "market", "score", "objective", "similarity", "distance", "tags",
-    "status", "relaxed", "tie-break",
-)  # fmt: skip
 
 
 def summary_table(answers: Sequence[tuple[str, Answer]]) -> str:
@@ -30,11 +26,12 @@ def summary_table(answers: Sequence[tuple[str, Answer]]) -> str:
 
 def _summary_row(anchor: str, answer: Answer) -> list[str]:
     status = facts.status(answer)
+    question = f"{answer['objective_type']}, {facts.market(answer)}"
+    question = el("div", esc(question), cls="note")
     others = {option.label: option for option in facts.options(answer)}
     word = el("span", f"{status.sign} {status.word}", cls=f"state {esc(answer['status'])}")
     return [
-        el("a", esc(answer["strategy_name"]), href=f"#{anchor}")
-        + el("div", esc(f"{answer['objective_type']}, {facts.market(answer)}"), cls="note"),
+        el("div", el("a", esc(answer["strategy_name"]), href=f"#{anchor}"), question),
         el("span", word),
         el("code", esc(fmt.params_text(answer["params"]))),
         _value(others.get("recommended"), answer),
@@ -63,8 +60,15 @@ def trials_table(answer: Answer) -> str:
     return (
         el("h3", "Best trials")
         + el("p", note, cls="note")
-        + el("div", table(_TRIALS_HEAD, rows), cls="wide")
+        + el("div", table(_trials_head(answer), rows), cls="wide")
     )
+
+
+def _trials_head(answer: Answer) -> tuple[str, ...]:
+    return (
+        "rank", "source_id", "market", "score", answer["objective_type"], "similarity",
+        "distance", "tags", "status", "relaxed", "tie-break",
+    )  # fmt: skip
 
 
 def _trial_row(trial: Mapping[str, Any], answer: Answer) -> list[str]:

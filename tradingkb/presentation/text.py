@@ -80,7 +80,7 @@ def _expected(answer: Answer) -> str:
     windows = fmt.interval(expected["window_low"], expected["window_high"], unit)
     return (
         f"{value} per window; {facts.interval_name(expected)} {mean}; "
-        f"a single window {windows} (10 % to 90 %)"
+        f"80 % of single windows {windows}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -112,7 +113,8 @@ class Recommendation:
         plain["meanings"] = self.explain_codes()
         if self.debug is None:
             del plain["debug"]
-        return plain
+        result: dict[str, Any] = _json_ready(plain)
+        return result
 
     def _repr_html_(self) -> str:
         from tradingkb.presentation.card import answer_card
@@ -133,3 +135,14 @@ class Recommendation:
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
     return frame.with_columns(pl.col(c).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for c in times).to_dicts()
+
+
+def _json_ready(value: Any) -> Any:
+    """JSON knows no infinity, NaN or tuples: None and lists instead."""
+    if isinstance(value, dict):
+        return {str(k): _json_ready(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_ready(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -37,7 +37,7 @@ class RecommendConfig:
     neighbour_windows: int = 100
     tie_epsilon: float = 0.02
     embargo_s: float = 0.0
-    weights: EvidenceWeights = EvidenceWeights()
+    weights: EvidenceWeights = field(default_factory=EvidenceWeights)
 
 
 class RecommendJob:

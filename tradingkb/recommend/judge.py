@@ -121,9 +121,7 @@ def judge(
     return Judged(score, rank, agnostic, expected)
 
 
-def _trade_counts(
-    view: View, evidence: Evidence, own_trades: Mapping[str, float] | None
-) -> Floats:
+def _trade_counts(view: View, evidence: Evidence, own_trades: Mapping[str, float] | None) -> Floats:
     """In-sample trades per set: the user's own, else the mean rank over known windows."""
     if own_trades is not None:
         return np.array([own_trades.get(text, np.nan) for text in view.pset_texts])
@@ -159,7 +157,12 @@ class Chosen:
 
 
 def choose_params(
-    view: View, judged: Judged, nominated: Bools, promoted: Bools, place: Ints, spec: StrategySpec | None
+    view: View,
+    judged: Judged,
+    nominated: Bools,
+    promoted: Bools,
+    place: Ints,
+    spec: StrategySpec | None,
 ) -> Chosen | None:
     """The best nominated set that obeys the spec; failing that, the best one repaired."""
     allowed = nominated & np.isfinite(judged.score)
@@ -207,7 +210,10 @@ def baseline(
             "params": dict(view.psets[choice.pset]),
             "expected": expect(evidence, judged, choice.pset, objective).to_dict(),
         }
-    return {"regime_agnostic": average, "defaults": _defaults(view, evidence, judged, objective, spec)}
+    return {
+        "regime_agnostic": average,
+        "defaults": _defaults(view, evidence, judged, objective, spec),
+    }
 
 
 def _defaults(

@@ -79,7 +79,9 @@ def apply_filters(
     strict = resolve(STRICT, floors, overrides)
     columns = _subset(filter_columns(view, strict.regime_tags), may_nominate)
     passed = passing(failures(strict, columns), len(columns))
-    enough = passed.sum() >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
+    enough = (
+        passed.sum() >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
+    )
     relaxed_filters = strict if enough else resolve(RELAXED, {}, overrides)
     wider = passed if enough else passed | passing(failures(relaxed_filters, columns), len(columns))
     used_relaxed = bool(wider.sum() > passed.sum())

@@ -29,7 +29,9 @@ class EventLog:
         self._queue: deque[dict[str, Any]] = deque()
         self._lock = threading.Lock()
 
-    def record(self, answer: Recommendation, workspace: Workspace, request: RecommendRequest) -> None:
+    def record(
+        self, answer: Recommendation, workspace: Workspace, request: RecommendRequest
+    ) -> None:
         """Logs and stores one answer; never raises for want of a database."""
         event = _row(answer, workspace, request, self.replica)
         _log(answer, event)

@@ -49,8 +49,12 @@ class RecommendRequest:
 
     def __post_init__(self) -> None:
         if self.mode not in ("full", "debug"):
-            raise InvalidInputError(f"{self.mode!r} is not a mode", field="mode",
-                                    remedy="use full or debug")  # fmt: skip
+            raise InvalidInputError(
+                f"{self.mode!r} is not a mode", field="mode", remedy="use full or debug"
+            )
         if not self.strategy_name or not isinstance(self.strategy_name, str):
-            raise InvalidInputError("is missing", field="strategy_name",
-                                    remedy="name a strategy; kb.strategies() lists them")  # fmt: skip
+            raise InvalidInputError(
+                f"{self.strategy_name!r} is no strategy name",
+                field="strategy_name",
+                remedy="name a strategy; kb.strategies() lists them",
+            )

@@ -65,7 +65,9 @@ def search_index(
         unknown_passes=filters.unknown_passes,
     )
     try:
-        query = make_embedder().embed_query(regime, query_text(strategy_name, regime), side_of(regime))
+        query = make_embedder().embed_query(
+            regime, query_text(strategy_name, regime), side_of(regime)
+        )
         hits = vectors.nearest_windows(collection, query.vector, where, limit)
         trials = store.trials_of_points(collection, [h.point_id for h in hits])
     except EmptyCollectionError as error:
@@ -91,7 +93,9 @@ def distances(view: View, regime: Regime, scaler: RegimeScaler) -> Floats:
     return regime_distance(scaler.transform(regime.vector()), scaler.transform(raw))
 
 
-def search_exact(view: View, regime: Regime, scaler: RegimeScaler, wanted: Bools, limit: int) -> Retrieved:
+def search_exact(
+    view: View, regime: Regime, scaler: RegimeScaler, wanted: Bools, limit: int
+) -> Retrieved:
     """The nearest windows from SQL alone: point in time, where the index knows only today.
 
     Args:
@@ -111,6 +115,7 @@ def search_exact(view: View, regime: Regime, scaler: RegimeScaler, wanted: Bools
     similarity = np.where((n > 0) & wanted, mean, np.nan)
     if not np.isfinite(similarity).any():
         return Retrieved(None, "collection_empty", "no window known by then has a regime")
-    order = np.argsort(-np.where(np.isfinite(similarity), np.round(similarity, 6), -9.0), kind="stable")
+    rounded = np.where(np.isfinite(similarity), np.round(similarity, 6), -np.inf)
+    order = np.argsort(-rounded, kind="stable")
     similarity[order[limit:]] = np.nan
     return Retrieved(similarity)

@@ -131,7 +131,7 @@ def nomination_table(
             "score": pl.Float64, "rank": pl.Int64,
         },
     )  # fmt: skip
-    return pl.concat([frame, row_facts(view, ranked)], how="horizontal")
+    return frame.hstack(row_facts(view, ranked))
 
 
 def evidence_table(
@@ -144,7 +144,7 @@ def evidence_table(
     cells = evidence.cells
     mine = cells.pset == (-1 if pset is None else pset)
     windows = cells.window[mine]
-    facts = view.windows.frame.select(
+    facts: pl.DataFrame = view.windows.frame.select(
         "window_key", "symbol", "timeframe",
         pl.coalesce("oos_start", "is_start").alias("start"),
         pl.coalesce("oos_end", "is_end").alias("end"),
@@ -161,7 +161,7 @@ def evidence_table(
         },
         schema_overrides={"tags": pl.List(pl.String), "regime_distance": pl.Float64},
     )
-    return pl.concat([facts, values], how="horizontal").sort("start", "symbol", "timeframe", "window_key")
+    return facts.hstack(values).sort("start", "symbol", "timeframe", "window_key")
 
 
 def count_rules(rules: list[str]) -> dict[str, int]:

@@ -119,7 +119,8 @@ class View:
         same = self.frame["objective_type"] == objective.name
         oos = self.frame["oos_end"].is_not_null() | self.frame["has_oos"]
         of_sample = oos if sample == "oos" else ~oos
-        return self.frame["objective_score"].set(~(same & of_sample), None).cast(pl.Float64).to_numpy()
+        scores = self.frame["objective_score"].cast(pl.Float64).to_numpy()
+        return np.where((same & of_sample).to_numpy(), scores, np.nan)
 
 
 def make_view(
@@ -190,7 +191,9 @@ def statuses_as_of(view: View, history: pl.DataFrame, as_of_micros: int) -> list
         history: `status_history` of the strategy, ordered by time.
         as_of_micros: microseconds since 1970 UTC.
     """
-    current: dict[int, str] = dict(zip(view.frame["trial_id"], view.frame["kb_status"], strict=True))
+    current: dict[int, str] = dict(
+        zip(view.frame["trial_id"], view.frame["kb_status"], strict=True)
+    )
     then: dict[int, str] = {}
     for trial, before, after, at in history.with_columns(pl.col("at").dt.epoch("us")).rows():
         then.setdefault(trial, before or "candidate")
@@ -202,6 +205,6 @@ def statuses_as_of(view: View, history: pl.DataFrame, as_of_micros: int) -> list
 def row_facts(view: View, rows: Ints) -> pl.DataFrame:
     """Window dates, symbol, timeframe and params of some trials, for display."""
     columns = ["symbol", "timeframe", *_WINDOW_DATES]
-    windows = view.windows.frame.select(columns)[view.window[rows].tolist()]
+    windows: pl.DataFrame = view.windows.frame.select(columns)[view.window[rows].tolist()]
     texts: Mapping[str, Any] = {"params": [view.pset_texts[p] for p in view.pset[rows]]}
-    return pl.concat([windows, pl.DataFrame(texts, schema={"params": pl.String})], how="horizontal")
+    return windows.hstack(pl.DataFrame(texts, schema={"params": pl.String}))

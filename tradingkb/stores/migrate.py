@@ -13,10 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from tradingkb.exceptions import ConfigurationError, StoreTooNewError
 from tradingkb.sql.engine import reading, writing
@@ -39,6 +35,9 @@ def migrate(engine: sa.Engine) -> None:
     """
     if _is_current(engine):
         return
+    from alembic import command
+    from alembic.config import Config
+
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is a lock already
             lock = "SELECT pg_advisory_xact_lock(hashtext('tradingkb.migrate'))"
@@ -50,6 +49,9 @@ def migrate(engine: sa.Engine) -> None:
 
 
 def _is_current(engine: sa.Engine) -> bool:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     with _no_database_refused(engine), reading(engine) as connection:
         names = set(sa.inspect(connection).get_table_names())
         if "tradingkb_schema" in names:

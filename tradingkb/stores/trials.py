@@ -185,9 +185,7 @@ class TrialQueries:
 
     def strategy_names(self, workspace_id: str) -> list[str]:
         """The strategies that have trials, by name."""
-        statement = (
-            sa.select(_T.strategy_name).where(_T.workspace_id == workspace_id).distinct()
-        )
+        statement = sa.select(_T.strategy_name).where(_T.workspace_id == workspace_id).distinct()
         with reading(self.engine) as connection:
             return sorted(connection.scalars(statement))
 

@@ -1,0 +1,286 @@
+"""The commands; each is a thin layer over `KnowledgeBase`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradingkb.bootstrap import connect
+from tradingkb.cli.options import read_mapping, read_regime
+from tradingkb.cli.output import (
+    EPILOG,
+    EXIT_NO_ANSWER,
+    EXIT_ROWS_REFUSED,
+    print_frame,
+    print_json,
+    reported,
+)
+from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.observability.events import configure_logging
+from tradingkb.presentation.text import answer_text
+from tradingkb.settings import describe, load_settings
+from tradingkb.workspaces import DEFAULT_WORKSPACE
+
+app = typer.Typer(
+    name="tradingkb", no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False,
+    help="A knowledge base of your own backtests: trials in, recommendations out.",
+)  # fmt: skip
+
+Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Workspace slug or id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Most rows to show.")]
+
+
+@dataclass
+class _State:
+    arguments: dict[str, Any]
+
+    def open(self) -> KnowledgeBase:
+        settings = load_settings(**self.arguments)
+        configure_logging(settings.log_level, settings.log_format)
+        return connect(settings=settings)
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of the store; default TRADINGKB_HOME or .tradingkb.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR; default LOG_LEVEL.")
+    ] = None,
+) -> None:
+    context.obj = _State({"home": home, "log_level": log_level.upper() if log_level else None})
+
+
+@app.command()
+def init(context: typer.Context, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
+    """Create the store and a workspace; does nothing to what exists."""
+    with reported(), context.obj.open() as kb:
+        if workspace not in kb.workspaces()["slug"]:
+            kb.create_workspace(workspace)
+        typer.echo(f"store {kb.settings.store_url}, workspace {workspace}")
+
+
+@app.command()
+def ingest(
+    context: typer.Context,
+    trials: Annotated[
+        Path | None, typer.Argument(help="Parquet, CSV or NDJSON; none: index what is stored.")
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    ohlcv: Annotated[
+        Path | None, typer.Option(help="Folder of <symbol>_<timeframe>.parquet, or one file.")
+    ] = None,
+    maps: Annotated[
+        list[str] | None, typer.Option("--map", help="canonical=your_column; repeatable.")
+    ] = None,
+    constants: Annotated[
+        list[str] | None, typer.Option("--set", help="canonical=constant; repeatable.")
+    ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option(help="TOML with the tables [map] and [set].")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would happen, write nothing.")] = False,
+    strict: Annotated[bool, typer.Option(help="Refuse all when one row is bad.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take trials in and index them; safe to repeat."""
+    with reported(), context.obj.open() as kb:
+        mapping = read_mapping(maps or [], constants or [], map_file)
+        report = kb.ingest(trials, workspace, ohlcv, mapping, dry_run, strict)
+        if as_json:
+            print_json(report.to_dict())
+        else:
+            typer.echo(str(report))
+        if report.errors:
+            raise typer.Exit(EXIT_ROWS_REFUSED)
+
+
+@app.command()
+def recommend(
+    context: typer.Context,
+    strategy: Annotated[str, typer.Argument(help="Strategy name.")],
+    objective: Annotated[str, typer.Option(help="What to be good at.")] = "sharpe",
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    ohlcv: Annotated[Path | None, typer.Option(help="The market as it is: price bars.")] = None,
+    regime: Annotated[
+        list[str] | None,
+        typer.Option(help="A regime that you state: tags, or feature=value; repeatable."),
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="Its own history weighs more.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Such as 5m, 1h, 1d.")] = None,
+    own_trials: Annotated[
+        Path | None, typer.Option(help="In-sample results of your current tuning.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Only what was knowable then (ISO 8601).")
+    ] = None,
+    require_oos: Annotated[
+        bool | None, typer.Option("--require-oos/--no-require-oos", help="Only trials with OOS.")
+    ] = None,
+    max_drawdown: Annotated[float | None, typer.Option(help="Fraction: 0.25 is 25 %.")] = None,
+    min_trades: Annotated[int | None, typer.Option(help="Fewest trades.")] = None,
+    max_overfit_gap: Annotated[
+        float | None, typer.Option(help="Largest in-sample minus out-of-sample Sharpe.")
+    ] = None,
+    regime_tag: Annotated[
+        list[str] | None, typer.Option(help="Nominate only from regimes with this tag; repeatable.")
+    ] = None,
+    debug: Annotated[bool, typer.Option(help="Add the funnel and all parameter sets.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Which parameters have evidence behind them, and how far to trust them."""
+    with reported(), context.obj.open() as kb:
+        answer = kb.recommend(
+            strategy, objective, workspace, ohlcv, read_regime(regime or []), symbol, timeframe,
+            own_trials, as_of, require_oos, max_drawdown, min_trades, max_overfit_gap, regime_tag,
+            "debug" if debug else "full", caller="cli",
+        )  # fmt: skip
+        if as_json:
+            print_json(answer.to_dict())
+        else:
+            typer.echo(answer_text(answer.to_dict()))
+        if answer.status == "none":
+            raise typer.Exit(EXIT_NO_ANSWER)
+
+
+@app.command()
+def trials(
+    context: typer.Context,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    strategy: Annotated[str | None, typer.Option(help="Only this strategy.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Only this timeframe.")] = None,
+    status: Annotated[str | None, typer.Option(help="candidate, promoted or rejected.")] = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Stored trials, newest known first."""
+    columns = (
+        "source_id",
+        "strategy_name",
+        "symbol",
+        "timeframe",
+        "params",
+        "oos_start",
+        "sharpe_is",
+        "sharpe_oos",
+        "max_drawdown_frac_oos",
+        "n_trades_oos",
+        "kb_status",
+    )
+    with reported(), context.obj.open() as kb:
+        frame = kb.trials(workspace, strategy, symbol, timeframe, status, limit=limit)
+        print_frame(frame, as_json=as_json, columns=columns)
+
+
+@app.command()
+def regime(
+    context: typer.Context,
+    ohlcv: Annotated[Path, typer.Argument(help="Price bars: Parquet or CSV.")],
+    timeframe: Annotated[str | None, typer.Option(help="Such as 5m, 1h, 1d.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The regime of the last bars: features, tags and the evidence for each tag."""
+    with reported(), context.obj.open() as kb:
+        found = kb.regime(ohlcv, timeframe)
+        if as_json:
+            print_json(found.to_dict())
+            return
+        typer.echo(f"{found.symbol or '?'} {found.timeframe}: {', '.join(found.tags) or 'no tag'}")
+        for item in found.evidence:
+            typer.echo(f"  {item.tag:<24}{item.rule} (is {item.value:.4g})")
+        for name, value in found.features.items():
+            typer.echo(f"  {name:<24}{value:.4g}")
+
+
+@app.command()
+def strategies(
+    context: typer.Context,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    register: Annotated[
+        Path | None, typer.Option(help="Register the specs of a TOML file or folder first.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Strategies with trials or a spec."""
+    with reported(), context.obj.open() as kb:
+        if register:
+            kb.register_strategy(register, workspace)
+        print_frame(kb.strategies(workspace), as_json=as_json)
+
+
+@app.command()
+def workspaces(
+    context: typer.Context,
+    create: Annotated[str | None, typer.Option(help="Create this workspace first.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Workspaces, with the model and collection in force."""
+    with reported(), context.obj.open() as kb:
+        if create:
+            kb.create_workspace(create)
+        print_frame(kb.workspaces(), as_json=as_json)
+
+
+@app.command()
+def events(
+    context: typer.Context,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    status: Annotated[str | None, typer.Option(help="ok, degraded or none.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Only this strategy.")] = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Recorded recommendations, newest first."""
+    columns = (
+        "at",
+        "strategy_name",
+        "objective_type",
+        "status",
+        "reasons",
+        "after_strict",
+        "after_relaxed",
+        "windows_used",
+        "params",
+        "source",
+    )
+    with reported(), context.obj.open() as kb:
+        print_frame(kb.events(workspace, limit, status, strategy), as_json=as_json, columns=columns)
+
+
+@app.command()
+def config(context: typer.Context, as_json: AsJson = False) -> None:
+    """Every setting with its value and where it came from."""
+    import polars as pl
+
+    with reported():
+        rows = describe(load_settings(**context.obj.arguments), context.obj.arguments)
+        if as_json:
+            print_json(rows)
+            return
+        shown = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+        print_frame(pl.DataFrame(shown), as_json=False)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for report.html.")] = Path("demo"),
+    data: Annotated[Path, typer.Option(help="The repository's data folder.")] = Path("data"),
+    home: Annotated[Path, typer.Option(help="Folder of the demo's store.")] = Path(".demo"),
+) -> None:
+    """Ingest the sample trials, recommend, and write a report to open."""
+    from tradingkb.cli.demo import run_demo
+
+    with reported():
+        typer.echo(f"open {run_demo(data, home, out)}")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

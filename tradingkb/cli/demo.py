@@ -1,0 +1,62 @@
+"""The demo: real trials in, recommendations out, a report to open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from tradingkb.bootstrap import connect
+from tradingkb.domain.regime import Regime
+from tradingkb.exceptions import ConfigurationError
+from tradingkb.ingest import IngestReport
+from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.presentation.report import Section, answer_section, html_report
+from tradingkb.presentation.text import answer_text
+from tradingkb.recommend import Recommendation
+
+MARKET: Final = "AAPL_1d.parquet"
+#: The strategy whose answer the terminal shows, and that is asked in other ways too.
+SHOWN: Final = "macd_trend"
+
+
+def run_demo(data: Path, home: Path, out: Path) -> Path:
+    """Ingests the sample, asks, and writes `report.html` into `out`.
+
+    Raises:
+        ConfigurationError: `data` is not the repository's data folder.
+    """
+    if not (data / "trials.parquet").is_file():
+        raise ConfigurationError(
+            f"{data / 'trials.parquet'} does not exist: run the demo from a clone of the "
+            "repository, or name its data folder with --data"
+        )
+    with connect(home) as kb:
+        kb.register_strategy(data / "strategies")
+        report = kb.ingest(data / "trials.parquet", ohlcv=data / "ohlcv")
+        typer.echo(str(report))
+        answers = _ask(kb, data / "ohlcv" / MARKET)
+    first = answers[SHOWN]
+    typer.echo("\n" + answer_text(first.to_dict()) + "\n")
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "report.html"
+    path.write_text(_report(report, answers), encoding="utf-8")
+    return path
+
+
+def _ask(kb: KnowledgeBase, market: Path) -> dict[str, Recommendation]:
+    """Each strategy for one market, and one of them under other conditions."""
+    measured: dict[str, Any] = {
+        name: kb.recommend(name, ohlcv=market) for name in kb.strategies()["strategy_name"]
+    }
+    stated = Regime.stated(tags=["downtrend", "high_volatility"])
+    measured["stated"] = kb.recommend(SHOWN, regime=stated, symbol="AAPL", timeframe="1d")
+    measured["narrow"] = kb.recommend(SHOWN, ohlcv=market, max_drawdown=0.01, min_trades=40)
+    return measured
+
+
+def _report(report: IngestReport, answers: dict[str, Recommendation]) -> str:
+    sections = [Section("What went in", report._repr_html_())]
+    sections += [answer_section(answer.to_dict()) for answer in answers.values()]
+    return html_report("tradingkb: the sample trials, asked about AAPL", sections)

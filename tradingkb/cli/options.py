@@ -1,0 +1,78 @@
+"""Options as users type them, to values as the library takes them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tradingkb.exceptions import InvalidInputError
+from tradingkb.importers.source import Const, const
+
+
+def read_mapping(
+    maps: Sequence[str], constants: Sequence[str], file: Path | None
+) -> dict[str, str | Const]:
+    """The mapping of `--map`, `--set` and `--map-file`; single options win over the file.
+
+    Raises:
+        InvalidInputError: an option without "=", or a file that is no such TOML.
+    """
+    mapping: dict[str, str | Const] = _from_file(file) if file else {}
+    mapping |= dict(_pair(text, "--map") for text in maps)
+    return mapping | {k: const(_number(v)) for k, v in (_pair(t, "--set") for t in constants)}
+
+
+def _from_file(file: Path) -> dict[str, str | Const]:
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInputError(f"{file} cannot be read: {error}", field="--map-file") from None
+    if unknown := sorted(set(data) - {"map", "set"}):
+        raise InvalidInputError(
+            f"{file}: unknown table {unknown[0]!r}", field="--map-file",
+            remedy="use [map] for columns and [set] for constants",
+        )  # fmt: skip
+    columns = {str(k): str(v) for k, v in data.get("map", {}).items()}
+    return {**columns, **{str(k): const(v) for k, v in data.get("set", {}).items()}}
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name or not value:
+        raise InvalidInputError(
+            f"{text!r} is not of the form canonical=value", field=option,
+            remedy="for example --map sharpe_is=is_sharpe --set objective_type=sharpe",
+        )  # fmt: skip
+    return name.strip(), value.strip()
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text) if any(c in text for c in ".eE") else int(text)
+    except ValueError:
+        return text
+
+
+def read_regime(texts: Sequence[str]) -> dict[str, float] | list[str] | None:
+    """A stated regime: tags, or feature=value pairs.
+
+    Raises:
+        InvalidInputError: tags and features mixed, or a value that is no number.
+    """
+    parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    if not parts:
+        return None
+    pairs = [part.partition("=") for part in parts]
+    if not any(sign for _, sign, _ in pairs):
+        return parts
+    if not all(sign for _, sign, _ in pairs):
+        raise InvalidInputError(
+            "tags and features are mixed", field="--regime",
+            remedy="state tags (uptrend,low_volatility) or features (rsi=65,atr_pct=0.02)",
+        )  # fmt: skip
+    try:
+        return {name.strip(): float(value) for name, _, value in pairs}
+    except ValueError as error:
+        raise InvalidInputError(str(error), field="--regime", remedy="give numbers") from None

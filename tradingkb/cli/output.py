@@ -1,0 +1,92 @@
+"""What commands print, and the exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    ConfigurationError,
+    InvalidInputError,
+    TradingKBError,
+)
+
+#: Exit code per outcome; errors are matched in this order.
+EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (InvalidInputError, 2),
+    (ConfigurationError, 3),
+    (BackendUnavailableError, 4),
+    (TradingKBError, 1),
+)
+EXIT_NO_ANSWER: Final = 5
+EXIT_ROWS_REFUSED: Final = 6
+
+EPILOG: Final = (
+    "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
+    "configuration; 4 a backend did not answer, try again; 5 recommend: status none; "
+    "6 ingest: some rows were refused, the others went in."
+)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turns errors into one line on stderr and the documented exit code."""
+    try:
+        yield
+    except TradingKBError as error:
+        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        raise typer.Exit(
+            next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+        ) from None
+    except BrokenPipeError:  # the reader (head, less) has gone: no error of ours
+        sys.stderr.close()
+        raise typer.Exit(0) from None
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(value, indent=2, default=str, allow_nan=False, ensure_ascii=False))
+
+
+def print_frame(frame: pl.DataFrame, *, as_json: bool, columns: Sequence[str] = ()) -> None:
+    """A frame as a JSON array, or as a table of some columns."""
+    times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
+    frame = frame.with_columns(pl.col(c).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for c in times)
+    if as_json:
+        print_json([_parsed(row) for row in frame.to_dicts()])
+        return
+    shown = [c for c in columns or frame.columns if c in frame.columns]
+    table = Table(*shown)
+    for row in frame.select(shown).rows():
+        table.add_row(*(_cell(v) for v in row))
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width).print(table)
+
+
+def _parsed(row: dict[str, Any]) -> dict[str, Any]:
+    """Structures are stored as JSON text: machines get them as structures."""
+    return {k: _maybe_json(v) for k, v in row.items()}
+
+
+def _maybe_json(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in "{[":
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,34 @@
+"""Strategy specs from TOML files."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from tradingkb.domain.strategy import StrategySpec
+from tradingkb.exceptions import InvalidSpecError
+
+
+def read_specs(path: str | Path) -> list[StrategySpec]:
+    """Reads one TOML file, or every TOML file of a folder, by name.
+
+    Raises:
+        InvalidSpecError: no such file, no TOML, or a spec that contradicts itself; the file is
+            named.
+    """
+    place = Path(path)
+    files = sorted(place.glob("*.toml")) if place.is_dir() else [place]
+    if not files:
+        raise InvalidSpecError(
+            f"{place} holds no .toml file", field="path", remedy="give a TOML file or a folder"
+        )
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> StrategySpec:
+    try:
+        return StrategySpec.from_dict(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSpecError(f"{file} cannot be read: {error}", field="path") from error
+    except InvalidSpecError as error:
+        raise InvalidSpecError(f"{file.name}: {error}") from error

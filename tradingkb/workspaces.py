@@ -1,0 +1,108 @@
+"""Workspaces: found by slug or id, with the model and collection in force."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from tradingkb.exceptions import InvalidInputError, UnknownWorkspaceError
+from tradingkb.ports import TrialStore, Workspace
+from tradingkb.settings import Settings
+
+DEFAULT_WORKSPACE: Final = "default"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class Workspaces:
+    """The workspaces of one store."""
+
+    def __init__(
+        self, store: TrialStore, settings: Settings, *, clock: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    def find(self, name: str, *, create_default: bool = False) -> Workspace:
+        """The workspace of that slug or id.
+
+        The default workspace always exists: where nothing has been stored yet it is empty, and
+        `create_default` stores it.
+
+        Raises:
+            UnknownWorkspaceError: no such workspace; near names are suggested.
+        """
+        spaces = self._store.workspaces()
+        for space in spaces:
+            if name in (space.slug, space.id):
+                return space
+        if name != DEFAULT_WORKSPACE:
+            raise UnknownWorkspaceError(
+                "workspace",
+                str(name),
+                [s.slug for s in spaces],
+                remedy=f"create it with kb.create_workspace({name!r})",
+            )
+        if not create_default:
+            return Workspace("", name, None, None, {}, self._clock())
+        with contextlib.suppress(InvalidInputError):  # another process may be faster
+            self.create(name)
+        return self.find(name)
+
+    def create(
+        self, slug: str, embed_model: str | None = None, collection: str | None = None
+    ) -> str:
+        """Creates a workspace and returns its id.
+
+        Raises:
+            InvalidInputError: the slug is malformed or taken.
+        """
+        if not _SLUG.fullmatch(slug):
+            raise InvalidInputError(
+                f"{slug!r} is no slug",
+                field="workspace",
+                remedy="use lower-case letters, digits, - and _, at most 64, not - or _ first",
+            )
+        space = Workspace(str(uuid.uuid4()), slug, embed_model, collection, {}, self._clock())
+        self._store.create_workspace(space)
+        return space.id
+
+    def active(self, workspace: Workspace) -> tuple[str, str]:
+        """Model and collection: the workspace's own, else the environment's."""
+        chunking = workspace.config.get("chunking", {})
+        model = workspace.default_embed_model or chunking.get("embed_model")
+        model = model or self._settings.embed_model
+        collection = workspace.default_collection or self._settings.collection
+        return model, collection or collection_name(model)
+
+    def table(self) -> pl.DataFrame:
+        """id, slug, embed_model, collection, created_at of every workspace."""
+        spaces = self._store.workspaces()
+        active = [self.active(s) for s in spaces]
+        return pl.DataFrame(
+            {
+                "id": [s.id for s in spaces],
+                "slug": [s.slug for s in spaces],
+                "embed_model": [model for model, _ in active],
+                "collection": [collection for _, collection in active],
+                "created_at": [s.created_at for s in spaces],
+            },
+            schema={
+                "id": pl.String,
+                "slug": pl.String,
+                "embed_model": pl.String,
+                "collection": pl.String,
+                "created_at": pl.Datetime("us", "UTC"),
+            },
+        )
+
+
+def collection_name(model: str, version: int = 1) -> str:
+    """`kb_<model with every non-alphanumeric run as one underscore>_v<n>`."""
+    return f"kb_{re.sub(r'[^0-9a-zA-Z]+', '_', model).strip('_').lower()}_v{version}"
