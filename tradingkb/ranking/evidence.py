@@ -207,8 +207,7 @@ def expected_utility(cells: Cells, query: Query, weights: EvidenceWeights) -> Es
     5-minute bars and of daily bars are different quantities.
     """
     levels = _levels(cells, query, cells.utility)
-    near = ~query.own & query.same_timeframe
-    used = near if near[cells.window].any() else ~query.own
+    used = _prior_windows(cells, query)
     base = level(cells, used.astype(np.float64), cells.utility)
     everyone = float((base.n * base.mean).sum() / base.n.sum()) if base.n.any() else 0.0
     k = noise_ratio(cells, used)
@@ -218,6 +217,14 @@ def expected_utility(cells: Cells, query: Query, weights: EvidenceWeights) -> Es
         value = shrink(levels["regime"], value, k)
     value = shrink(levels["own"], value, weights.own)
     return Estimate(value, agnostic, levels)
+
+
+def _prior_windows(cells: Cells, query: Query) -> Bools:
+    """Other instruments of the timeframe, else other instruments, else whatever there is."""
+    for use in (~query.own & query.same_timeframe, ~query.own):
+        if use[cells.window].any():
+            return use
+    return np.ones(len(query.own), dtype=bool)
 
 
 #: Noise ratio where nothing can be estimated: one quarter counts a tenth against the average.
@@ -237,8 +244,9 @@ def noise_ratio(cells: Cells, used: Bools) -> float:
         used: shape (w,), the windows behind `base`.
     """
     inside = used[cells.window]
-    quarters, quarter = np.unique(cells.quarter, return_inverse=True)
-    slot = quarter[cells.window[inside]] * cells.n_psets + cells.pset[inside]
+    # Quarters without evidence must not even change the order of a sum.
+    quarters, quarter = np.unique(cells.quarter[cells.window[inside]], return_inverse=True)
+    slot = quarter * cells.n_psets + cells.pset[inside]
     size = len(quarters) * cells.n_psets
     found = _means(slot, np.ones(len(slot)), cells.utility[inside], size)
     table = np.where(found.n > 0, found.mean, np.nan).reshape(len(quarters), cells.n_psets)

@@ -1,0 +1,78 @@
+"""Fixtures that more than one folder uses."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import tradingkb as tkb
+
+settings.register_profile("tradingkb", deadline=None, derandomize=True)
+settings.load_profile("tradingkb")
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that moves only when told, or by a microsecond per reading."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(microseconds=1)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The repository's data folder."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the sample trials, their regimes and the six specs; copy it to change it."""
+    home = tmp_path_factory.mktemp("sample") / "home"
+    with tkb.connect(home, clock=Clock(), progress=False) as kb:
+        kb.register_strategy(DATA / "strategies")
+        kb.ingest(DATA / "trials.parquet", ohlcv=DATA / "ohlcv")
+    return home
+
+
+@pytest.fixture
+def sample_copy(sample_home: Path, tmp_path: Path) -> Path:
+    """A copy of the sample store that a test may change."""
+    return Path(shutil.copytree(sample_home, tmp_path / "home"))
+
+
+@pytest.fixture
+def sample(sample_copy: Path, clock: Clock) -> Iterator[tkb.KnowledgeBase]:
+    with tkb.connect(sample_copy, clock=clock, progress=False) as kb:
+        yield kb
+
+
+@pytest.fixture
+def open_kb(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., tkb.KnowledgeBase]]:
+    """Opens empty knowledge bases under the test's folder and closes them."""
+    opened = []
+
+    def connect(name: str = "home", **settings: object) -> tkb.KnowledgeBase:
+        kb = tkb.connect(tmp_path / name, clock=clock, progress=False, **settings)
+        opened.append(kb)
+        return kb
+
+    yield connect
+    for kb in opened:
+        kb.close()

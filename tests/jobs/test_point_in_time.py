@@ -1,0 +1,98 @@
+"""`as_of` sees only what was knowable then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from test_recommend_job import grid, plain
+
+import tradingkb as tkb
+
+Open = Callable[..., tkb.KnowledgeBase]
+AS_OF = datetime(2010, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def macd(data: Path) -> pl.DataFrame:
+    trials = pl.read_parquet(data / "trials.parquet")
+    return trials.filter((pl.col("strategy_name") == "macd_trend") & (pl.col("timeframe") == "1d"))
+
+
+def ask(kb: tkb.KnowledgeBase, data: Path, **more: Any) -> dict[str, Any]:
+    market = data / "ohlcv" / "AAPL_1d.parquet"
+    return plain(kb.recommend("macd_trend", ohlcv=market, as_of=AS_OF, **more))
+
+
+def test_trials_that_were_not_known_then_change_nothing(
+    open_kb: Open, data: Path, macd: pl.DataFrame
+) -> None:
+    past = macd.filter(pl.col("oos_end") <= AS_OF.replace(tzinfo=None))
+    answers = []
+    for name, trials in (("past", past), ("all", macd)):
+        kb = open_kb(name)
+        kb.register_strategy(data / "strategies")
+        kb.ingest(trials, ohlcv=data / "ohlcv")
+        answers.append(ask(kb, data))
+    assert answers[0] == answers[1]
+
+
+def test_changing_the_future_changes_nothing(open_kb: Open, data: Path, macd: pl.DataFrame) -> None:
+    later = pl.col("oos_end") > AS_OF.replace(tzinfo=None)
+    other = macd.with_columns(pl.when(later).then(99.0).otherwise("sharpe_oos").alias("sharpe_oos"))
+    answers = []
+    for name, trials in (("real", macd), ("other", other)):
+        kb = open_kb(name)
+        kb.ingest(trials, ohlcv=data / "ohlcv")
+        answers.append(ask(kb, data))
+    assert answers[0] == answers[1]
+
+
+def test_bars_after_as_of_are_cut_and_said(open_kb: Open, data: Path, macd: pl.DataFrame) -> None:
+    kb = open_kb()
+    kb.ingest(macd, ohlcv=data / "ohlcv")
+    found = ask(kb, data)
+    assert "ohlcv_cut_at_as_of" in found["warnings"]
+    assert datetime.fromisoformat(found["regime"]["end"]) < AS_OF
+
+
+def test_every_window_behind_the_answer_had_ended(
+    open_kb: Open, data: Path, macd: pl.DataFrame
+) -> None:
+    kb = open_kb()
+    kb.ingest(macd, ohlcv=data / "ohlcv")
+    rec = kb.recommend("macd_trend", ohlcv=data / "ohlcv" / "AAPL_1d.parquet", as_of=AS_OF)
+    assert rec.windows_used > 10
+    assert rec.evidence["end"].max() <= AS_OF
+    assert rec.trials["oos_end"].max() <= AS_OF
+
+
+def test_a_result_counts_from_the_moment_it_is_known(open_kb: Open) -> None:
+    kb = open_kb()
+    frame = grid(1)
+    kb.ingest(frame)
+    end = frame["oos_end"][0].replace(tzinfo=UTC)
+    before = kb.recommend(
+        "s", as_of=end.replace(hour=0).isoformat().replace("2015-04-01", "2015-03-31")
+    )
+    assert before.reasons[0] == "no_trials_known_by_then"
+    assert kb.recommend("s", as_of=end).strict_count == 5
+
+
+def test_an_embargo_delays_when_a_result_counts(open_kb: Open) -> None:
+    frame = grid(1)
+    end = frame["oos_end"][0].replace(tzinfo=UTC)
+    kb = open_kb(embargo_s=86_400.0)
+    kb.ingest(frame)
+    assert kb.recommend("s", as_of=end).reasons[0] == "no_trials_known_by_then"
+
+
+def test_a_later_known_at_wins_over_the_window(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid(1).with_columns(known_at=pl.lit(datetime(2020, 1, 1))))
+    assert kb.recommend("s", as_of="2019-12-31").reasons[0] == "no_trials_known_by_then"
+    assert kb.recommend("s", as_of="2020-01-01").strict_count == 5

@@ -1,0 +1,532 @@
+"""Recommendations through the front door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import tradingkb as tkb
+
+Open = Callable[..., tkb.KnowledgeBase]
+STRATEGIES = (
+    "bb_reversal", "donchian_breakout", "keltner_breakout", "macd_trend", "rsi_reversion",
+    "sma_cross",
+)  # fmt: skip
+
+
+def grid(n_windows: int = 12, best: int = 20, **columns: Any) -> pl.DataFrame:
+    """A sweep of five values of `fast` over windows; `best` scores highest in each."""
+    rows = []
+    for w in range(n_windows):
+        start = datetime(2015, 1, 1) + timedelta(days=91 * w)
+        for fast in (5, 10, 20, 30, 40):
+            rows.append(
+                {
+                    "source_id": f"w{w}:{fast}", "strategy_name": "s", "symbol": "X",
+                    "timeframe": "1d", "params": json.dumps({"fast": fast, "slow": 50}),
+                    "is_start": start - timedelta(days=365), "is_end": start,
+                    "oos_start": start, "oos_end": start + timedelta(days=90),
+                    "sharpe_is": 1.0 - abs(fast - best) / 50, "n_trades_is": 40,
+                    "sharpe_oos": 1.0 - abs(fast - best) / 50 + 0.01 * (w % 3),
+                    "max_drawdown_frac_oos": 0.1, "n_trades_oos": 20,
+                }
+            )  # fmt: skip
+    frame = pl.DataFrame(rows)
+    return frame.with_columns(pl.lit(v).alias(k) for k, v in columns.items())
+
+
+def spec(**changes: Any) -> tkb.StrategySpec:
+    params = (
+        tkb.ParamSpec("fast", "int", low=2, high=60, default=10),
+        tkb.ParamSpec("slow", "int", low=10, high=200, default=50),
+    )
+    return tkb.StrategySpec("s", params, constraints=("fast < slow",), **changes)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_each_sample_strategy_gets_parameters_that_obey_its_spec_and_were_tried(
+    sample: tkb.KnowledgeBase, data: Path, strategy: str
+) -> None:
+    rec = sample.recommend(strategy, ohlcv=data / "ohlcv" / "AAPL_1d.parquet")
+    declared = sample.strategy(strategy)
+    assert declared is not None
+    assert rec.params is not None
+    assert rec.status == "ok"
+    assert declared.problems(rec.params) == []
+    assert rec.params_tested
+    assert rec.windows_used >= 3
+    assert rec.expected is not None
+    assert rec.expected["low"] < rec.expected["value"] < rec.expected["high"]
+    assert rec.confidence is None
+    assert rec.uncalibrated
+    assert "uncalibrated" in rec.warnings
+    assert rec.symbol == "AAPL"
+    assert rec.expected["own_windows"] == 21
+
+
+def test_the_set_with_the_best_evidence_is_chosen(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid(best=20))
+    assert kb.recommend("s", symbol="X", timeframe="1d").params == {"fast": 20, "slow": 50}
+
+
+def test_a_single_brilliant_window_does_not_beat_steady_evidence(open_kb: Open) -> None:
+    kb = open_kb()
+    lucky = (
+        grid(1)
+        .filter(pl.col("params").str.contains('"fast": 40'))
+        .with_columns(pl.lit(50.0).alias("sharpe_oos"), pl.lit("lucky").alias("source_id"))
+    )
+    kb.ingest(pl.concat([grid(best=20).filter(pl.col("source_id") != "w0:40"), lucky]))
+    assert kb.recommend("s", symbol="X", timeframe="1d").params == {"fast": 20, "slow": 50}
+
+
+def test_shuffled_input_gives_the_same_answers_and_the_same_tie_break_rules(
+    open_kb: Open, data: Path
+) -> None:
+    trials = pl.read_parquet(data / "trials.parquet").filter(
+        pl.col("strategy_name").is_in(["sma_cross", "macd_trend"])
+    )
+    answers = []
+    for name, frame in (("a", trials), ("b", trials.sample(fraction=1.0, shuffle=True, seed=7))):
+        kb = open_kb(name)
+        kb.register_strategy(data / "strategies")
+        kb.ingest(frame, ohlcv=data / "ohlcv")
+        for strategy in ("sma_cross", "macd_trend"):
+            answers.append(plain(kb.recommend(strategy, ohlcv=data / "ohlcv" / "IBM_1d.parquet")))
+    assert answers[:2] == answers[2:]
+    assert any(rule != "score" for rule in answers[0]["tie_break_counts"])
+
+
+def plain(answer: tkb.Recommendation) -> dict[str, Any]:
+    """What must not depend on the machine, the time or the order of the input."""
+    moving = ("request_id", "at", "timings")
+    return {k: v for k, v in answer.to_dict().items() if k not in moving}
+
+
+def test_qdrant_and_the_embedded_index_give_the_same_recommendation(
+    open_kb: Open, data: Path
+) -> None:
+    pytest.importorskip("qdrant_client")
+    trials = pl.read_parquet(data / "trials.parquet").filter(
+        (pl.col("strategy_name") == "rsi_reversion") & (pl.col("timeframe") == "1d")
+    )
+    answers = []
+    for settings in ({}, {"qdrant_url": ":memory:"}):
+        kb = open_kb(f"home{len(answers)}", **settings)
+        kb.register_strategy(data / "strategies")
+        kb.ingest(trials, ohlcv=data / "ohlcv")
+        found = [
+            plain(kb.recommend("rsi_reversion", ohlcv=data / "ohlcv" / "MSFT_1d.parquet")),
+            plain(kb.recommend("rsi_reversion", regime=["downtrend"], max_drawdown=0.1)),
+        ]
+        answers.append([_rounded(a) for a in found])
+    assert answers[0] == answers[1]
+
+
+def _rounded(value: Any) -> Any:
+    """Similarities agree to five digits between float32 implementations."""
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_rounded(v) for v in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def test_without_a_regime_the_answer_is_degraded_and_says_so(sample: tkb.KnowledgeBase) -> None:
+    rec = sample.recommend("sma_cross")
+    assert rec.status == "degraded"
+    assert "missing_regime_context" in rec.warnings
+    assert "missing_regime_context" in rec.reasons
+    assert not rec.used_metadata_fallback
+    assert rec.regime is None
+
+
+def test_a_stated_regime_is_marked_and_compared_with_the_scored_windows(
+    sample: tkb.KnowledgeBase,
+) -> None:
+    rec = sample.recommend("sma_cross", regime=["downtrend", "high_volatility"])
+    assert rec.regime is not None
+    assert rec.regime.source == "stated"
+    near = rec.evidence.sort("weight", descending=True).head(5)
+    assert all("downtrend" in tags for tags in near["tags"])
+
+
+@pytest.mark.parametrize(
+    "regime",
+    [
+        ["uptrend"],
+        "uptrend",
+        {"trend_direction": 0.8, "rsi": 60.0},
+        tkb.Regime.stated(tags=["uptrend"]),
+    ],
+)
+def test_a_regime_may_be_stated_in_any_of_its_spellings(
+    sample: tkb.KnowledgeBase, regime: Any
+) -> None:
+    rec = sample.recommend("sma_cross", regime=regime)
+    assert rec.regime is not None
+    assert rec.regime.source == "stated"
+    assert rec.status == "ok"
+
+
+def test_ohlcv_and_regime_together_are_refused(sample: tkb.KnowledgeBase, data: Path) -> None:
+    with pytest.raises(tkb.InvalidInputError, match="give the market once"):
+        sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet", regime=["uptrend"])
+
+
+def test_filters_nominate_but_bad_windows_still_judge(open_kb: Open) -> None:
+    """A set that did well where it passed the filters, and badly where it did not, is not chosen."""
+    kb = open_kb()
+    frame = grid(best=20).with_columns(
+        pl.when(pl.col("params").str.contains('"fast": 40') & (pl.col("sharpe_oos") < 0.62))
+        .then(3.0)
+        .when(pl.col("params").str.contains('"fast": 40'))
+        .then(-3.0)
+        .otherwise("sharpe_oos")
+        .alias("sharpe_oos"),
+    ).with_columns(
+        pl.when(pl.col("sharpe_oos") < -2).then(0.9).otherwise(0.1).alias("max_drawdown_frac_oos")
+    )  # fmt: skip
+    kb.ingest(frame)
+    rec = kb.recommend("s", symbol="X", timeframe="1d", mode="debug")
+    assert rec.params == {"fast": 20, "slow": 50}
+    assert rec.debug is not None
+    assert all(row["nominated"] for row in rec.debug["param_sets"])
+
+
+def test_strict_filters_relax_when_too_little_passes_and_the_additions_are_marked(
+    open_kb: Open,
+) -> None:
+    kb = open_kb()
+    kb.ingest(grid().with_columns(max_drawdown_frac_oos=pl.lit(0.4)))
+    rec = kb.recommend("s", symbol="X", timeframe="1d", regime=["uptrend"])
+    assert rec.status == "degraded"
+    assert rec.used_relaxed_filters
+    assert (rec.strict_count, rec.relaxed_count) == (0, 60)
+    assert "strict_to_relaxed" in rec.reasons
+    assert rec.trials["relaxed"].all()
+    drawdown = next(r for r in rec.filter_rejections if r["filter"] == "max_drawdown")
+    assert (drawdown["fails"], drawdown["fails_only"]) == (60, 60)
+    suggestion = rec.recommended_relaxed_settings[0]
+    assert (suggestion["filter"], suggestion["suggested"]) == ("max_drawdown", 0.4)
+    assert (suggestion["candidates"], suggestion["windows"]) == (60, 12)
+
+
+def test_following_a_relaxation_gives_exactly_the_promised_number(
+    sample: tkb.KnowledgeBase, data: Path
+) -> None:
+    market = data / "ohlcv" / "AAPL_1d.parquet"
+    rec = sample.recommend("sma_cross", ohlcv=market, max_drawdown=0.02, min_trades=18)
+    usable = [r for r in rec.recommended_relaxed_settings if r["sufficient"]]
+    assert usable
+    for setting in usable:
+        asked: dict[str, Any] = {"max_drawdown": 0.02, "min_trades": 18}
+        again = sample.recommend(
+            "sma_cross", ohlcv=market, **{**asked, setting["filter"]: setting["suggested"]}
+        )
+        assert again.strict_count == setting["candidates"]
+        assert not again.used_relaxed_filters
+
+
+def test_a_value_that_the_request_states_holds_in_the_relaxed_pass_too(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid().with_columns(max_drawdown_frac_oos=pl.lit(0.4)))
+    rec = kb.recommend("s", max_drawdown=0.2)
+    assert rec.status == "none"
+    assert rec.params is None
+    assert rec.reasons[:2] == [
+        "no_matches_after_strict_filters", "no_matches_after_relaxed_filters",
+    ]  # fmt: skip
+    assert rec.suggested_actions
+    assert rec.expected is None
+    assert rec.trials.is_empty()
+
+
+def test_a_spec_without_trials_answers_none_with_the_reason(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.register_strategy(spec())
+    rec = kb.recommend("s")
+    assert (rec.status, rec.params) == ("none", None)
+    assert rec.reasons == ["collection_empty", "no_trials_for_strategy"]
+    assert any("ingest" in action for action in rec.suggested_actions)
+
+
+def test_an_unknown_strategy_suggests_near_names(sample: tkb.KnowledgeBase) -> None:
+    with pytest.raises(tkb.UnknownStrategyError, match="did you mean sma_cross"):
+        sample.recommend("sma_crss")
+
+
+def test_an_unknown_objective_suggests_near_names(sample: tkb.KnowledgeBase) -> None:
+    with pytest.raises(tkb.UnknownObjectiveError, match="did you mean sharpe"):
+        sample.recommend("sma_cross", "sharp")
+
+
+@pytest.mark.parametrize(
+    ("filters", "field"),
+    [
+        ({"max_drawdown": 25}, "max_drawdown"),
+        ({"max_drawdown": float("nan")}, "max_drawdown"),
+        ({"min_trades": -1}, "min_trades"),
+        ({"require_oos": "yes"}, "require_oos"),
+        ({"regime_tags": ["uptrnd"]}, "uptrnd"),
+        ({"as_of": "yesterday"}, "as_of"),
+        ({"mode": "loud"}, "mode"),
+        ({"regime": ["uptrend", "downtrend"]}, "downtrend"),
+        ({"regime": 5}, "regime"),
+    ],
+)
+def test_a_request_value_that_cannot_be_used_is_named(
+    sample: tkb.KnowledgeBase, filters: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(tkb.InvalidInputError, match=field):
+        sample.recommend("sma_cross", **filters)
+
+
+def test_one_set_of_trials_answers_several_objectives(sample: tkb.KnowledgeBase) -> None:
+    found = {
+        name: sample.recommend("macd_trend", name, regime=["uptrend"])
+        for name in ("sharpe", "return", "calmar", "profit_factor", "sharpe_dd_penalty")
+    }
+    assert all(rec.status == "ok" for rec in found.values())
+    units = {name: rec.expected["unit"] for name, rec in found.items() if rec.expected}
+    assert units["return"] == "fraction"
+    assert found["return"].expected != found["sharpe"].expected
+
+
+def test_an_objective_where_less_is_better_chooses_the_smaller_score(open_kb: Open) -> None:
+    kb = open_kb()
+    frame = grid().with_columns(
+        max_drawdown_frac_oos=pl.when(pl.col("params").str.contains('"fast": 5'))
+        .then(0.02)
+        .otherwise(0.2)
+    )
+    kb.ingest(frame)
+    rec = kb.recommend("s", "max_drawdown", symbol="X", timeframe="1d")
+    assert rec.params == {"fast": 5, "slow": 50}
+    assert rec.expected is not None
+    assert rec.expected["value"] < 0.1
+
+
+def test_an_objective_that_no_trial_can_be_judged_by_is_an_honest_none(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid())
+    rec = kb.recommend("s", "sortino")
+    assert (rec.status, rec.reasons) == ("none", ["no_score_for_objective"])
+
+
+def test_in_sample_trials_alone_give_a_degraded_answer(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid().drop("sharpe_oos", "max_drawdown_frac_oos", "n_trades_oos", "oos_start",
+                          "oos_end"))  # fmt: skip
+    rec = kb.recommend("s", require_oos=False, regime=["uptrend"])
+    assert rec.status == "degraded"
+    assert "in_sample_only" in rec.reasons
+
+
+def test_parameters_outside_the_spec_are_passed_over_for_obeying_ones(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid(best=40))
+    narrow = tkb.StrategySpec(
+        "s",
+        (tkb.ParamSpec("fast", "int", low=2, high=30, default=10),
+         tkb.ParamSpec("slow", "int", low=10, high=200, default=50)),
+    )  # fmt: skip
+    kb.register_strategy(narrow)
+    rec = kb.recommend("s", symbol="X", timeframe="1d")
+    assert rec.params == {"fast": 30, "slow": 50}
+    assert rec.repaired_params == {}
+
+
+def test_when_nothing_obeys_the_spec_the_best_is_repaired_and_listed(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid(best=20))
+    stepped = tkb.StrategySpec(
+        "s",
+        (tkb.ParamSpec("fast", "int", low=3, high=59, step=4, default=7),
+         tkb.ParamSpec("slow", "int", low=10, high=200, default=50)),
+    )  # fmt: skip
+    kb.register_strategy(stepped)
+    rec = kb.recommend("s", symbol="X", timeframe="1d", regime=["uptrend"])
+    assert rec.params == {"fast": 19, "slow": 50}
+    assert set(rec.repaired_params) == {"fast"}
+    assert rec.status == "degraded"
+    assert not rec.params_tested
+    assert "params_not_tested" in rec.warnings
+    assert rec.expected is not None
+    assert rec.expected["value"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_few_windows_degrade_the_answer(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid(n_windows=2))
+    rec = kb.recommend("s", regime=["uptrend"])
+    assert rec.status == "degraded"
+    assert "few_windows" in rec.reasons
+
+
+def test_hundreds_of_trials_of_one_window_are_one_window(open_kb: Open) -> None:
+    kb = open_kb()
+    one = (
+        grid(1)
+        .sample(n=400, with_replacement=True, seed=1)
+        .with_columns(pl.int_range(pl.len()).cast(pl.String).alias("source_id"))
+    )
+    kb.ingest(one)
+    rec = kb.recommend("s", regime=["uptrend"])
+    assert rec.windows_used == 1
+    assert "few_windows" in rec.reasons
+
+
+def test_a_promoted_trial_decides_between_equal_evidence(open_kb: Open) -> None:
+    kb = open_kb()
+    flat = grid().with_columns(pl.lit(1.0).alias("sharpe_oos"), pl.lit(1.0).alias("sharpe_is"))
+    kb.ingest(flat.with_columns(
+        pl.when(pl.col("source_id") == "w3:40").then(pl.lit("promoted"))
+        .otherwise(pl.lit("candidate")).alias("kb_status")
+    ))  # fmt: skip
+    rec = kb.recommend("s", symbol="X", timeframe="1d")
+    assert rec.params == {"fast": 40, "slow": 50}
+    assert rec.trials["source_id"][0] == "w3:40"
+    assert rec.trials["tie_break"][0] == "status"
+
+
+def test_rejected_trials_neither_nominate_nor_judge(open_kb: Open) -> None:
+    kb = open_kb()
+    frame = grid(best=20).with_columns(
+        pl.when(pl.col("params").str.contains('"fast": 20'))
+        .then(pl.lit("rejected")).otherwise(pl.lit("candidate")).alias("kb_status")
+    )  # fmt: skip
+    kb.ingest(frame)
+    rec = kb.recommend("s", symbol="X", timeframe="1d")
+    assert rec.params != {"fast": 20, "slow": 50}
+    assert not rec.trials["params"].str.contains('"fast":20').any()
+
+
+def test_evidence_is_pooled_within_one_strategy_version(open_kb: Open) -> None:
+    kb = open_kb()
+    old = grid(best=40, strategy_version="1")
+    new = grid(best=10, strategy_version="2").with_columns(
+        pl.concat_str(pl.lit("v2:"), "source_id").alias("source_id")
+    )
+    kb.ingest(pl.concat([old, new]))
+    kb.register_strategy(spec(version="1"))
+    ask = {"symbol": "X", "timeframe": "1d"}
+    assert kb.recommend("s", **ask).params == {"fast": 40, "slow": 50}
+    assert kb.recommend("s", strategy_version="2", **ask).params == {"fast": 10, "slow": 50}
+    rec = kb.recommend("s", strategy_version="3", **ask)
+    assert (rec.status, rec.reasons) == ("none", ["no_trials_for_version"])
+
+
+def test_own_results_rule_out_sets_that_hardly_traded(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid(best=20))
+    own = pl.DataFrame(
+        {
+            "params": [json.dumps({"fast": f, "slow": 50}) for f in (5, 10, 20, 30, 40)],
+            "sharpe_is": [0.5] * 5,
+            "n_trades_is": [30, 30, 1, 30, 30],
+        }
+    )
+    assert kb.recommend("s", symbol="X", timeframe="1d", own_trials=own).params != {
+        "fast": 20, "slow": 50,
+    }  # fmt: skip
+    with pytest.raises(tkb.InvalidTrialError, match="n_trades_is"):
+        kb.recommend("s", own_trials=own.drop("n_trades_is"))
+
+
+def test_own_history_outweighs_other_instruments(open_kb: Open) -> None:
+    kb = open_kb()
+    others = [
+        grid(12, best=40, symbol=name).with_columns(
+            pl.concat_str(pl.lit(name), "source_id").alias("source_id")
+        )
+        for name in ("A", "B")
+    ]
+    kb.ingest(pl.concat([grid(40, best=10), *others]))
+    assert kb.recommend("s", symbol="X", timeframe="1d").params == {"fast": 10, "slow": 50}
+    elsewhere = kb.recommend("s", symbol="NEW", timeframe="1d")
+    assert "no_own_history" in elsewhere.warnings
+
+
+def test_the_answer_is_one_json_document(sample: tkb.KnowledgeBase, data: Path) -> None:
+    rec = sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet", mode="debug")
+    text = json.dumps(rec.to_dict(), allow_nan=False)
+    read = json.loads(text)
+    assert read["params"] == rec.params
+    assert read["after_strict" if "after_strict" in read else "strict_count"] == rec.strict_count
+    assert read["debug"]["funnel"]["stored"] == 4368
+
+
+def test_the_baseline_stands_beside_the_answer(sample: tkb.KnowledgeBase, data: Path) -> None:
+    rec = sample.recommend("rsi_reversion", ohlcv=data / "ohlcv" / "AAPL_1d.parquet")
+    assert rec.baseline is not None
+    assert rec.baseline["defaults"]["params"] == {"n": 14, "low": 30, "exit": 50, "allow_short": 0}
+    assert np.isfinite(rec.baseline["defaults"]["expected"]["value"])
+    assert rec.baseline["regime_agnostic"]["params"]
+
+
+def test_trials_without_any_regime_fall_back_to_metadata(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid())
+    rec = kb.recommend("s", regime=["uptrend"], symbol="X", timeframe="1d")
+    assert rec.status == "degraded"
+    assert rec.used_metadata_fallback
+    assert {"collection_empty", "metadata_only"} <= set(rec.reasons)
+    assert rec.params == {"fast": 20, "slow": 50}
+    assert any("ohlcv=" in action for action in rec.suggested_actions)
+
+
+def test_an_index_that_does_not_answer_degrades_and_never_fails(
+    sample: tkb.KnowledgeBase, data: Path
+) -> None:
+    def down(*_: object) -> None:
+        raise tkb.BackendUnavailableError("connection refused")
+
+    sample._recommend_job.vectors.nearest_windows = down  # type: ignore[method-assign]
+    rec = sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet")
+    assert rec.status == "degraded"
+    assert rec.used_metadata_fallback
+    assert "no_embedding_available" in rec.reasons
+    assert any("connection refused" in note for note in rec.notes)
+
+
+def test_a_point_that_sql_does_not_know_is_never_recommended(
+    sample: tkb.KnowledgeBase, data: Path
+) -> None:
+    """SQL is the truth: an orphan in the index changes nothing."""
+    from tradingkb.ports import PAYLOAD, Points
+
+    market = data / "ohlcv" / "IBM_1d.parquet"
+    before = plain(sample.recommend("sma_cross", ohlcv=market))
+    workspace = sample.workspaces()["id"][0]
+    orphan = pl.DataFrame(
+        {
+            "workspace_id": [workspace], "strategy_name": ["sma_cross"], "window_key": ["ghost"],
+            "has_oos": [True], "max_drawdown": [0.01], "n_trades": [99], "overfit_gap": [0.0],
+        }
+    ).select(PAYLOAD)  # fmt: skip
+    vector = np.full((1, 64), 1 / 8, dtype=np.float32)
+    sample._vectors.upsert(before["active_collection"], Points(["ghost"], vector, orphan))
+    assert plain(sample.recommend("sma_cross", ohlcv=market)) == before
+
+
+def test_the_query_regime_is_measured_and_shown(sample: tkb.KnowledgeBase, data: Path) -> None:
+    path = data / "ohlcv" / "AAPL_1d.parquet"
+    rec = sample.recommend("sma_cross", ohlcv=path)
+    assert rec.regime == sample.regime(path)
+    assert rec.timeframe == "1d"
+
+
+def test_now_is_an_argument(open_kb: Open, clock: Any) -> None:
+    kb = open_kb()
+    kb.ingest(grid())
+    clock.now = datetime(2014, 1, 1, tzinfo=UTC)
+    assert kb.recommend("s").reasons[0] == "no_trials_known_by_then"
