@@ -237,3 +237,33 @@ def test_two_connections_on_one_store_see_each_others_trials(open_kb: Open) -> N
     one.ingest(few(2))
     assert two.ingest(few(4)).inserted == 2
     assert one.trials().height == 4
+
+
+def test_when_the_windows_double_stored_trials_are_scaled_anew_too(
+    open_kb: Open, data: Path
+) -> None:
+    kb = open_kb()
+    trials = pl.read_parquet(data / "trials.parquet").filter(pl.col("strategy_name") == "sma_cross")
+    first = trials.filter(pl.col("symbol") == "GOOG")
+    rest = trials.filter(pl.col("symbol") != "GOOG")
+    kb.ingest(first, ohlcv=data / "ohlcv")
+    dry = kb.ingest(rest, ohlcv=data / "ohlcv", dry_run=True)
+    report = kb.ingest(rest, ohlcv=data / "ohlcv")
+    assert (report.inserted, report.updated) == (rest.height, first.height)
+    assert dry.counts() == report.counts()
+    assert any("scaled anew" in note for note in report.notes)
+    assert kb.ingest().skipped == trials.height
+
+
+def test_a_regime_that_comes_with_one_file_updates_the_windows_other_trials(
+    open_kb: Open, data: Path
+) -> None:
+    kb = open_kb()
+    trials = pl.read_parquet(data / "trials.parquet").filter(
+        (pl.col("symbol") == "GOOG") & (pl.col("strategy_name") == "sma_cross")
+    )
+    one, other = trials[::2], trials[1::2]
+    kb.ingest(one)
+    report = kb.ingest(other, ohlcv=data / "ohlcv")
+    assert (report.inserted, report.updated) == (other.height, one.height)
+    assert kb.ingest().skipped == trials.height

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import typer
 
@@ -37,26 +37,26 @@ def run_demo(data: Path, home: Path, out: Path) -> Path:
         report = kb.ingest(data / "trials.parquet", ohlcv=data / "ohlcv")
         typer.echo(str(report))
         answers = _ask(kb, data / "ohlcv" / MARKET)
-    first = answers[SHOWN]
-    typer.echo("\n" + answer_text(first.to_dict()) + "\n")
+    typer.echo("\n" + answer_text(answers[0][1].to_dict()) + "\n")
     out.mkdir(parents=True, exist_ok=True)
     path = out / "report.html"
     path.write_text(_report(report, answers), encoding="utf-8")
     return path
 
 
-def _ask(kb: KnowledgeBase, market: Path) -> dict[str, Recommendation]:
-    """Each strategy for one market, and one of them under other conditions."""
-    measured: dict[str, Any] = {
-        name: kb.recommend(name, ohlcv=market) for name in kb.strategies()["strategy_name"]
-    }
+def _ask(kb: KnowledgeBase, market: Path) -> list[tuple[str, Recommendation]]:
+    """Each strategy for one market, and one of them under other conditions, with labels."""
+    names = kb.strategies()["strategy_name"].to_list()
+    ordered = [SHOWN, *(name for name in names if name != SHOWN)]
+    answers = [("", kb.recommend(name, ohlcv=market)) for name in ordered]
     stated = Regime.stated(tags=["downtrend", "high_volatility"])
-    measured["stated"] = kb.recommend(SHOWN, regime=stated, symbol="AAPL", timeframe="1d")
-    measured["narrow"] = kb.recommend(SHOWN, ohlcv=market, max_drawdown=0.01, min_trades=40)
-    return measured
+    asked = kb.recommend(SHOWN, regime=stated, symbol="AAPL", timeframe="1d")
+    answers.append(("stated: downtrend, high volatility", asked))
+    asked = kb.recommend(SHOWN, ohlcv=market, max_drawdown=0.01, min_trades=40)
+    return [*answers, ("drawdown up to 1 %, 40 trades or more", asked)]
 
 
-def _report(report: IngestReport, answers: dict[str, Recommendation]) -> str:
+def _report(report: IngestReport, answers: list[tuple[str, Recommendation]]) -> str:
     sections = [Section("What went in", report._repr_html_())]
-    sections += [answer_section(answer.to_dict()) for answer in answers.values()]
+    sections += [answer_section(answer.to_dict(), label) for label, answer in answers]
     return html_report("tradingkb: the sample trials, asked about AAPL", sections)

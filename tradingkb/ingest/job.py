@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.frames import Batch, read_trials
 from tradingkb.importers.source import Const
@@ -24,6 +23,8 @@ from tradingkb.ingest import windows as w
 from tradingkb.ingest.apply import Applier
 from tradingkb.ingest.plan import IDENTITY, Target, make_plan
 from tradingkb.ingest.report import IngestReport
+from tradingkb.ingest.scope import Scope, affected_trials, all_windows, trials_in
+from tradingkb.ingest.summary import summarize
 from tradingkb.observability.events import emit
 from tradingkb.ports import EmbedderFactory, RunRecord, TrialStore, VectorIndex, Workspace
 
@@ -50,30 +51,6 @@ class IngestRequest:
     mapping: Mapping[str, str | Const] | None = None
     dry_run: bool = False
     strict: bool = False
-
-
-@dataclass
-class _Scope:
-    """What one run works on.
-
-    Attributes:
-        batch: what the source held, None when the stored trials are indexed.
-        known: identities of the stored trials before the run.
-        stored: the stored windows before the run.
-        windows: the windows of the trials in scope, with the regimes that they have now.
-        measured: how many of them this run measured.
-        scaler: the scaler in force after the run.
-    """
-
-    workspace: Workspace
-    run: RunRecord
-    batch: Batch | None
-    known: pl.DataFrame
-    stored: pl.DataFrame
-    windows: pl.DataFrame
-    measured: int
-    scaler: RegimeScaler | None
-    notes: list[str] = field(default_factory=list)
 
 
 class IngestJob:
@@ -129,7 +106,7 @@ class IngestJob:
             )
         return report
 
-    def _scope(self, workspace: Workspace, request: IngestRequest) -> _Scope:
+    def _scope(self, workspace: Workspace, request: IngestRequest) -> Scope:
         """Reads and checks everything before anything is written."""
         batch = None
         if request.trials is not None:
@@ -141,40 +118,58 @@ class IngestJob:
         stored = self.store.window_rows(workspace.id)
         incoming = w.merge_windows(batch.trials, stored) if batch else stored
         windows, measured, notes = w.measure_missing(incoming, request.ohlcv)
-        scaler = w.current_scaler(self.store.scaler(workspace.id), _union(stored, windows))
-        known = self.store.identities(workspace.id)
-        return _Scope(workspace, run, batch, known, stored, windows, measured, scaler, notes)
+        before = self.store.scaler(workspace.id)
+        scaler = w.current_scaler(before, all_windows(stored, windows))
+        return Scope(
+            workspace=workspace,
+            run=run,
+            batch=batch,
+            known=self.store.identities(workspace.id),
+            stored=stored,
+            windows=windows,
+            measured=measured,
+            changed=w.changed_windows(windows, stored),
+            scaler=scaler,
+            refit=scaler != before,
+            notes=notes,
+        )
 
     def _work(
         self,
-        scope: _Scope,
+        scope: Scope,
         model: str,
         collection: str,
         request: IngestRequest,
         progress: Progress,
         began: float,
     ) -> IngestReport:
-        embedder = self.embedders(model, scope.scaler)
-        target = Target(embedder.model, embedder.pipeline, collection)
         if not request.dry_run:
             self._store(scope, progress)
-        trials = _trials_in(scope)
+        embedder = self.embedders(model, scope.scaler)
+        target = Target(embedder.model, embedder.pipeline, collection)
         index = self.store.index_rows(scope.workspace.id, collection)
-        identities = scope.known.select("trial_id", *IDENTITY)
-        plan = make_plan(trials, index.join(identities, on="trial_id"), target)
+        index = index.join(scope.known.select("trial_id", *IDENTITY), on="trial_id")
+        scopes = [
+            frame for frame in (trials_in(scope), affected_trials(scope)) if frame is not None
+        ]
+        plans = [make_plan(trials, index, target) for trials in scopes]
         if not request.dry_run:
-            work = plan.filter(pl.col("action") != "skipped")
             applier = Applier(self.store, self.vectors, embedder, self.clock)
-            applier.apply(scope.workspace, target, work, progress)
+            for plan in plans:
+                work = plan.filter(pl.col("action") != "skipped")
+                applier.apply(scope.workspace, target, work, progress)
         path = None if request.dry_run else self._save_rejects(scope)
-        return _report(scope, target, plan, trials.height, request.dry_run, path, began)
+        plan = pl.concat([p.select("action", "regime_is", "regime_oos") for p in plans])
+        in_scope = sum(frame.height for frame in scopes)
+        return summarize(scope, target, plan, in_scope, request.dry_run, path, began)
 
-    def _store(self, scope: _Scope, progress: Progress) -> None:
-        changed = w.changed_windows(scope.windows, scope.stored)
-        if changed.height:
-            self.store.write_windows(scope.workspace.id, changed)
-        if scope.scaler is not None:
+    def _store(self, scope: Scope, progress: Progress) -> None:
+        if scope.changed.height:
+            self.store.write_windows(scope.workspace.id, scope.changed)
+        if scope.refit and scope.scaler is not None:
             self.store.save_scaler(scope.workspace.id, scope.scaler, self.clock())
+            # Another process may have fitted the same version first: the stored one holds.
+            scope.scaler = self.store.scaler(scope.workspace.id)
         if scope.batch is None:
             return
         stored = scope.known.select(*IDENTITY, "row_hash")
@@ -189,7 +184,7 @@ class IngestJob:
             self.store.write_trials(scope.workspace.id, rows.slice(start, WRITE_BATCH))
             progress("store", min(start + WRITE_BATCH, rows.height), rows.height)
 
-    def _rows(self, scope: _Scope, fresh: pl.DataFrame) -> pl.DataFrame:
+    def _rows(self, scope: Scope, fresh: pl.DataFrame) -> pl.DataFrame:
         """Rows of the trials table: windows and parameter sets by number."""
         windows = self.store.window_rows(scope.workspace.id).select("window_key", "window_id")
         sets = self.store.param_set_rows(scope.workspace.id, None).select(
@@ -207,7 +202,7 @@ class IngestJob:
             .drop("params", "params_hash", *w.WINDOW_COLUMNS, "__row__")
         )
 
-    def _save_rejects(self, scope: _Scope) -> Path | None:
+    def _save_rejects(self, scope: Scope) -> Path | None:
         if scope.batch is None or scope.batch.rejects.is_empty():
             return None
         path = self.rejects_dir / f"{scope.run.run_id}.csv"
@@ -220,70 +215,6 @@ class IngestJob:
     ) -> None:
         run.finished_at, run.status, run.counts, run.error = self.clock(), status, counts, error
         self.store.save_run(run)
-
-
-def _trials_in(scope: _Scope) -> pl.DataFrame:
-    """The trials that the plan is about, with the statuses and regimes they have or would have."""
-    regimes = scope.windows.select("window_key", "regime_is", "regime_oos")
-    if scope.batch is None:
-        windows = scope.stored.select("window_id", "window_key").join(regimes, on="window_key")
-        return scope.known.join(windows, on="window_id", maintain_order="left")
-    statuses = scope.known.select(*IDENTITY, pl.col("kb_status").alias("known_status"))
-    return (
-        scope.batch.trials.drop("regime_is", "regime_oos")
-        .join(regimes, on="window_key", maintain_order="left")
-        .join(statuses, on=IDENTITY, how="left", maintain_order="left")
-        .with_columns(pl.coalesce("known_status", "kb_status").alias("kb_status"))
-        .drop("known_status")
-    )
-
-
-def _union(stored: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
-    columns = ["window_key", "regime_is", "regime_oos"]
-    both = pl.concat([windows.select(columns), stored.select(columns)])
-    return both.unique("window_key", keep="first", maintain_order=True)
-
-
-def _report(
-    scope: _Scope,
-    target: Target,
-    plan: pl.DataFrame,
-    in_scope: int,
-    dry_run: bool,
-    rejects_path: Path | None,
-    began: float,
-) -> IngestReport:
-    batch = scope.batch
-    n = {action: int((plan["action"] == action).sum()) for action in plan["action"].unique()}
-    bare = plan.filter(pl.col("regime_is").is_null() & pl.col("regime_oos").is_null()).height
-    notes = [*(batch.notes if batch else ()), *scope.notes]
-    if bare:
-        notes.append(
-            f"{bare:,} trials have no regime: they count as evidence, but no similarity can be "
-            "computed for them; give ohlcv= to measure it"
-        )
-    return IngestReport(
-        run_id=scope.run.run_id,
-        workspace=scope.workspace.slug,
-        source=scope.run.source,
-        dry_run=dry_run,
-        rows=batch.n_rows if batch else 0,
-        inserted=n.get("inserted", 0),
-        updated=n.get("updated", 0),
-        skipped=n.get("skipped", 0),
-        unarchived=n.get("unarchived", 0),
-        errors=batch.rejects["row"].n_unique() if batch else 0,
-        not_eligible=in_scope - plan.height,
-        not_embedded=bare,
-        windows=scope.windows.height,
-        windows_measured=scope.measured,
-        collection=target.collection,
-        embed_model=target.model,
-        notes=tuple(notes),
-        rejects=batch.rejects if batch else pl.DataFrame(),
-        rejects_path=rejects_path,
-        duration_s=round(time.monotonic() - began, 3),
-    )
 
 
 def _refusal(batch: Batch) -> InvalidTrialError:

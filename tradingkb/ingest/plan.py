@@ -71,9 +71,7 @@ def make_plan(trials: pl.DataFrame, index: pl.DataFrame, target: Target) -> pl.D
     """
     eligible = trials.filter(pl.col("kb_status").is_in(list(ELIGIBLE)))
     eligible = eligible.with_columns(content_hashes(eligible, target))
-    known = index.select(
-        *IDENTITY, pl.col("content_hash").alias("known_hash"), "archived_at"
-    )
+    known = index.select(*IDENTITY, pl.col("content_hash").alias("known_hash"), "archived_at")
     joined = eligible.join(known, on=IDENTITY, how="left", maintain_order="left")
     action = (
         pl.when(pl.col("known_hash").is_null())

@@ -73,9 +73,9 @@ class IngestReport:
         }
 
     def __str__(self) -> str:
-        verb = "would be" if self.dry_run else "were"
+        start = "dry run, nothing written: " if self.dry_run else ""
         counts = ", ".join(f"{n:,} {name}" for name, n in self.counts().items())
-        lines = [f"{self.source}: {counts} ({verb}; {self.windows:,} windows)"]
+        lines = [f"{start}{self.source}: {counts}; {self.windows:,} windows"]
         lines += [f"  note: {note}" for note in self.notes]
         for row in self.rejects.head(5).to_dicts():
             lines.append(f"  row {row['row']}, {row['field']}: {row['message']} ({row['remedy']})")

@@ -46,17 +46,25 @@ class Section:
         html: the content, trusted HTML.
         answer: where given, its figure and its best trials follow the content, and it has a row
             in the table at the top.
+        label: sets the answer apart in that table, plain text.
     """
 
     title: str
     html: str
     answer: Mapping[str, Any] | None = None
+    label: str = ""
 
 
-def answer_section(answer: Answer) -> Section:
-    """A section with an answer's card; `html_report` adds its figure and trials."""
-    parts = (answer["strategy_name"], answer["objective_type"], facts.market(answer))
-    return Section(" · ".join(parts), card_body(answer), answer)
+def answer_section(answer: Answer, label: str = "") -> Section:
+    """A section with an answer's card; `html_report` adds its figure and trials.
+
+    Args:
+        answer: the JSON form of an answer.
+        label: what sets this question apart from others of its strategy, plain text.
+    """
+    parts = (answer["strategy_name"], answer["objective_type"], facts.market(answer), label)
+    title = " · ".join(part for part in parts if part)
+    return Section(title, card_body(answer), answer, label)
 
 
 def html_report(title: str, sections: Sequence[Section]) -> str:
@@ -71,7 +79,7 @@ def html_report(title: str, sections: Sequence[Section]) -> str:
         Without plotly there are no figures, and the page says so.
     """
     named = [(f"part-{place}", section) for place, section in enumerate(sections, start=1)]
-    answers = [(anchor, s.answer) for anchor, s in named if s.answer is not None]
+    answers = [(anchor, s.answer, s.label) for anchor, s in named if s.answer is not None]
     plotly = _plotly() if answers else None
     parts = [
         el("h1", esc(title)),
@@ -104,7 +112,7 @@ def _page(title: str, body: str) -> str:
     )
 
 
-def _summary(answers: Sequence[tuple[str, Answer]], *, has_figures: bool) -> str:
+def _summary(answers: Sequence[tuple[str, Answer, str]], *, has_figures: bool) -> str:
     if not answers:
         return ""
     note = "Expected values are per window, with the 90 % interval of the mean below them."

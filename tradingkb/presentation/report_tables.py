@@ -18,15 +18,16 @@ _SUMMARY_HEAD: Final = (
 )  # fmt: skip
 
 
-def summary_table(answers: Sequence[tuple[str, Answer]]) -> str:
-    """One row per answer; each first text is the anchor of its section."""
-    rows = [_summary_row(anchor, answer) for anchor, answer in answers]
+def summary_table(answers: Sequence[tuple[str, Answer, str]]) -> str:
+    """One row per (anchor of its section, answer, label that sets it apart)."""
+    rows = [_summary_row(*named) for named in answers]
     return table(_SUMMARY_HEAD, rows, cls="stack")
 
 
-def _summary_row(anchor: str, answer: Answer) -> list[str]:
+def _summary_row(anchor: str, answer: Answer, label: str) -> list[str]:
     status = facts.status(answer)
-    question = f"{answer['objective_type']}, {facts.market(answer)}"
+    parts = (answer["objective_type"], facts.market(answer), label)
+    question = ", ".join(part for part in parts if part)
     question = el("div", esc(question), cls="note")
     others = {option.label: option for option in facts.options(answer)}
     word = el("span", f"{status.sign} {status.word}", cls=f"state {esc(answer['status'])}")

@@ -72,13 +72,15 @@ def assemble(
     pset = chosen.tested_pset if chosen else None
     rows = t.evidence_table(c.view, f.evidence, pset, f.distance, f.kernel)
     status = _judge_status(c, f, chosen, rows.height)
+    expected = _expected(c, f, chosen)
+    base = _baseline(c, f, sets, chosen, expected)
     table = _nominations(c, f, pset)
     request, filtered = c.request, f.filtered
     return Recommendation(
         request_id=request_id, at=c.now, workspace=c.workspace.slug,
         strategy_name=request.strategy_name, objective_type=request.objective_type,
         status=status, params=chosen.params if chosen else None,
-        expected=_expected(c, f, chosen), reasons=c.reasons, warnings=c.warnings, notes=c.notes,
+        expected=expected, reasons=c.reasons, warnings=c.warnings, notes=c.notes,
         suggested_actions=actions_for([*c.reasons, *c.warnings]) if status != "ok" else [],
         strict_count=filtered.strict_count, relaxed_count=filtered.relaxed_count,
         used_relaxed_filters=filtered.used_relaxed, used_metadata_fallback=f.metadata_only,
@@ -87,8 +89,7 @@ def assemble(
         spreads=spreads(c.view.psets, f.judged.score, sets) if chosen else {},
         regime=request.regime, filter_rejections=[asdict(r) for r in filtered.rejections],
         recommended_relaxed_settings=[asdict(r) for r in filtered.relaxations],
-        baseline=j.baseline(c.view, f.evidence, f.judged, c.objective, sets, c.spec)
-        if chosen else None,
+        baseline=base,
         active_collection=c.collection, embed_model=c.model, symbol=request.symbol,
         timeframe=request.timeframe, as_of=request.as_of, strategy_version=c.version,
         tie_break_counts=t.count_rules(f.rules),
@@ -104,6 +105,25 @@ def _expected(c: Context, f: Findings, chosen: j.Chosen | None) -> dict[str, Any
     pset = chosen.pset if chosen.tested_pset is None else chosen.tested_pset
     found = j.expect(f.evidence, f.judged, pset, c.objective).to_dict()
     return {**found, "unit": c.objective.unit, "direction": c.objective.direction}
+
+
+def _baseline(
+    c: Context,
+    f: Findings,
+    sets: Bools,
+    chosen: j.Chosen | None,
+    expected: dict[str, Any] | None,
+) -> dict[str, Any] | None:
+    """What stands beside the answer; warns when the defaults are expected to earn as much."""
+    if chosen is None or expected is None:
+        return None
+    base = j.baseline(c.view, f.evidence, f.judged, c.objective, sets, c.spec)
+    defaults = base["defaults"]
+    if defaults and defaults["expected"] and defaults["params"] != chosen.params:
+        lead = c.objective.sign * (expected["value"] - defaults["expected"]["value"])
+        if lead <= 0:
+            c.warnings.append("defaults_expected_as_good")
+    return base
 
 
 def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
