@@ -183,7 +183,7 @@ def test_ohlcv_and_regime_together_are_refused(sample: tkb.KnowledgeBase, data: 
 
 
 def test_filters_nominate_but_bad_windows_still_judge(open_kb: Open) -> None:
-    """A set that did well where it passed the filters, and badly where it did not, is not chosen."""
+    """A set that did well where it passed the filters and badly elsewhere is not chosen."""
     kb = open_kb()
     frame = grid(best=20).with_columns(
         pl.when(pl.col("params").str.contains('"fast": 40') & (pl.col("sharpe_oos") < 0.62))

@@ -149,9 +149,7 @@ class IngestJob:
         target = Target(embedder.model, embedder.pipeline, collection)
         index = self.store.index_rows(scope.workspace.id, collection)
         index = index.join(scope.known.select("trial_id", *IDENTITY), on="trial_id")
-        scopes = [
-            frame for frame in (trials_in(scope), affected_trials(scope)) if frame is not None
-        ]
+        scopes = [trials_in(scope), *affected_trials(scope)]
         plans = [make_plan(trials, index, target) for trials in scopes]
         if not request.dry_run:
             applier = Applier(self.store, self.vectors, embedder, self.clock)

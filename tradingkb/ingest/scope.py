@@ -55,26 +55,27 @@ def trials_in(scope: Scope) -> pl.DataFrame:
     )
 
 
-def affected_trials(scope: Scope) -> pl.DataFrame | None:
+def affected_trials(scope: Scope) -> list[pl.DataFrame]:
     """Stored trials outside the source whose vectors this run makes stale.
 
     Those are the trials of windows whose regime changes, and all of them when the scaler is
     fitted anew: vectors of two scalers must not stand side by side.
     """
     if scope.batch is None:
-        return None
+        return []
     windows = scope.stored.select("window_id", "window_key", "regime_is", "regime_oos")
     fresh = scope.changed.select("window_key", "regime_is", "regime_oos")
     if not scope.refit:
         windows = windows.join(fresh, on="window_key", how="semi")
     if windows.is_empty():
-        return None
+        return []
     windows = windows.update(fresh, on="window_key")
     others = scope.known.join(scope.batch.trials, on=IDENTITY, how="anti")
-    return others.join(windows, on="window_id")
+    return [others.join(windows, on="window_id")]
 
 
 def all_windows(stored: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """Stored and incoming windows with their regimes, each once; incoming ones come first."""
     columns = ["window_key", "regime_is", "regime_oos"]
     both = pl.concat([windows.select(columns), stored.select(columns)])
     return both.unique("window_key", keep="first", maintain_order=True)
