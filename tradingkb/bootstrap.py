@@ -47,7 +47,11 @@ def connect(
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
     store = SqlTrialStore(open_engine(chosen.store_url))
-    vectors = _vectors(chosen, store)
+    try:
+        vectors = _vectors(chosen, store)
+    except BaseException:
+        store.close()
+        raise
     events = EventLog(store, chosen.replica)
     config = RecommendConfig(
         top_k=chosen.top_k, neighbour_windows=chosen.neighbour_windows,

@@ -67,8 +67,9 @@ windows = Table(
     Column("is_end", UtcTime),
     Column("oos_start", UtcTime),
     Column("oos_end", UtcTime),
-    Column("regime_is", Json),
-    Column("regime_oos", Json),
+    # Canonical JSON as text, not JSON: it is hashed, and JSONB would spell it anew.
+    Column("regime_is", sa.Text),
+    Column("regime_oos", sa.Text),
     UniqueConstraint("workspace_id", "window_key"),
 )
 

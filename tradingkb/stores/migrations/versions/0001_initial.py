@@ -95,8 +95,8 @@ def _windows_and_params() -> None:
         sa.Column("is_end", UtcTime),
         sa.Column("oos_start", UtcTime),
         sa.Column("oos_end", UtcTime),
-        sa.Column("regime_is", Json),
-        sa.Column("regime_oos", Json),
+        sa.Column("regime_is", sa.Text),
+        sa.Column("regime_oos", sa.Text),
         _unique("windows", "workspace_id", "window_key"),
     )
     op.create_table(
