@@ -1,0 +1,62 @@
+"""The server set-up, PostgreSQL with Qdrant, answers like the embedded default."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import tradingkb as tkb
+
+
+def answers(kb: tkb.KnowledgeBase, data: Path) -> list[Any]:
+    trials = pl.read_parquet(data / "trials.parquet").filter(
+        (pl.col("strategy_name") == "bb_reversal") & (pl.col("symbol") != "EURUSD")
+    )
+    kb.register_strategy(data / "strategies")
+    first = kb.ingest(trials, ohlcv=data / "ohlcv")
+    again = kb.ingest(trials)
+    market = data / "ohlcv" / "IBM_1d.parquet"
+    found = [
+        kb.recommend("bb_reversal", ohlcv=market),
+        kb.recommend("bb_reversal", ohlcv=market, as_of="2009-01-01"),
+        kb.recommend("bb_reversal", max_drawdown=0.001, min_trades=30),
+    ]
+    columns = ("strategy_name", "status", "after_strict", "params")
+    events = [
+        (*row[:3], json.loads(row[3] or "null")) for row in kb.events().select(columns).rows()
+    ]
+    return [
+        first.counts(), again.counts(), events, kb.trials(limit=5).drop("ingested_at", "run_id"),
+        *(
+            (r.status, r.params, r.reasons, r.strict_count, r.tie_break_counts,
+             r.trials["source_id"].to_list(), r.filter_rejections,
+             r.recommended_relaxed_settings)
+            for r in found
+        ),
+    ]  # fmt: skip
+
+
+def test_postgresql_and_qdrant_give_the_same_answers_as_sqlite_and_numpy(
+    postgres_database: str, data: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("qdrant_client")
+    with tkb.connect(tmp_path / "embedded", progress=False) as kb:
+        embedded = answers(kb, data)
+    server = {"database_url": postgres_database, "qdrant_url": ":memory:"}
+    with tkb.connect(tmp_path / "server", progress=False, **server) as kb:
+        served = answers(kb, data)
+    trials = [found.pop(3) for found in (embedded, served)]
+    assert embedded == served
+    columns = [c for c in trials[0].columns if c != "trial_id"]
+    assert trials[0].select(columns).equals(trials[1].select(columns))
+
+
+def test_a_database_server_without_a_vector_server_is_refused_with_the_remedy(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    with pytest.raises(tkb.ConfigurationError, match="QDRANT_URL"):
+        tkb.connect(tmp_path, database_url=postgres_database)
