@@ -9,7 +9,7 @@ import argparse
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,48 @@ def architecture() -> str:
     return mermaid(layer_rows(tools), guarded_parts(tools), import_edges())
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"architecture": architecture}
+def settings() -> str:
+    """A table of the settings: variable, default, meaning."""
+    from tradingkb.settings import Settings
+
+    fields = Settings.model_fields.values()
+    rows = [(f"`{f.alias}`", _default(f.default), f.description or "") for f in fields]
+    return table(("variable", "default", "meaning"), rows)
+
+
+def commands() -> str:
+    """A table of the command line's commands, from their help."""
+    from typer.main import get_command
+
+    from tradingkb.cli.app import app
+
+    found = getattr(get_command(app), "commands")  # noqa: B009 - typer's type hides it
+    rows = [(f"`tradingkb {name}`", c.get_short_help_str(limit=200)) for name, c in found.items()]
+    return table(("command", "what it does"), rows)
+
+
+def exit_codes() -> str:
+    """A table of the exit codes, from the sentence at the end of the command line's help."""
+    from tradingkb.cli.output import EPILOG
+
+    parts = EPILOG.partition(":")[2].strip(" .").split(";")
+    pairs = (part.strip().partition(" ") for part in parts)
+    return table(("code", "meaning"), [(f"`{code}`", meaning) for code, _, meaning in pairs])
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    cells = ([_escaped(cell) for cell in row] for row in rows)
+    lines = [heads, ["---"] * len(heads), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "exit-codes": exit_codes,
+    "settings": settings,
+    "architecture": architecture,
+}
 
 
 def filled(text: str, blocks: Mapping[str, Callable[[], str]] = BLOCKS) -> str:
@@ -106,6 +147,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _contract(tools: Mapping[str, Any], contract_id: str) -> Mapping[str, Any]:
     contracts: Iterator[Mapping[str, Any]] = iter(tools["importlinter"]["contracts"])
     return next(contract for contract in contracts if contract["id"] == contract_id)
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _default(value: Any) -> str:
+    return "" if value is None else f"`{value}`"
 
 
 def _part(module: str) -> str:

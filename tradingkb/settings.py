@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tradingkb.exceptions import ConfigurationError
+
+_PREFIX: Final = "TRADINGKB_"
 
 
 class Settings(BaseSettings):
     """Read from arguments, then environment variables, then a `.env` file, then defaults."""
 
+    # pydantic-settings looks up field names too, and the variable of a bare `home` is HOME: the
+    # prefix keeps them among our own (aliases take none).
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True,
-        populate_by_name=True,
+        populate_by_name=True, env_prefix=_PREFIX,
     )  # fmt: skip
 
     home: Path = Field(
@@ -75,10 +80,22 @@ class Settings(BaseSettings):
         description="seconds that must pass after known_at before a trial counts",
     )
 
+    @field_validator("database_url")
+    @classmethod
+    def _readable_url(cls, url: str | None) -> str | None:
+        if url is not None:
+            _parse_url(url)
+        return url
+
     @property
     def store_url(self) -> str:
         """The URL of the store: DATABASE_URL, else the SQLite file in the home."""
         return self.database_url or f"sqlite:///{self.home / 'tradingkb.db'}"
+
+    @property
+    def shown_store_url(self) -> str:
+        """The URL of the store with its password masked."""
+        return _masked_url(self.store_url)
 
 
 def load_settings(**arguments: Any) -> Settings:
@@ -91,11 +108,21 @@ def load_settings(**arguments: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(
-            f"setting {name} = {first.get('input')!r}: {first['msg']}; correct or unset {name}"
-        ) from None
+        raise ConfigurationError(_problem(error)) from None
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem: variable, value unless it may hold a secret, and reason."""
+    first = error.errors()[0]
+    place = str(first["loc"][0]) if first["loc"] else ""
+    name = next((n for n, f in Settings.model_fields.items() if place in (n, f.alias)), None)
+    if name is None:
+        return f"settings: {first['msg']}"
+    field = Settings.model_fields[name]
+    variable = str(field.alias)
+    value = "" if name == "database_url" or not field.repr else f" = {first.get('input')!r}"
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return f"setting {variable}{value}: {reason}; correct or unset {variable}"
 
 
 def describe(settings: Settings, arguments: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -105,17 +132,41 @@ def describe(settings: Settings, arguments: dict[str, Any] | None = None) -> lis
     rows = []
     for name, field in Settings.model_fields.items():
         variable = str(field.alias)
-        value = getattr(settings, name)
         rows.append(
             {
                 "setting": variable,
-                "value": "********" if value and not field.repr else _plain(value),
+                "value": _shown(name, getattr(settings, name)),
                 "source": _source(name, variable, given, dotenv),
                 "default": _plain(field.default),
                 "meaning": field.description or "",
             }
         )
     return rows
+
+
+def _shown(name: str, value: Any) -> Any:
+    if value and not Settings.model_fields[name].repr:
+        return "********"
+    return _masked_url(value) if value and name.endswith("_url") else _plain(value)
+
+
+def _masked_url(url: str) -> str:
+    """The URL with `***` in place of a password, as SQLAlchemy does it."""
+    return re.sub(r"(?<=://)([^/?#]*?):[^/?#]*@", r"\1:***@", url)
+
+
+def _parse_url(url: str) -> None:
+    """Raises ValueError when no database can be reached by this URL; the URL is not repeated."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(url).get_dialect()
+    except (ArgumentError, ImportError, ValueError):  # NoSuchModuleError is an ArgumentError
+        raise ValueError(
+            "is no SQLAlchemy URL of a known database, such as "
+            "postgresql+psycopg://user:password@host/name"
+        ) from None
 
 
 def _plain(value: Any) -> Any:
@@ -125,9 +176,10 @@ def _plain(value: Any) -> Any:
 def _source(name: str, variable: str, given: set[str], dotenv: set[str]) -> str:
     if name in given:
         return "argument"
-    if variable.lower() in {k.lower() for k in os.environ}:
+    names = {variable.lower(), (_PREFIX + name).lower()}
+    if names & {k.lower() for k in os.environ}:
         return "environment"
-    return ".env" if variable.lower() in dotenv else "default"
+    return ".env" if names & dotenv else "default"
 
 
 def _dotenv_names() -> set[str]:

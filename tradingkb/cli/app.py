@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -63,7 +63,7 @@ def init(context: typer.Context, workspace: Workspace = DEFAULT_WORKSPACE) -> No
     with reported(), context.obj.open() as kb:
         if workspace not in kb.workspaces()["slug"]:
             kb.create_workspace(workspace)
-        typer.echo(f"store {kb.settings.store_url}, workspace {workspace}")
+        typer.echo(f"store {kb.settings.shown_store_url}, workspace {workspace}")
 
 
 @app.command()
@@ -156,7 +156,9 @@ def trials(
     strategy: Annotated[str | None, typer.Option(help="Only this strategy.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
     timeframe: Annotated[str | None, typer.Option(help="Only this timeframe.")] = None,
-    status: Annotated[str | None, typer.Option(help="candidate, promoted or rejected.")] = None,
+    status: Annotated[
+        Literal["candidate", "promoted", "rejected"] | None, typer.Option(help="Only these.")
+    ] = None,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -232,7 +234,9 @@ def workspaces(
 def events(
     context: typer.Context,
     workspace: Workspace = DEFAULT_WORKSPACE,
-    status: Annotated[str | None, typer.Option(help="ok, degraded or none.")] = None,
+    status: Annotated[
+        Literal["ok", "degraded", "none"] | None, typer.Option(help="Only these.")
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="Only this strategy.")] = None,
     limit: Limit = 20,
     as_json: AsJson = False,

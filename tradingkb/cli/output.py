@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (BackendUnavailableError, 4),
     (TradingKBError, 1),
 )
+EXIT_UNEXPECTED: Final = 1
 EXIT_NO_ANSWER: Final = 5
 EXIT_ROWS_REFUSED: Final = 6
 
@@ -43,13 +45,28 @@ def reported() -> Iterator[None]:
     try:
         yield
     except TradingKBError as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        _say(f"error: {error}")
         raise typer.Exit(
             next(code for kind, code in EXIT_CODES if isinstance(error, kind))
         ) from None
     except BrokenPipeError:  # the reader (head, less) has gone: no error of ours
         sys.stderr.close()
         raise typer.Exit(0) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        if logging.getLogger("tradingkb").isEnabledFor(logging.DEBUG):
+            raise
+        _say(
+            f"unexpected error: {type(error).__name__}: {error} "
+            "(please report it; --log-level debug shows where it happened)"
+        )
+        raise typer.Exit(EXIT_UNEXPECTED) from None
+
+
+def _say(text: str) -> None:
+    """One line on stderr, whatever a driver's message holds."""
+    typer.secho(" ".join(text.split()), fg=typer.colors.RED, err=True)
 
 
 def print_json(value: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import Any, Final, Literal
 
 import structlog
@@ -23,10 +24,11 @@ def emit(event: str, **fields: Any) -> None:
 
 
 class _Formatter(logging.Formatter):
-    """Renders events with structlog's renderers; other records keep their message."""
+    """Renders events with structlog's renderers, in UTC; other records keep their message."""
 
     def __init__(self, style: Literal["logfmt", "json"]) -> None:
         super().__init__()
+        self.converter = time.gmtime
         self._render: Any = (
             structlog.processors.JSONRenderer()
             if style == "json"
@@ -38,7 +40,7 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         fields = {
-            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "timestamp": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **_flat(getattr(record, "tradingkb_fields", {})),
