@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.embedding.regime import DIMENSION, MODEL, RegimeEmbedder
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.ingest import IngestJob
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.ports import Embedder, VectorIndex
+from tradingkb.ports import Embedder, EmbedderFactory, VectorIndex
 from tradingkb.recommend import RecommendJob
 from tradingkb.recommend.job import RecommendConfig
 from tradingkb.recommend.record import EventLog
@@ -20,6 +22,7 @@ from tradingkb.settings import Settings, load_settings
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
+from tradingkb.workspaces import collection_name
 
 
 def connect(
@@ -46,13 +49,16 @@ def connect(
     """
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
-    store = SqlTrialStore(open_engine(chosen.store_url))
+    # Absolute from here on: a later change of the working folder must not move the store.
+    home_path = chosen.home.expanduser().resolve()
+    store = SqlTrialStore(open_engine(_store_url(chosen, home_path)))
     try:
         vectors = _vectors(chosen, store)
     except BaseException:
         store.close()
         raise
     events = EventLog(store, chosen.replica)
+    embedders = _embedders(chosen)
     config = RecommendConfig(
         top_k=chosen.top_k, neighbour_windows=chosen.neighbour_windows,
         tie_epsilon=chosen.tie_epsilon, embargo_s=chosen.embargo_s,
@@ -61,13 +67,23 @@ def connect(
         store=store,
         vectors=vectors,
         ingest_job=IngestJob(
-            store, vectors, make_embedder, rejects_dir=chosen.home / "rejects", clock=clock
+            store,
+            vectors,
+            embedders,
+            active_collection=chosen.collection or collection_name(chosen.embed_model),
+            rejects_dir=home_path / "rejects",
+            clock=clock,
         ),
-        recommend_job=RecommendJob(store, vectors, make_embedder, config, events, clock=clock),
+        recommend_job=RecommendJob(store, vectors, embedders, config, events, clock=clock),
         settings=chosen,
         clock=clock,
         progress=progress,
     )
+
+
+def _store_url(settings: Settings, home: Path) -> sa.URL | str:
+    # Built, not formatted: a folder name may hold characters that mean something in a URL.
+    return settings.database_url or sa.URL.create("sqlite", database=str(home / "tradingkb.db"))
 
 
 def make_embedder(model: str, scaler: RegimeScaler | None) -> Embedder:
@@ -81,6 +97,21 @@ def make_embedder(model: str, scaler: RegimeScaler | None) -> Embedder:
             f"EMBED_MODEL {model!r} is not known here; the built-in embedder is {MODEL!r}"
         )
     return RegimeEmbedder(scaler or _NEUTRAL)
+
+
+def _embedders(settings: Settings) -> EmbedderFactory:
+    """Makes embedders; the environment's model must have the dimension that EMBED_DIM says."""
+
+    def make(model: str, scaler: RegimeScaler | None) -> Embedder:
+        embedder = make_embedder(model, scaler)
+        if model == settings.embed_model and embedder.dimension != settings.embed_dim:
+            raise ConfigurationError(
+                f"EMBED_DIM is {settings.embed_dim}, but EMBED_MODEL {model!r} makes "
+                f"{embedder.dimension} dimensions: set EMBED_DIM={embedder.dimension}"
+            )
+        return embedder
+
+    return make
 
 
 #: Without any regime there is nothing to embed; the embedder still has a name and a dimension.

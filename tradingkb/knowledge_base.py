@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ class KnowledgeBase:
         symbol: str | None = None,
         timeframe: str | None = None,
         own_trials: Any = None,
-        as_of: datetime | str | None = None,
+        as_of: datetime | date | str | None = None,
         require_oos: bool | None = None,
         max_drawdown: float | None = None,
         min_trades: int | None = None,
@@ -262,7 +262,7 @@ class KnowledgeBase:
 
     def close(self) -> None:
         """Writes what is queued and releases connections."""
-        self._recommend_job.events.flush()
+        self._recommend_job.events.close()
         self._vectors.close()
         self._store.close()
 

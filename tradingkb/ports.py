@@ -233,7 +233,9 @@ class TrialStore(Protocol):
         A stored trial keeps its status, its status history and its first ingestion time.
         """
 
-    def partition(self, workspace_id: str, strategy_name: str) -> tuple[int, pl.DataFrame]:
+    def partition(
+        self, workspace_id: str, strategy_name: str, collection: str
+    ) -> tuple[int, pl.DataFrame]:
         """The generation and all trials of one strategy, cached until the generation moves."""
 
     def generation(self, workspace_id: str, strategy_name: str) -> int:
@@ -255,10 +257,10 @@ class TrialStore(Protocol):
 
     # derived state
     def index_rows(self, workspace_id: str, collection: str) -> pl.DataFrame:
-        """trial_id, point_id, content_hash, archived_at, reason of one collection."""
+        """trial_id, point_id, content_hash, pipeline, archived_at, reason of one collection."""
 
-    def trials_of_points(self, collection: str, point_ids: Sequence[str]) -> dict[str, int]:
-        """The trial behind each point; archived and unknown points are left out."""
+    def count_indexed(self, collection: str) -> int:
+        """How many points the collection should hold: entries not archived and not bare."""
 
     def write_index(self, workspace_id: str, rows: pl.DataFrame, at: datetime) -> None:
         """Inserts or replaces index rows by (trial_id, collection), in one transaction."""

@@ -40,4 +40,5 @@ def _silent(_what: str, _done: int, _total: int) -> None:
 
 
 def _watched() -> bool:
-    return "ipykernel" in sys.modules or sys.stderr.isatty()
+    ipython = sys.modules.get("IPython")
+    return sys.stderr.isatty() or bool(ipython and ipython.get_ipython())

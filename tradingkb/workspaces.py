@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -75,8 +75,11 @@ class Workspaces:
 
     def active(self, workspace: Workspace) -> tuple[str, str]:
         """Model and collection: the workspace's own, else the environment's."""
-        chunking = workspace.config.get("chunking", {})
-        model = workspace.default_embed_model or chunking.get("embed_model")
+        # An operator edits `config` by hand in SQL: anything may stand there.
+        config: Any = workspace.config
+        chunking = config.get("chunking") if isinstance(config, Mapping) else None
+        chosen = chunking.get("embed_model") if isinstance(chunking, Mapping) else None
+        model = workspace.default_embed_model or chosen
         model = model or self._settings.embed_model
         collection = workspace.default_collection or self._settings.collection
         return model, collection or collection_name(model)

@@ -13,7 +13,15 @@ import sqlalchemy as sa
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.sql.engine import open_engine, writing
 from tradingkb.stores import SqlTrialStore
-from tradingkb.testing.stored import STRATEGY, WORKSPACE, event, fill, trial_frame, workspace
+from tradingkb.testing.stored import (
+    COLLECTION,
+    STRATEGY,
+    WORKSPACE,
+    event,
+    fill,
+    trial_frame,
+    workspace,
+)
 from tradingkb.testing.trial_store import TrialStoreContract
 
 WRITE_IN_ANOTHER_PROCESS = """
@@ -40,13 +48,13 @@ class TestBothDatabases(TrialStoreContract):
 def test_a_write_of_another_process_is_seen_at_once(store, url):
     store.create_workspace(workspace())
     fill(store)
-    assert store.partition(WORKSPACE, STRATEGY)[1].is_empty()
+    assert store.partition(WORKSPACE, STRATEGY, COLLECTION)[1].is_empty()
     subprocess.run(
         [sys.executable, "-c", WRITE_IN_ANOTHER_PROCESS, url],
         cwd=Path(__file__).resolve().parents[2],
         check=True,
     )
-    assert store.partition(WORKSPACE, STRATEGY)[1]["source_id"].to_list() == ["late"]
+    assert store.partition(WORKSPACE, STRATEGY, COLLECTION)[1]["source_id"].to_list() == ["late"]
 
 
 def test_readers_do_not_wait_for_a_writer(store):

@@ -38,11 +38,14 @@ class Applier:
         store: TrialStore,
         vectors: VectorIndex,
         embedder: Embedder,
+        *,
+        active_collection: str,
         clock: Callable[[], datetime],
     ) -> None:
         self.store = store
         self.vectors = vectors
         self.embedder = embedder
+        self.active_collection = active_collection
         self.clock = clock
 
     def apply(
@@ -54,7 +57,8 @@ class Applier:
     ) -> None:
         """Embeds and indexes the trials of a plan; trials without a regime get no point."""
         self.vectors.ensure_collection(target.collection, self.embedder.dimension)
-        if self.vectors.alias(ALIAS) != target.collection:
+        current = self.vectors.alias(ALIAS)
+        if target.collection == self.active_collection != current:
             self.vectors.set_alias(ALIAS, target.collection)
         if work.is_empty():
             return
@@ -98,6 +102,9 @@ class Applier:
                 target.collection,
                 Points(points["point_id"].to_list(), vectors[embedded], payload.select(PAYLOAD)),
             )
+        bare = batch.filter(pl.Series(~embedded) & (pl.col("action") != "inserted"))
+        if bare.height:  # it may have had a regime before, and a point with it
+            self.vectors.delete(target.collection, bare["point_id"].to_list())
         rows = batch.select(
             "trial_id", "strategy_name", "point_id", "content_hash",
             pl.lit(target.collection).alias("collection"),

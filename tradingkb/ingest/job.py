@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.exceptions import InvalidTrialError
+from tradingkb.exceptions import EmptyCollectionError, InvalidTrialError
 from tradingkb.importers.frames import Batch, read_trials
 from tradingkb.importers.source import Const
 from tradingkb.ingest import windows as w
@@ -26,7 +26,7 @@ from tradingkb.ingest.report import IngestReport
 from tradingkb.ingest.scope import Scope, affected_trials, all_windows, trials_in
 from tradingkb.ingest.summary import summarize
 from tradingkb.observability.events import emit
-from tradingkb.ports import EmbedderFactory, RunRecord, TrialStore, VectorIndex, Workspace
+from tradingkb.ports import Embedder, EmbedderFactory, RunRecord, TrialStore, VectorIndex, Workspace
 
 #: Rows per transaction: long enough to be fast, short enough that nobody waits for it.
 WRITE_BATCH: Final = 20_000
@@ -62,12 +62,14 @@ class IngestJob:
         vectors: VectorIndex,
         embedders: EmbedderFactory,
         *,
+        active_collection: str,
         rejects_dir: Path,
         clock: Callable[[], datetime],
     ) -> None:
         self.store = store
         self.vectors = vectors
         self.embedders = embedders
+        self.active_collection = active_collection
         self.rejects_dir = rejects_dir
         self.clock = clock
 
@@ -143,16 +145,24 @@ class IngestJob:
         progress: Progress,
         began: float,
     ) -> IngestReport:
+        embedder = self.embedders(model, scope.scaler)  # before anything is written: it may refuse
         if not request.dry_run:
             self._store(scope, progress)
-        embedder = self.embedders(model, scope.scaler)
+            embedder = self.embedders(model, scope.scaler)
         target = Target(embedder.model, embedder.pipeline, collection)
         index = self.store.index_rows(scope.workspace.id, collection)
         index = index.join(scope.known.select("trial_id", *IDENTITY), on="trial_id")
-        scopes = [trials_in(scope), *affected_trials(scope)]
+        index = self._without_lost_points(index, embedder, collection)
+        scopes = [trials_in(scope), *affected_trials(scope, index, target)]
         plans = [make_plan(trials, index, target) for trials in scopes]
         if not request.dry_run:
-            applier = Applier(self.store, self.vectors, embedder, self.clock)
+            applier = Applier(
+                self.store,
+                self.vectors,
+                embedder,
+                active_collection=self.active_collection,
+                clock=self.clock,
+            )
             for plan in plans:
                 work = plan.filter(pl.col("action") != "skipped")
                 applier.apply(scope.workspace, target, work, progress)
@@ -160,6 +170,24 @@ class IngestJob:
         plan = pl.concat([p.select("action", "regime_is", "regime_oos") for p in plans])
         in_scope = sum(frame.height for frame in scopes)
         return summarize(scope, target, plan, in_scope, request.dry_run, path, began)
+
+    def _without_lost_points(
+        self, index: pl.DataFrame, embedder: Embedder, collection: str
+    ) -> pl.DataFrame:
+        """Forgets all hashes when the vector index holds fewer points than it should.
+
+        Then every trial is embedded again: which points are lost is not known.
+        """
+        if index.is_empty():
+            return index
+        try:
+            same = self.vectors.dimension(collection) == embedder.dimension
+            held = self.vectors.count(collection) if same else 0
+        except EmptyCollectionError:
+            held = 0
+        if held >= self.store.count_indexed(collection):
+            return index
+        return index.with_columns(pl.lit("").alias("content_hash"))
 
     def _store(self, scope: Scope, progress: Progress) -> None:
         if scope.changed.height:

@@ -8,7 +8,7 @@ import polars as pl
 
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.importers.frames import Batch
-from tradingkb.ingest.plan import IDENTITY
+from tradingkb.ingest.plan import IDENTITY, Target
 from tradingkb.ports import RunRecord, Workspace
 
 
@@ -55,23 +55,24 @@ def trials_in(scope: Scope) -> pl.DataFrame:
     )
 
 
-def affected_trials(scope: Scope) -> list[pl.DataFrame]:
-    """Stored trials outside the source whose vectors this run makes stale.
+def affected_trials(scope: Scope, index: pl.DataFrame, target: Target) -> list[pl.DataFrame]:
+    """Stored trials outside the source whose vectors are stale.
 
-    Those are the trials of windows whose regime changes, and all of them when the scaler is
-    fitted anew: vectors of two scalers must not stand side by side.
+    Those are the trials of windows whose regime this run changes, and those that were embedded by
+    another pipeline: vectors of two scalers must not stand side by side, not even after a run
+    that was killed between the two.
     """
     if scope.batch is None:
         return []
-    windows = scope.stored.select("window_id", "window_key", "regime_is", "regime_oos")
     fresh = scope.changed.select("window_key", "regime_is", "regime_oos")
-    if not scope.refit:
-        windows = windows.join(fresh, on="window_key", how="semi")
-    if windows.is_empty():
+    windows = scope.stored.select("window_id", "window_key", "regime_is", "regime_oos")
+    moved = windows.join(fresh, on="window_key", how="semi")["window_id"]
+    other = index.filter(pl.col("pipeline") != target.pipeline)["trial_id"]
+    stale = pl.col("window_id").is_in(moved.implode()) | pl.col("trial_id").is_in(other.implode())
+    others = scope.known.join(scope.batch.trials, on=IDENTITY, how="anti").filter(stale)
+    if others.is_empty():
         return []
-    windows = windows.update(fresh, on="window_key")
-    others = scope.known.join(scope.batch.trials, on=IDENTITY, how="anti")
-    return [others.join(windows, on="window_id")]
+    return [others.join(windows.update(fresh, on="window_key"), on="window_id")]
 
 
 def all_windows(stored: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:

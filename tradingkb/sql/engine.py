@@ -23,19 +23,23 @@ WRITER = {"tradingkb_writer": True}
 _UNWRITABLE = ("readonly", "read-only", "unable to open", "disk is full", "disk i/o")
 
 
-def open_engine(url: str, *, timeout_s: float = 10.0) -> sa.Engine:
+def open_engine(url: str | sa.URL, *, timeout_s: float = 10.0) -> sa.Engine:
     """An engine for `sqlite:///path` or `postgresql+psycopg://...`.
 
     Args:
         url: a SQLAlchemy URL.
-        timeout_s: how long a statement waits for a lock (SQLite) or a connection (PostgreSQL).
+        timeout_s: how long a statement waits for a lock; on PostgreSQL a connection, too.
 
     Raises:
         ConfigurationError: the folder of a SQLite file cannot be written.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        connect_args = {"connect_timeout": max(1, int(timeout_s))}
+        # psycopg takes whole seconds, and at least two, for a connection.
+        connect_args = {
+            "connect_timeout": max(2, int(timeout_s)),
+            "options": f"-c lock_timeout={int(timeout_s * 1000)}",
+        }
         return sa.create_engine(parsed, pool_pre_ping=True, connect_args=connect_args)
     _prepare_folder(Path(str(parsed.database)))
     engine = sa.create_engine(parsed, connect_args={"timeout": timeout_s})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,20 +28,20 @@ class RecordQueries:
     engine: sa.Engine
 
     def index_rows(self, workspace_id: str, collection: str) -> pl.DataFrame:
-        """trial_id, point_id, content_hash, archived_at, reason of one collection."""
+        """trial_id, point_id, content_hash, pipeline, archived_at, reason of one collection."""
         statement = sa.select(
-            _I.trial_id, _I.point_id, _I.content_hash, _I.archived_at, _I.reason
+            _I.trial_id, _I.point_id, _I.content_hash, _I.pipeline, _I.archived_at, _I.reason
         ).where(_I.workspace_id == workspace_id, _I.collection == collection)
         with reading(self.engine) as connection:
             return read(connection, statement)
 
-    def trials_of_points(self, collection: str, point_ids: Sequence[str]) -> dict[str, int]:
-        """The trial behind each point; points without an index row are left out."""
-        statement = sa.select(_I.point_id, _I.trial_id).where(
-            _I.collection == collection, _I.point_id.in_(point_ids), _I.archived_at.is_(None)
+    def count_indexed(self, collection: str) -> int:
+        """How many points the collection should hold: entries not archived and not bare."""
+        statement = sa.select(sa.func.count()).where(
+            _I.collection == collection, _I.archived_at.is_(None), _I.reason.is_(None)
         )
         with reading(self.engine) as connection:
-            return {row.point_id: row.trial_id for row in connection.execute(statement)}
+            return int(connection.scalar(statement) or 0)
 
     def write_index(self, workspace_id: str, rows: pl.DataFrame, at: datetime) -> None:
         """Inserts or replaces index rows by (trial_id, collection), in one transaction.

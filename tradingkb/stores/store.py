@@ -30,15 +30,13 @@ class SqlTrialStore(WorkspaceQueries, TrialQueries, RecordQueries):
             BackendUnavailableError: it does not answer.
         """
         self.engine = engine
-        self._partitions: dict[tuple[str, str], tuple[int, pl.DataFrame]] = {}
+        self._partitions: dict[tuple[str, str, str], tuple[int, pl.DataFrame]] = {}
         self._lock = threading.Lock()
         migrate(engine)
 
     @cached_property
     def _impatient(self) -> sa.Engine:
-        if self.engine.dialect.name != "sqlite":
-            return self.engine
-        return open_engine(self.engine.url.render_as_string(False), timeout_s=EVENT_TIMEOUT_S)
+        return open_engine(self.engine.url, timeout_s=EVENT_TIMEOUT_S)
 
     def close(self) -> None:
         """Releases connections."""

@@ -28,7 +28,7 @@ class TrialQueries:
     """Part of `SqlTrialStore`."""
 
     engine: sa.Engine
-    _partitions: dict[tuple[str, str], tuple[int, pl.DataFrame]]
+    _partitions: dict[tuple[str, str, str], tuple[int, pl.DataFrame]]
     _lock: threading.Lock
 
     def identities(self, workspace_id: str) -> pl.DataFrame:
@@ -128,19 +128,22 @@ class TrialQueries:
         with reading(self.engine) as connection:
             return generation_of(connection, workspace_id, strategy_name)
 
-    def partition(self, workspace_id: str, strategy_name: str) -> tuple[int, pl.DataFrame]:
+    def partition(
+        self, workspace_id: str, strategy_name: str, collection: str
+    ) -> tuple[int, pl.DataFrame]:
         """The generation and every trial of one strategy, whatever its status.
 
-        The frame is cached until the generation moves, and read in one snapshot with it.
+        `archived` says whether its entry in the collection is archived. The frame is cached until
+        the generation moves, and read in one snapshot with it.
         """
-        key = (workspace_id, strategy_name)
+        key = (workspace_id, strategy_name, collection)
         with reading(self.engine) as connection:
             generation = generation_of(connection, workspace_id, strategy_name)
             with self._lock:
                 cached = self._partitions.get(key)
             if cached and cached[0] == generation:
                 return cached
-            frame = read(connection, _partition_statement(workspace_id, strategy_name))
+            frame = read(connection, _partition_statement(*key))
         with self._lock:
             self._partitions[key] = (generation, frame)
         return generation, frame
@@ -207,12 +210,18 @@ class TrialQueries:
             return read(connection, statement)
 
 
-def _partition_statement(workspace_id: str, strategy_name: str) -> sa.Select[Any]:
+def _partition_statement(
+    workspace_id: str, strategy_name: str, collection: str
+) -> sa.Select[Any]:
     left_out = {"workspace_id", "strategy_name", "experiment_type", "run_id", "row_hash", "engine",
                 "ingested_at"}  # fmt: skip
     columns = [c for c in schema.trials.columns if c.name not in left_out and c.name != "id"]
     index = schema.kb_trial_index.c
-    archived = sa.exists().where(index.trial_id == _T.id, index.archived_at.is_not(None))
+    archived = sa.exists().where(
+        index.trial_id == _T.id,
+        index.collection == collection,
+        index.archived_at.is_not(None),
+    )
     return sa.select(_T.id.label("trial_id"), *columns, archived.label("archived")).where(
         _T.workspace_id == workspace_id, _T.strategy_name == strategy_name
     )

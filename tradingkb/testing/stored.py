@@ -14,6 +14,7 @@ from tradingkb.ports import TrialStore, Workspace
 WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000001"
 OTHER_WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000002"
 STRATEGY: Final = "sma_cross"
+COLLECTION: Final = "kb"
 NOON: Final = datetime(2024, 3, 31, 12, 0, 0, 123456, tzinfo=UTC)
 RUN_ID: Final = "7d9f4a52-0000-4000-8000-00000000000a"
 

@@ -14,6 +14,7 @@ from tradingkb.domain.strategy import ParamSpec, StrategySpec
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import TrialStore, Workspace
 from tradingkb.testing.stored import (
+    COLLECTION,
     NOON,
     OTHER_WORKSPACE,
     STRATEGY,
@@ -99,7 +100,7 @@ class TrialStoreContract(RecordContract):
         zone = pl.Datetime("us", "America/New_York")
         frame = trial_frame(kb, {}).with_columns(pl.col("known_at").cast(zone))
         kb.write_trials(WORKSPACE, frame)
-        _, rows = kb.partition(WORKSPACE, STRATEGY)
+        _, rows = kb.partition(WORKSPACE, STRATEGY, COLLECTION)
         assert rows.schema["known_at"] == UTC_TIME
         assert rows["known_at"].to_list() == [NOON]
         assert rows["promoted_at"].to_list() == [None]
@@ -177,7 +178,7 @@ class TrialStoreContract(RecordContract):
         kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
         kb.write_trials(WORKSPACE, trial_frame(kb, {}))
         assert kb.identities(OTHER_WORKSPACE).is_empty()
-        assert kb.partition(OTHER_WORKSPACE, STRATEGY)[1].is_empty()
+        assert kb.partition(OTHER_WORKSPACE, STRATEGY, COLLECTION)[1].is_empty()
         assert kb.trial_rows(OTHER_WORKSPACE, {}, None).is_empty()
         assert kb.strategy_counts(OTHER_WORKSPACE).is_empty()
 

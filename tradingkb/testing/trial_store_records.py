@@ -14,6 +14,7 @@ from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.domain.strategy import ParamSpec, StrategySpec
 from tradingkb.ports import RunRecord, TrialStore
 from tradingkb.testing.stored import (
+    COLLECTION,
     NOON,
     OTHER_WORKSPACE,
     STRATEGY,
@@ -54,7 +55,10 @@ MOVES: dict[str, Change] = {
     ),
 }
 STAYS: dict[str, Change] = {
-    "reading": lambda kb, _: (kb.partition(WORKSPACE, STRATEGY), kb.identities(WORKSPACE)),
+    "reading": lambda kb, _: (
+        kb.partition(WORKSPACE, STRATEGY, COLLECTION),
+        kb.identities(WORKSPACE),
+    ),
     "a trial of another strategy": lambda kb, _: kb.write_trials(
         WORKSPACE, trial_frame(kb, {"source_id": "t2", "strategy_name": "rsi"})
     ),
@@ -99,7 +103,7 @@ class RecordContract:
 
     def test_a_strategy_that_nobody_tried_has_generation_zero(self, kb: TrialStore) -> None:
         assert kb.generation(WORKSPACE, "never seen") == 0
-        assert kb.partition(WORKSPACE, "never seen")[1].is_empty()
+        assert kb.partition(WORKSPACE, "never seen", COLLECTION)[1].is_empty()
 
     @pytest.mark.parametrize("change", MOVES.values(), ids=MOVES)
     def test_the_generation_moves_with_what_may_alter_an_answer(
@@ -121,10 +125,10 @@ class RecordContract:
     def test_a_partition_is_kept_until_the_generation_moves(
         self, kb: TrialStore, trial: int, change: Change
     ) -> None:
-        generation, frame = kb.partition(WORKSPACE, STRATEGY)
-        assert kb.partition(WORKSPACE, STRATEGY)[1] is frame
+        generation, frame = kb.partition(WORKSPACE, STRATEGY, COLLECTION)
+        assert kb.partition(WORKSPACE, STRATEGY, COLLECTION)[1] is frame
         change(kb, trial)
-        later, fresh = kb.partition(WORKSPACE, STRATEGY)
+        later, fresh = kb.partition(WORKSPACE, STRATEGY, COLLECTION)
         assert later == kb.generation(WORKSPACE, STRATEGY) > generation
         assert fresh is not frame
 
@@ -135,7 +139,7 @@ class RecordContract:
             kb, {"source_id": "a"}, {"source_id": "b", "kb_status": "rejected"},
             {"source_id": "c", "strategy_name": "rsi"},
         ))  # fmt: skip
-        assert sorted(kb.partition(WORKSPACE, STRATEGY)[1]["source_id"]) == ["a", "b"]
+        assert sorted(kb.partition(WORKSPACE, STRATEGY, COLLECTION)[1]["source_id"]) == ["a", "b"]
 
     # index rows
 
@@ -155,16 +159,21 @@ class RecordContract:
         assert kb.index_rows(WORKSPACE, "kb2")["content_hash"].to_list() == ["c1"]
         assert kb.index_rows(OTHER_WORKSPACE, "kb").is_empty()
 
-    def test_points_lead_to_their_trials_unless_they_are_archived_or_unknown(
+    def test_a_trial_is_archived_in_the_collection_where_it_was_archived(
         self, kb: TrialStore, trial: int
     ) -> None:
-        kb.write_index(WORKSPACE, index_frame(trial), NOON)
-        point, orphan = str(uuid.UUID(int=trial)), str(uuid.uuid4())
-        assert kb.trials_of_points("kb", [point, orphan]) == {point: trial}
-        assert kb.trials_of_points("kb2", [point]) == {}
-        assert kb.trials_of_points("kb", []) == {}
         kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON), NOON)
-        assert kb.trials_of_points("kb", [point]) == {}
+        assert kb.partition(WORKSPACE, STRATEGY, COLLECTION)[1]["archived"].to_list() == [True]
+        assert kb.partition(WORKSPACE, STRATEGY, "kb2")[1]["archived"].to_list() == [False]
+
+    def test_only_entries_with_a_point_are_counted_as_indexed(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        assert kb.count_indexed(COLLECTION) == 0
+        kb.write_index(WORKSPACE, index_frame(trial), NOON)
+        assert (kb.count_indexed(COLLECTION), kb.count_indexed("kb2")) == (1, 0)
+        kb.write_index(WORKSPACE, index_frame(trial, reason="no_regime"), NOON)
+        assert kb.count_indexed(COLLECTION) == 0
 
     # runs and events
 
