@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeAlias
 
 import polars as pl
 
 from tradingkb.domain.regime import TAGS, Regime
 from tradingkb.domain.regime_features import check_names
+from tradingkb.domain.timeframe import canonical_timeframe
 from tradingkb.domain.trial import as_utc
 from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
 from tradingkb.importers.frames import read_trials
@@ -55,11 +56,18 @@ def read_market(
             "ohlcv and regime are both given", field="regime",
             remedy="give the market once: measured from ohlcv, or as a regime",
         )  # fmt: skip
+    timeframe = canonical_timeframe(timeframe) if timeframe else None
     if ohlcv is not None:
         return _measured(ohlcv, symbol, timeframe, as_of)
     if regime is None:
         return Market(None, symbol, timeframe)
     given = as_regime(regime)
+    if given.source == "measured" and as_of and given.end and given.end > as_of:
+        raise InvalidInputError(
+            f"the regime was measured on bars up to {given.end:%Y-%m-%d %H:%M} UTC, after as_of",
+            field="regime",
+            remedy="measure it on earlier bars, or pass ohlcv= and let as_of cut them",
+        )
     return Market(given, symbol or given.symbol, timeframe or given.timeframe)
 
 
@@ -109,18 +117,18 @@ def checked_tags(tags: Sequence[str] | str | None) -> tuple[str, ...] | None:
     return names
 
 
-def as_moment(as_of: datetime | str | None) -> datetime | None:
-    """An aware UTC time from a datetime or an ISO text; naive times are UTC.
+def as_moment(as_of: datetime | date | str | None) -> datetime | None:
+    """An aware UTC time from a datetime, a date (its start) or an ISO text; naive times are UTC.
 
     Raises:
-        InvalidInputError: it is neither.
+        InvalidInputError: it is none of these.
     """
     if as_of is None:
         return None
     try:
-        moment = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+        moment = datetime.fromisoformat(str(as_of))  # also what a NumPy or pandas time prints
         return as_utc(moment)
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, OverflowError):
         raise InvalidInputError(
             f"{as_of!r} is no time", field="as_of",
             remedy="give a datetime or ISO 8601 such as 2024-01-31T00:00:00Z",
@@ -151,4 +159,6 @@ def read_own_trades(own_trials: Any, strategy_name: str, now: datetime) -> dict[
             "own_trials says no number of in-sample trades", field="n_trades_is",
             remedy="give the column n_trades_is: it is what own results are used for",
         )  # fmt: skip
-    return {params: float(n) for params, n in counts.select("params", "n_trades_is").rows()}
+    # Several rows of one set are its several windows.
+    means = counts.group_by("params").agg(pl.col("n_trades_is").mean())
+    return {params: float(n) for params, n in means.rows()}

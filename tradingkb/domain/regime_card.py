@@ -35,7 +35,8 @@ def _title(regime: Mapping[str, Any]) -> str:
 def _facts(regime: Mapping[str, Any]) -> str:
     facts = [f"{regime['bars']} bars"] if regime["bars"] is not None else []
     if regime["start"] and regime["end"]:
-        facts.append(f"{regime['start'][:16]} to {regime['end'][:16]} UTC".replace("T", " "))
+        start, end = (regime[edge][:16].replace("T", " ") for edge in ("start", "end"))
+        facts.append(f"{start} to {end} UTC")
     return ", ".join([*facts, f"schema {regime['schema_version']}"])
 
 

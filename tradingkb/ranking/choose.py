@@ -11,7 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.ranking.evidence import Cells, Estimate, Level
+from tradingkb.ranking.evidence import Cells, Level
+from tradingkb.ranking.expected import Expected
+from tradingkb.ranking.tiebreak import band_floor
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,7 +36,7 @@ def choose(score: Floats, allowed: Bools, promoted: Bools, nomination: Ints) -> 
     """The best allowed parameter set.
 
     Args:
-        score: shape (p,), higher is better.
+        score: shape (p,), higher is better; NaN or infinite: never chosen.
         allowed: shape (p,), nominated and obeying the spec.
         promoted: shape (p,), an admin promoted a trial of this set.
         nomination: shape (p,), place of the set's best nominated trial, from 0.
@@ -43,15 +45,17 @@ def choose(score: Floats, allowed: Bools, promoted: Bools, nomination: Ints) -> 
         The set of the highest score; a promoted one when it lies within `CHOICE_EPSILON` of it;
         among exactly equal ones the one nominated first. None when nothing is allowed.
     """
+    allowed = allowed & np.isfinite(score)
     if not allowed.any():
         return None
     best = score[allowed].max()
-    band = np.flatnonzero(allowed & (score >= best - CHOICE_EPSILON))
+    band = np.flatnonzero(allowed & (score >= band_floor(best, CHOICE_EPSILON)))
     in_band = band[promoted[band]]
     pool = in_band if len(in_band) else band
     top = pool[score[pool] == score[pool].max()]
     chosen = int(top[np.lexsort((top, nomination[top]))[0]])
-    if len(in_band) and score[chosen] < best:
+    rivals = band[~promoted[band]] if len(in_band) else band[:0]
+    if (score[rivals] >= score[chosen]).any():  # it lost, or would have, but for its status
         return Choice(chosen, "promoted")
     return Choice(chosen, "evidence" if len(top) == 1 else "nomination")
 
@@ -62,8 +66,8 @@ class Expectation:
 
     Attributes:
         value: the shrunk mean.
-        low, high: interval of the mean at `level`, from the spread of quarterly means; None when
-            fewer than two quarters are known.
+        low, high: interval of the mean at `level`: its posterior spread and that of the quarters'
+            common ups and downs; None when too little is known to tell noise from signal.
         window_low, window_high: 10 % and 90 % quantiles of single windows: the spread of luck.
         n_windows, n_quarters: distinct windows and quarters that tried this set.
         own_windows: those of the query's own instrument and timeframe.
@@ -87,13 +91,13 @@ class Expectation:
 
 
 def expectation(
-    cells: Cells, estimate: Estimate, pset: int, use: Bools, own: Bools, sign: float
+    cells: Cells, expected: Expected, pset: int, use: Bools, own: Bools, sign: float
 ) -> Expectation:
     """What a parameter set is expected to earn.
 
     Args:
         cells: the table (utilities: higher is better).
-        estimate: from `expected_utility`.
+        expected: from `expected_utility`.
         pset: index of the set.
         use: shape (w,), the windows whose spread is quoted.
         own: shape (w,), the query's own windows.
@@ -101,9 +105,8 @@ def expectation(
     """
     mine = (cells.pset == pset) & use[cells.window]
     values, windows = cells.utility[mine], cells.window[mine]
-    quarters = cells.quarter[windows]
-    value = float(estimate.value[pset])
-    half = _half_width(values, quarters)
+    value = float(expected.value[pset])
+    half = _half_width(expected, pset)
     bounds = sorted((sign * (value - half), sign * (value + half))) if half is not None else None
     spread = np.sort(sign * np.quantile(values, [0.1, 0.9])) if len(values) >= 5 else None
     return Expectation(
@@ -113,20 +116,18 @@ def expectation(
         window_low=float(spread[0]) if spread is not None else None,
         window_high=float(spread[1]) if spread is not None else None,
         n_windows=len(values),
-        n_quarters=len(np.unique(quarters)),
+        n_quarters=len(np.unique(cells.quarter[windows])),
         own_windows=int(own[windows].sum()),
         from_neighbours=len(values) == 0,
     )
 
 
-def _half_width(values: Floats, quarters: Ints) -> float | None:
-    """Half width of the interval of the mean, clustering windows by quarter."""
-    distinct, code = np.unique(quarters, return_inverse=True)
-    if len(distinct) < 2:
+def _half_width(expected: Expected, pset: int) -> float | None:
+    """Half width of the interval of the mean, Student's t over the quarters behind it."""
+    if expected.variance is None or expected.quarters < 2:
         return None
-    means = np.bincount(code, values) / np.bincount(code)
-    error = float(means.std(ddof=1)) / math.sqrt(len(distinct))
-    return t_quantile((1 + INTERVAL_LEVEL) / 2, len(distinct) - 1) * error
+    error = math.sqrt(float(expected.variance[pset]))
+    return t_quantile((1 + INTERVAL_LEVEL) / 2, expected.quarters - 1) * error
 
 
 def t_quantile(p: float, df: int) -> float:
@@ -171,7 +172,7 @@ def spreads(
     """
     order = np.flatnonzero(allowed)
     order = order[np.argsort(-score[order], kind="stable")][:top]
-    best = [psets[i] for i in order]
+    best = [psets[int(i)] for i in order]
     found: dict[str, dict[str, Any]] = {}
     for name in sorted({name for pset in best for name in pset}):
         values = [pset[name] for pset in best if name in pset]
@@ -183,16 +184,18 @@ def _spread(values: list[Any]) -> dict[str, Any]:
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         numbers = sorted(values)
         return {
-            "min": numbers[0], "median": float(np.median(numbers)), "max": numbers[-1],
+            "min": numbers[0],
+            "median": float(np.median(numbers)),
+            "max": numbers[-1],
             "n": len(numbers),
-        }  # fmt: skip
+        }
     counts: dict[str, int] = {}
     for value in values:
         counts[str(value)] = counts.get(str(value), 0) + 1
-    return {"counts": dict(sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))), "n": len(values)}
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {"counts": dict(ordered), "n": len(values)}
 
 
-def evidence_mass(levels: dict[str, Level], neutral: float) -> Floats:
+def evidence_mass(everything: Level, neutral: float) -> Floats:
     """How much a set's own evidence says, in [0, 1): n / (n + neutral); shape (p,)."""
-    n = levels["all"].n + levels["own"].n
-    return np.asarray(n / (n + neutral))
+    return np.asarray(everything.n / (everything.n + neutral))

@@ -118,8 +118,9 @@ def make_cells(window: Ints, pset: Ints, utility: Floats, quarter: Ints, n_psets
     order = np.lexsort((utility, pair))
     pair, utility = pair[order], utility[order]
     pairs, start = np.unique(pair, return_index=True)
-    mean = np.add.reduceat(utility, start) / np.diff(np.append(start, len(pair))) if len(pair) else utility
-    w, p = pairs // n_psets, pairs % n_psets
+    count = np.diff(np.append(start, len(pair)))
+    mean = np.add.reduceat(utility, start) / count if len(pair) else utility
+    w, p = pairs // max(n_psets, 1), pairs % max(n_psets, 1)
     within, size = rank_within(mean, w)
     pooled, _ = rank_within(mean, np.zeros_like(w))
     return Cells(w, p, mean, (size * within + pooled) / (size + 1), quarter, n_psets)
@@ -169,15 +170,16 @@ def level(cells: Cells, weight: Floats, values: Floats) -> Level:
     size = len(quarters) * cells.n_psets
     count = np.maximum(np.bincount(slot[used], minlength=size), 1)
     share = np.where(used, w / count[slot], 0.0)
-    return _means(cells.pset, share, values, cells.n_psets)
+    return group_means(cells.pset, share, values, cells.n_psets)
 
 
-def plain_level(cells: Cells, use: Bools, values: Floats) -> Level:
-    """Plain average per parameter set over the windows in `use`; n counts windows."""
-    return _means(cells.pset, use[cells.window].astype(np.float64), values, cells.n_psets)
+def window_level(cells: Cells, weight: Floats, values: Floats) -> Level:
+    """Weighted average per parameter set, every window by its own weight; n is their sum."""
+    return group_means(cells.pset, weight[cells.window], values, cells.n_psets)
 
 
-def _means(pset: Ints, weight: Floats, values: Floats, n_psets: int) -> Level:
+def group_means(pset: Ints, weight: Floats, values: Floats, n_psets: int) -> Level:
+    """Weighted means per parameter set (0 where the weights sum to 0), and those sums."""
     n = np.bincount(pset, weight, minlength=n_psets).astype(np.float64)
     total = np.bincount(pset, weight * values, minlength=n_psets).astype(np.float64)
     return Level(np.divide(total, n, out=np.zeros(n_psets), where=n > 0), n)
@@ -185,94 +187,49 @@ def _means(pset: Ints, weight: Floats, values: Floats, n_psets: int) -> Level:
 
 def shrink(found: Level, prior: Floats | float, k: float) -> Floats:
     """(n mean + k prior) / (n + k); the prior where nothing was found."""
-    return np.asarray((found.n * found.mean + k * prior) / np.maximum(found.n + k, 1e-12))
+    share = np.divide(found.n, found.n + k, out=np.zeros_like(found.n), where=found.n > 0)
+    return np.asarray(share * found.mean + (1.0 - share) * prior)
 
 
 def estimate(cells: Cells, query: Query, weights: EvidenceWeights) -> Estimate:
     """The rank that each parameter set is expected to earn in the query's next window."""
-    levels = _levels(cells, query, cells.rank)
-    agnostic = shrink(levels["all"], 0.5, weights.neutral)
-    value = shrink(levels["timeframe"], agnostic, weights.timeframe)
+    levels = make_levels(cells, query, cells.rank)
+    value = shrink(levels["all"], 0.5, weights.neutral)
+    value = shrink(levels["timeframe"], value, weights.timeframe)
     if "regime" in levels:
-        k = weights.regime_stated if query.stated else weights.regime_measured
-        value = shrink(levels["regime"], value, k)
+        value = shrink(levels["regime"], value, regime_prior(query, weights))
     value = shrink(levels["own"], value, weights.own)
+    agnostic = shrink(levels["everything"], 0.5, weights.neutral)
     return Estimate(value, agnostic, levels)
 
 
-def expected_utility(cells: Cells, query: Query, weights: EvidenceWeights) -> Estimate:
-    """The utility that each parameter set is expected to earn, in the objective's own unit.
+def regime_prior(query: Query, weights: EvidenceWeights) -> float:
+    """The kernel mass at which the query's regime neighbourhood counts half."""
+    return weights.regime_stated if query.stated else weights.regime_measured
 
-    Other timeframes are left out where the query's own has any evidence: annualised ratios of
-    5-minute bars and of daily bars are different quantities.
+
+def make_levels(cells: Cells, query: Query, values: Floats) -> dict[str, Level]:
+    """Averages of `values` per parameter set, level by level.
+
+    "all" and "timeframe" are other instruments' windows; where there are none, all windows. The
+    "regime" neighbourhood holds every window of the timeframe, own ones too. "own" windows count
+    by their kernel when the regime is stated: a user who expects another market than the last one
+    means their own history as well. "everything" looks at no market at all.
     """
-    levels = _levels(cells, query, cells.utility)
-    used = _prior_windows(cells, query)
-    base = level(cells, used.astype(np.float64), cells.utility)
-    everyone = float((base.n * base.mean).sum() / base.n.sum()) if base.n.any() else 0.0
-    k = noise_ratio(cells, used)
-    value = agnostic = shrink(base, everyone, k)
-    if "regime" in levels:
-        k = weights.regime_stated if query.stated else weights.regime_measured
-        value = shrink(levels["regime"], value, k)
-    value = shrink(levels["own"], value, weights.own)
-    return Estimate(value, agnostic, levels)
-
-
-def _prior_windows(cells: Cells, query: Query) -> Bools:
-    """Other instruments of the timeframe, else other instruments, else whatever there is."""
-    for use in (~query.own & query.same_timeframe, ~query.own):
-        if use[cells.window].any():
-            return use
-    return np.ones(len(query.own), dtype=bool)
-
-
-#: Noise ratio where nothing can be estimated: one quarter counts a tenth against the average.
-DEFAULT_NOISE_RATIO = 10.0
-_RATIO_BOUNDS = (1.0, 1000.0)
-
-
-def noise_ratio(cells: Cells, used: Bools) -> float:
-    """How many quarters a set's average needs to count as much as the average of all sets.
-
-    The ratio of the variance of quarterly results around a set's own level to the variance of the
-    true levels between sets, by the method of moments: without it the best of many averages would
-    be quoted with its luck (the winner's curse).
-
-    Args:
-        cells: the table.
-        used: shape (w,), the windows behind `base`.
-    """
-    inside = used[cells.window]
-    # Quarters without evidence must not even change the order of a sum.
-    quarters, quarter = np.unique(cells.quarter[cells.window[inside]], return_inverse=True)
-    slot = quarter * cells.n_psets + cells.pset[inside]
-    size = len(quarters) * cells.n_psets
-    found = _means(slot, np.ones(len(slot)), cells.utility[inside], size)
-    table = np.where(found.n > 0, found.mean, np.nan).reshape(len(quarters), cells.n_psets)
-    # What a quarter did to every set alike is no difference between sets.
-    count = np.isfinite(table).sum(axis=1, keepdims=True)
-    centred = table - np.nansum(table, axis=1, keepdims=True) / np.maximum(count, 1)
-    n = np.isfinite(centred).sum(axis=0)
-    enough = n >= 2
-    if enough.sum() < 3:
-        return DEFAULT_NOISE_RATIO
-    centred, n = centred[:, enough], n[enough]
-    means = np.nansum(centred, axis=0) / n
-    noise = float(np.nansum((centred - means) ** 2) / (n - 1).sum())
-    between = float(means.var(ddof=1)) - noise * float((1.0 / n).mean())
-    ratio = noise / between if between > 0 else _RATIO_BOUNDS[1]
-    return float(np.clip(ratio, *_RATIO_BOUNDS))
-
-
-def _levels(cells: Cells, query: Query, values: Floats) -> dict[str, Level]:
+    ones = np.ones(len(query.own))
     others = ~query.own
-    near = others & query.same_timeframe
+    if not others[cells.window].any():
+        others = np.ones(len(query.own), dtype=bool)
+    own = query.own.astype(np.float64)
+    if query.kernel is not None and query.stated:
+        own = own * query.kernel
     levels = {
+        "everything": level(cells, ones, values),
         "all": level(cells, others.astype(np.float64), values),
-        "timeframe": level(cells, near.astype(np.float64), values),
-        "own": plain_level(cells, query.own, values),
+        "timeframe": level(cells, (others & query.same_timeframe).astype(np.float64), values),
+        "own": window_level(cells, own, values),
     }
     if query.kernel is not None:
-        levels["regime"] = level(cells, np.where(near, query.kernel, 0.0), values)
+        near = np.where(query.same_timeframe, query.kernel, 0.0)
+        levels["regime"] = level(cells, near, values)
     return levels

@@ -56,7 +56,8 @@ def smooth(values: Floats, mass: Floats, steps: Floats, codes: Ints) -> Floats:
     Args:
         values: shape (p,).
         mass: shape (p,), how much evidence stands behind each value, 0 or more.
-        steps, codes: from `coordinates`.
+        steps: shape (p, a), from `coordinates`.
+        codes: shape (p,), from `coordinates`.
 
     Returns:
         Shape (p,); a set without any evidence around it keeps its own value.

@@ -46,20 +46,22 @@ def nomination_scores(
     """Scores in [0, 1], shape (n,), higher is better.
 
     Args:
-        similarity: shape (n,), in [-1, 1]; None when there is none, and its share goes to `rank`.
+        similarity: shape (n,), in [-1, 1], NaN where one trial has none (taken as 0, unrelated);
+            None when there is none at all, and its share goes to `rank`.
         tag_overlap: shape (n,), in [0, 1].
         rank: shape (n,), in [0, 1].
         relaxed: shape (n,).
         metadata_only: whether the vector search failed.
         weights: the shares.
     """
-    if similarity is None:
-        near = rank
-    else:
-        near = (np.clip(similarity, -1.0, 1.0) + 1.0) / 2.0
+    near = rank if similarity is None else _nearness(similarity)
     score = weights.similarity * near + weights.tags * tag_overlap + weights.rank * rank
     score = score * np.where(relaxed, weights.relaxed, 1.0)
     return np.asarray(score * (weights.metadata_only if metadata_only else 1.0))
+
+
+def _nearness(similarity: Floats) -> Floats:
+    return np.asarray((np.clip(np.nan_to_num(similarity), -1.0, 1.0) + 1.0) / 2.0)
 
 
 def jaccard(query: frozenset[str], others: list[frozenset[str]]) -> Floats:

@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+#: Far above the rounding of scores in [0, 1], far below any epsilon.
+_ROUNDING: Final = 1e-12
+
 RULES: Final = ("score", "status", "schema", "promoted_at", "created_at", "source_id")
 
 
@@ -73,7 +76,7 @@ def rank(contenders: Sequence[Contender], epsilon: float) -> list[Place]:
     order: list[tuple[int, int]] = []
     start = band = 0
     while start < len(by_score):
-        floor = contenders[by_score[start]].score - epsilon
+        floor = band_floor(contenders[by_score[start]].score, epsilon)
         end = start
         while end < len(by_score) and contenders[by_score[end]].score >= floor:
             end += 1
@@ -83,6 +86,15 @@ def rank(contenders: Sequence[Contender], epsilon: float) -> list[Place]:
     return [
         Place(i, _deciding_rule(contenders, order, k), band) for k, (i, band) in enumerate(order)
     ]
+
+
+def band_floor(best: float, epsilon: float) -> float:
+    """The lowest score that counts as equal to the best one.
+
+    A difference of exactly epsilon is a tie, also where binary fractions make 0.05 - 0.02 a
+    little more than 0.03.
+    """
+    return best - epsilon - _ROUNDING
 
 
 def _check(contenders: Sequence[Contender], epsilon: float) -> None:

@@ -71,8 +71,8 @@ def assemble(
     chosen = j.choose_params(c.view, f.judged, sets, c.promoted, _places(c.view, f.ranked), c.spec)
     pset = chosen.tested_pset if chosen else None
     rows = t.evidence_table(c.view, f.evidence, pset, f.distance, f.kernel)
-    status = _judge_status(c, f, chosen, rows.height)
     expected = _expected(c, f, chosen)
+    status = _judge_status(c, f, chosen, expected)
     base = _baseline(c, f, sets, chosen, expected)
     table = _nominations(c, f, pset)
     request, filtered = c.request, f.filtered
@@ -91,7 +91,7 @@ def assemble(
         recommended_relaxed_settings=[asdict(r) for r in filtered.relaxations],
         baseline=base,
         active_collection=c.collection, embed_model=c.model, symbol=request.symbol,
-        timeframe=request.timeframe, as_of=request.as_of, strategy_version=c.version,
+        timeframe=c.timeframe, as_of=request.as_of, strategy_version=c.version,
         tie_break_counts=t.count_rules(f.rules),
         weights={**asdict(config.weights), "tie_epsilon": config.tie_epsilon,
                  "neighbour_windows": config.neighbour_windows, "top_k": config.top_k},
@@ -136,7 +136,7 @@ def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
 
 
 def _judge_status(
-    c: Context, f: Findings, chosen: j.Chosen | None, windows_used: int
+    c: Context, f: Findings, chosen: j.Chosen | None, expected: dict[str, Any] | None
 ) -> AnswerStatus:
     """Fills reasons and warnings, and says ok, degraded or none."""
     c.warnings.append("uncalibrated")
@@ -145,23 +145,30 @@ def _judge_status(
         c.notes.append(f.found.detail or CODES[f.found.reason].meaning)
     if c.request.regime is None:
         c.warnings.append("missing_regime_context")
-    if chosen is None:
+    if chosen is None or expected is None:
         c.reasons[:0] = _obstacles(c, f.filtered)
         return "none"
+    known = f.evidence.cells.window
     checks = {
         "strict_to_relaxed": f.filtered.used_relaxed,
         "few_candidates": len(f.rows) < MIN_CANDIDATES,
-        "few_windows": min(windows_used, len(np.unique(c.view.window[f.rows]))) < MIN_WINDOWS,
+        "few_windows": min(expected["n_windows"], _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
         "missing_regime_context": c.request.regime is None,
+        "no_trials_of_timeframe": not c.near[known].any(),
         "in_sample_only": f.evidence.in_sample,
         "repaired_params": bool(chosen.repaired),
+        "flat_prices": "flat_prices" in c.warnings,
     }
     c.reasons += [code for code, holds in checks.items() if holds]
-    if c.request.symbol is not None and not f.evidence.query.own[f.evidence.cells.window].any():
+    if c.request.symbol is not None and not f.evidence.query.own[known].any():
         c.warnings.append("no_own_history")
     if chosen.tested_pset is None:
         c.warnings.append("params_not_tested")
     return "degraded" if c.reasons else "ok"
+
+
+def _distinct(windows: Ints) -> int:
+    return len(np.unique(windows))
 
 
 def _obstacles(c: Context, filtered: Filtered) -> list[str]:
@@ -172,6 +179,7 @@ def _obstacles(c: Context, filtered: Filtered) -> list[str]:
     for name, code in (
         ("known", "no_trials_known_by_then"), ("eligible", "all_trials_rejected"),
         ("of_version", "no_trials_for_version"), ("scored", "no_score_for_objective"),
+        ("not_archived", "all_trials_archived"),
     ):  # fmt: skip
         if not left[name]:
             return [code]

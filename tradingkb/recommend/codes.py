@@ -40,6 +40,10 @@ CODES: Final[dict[str, Code]] = {
     "all_trials_rejected": Code(
         "every known trial of the strategy is rejected", "ingest more trials, or restore some"
     ),
+    "all_trials_archived": Code(
+        "every trial that counts is archived in the active collection",
+        "run kb.ingest(): it restores archived trials that are not rejected",
+    ),
     "no_params_obey_the_spec": Code(
         "no nominated parameter set obeys the strategy's spec, and none can be repaired",
         "check the spec against the trials, or declare defaults in it",
@@ -61,13 +65,31 @@ CODES: Final[dict[str, Code]] = {
         "the chosen parameters did not obey the strategy's spec and were repaired",
         "check the trials against the spec",
     ),
+    "no_trials_of_timeframe": Code(
+        "no trial is of the query's timeframe, so others stand in for it",
+        "ingest trials of this timeframe, or check its spelling",
+    ),
+    "mixed_timeframes": Code(
+        "the question names no timeframe and trials of several are stored",
+        "pass timeframe=",
+    ),
+    "flat_prices": Code(
+        "the bars hardly move: a dead feed has no regime", "check the source of the bars"
+    ),
+    "feature_clipped": Code("a regime feature lay outside its bounds and was clipped"),
+    "ohlcv_gap": Code("the bars have a gap: only those after it were measured"),
+    "ohlcv_trailing_rows": Code("the last rows hold no price and were left out"),
+    "short_history": Code("so little history is known that the bars per year are a guess"),
+    "regime_schema": Code(
+        "the regime was measured by another release", "measure it again from its bars"
+    ),
     "few_candidates": Code("fewer than 10 trials nominate", "ingest more trials"),
     "few_windows": Code(
         "fewer than 3 separate windows stand behind the answer",
         "ingest trials from more windows: one window's luck proves little",
     ),
     "missing_regime_context": Code(
-        "no regime was given, so the answer is the same for every market",
+        "no regime was given, so the answer does not depend on the state of the market",
         "pass ohlcv= or regime=",
     ),
     "in_sample_only": Code(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from tradingkb.recommend.view import View, make_view, statuses_as_of
 
 Bools = NDArray[np.bool_]
 _MICROS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Context:
         statuses: shape (n,), as of the question's time.
         usable: shape (n,), eligible, known, of the version, with a score.
         own, near: shape (w,), windows of the query's instrument, and of its timeframe.
+        timeframe: the query's, or the one that the evidence suggests.
         reasons, warnings, notes: filled by the steps.
         funnel: trials that are left after each condition.
     """
@@ -49,6 +52,7 @@ class Context:
     usable: Bools
     own: Bools
     near: Bools
+    timeframe: str | None
     reasons: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -77,7 +81,7 @@ class ContextReader:
         self.store = store
         self.clock = clock
         self.embargo_s = embargo_s
-        self._views: dict[tuple[str, str], View] = {}
+        self._views: dict[tuple[str, str, str], View] = {}
 
     def read(
         self, workspace: Workspace, model: str, collection: str, request: RecommendRequest
@@ -90,27 +94,33 @@ class ContextReader:
         """
         objective = get_objective(request.objective_type)
         specs = self.store.specs(workspace.id)
-        view = self.view(workspace, request.strategy_name)
+        view = self.view(workspace, request.strategy_name, collection)
         mine = [s for s in specs if s.name == request.strategy_name]
         if not mine and not len(view):
             self._refuse(workspace, request, specs)
-        version, spec = _version(view, mine, request.strategy_version)
         now = self.clock()
+        micros = to_micros(request.as_of or now) - round(self.embargo_s * _MICROS)
+        statuses = self._statuses(workspace, request, view)
+        alive = (view.known_at <= micros) & _eligible(statuses)
+        version, spec = _version(view, mine, request.strategy_version, alive)
         context = Context(
             workspace=workspace, request=request, model=model, collection=collection,
             objective=objective, view=view, now=now, spec=spec, version=version,
-            statuses=self._statuses(workspace, request, view),
-            usable=np.zeros(len(view), dtype=bool), own=_own(view, request),
-            near=_near(view, request), warnings=list(request.warnings), notes=list(request.notes),
+            statuses=statuses,
+            usable=np.zeros(len(view), dtype=bool),
+            own=np.zeros(len(view.windows), dtype=bool),
+            near=np.ones(len(view.windows), dtype=bool), timeframe=request.timeframe,
+            warnings=list(request.warnings), notes=list(request.notes),
         )  # fmt: skip
-        self._restrict(context)
+        _restrict(context, micros)
+        _place(context)
         _warn_about_mixtures(context)
         return context
 
-    def view(self, workspace: Workspace, strategy_name: str) -> View:
+    def view(self, workspace: Workspace, strategy_name: str, collection: str) -> View:
         """The strategy's trials as arrays, cached."""
-        generation, trials = self.store.partition(workspace.id, strategy_name)
-        key = (workspace.id, strategy_name)
+        generation, trials = self.store.partition(workspace.id, strategy_name, collection)
+        key = (workspace.id, strategy_name, collection)
         cached = self._views.get(key)
         if cached is None or cached.generation != generation:
             windows = self.store.window_rows(workspace.id)
@@ -132,59 +142,76 @@ class ContextReader:
             statuses: list[str] = view.frame["kb_status"].to_list()
             return statuses
         history = self.store.status_history(workspace.id, request.strategy_name)
-        return statuses_as_of(view, history, int(request.as_of.timestamp() * _MICROS))
+        return statuses_as_of(view, history, to_micros(request.as_of))
 
-    def _restrict(self, c: Context) -> None:
-        """Who counts; each condition's survivors go into the funnel."""
-        moment = (c.request.as_of or c.now).timestamp() - self.embargo_s
-        view, versions = c.view, c.view.frame["strategy_version"]
-        of_version = np.ones(len(view), dtype=bool)
-        if c.version is not None:  # a trial that names no version is taken to be of any
-            of_version = (versions.is_null() | (versions == c.version)).fill_null(True).to_numpy()
-        oos, inside = (np.isfinite(view.scores(c.objective, s)) for s in ("oos", "is"))
-        conditions: dict[str, Any] = {
-            "stored": np.ones(len(view), dtype=bool),
-            "known": view.known_at <= int(moment * _MICROS),
-            "eligible": np.array([s in ELIGIBLE for s in c.statuses], dtype=bool),
-            "of_version": of_version,
-            "scored": oos | inside,
-        }
-        left = np.ones(len(view), dtype=bool)
-        for name, mask in conditions.items():
-            left = left & mask
-            c.funnel[name] = int(left.sum())
-        c.usable = left
+
+def _eligible(statuses: list[str]) -> Bools:
+    return np.array([s in ELIGIBLE for s in statuses], dtype=bool)
+
+
+def _restrict(c: Context, micros: int) -> None:
+    """Who counts; each condition's survivors go into the funnel."""
+    view, versions = c.view, c.view.frame["strategy_version"]
+    of_version = np.ones(len(view), dtype=bool)
+    if c.version is not None:  # a trial that names no version is taken to be of any
+        of_version = (versions.is_null() | (versions == c.version)).fill_null(True).to_numpy()
+    oos, inside = (np.isfinite(view.scores(c.objective, s)) for s in ("oos", "is"))
+    conditions: dict[str, Any] = {
+        "stored": np.ones(len(view), dtype=bool),
+        "known": view.known_at <= micros,
+        "eligible": _eligible(c.statuses),
+        "of_version": of_version,
+        "scored": oos | inside,
+    }
+    left = np.ones(len(view), dtype=bool)
+    for name, mask in conditions.items():
+        left = left & mask
+        c.funnel[name] = int(left.sum())
+    c.usable = left
+
+
+def _place(c: Context) -> None:
+    """The query's own windows, and those of its timeframe.
+
+    A symbol of one timeframe says its timeframe; where nothing says it and several are stored,
+    the one with the most windows is quoted, because annualised figures of 5-minute and of daily
+    bars are different quantities.
+    """
+    windows, used = c.view.windows, np.zeros(len(c.view.windows), dtype=bool)
+    used[c.view.window[c.usable]] = True
+    own = used & (windows.symbol == c.request.symbol) if c.request.symbol else ~used & used
+    if c.timeframe is None:
+        for group in (own, used):
+            counts = Counter(t for t in windows.timeframe[group] if t is not None)
+            if not counts:
+                continue
+            c.timeframe = min(counts, key=lambda t: (-counts[t], t))
+            if len(counts) > 1:
+                c.warnings.append("mixed_timeframes")
+                c.notes.append(f"timeframe {c.timeframe} is quoted, which has the most windows")
+            break
+    if c.timeframe is not None:
+        c.near = np.asarray(windows.timeframe == c.timeframe, dtype=bool)
+    c.own = np.asarray(own & c.near, dtype=bool)
 
 
 def _version(
-    view: View, specs: list[StrategySpec], wanted: str | None
+    view: View, specs: list[StrategySpec], wanted: str | None, alive: Bools
 ) -> tuple[str | None, StrategySpec | None]:
-    """The asked, else the last registered, else the newest version among the trials."""
+    """The asked, else the last registered, else the newest version that was known and eligible."""
     if wanted is None and specs:
         wanted = specs[-1].version
     elif wanted is None:
-        named = view.frame.filter(view.frame["strategy_version"].is_not_null())
+        named = view.frame.filter(alive & view.frame["strategy_version"].is_not_null().to_numpy())
         newest = named.sort("known_at", "strategy_version")["strategy_version"]
         wanted = newest[-1] if len(newest) else None
     spec = next((s for s in specs if s.version == wanted), None)
     return wanted, spec
 
 
-def _own(view: View, request: RecommendRequest) -> Bools:
-    windows = view.windows
-    if request.symbol is None:
-        return np.zeros(len(windows), dtype=bool)
-    same = windows.symbol == request.symbol
-    if request.timeframe is not None:
-        same = same & (windows.timeframe == request.timeframe)
-    return np.asarray(same, dtype=bool).reshape(len(windows))
-
-
-def _near(view: View, request: RecommendRequest) -> Bools:
-    windows = view.windows
-    if request.timeframe is None:
-        return np.ones(len(windows), dtype=bool)
-    return np.asarray(windows.timeframe == request.timeframe, dtype=bool).reshape(len(windows))
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _warn_about_mixtures(c: Context) -> None:

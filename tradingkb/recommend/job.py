@@ -18,7 +18,7 @@ from tradingkb.ranking.evidence import EvidenceWeights
 from tradingkb.recommend import judge as j
 from tradingkb.recommend.answer import Recommendation
 from tradingkb.recommend.assemble import Findings, assemble
-from tradingkb.recommend.context import Context, ContextReader
+from tradingkb.recommend.context import Context, ContextReader, to_micros
 from tradingkb.recommend.nominate import Filtered, apply_filters
 from tradingkb.recommend.record import EventLog
 from tradingkb.recommend.request import RecommendRequest
@@ -80,47 +80,65 @@ class RecommendJob:
         return answer
 
     def _find(self, c: Context, watch: Stopwatch) -> Findings:
-        archived = c.view.frame["archived"].to_numpy()
-        floors = c.spec.floors if c.spec else {}
-        filtered = apply_filters(c.view, c.usable & ~archived, floors, c.request.filters)
-        watch.lap("filter_ms")
-        scaler = self._scaler(c)
-        found = self._retrieve(c, filtered, scaler)
-        watch.lap("retrieve_ms")
+        scaler = _scaler(c)
         distance = kernel = None
         if c.request.regime is not None and scaler is not None:
             distance = distances(c.view, c.request.regime, scaler)
             kernel = regime_kernel(distance, self.config.weights.bandwidth)
         evidence = j.gather(
-            c.view, c.usable, c.objective, own=c.own, same_timeframe=c.near, kernel=kernel,
+            c.view,
+            c.usable,
+            c.objective,
+            own=c.own,
+            same_timeframe=c.near,
+            kernel=kernel,
             stated=c.stated,
-        )  # fmt: skip
+        )
+        # Only trials that carry a score of the evidence's sample nominate: the counts are theirs.
+        scored = c.usable & np.isfinite(evidence.scores)
+        archived = c.view.frame["archived"].to_numpy()
+        c.funnel["not_archived"] = int((scored & ~archived).sum())
+        floors = c.spec.floors if c.spec else {}
+        filtered = apply_filters(c.view, scored & ~archived, floors, c.request.filters)
+        watch.lap("filter_ms")
+        found = self._retrieve(c, filtered, scaler)
+        watch.lap("retrieve_ms")
         judged = j.judge(c.view, evidence, self.config.weights, c.spec, c.request.own_trades)
         watch.lap("judge_ms")
-        nominated = _nominated(c, filtered, found) & np.isfinite(evidence.scores)
-        rows = np.flatnonzero(nominated)
+        rows = np.flatnonzero(_nominated(c, filtered, found))
         relaxed = filtered.relaxed & ~filtered.strict
         scores = score_nominations(
-            c.view, rows, evidence, regime=c.request.regime, similarity=found.similarity,
-            relaxed=relaxed, metadata_only=found.reason is not None,
-        )  # fmt: skip
+            c.view,
+            rows,
+            evidence,
+            regime=c.request.regime,
+            similarity=found.similarity,
+            relaxed=relaxed,
+            metadata_only=found.reason is not None,
+        )
         ranked, rules = rank_nominations(
-            c.view, rows, scores, c.statuses, epsilon=self.config.tie_epsilon, top=self.config.top_k
+            c.view,
+            rows,
+            scores,
+            c.statuses,
+            epsilon=self.config.tie_epsilon,
+            top=self.config.top_k,
+            as_of_micros=to_micros(c.request.as_of) if c.request.as_of else None,
         )
         watch.lap("rank_ms")
-        return Findings(filtered, found, evidence, judged, rows, scores, ranked, rules, relaxed,
-                        distance, kernel)  # fmt: skip
-
-    def _scaler(self, c: Context) -> RegimeScaler | None:
-        """Today's scaler, or the one that the windows known by `as_of` give."""
-        if c.request.regime is None:
-            return None
-        if c.request.as_of is None:
-            return self.store.scaler(c.workspace.id)
-        windows = np.unique(c.view.window[c.usable])
-        raw = np.vstack([c.view.windows.before[windows], c.view.windows.during[windows]])
-        raw = raw[np.isfinite(raw).any(axis=1)]
-        return RegimeScaler.fit(raw, version=0) if len(raw) else None
+        return Findings(
+            filtered,
+            found,
+            evidence,
+            judged,
+            rows,
+            scores,
+            ranked,
+            rules,
+            relaxed,
+            distance,
+            kernel,
+        )
 
     def _retrieve(self, c: Context, filtered: Filtered, scaler: RegimeScaler | None) -> Retrieved:
         regime = c.request.regime
@@ -129,14 +147,35 @@ class RecommendJob:
         if scaler is None:
             return Retrieved(None, "collection_empty", "no stored window has a regime")
         limit = self.config.neighbour_windows
+        wanted = np.bincount(c.view.window[filtered.relaxed], minlength=len(c.view.windows)) > 0
         if c.request.as_of is not None:
-            wanted = np.bincount(c.view.window[filtered.relaxed], minlength=len(c.view.windows)) > 0
             return search_exact(c.view, regime, scaler, wanted, limit)
         return search_index(
-            c.view, regime, filtered.filters, store=self.store, vectors=self.vectors,
-            make_embedder=lambda: self.embedders(c.model, scaler), collection=c.collection,
-            workspace_id=c.workspace.id, strategy_name=c.request.strategy_name, limit=limit,
-        )  # fmt: skip
+            c.view,
+            regime,
+            filtered.filters,
+            wanted,
+            vectors=self.vectors,
+            make_embedder=lambda: self.embedders(c.model, self.store.scaler(c.workspace.id)),
+            collection=c.collection,
+            workspace_id=c.workspace.id,
+            strategy_name=c.request.strategy_name,
+            limit=limit,
+        )
+
+
+def _scaler(c: Context) -> RegimeScaler | None:
+    """Scales distances by the windows that count for this question.
+
+    Not by the stored scaler of the embeddings: that one is of the day when it was fitted, so
+    answers would depend on the batches in which trials came in, and know the future under `as_of`.
+    """
+    if c.request.regime is None:
+        return None
+    windows = np.unique(c.view.window[c.usable])
+    raw = np.vstack([c.view.windows.before[windows], c.view.windows.during[windows]])
+    raw = raw[np.isfinite(raw).any(axis=1)]
+    return RegimeScaler.fit(raw, version=0) if len(raw) else None
 
 
 def regime_kernel(distance: Floats, bandwidth: float) -> Floats:

@@ -22,6 +22,7 @@ from tradingkb.ranking.choose import (
     expectation,
     few_trades_penalty,
 )
+from tradingkb.ranking.expected import Expected, expected_utility
 from tradingkb.ranking.plateau import coordinates, smooth
 from tradingkb.recommend.view import View
 
@@ -66,7 +67,7 @@ class Judged:
     score: Floats
     rank: ev.Estimate
     agnostic_score: Floats
-    expected: ev.Estimate
+    expected: Expected
 
 
 def gather(
@@ -106,18 +107,24 @@ def judge(
     spec: StrategySpec | None,
     own_trades: Mapping[str, float] | None,
 ) -> Judged:
-    """Evidence for every parameter set of the view."""
+    """Evidence for every parameter set that any usable trial tried; others are out.
+
+    Sets without evidence must not take part: the grid that neighbours are counted on would change
+    with sets that nobody knew by then, or that belong to another version.
+    """
     rank = ev.estimate(evidence.cells, evidence.query, weights)
-    steps, codes = coordinates(view.psets, spec)
-    mass = evidence_mass(rank.levels, weights.neutral)
-    trades = few_trades_penalty(_trade_counts(view, evidence, own_trades))
+    expected = expected_utility(evidence.cells, evidence.query, weights)
+    active = np.unique(evidence.cells.pset)
+    steps, codes = coordinates([view.psets[int(p)] for p in active], spec)
+    mass = evidence_mass(rank.levels["everything"], weights.neutral)[active]
+    trades = few_trades_penalty(_trade_counts(view, evidence, own_trades)[active])
     price = weights.few_trades * smooth(trades, np.ones(len(trades)), steps, codes)
-    score = smooth(rank.value, mass, steps, codes) - price
+    score, agnostic = (np.full(len(view.psets), -np.inf) for _ in range(2))
+    score[active] = smooth(rank.value[active], mass, steps, codes) - price
+    agnostic[active] = smooth(rank.agnostic[active], mass, steps, codes)
     if own_trades is not None:
         few = [own_trades.get(text, np.inf) < MIN_OWN_TRADES for text in view.pset_texts]
         score = np.where(few, -np.inf, score)
-    agnostic = smooth(rank.agnostic, mass, steps, codes)
-    expected = ev.expected_utility(evidence.cells, evidence.query, weights)
     return Judged(score, rank, agnostic, expected)
 
 
@@ -174,11 +181,13 @@ def choose_params(
     if choice is None or spec is None:
         return None
     params, repaired = spec.repair(view.psets[choice.pset])
-    if spec.broken_constraints(params):
+    if spec.problems(params):
         return None
     text = canonical_params(params)
-    tested = view.pset_texts.index(text) if text in view.pset_texts else None
-    return Chosen(params, choice.pset, tested, repaired, choice.rule)
+    tried = view.pset_texts.index(text) if text in view.pset_texts else None
+    if tried is not None and not np.isfinite(judged.score[tried]):
+        return None  # only rejected or unusable trials stand behind these parameters
+    return Chosen(params, choice.pset, tried, repaired, choice.rule)
 
 
 def obeys(psets: Sequence[dict[str, Any]], spec: StrategySpec | None) -> Bools:

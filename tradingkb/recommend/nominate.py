@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,8 +82,8 @@ def apply_filters(
     enough = (
         passed.sum() >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
     )
-    relaxed_filters = strict if enough else resolve(RELAXED, {}, overrides)
-    wider = passed if enough else passed | passing(failures(relaxed_filters, columns), len(columns))
+    relaxed_filters = strict if enough else _looser(strict, resolve(RELAXED, {}, overrides))
+    wider = passed if enough else passing(failures(relaxed_filters, columns), len(columns))
     used_relaxed = bool(wider.sum() > passed.sum())
     return Filtered(
         strict=_spread(passed, may_nominate),
@@ -95,6 +95,17 @@ def apply_filters(
         relaxed_count=None if enough else int(wider.sum()),
         rejections=rejections(strict, columns),
         relaxations=relaxations(strict, columns),
+    )
+
+
+def _looser(strict: Filters, relaxed: Filters) -> Filters:
+    """The wider of two thresholds each: a strategy's floors may be wider than the relaxed ones."""
+    return replace(
+        relaxed,
+        require_oos=strict.require_oos and relaxed.require_oos,
+        max_drawdown=max(strict.max_drawdown, relaxed.max_drawdown),
+        min_trades=min(strict.min_trades, relaxed.min_trades),
+        max_overfit_gap=max(strict.max_overfit_gap, relaxed.max_overfit_gap),
     )
 
 

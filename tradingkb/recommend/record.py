@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from typing import Any, Final
 
-from tradingkb.exceptions import TradingKBError
+from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.observability.events import emit
 from tradingkb.ports import TrialStore, Workspace
 from tradingkb.recommend.answer import Recommendation
@@ -43,17 +43,34 @@ class EventLog:
         self.flush()
 
     def flush(self) -> int:
-        """Writes what is queued, oldest first; returns how many events are still waiting."""
+        """Writes what is queued, oldest first; returns how many events are still waiting.
+
+        An event that the store refuses for good is dropped and counted: it must not hold up the
+        ones behind it, and never an answer.
+        """
         with self._lock:
             while self._queue:
                 try:
                     self.store.save_event(self._queue[0])
-                except TradingKBError as error:
-                    emit("kb_event_queued", waiting=len(self._queue), dropped=self.dropped,
-                         error=str(error))  # fmt: skip
+                except BackendUnavailableError as error:
+                    self._note("kb_event_queued", error)
                     break
+                except Exception as error:  # whatever it is, an answer does not fail for it
+                    self.dropped += 1
+                    self._note("kb_event_dropped", error)
                 self._queue.popleft()
             return len(self._queue)
+
+    def close(self) -> None:
+        """Writes what can be written; what cannot is counted as dropped."""
+        waiting = self.flush()
+        if waiting:
+            self.dropped += waiting
+            self._queue.clear()
+            emit("kb_event_dropped", waiting=waiting, dropped=self.dropped, error="closed")
+
+    def _note(self, event: str, error: Exception) -> None:
+        emit(event, waiting=len(self._queue), dropped=self.dropped, error=str(error))
 
 
 def _row(

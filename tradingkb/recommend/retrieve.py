@@ -14,11 +14,15 @@ from tradingkb.domain.filters import Filters
 from tradingkb.domain.regime import Regime
 from tradingkb.domain.scaling import RegimeScaler, regime_distance
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, EmptyCollectionError
-from tradingkb.ports import Embedder, Side, TrialStore, VectorFilter, VectorIndex
+from tradingkb.ports import Embedder, Side, VectorFilter, VectorIndex
 from tradingkb.recommend.view import View
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+
+#: How much more is asked for when too many of the nearest windows are not allowed.
+_WIDEN = 4
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,8 @@ def search_index(
     view: View,
     regime: Regime,
     filters: Filters,
+    wanted: Bools,
     *,
-    store: TrialStore,
     vectors: VectorIndex,
     make_embedder: Callable[[], Embedder],
     collection: str,
@@ -54,7 +58,23 @@ def search_index(
     strategy_name: str,
     limit: int,
 ) -> Retrieved:
-    """Asks the vector index; every hit is looked up in SQL before it counts."""
+    """Asks the vector index for the nearest windows; only those that SQL allows count.
+
+    The index knows nothing of tags, versions, statuses and archives. So it is asked for more until
+    `limit` allowed windows are found, or it has no more.
+
+    Args:
+        view: the strategy's trials.
+        regime: the query.
+        filters: those in force.
+        wanted: shape (w,), windows in which a trial may nominate, by SQL.
+        vectors: the index.
+        make_embedder: makes the query's embedder.
+        collection: the active one.
+        workspace_id: whose points.
+        strategy_name: of which strategy.
+        limit: how many windows.
+    """
     where = VectorFilter(
         workspace_id=workspace_id,
         strategy_name=strategy_name,
@@ -64,26 +84,26 @@ def search_index(
         max_overfit_gap=filters.max_overfit_gap if math.isfinite(filters.max_overfit_gap) else None,
         unknown_passes=filters.unknown_passes,
     )
+    place = {key: i for i, key in enumerate(view.windows.frame["window_key"]) if wanted[i]}
     try:
-        query = make_embedder().embed_query(
-            regime, query_text(strategy_name, regime), side_of(regime)
-        )
-        hits = vectors.nearest_windows(collection, query.vector, where, limit)
-        trials = store.trials_of_points(collection, [h.point_id for h in hits])
+        text = query_text(strategy_name, regime)
+        query = make_embedder().embed_query(regime, text, side_of(regime))
+        ask, found = limit, []
+        while True:
+            hits = vectors.nearest_windows(collection, query.vector, where, ask)
+            found = [hit for hit in hits if hit.window_key in place][:limit]
+            if len(found) >= min(limit, len(place)) or len(hits) < ask:
+                break
+            ask *= _WIDEN
     except EmptyCollectionError as error:
         return Retrieved(None, "collection_empty", str(error))
     except (BackendUnavailableError, ConfigurationError) as error:
         return Retrieved(None, "no_embedding_available", str(error))
-    if not hits:
+    if not found:
         return Retrieved(None, "collection_empty", "the vector index holds no trial that passes")
-    window_of = dict(zip(view.frame["trial_id"], view.window, strict=True))
     similarity = np.full(len(view.windows), np.nan)
-    for hit in hits:
-        window = window_of.get(trials.get(hit.point_id, -1))
-        if window is not None:  # an orphan point is known to nobody
-            similarity[window] = np.clip(hit.similarity * query.scale, -1.0, 1.0)
-    if not np.isfinite(similarity).any():
-        return Retrieved(None, "collection_empty", "every point found is an orphan: run an ingest")
+    for hit in found:
+        similarity[place[hit.window_key]] = np.clip(hit.similarity * query.scale, -1.0, 1.0)
     return Retrieved(similarity)
 
 

@@ -42,10 +42,10 @@ def score_nominations(
         relaxed: shape (n,), nominated by the relaxed filters only.
         metadata_only: whether a wanted similarity could not be computed.
     """
-    scores = evidence.scores
-    known = np.isfinite(scores)
-    ranks = np.full(len(scores), 0.5)
-    ranks[known] = rank_within(scores[known], view.window[known])[0]
+    utility = evidence.sign * evidence.scores
+    known = np.isfinite(utility)
+    ranks = np.full(len(utility), 0.5)
+    ranks[known] = rank_within(utility[known], view.window[known])[0]
     overlap = np.zeros(len(view.windows))
     if regime is not None:
         overlap = jaccard(frozenset(regime.tags), view.windows.tags(side_of(regime)))
@@ -60,7 +60,14 @@ def score_nominations(
 
 
 def rank_nominations(
-    view: View, rows: Ints, scores: Floats, statuses: list[str], *, epsilon: float, top: int
+    view: View,
+    rows: Ints,
+    scores: Floats,
+    statuses: list[str],
+    *,
+    epsilon: float,
+    top: int,
+    as_of_micros: int | None = None,
 ) -> tuple[Ints, list[str]]:
     """The best nominations in banded order, and the rule that decided each place.
 
@@ -71,6 +78,7 @@ def rank_nominations(
         statuses: shape (n,), as of the question's time.
         epsilon: width of a band.
         top: how many places.
+        as_of_micros: promotions after it are not known; None for now.
     """
     if len(rows) > top:
         # Bands reach down epsilon from a score at or above the last place: nothing lower counts.
@@ -78,8 +86,10 @@ def rank_nominations(
         keep = scores >= last - epsilon
         rows, scores = rows[keep], scores[keep]
     promoted_at, created_at = view.micros("promoted_at"), view.micros("created_at")
-    kinds, ids = view.frame["source_type"], view.frame["source_id"]
     unknown = np.iinfo(np.int64).min
+    if as_of_micros is not None:  # a later promotion was not known then
+        promoted_at = np.where(promoted_at <= as_of_micros, promoted_at, unknown)
+    kinds, ids = view.frame["source_type"], view.frame["source_id"]
     contenders = [
         Contender(
             score=float(score),

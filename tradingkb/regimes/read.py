@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tradingkb.domain.timeframe import canonical_timeframe
 from tradingkb.exceptions import InvalidOHLCVError
 from tradingkb.regimes.bars import Bars, FloatArray, Gap, TimeArray
 from tradingkb.regimes.timeframes import check_timeframe, infer_timeframe
@@ -61,6 +62,7 @@ def read_ohlcv(source: Any, *, symbol: str | None = None, timeframe: str | None 
         match = _FILE_NAME.fullmatch(Path(source).stem)
         symbol = symbol or (match[1] if match else None)
         timeframe = timeframe or (match[2] if match else None)
+    timeframe = canonical_timeframe(timeframe) if timeframe else None
     columns = _columns(frame.columns)
     if frame.is_empty():
         raise InvalidOHLCVError("the frame has no rows", remedy="give at least 50 bars")

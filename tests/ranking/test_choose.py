@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradingkb.ranking.choose import (
+    CHOICE_EPSILON,
+    Choice,
+    choose,
+    evidence_mass,
+    expectation,
+    few_trades_penalty,
+    spreads,
+    t_quantile,
+)
+from tradingkb.ranking.evidence import Level, make_cells
+from tradingkb.ranking.expected import Expected
+
+
+def pick(
+    score: list[float],
+    promoted: tuple[int, ...] = (),
+    allowed: tuple[int, ...] | None = None,
+    nomination: list[int] | None = None,
+) -> Choice | None:
+    places = np.arange(len(score))
+    return choose(
+        np.array(score),
+        np.isin(places, places if allowed is None else allowed),
+        np.isin(places, promoted),
+        places if nomination is None else np.array(nomination),
+    )
+
+
+@pytest.mark.parametrize(
+    ("df", "expected"),
+    [(1, 6.3138), (2, 2.9200), (3, 2.3534), (5, 2.0150), (10, 1.8125), (30, 1.6973)],
+)
+def test_quantiles_of_students_t_agree_with_the_tables_within_half_a_percent(
+    df: int, expected: float
+) -> None:
+    assert t_quantile(0.95, df) == pytest.approx(expected, rel=5e-3)
+    assert t_quantile(0.05, df) == pytest.approx(-expected, rel=5e-3)
+
+
+def test_quantiles_of_students_t_end_at_the_normal_distribution() -> None:
+    assert t_quantile(0.95, 10**6) == pytest.approx(1.644854, abs=1e-5)
+
+
+def test_the_best_evidence_wins() -> None:
+    assert pick([0.4, 0.6, 0.5]) == Choice(1, "evidence")
+
+
+def test_nothing_allowed_is_no_choice() -> None:
+    assert pick([0.4, 0.6], allowed=()) is None
+    assert pick([]) is None
+
+
+def test_a_set_that_is_not_allowed_is_never_chosen() -> None:
+    assert pick([0.9, 0.6, 0.5], allowed=(1, 2)) == Choice(1, "evidence")
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_no_number_is_never_chosen(broken: float) -> None:
+    assert pick([broken, 0.5]) == Choice(1, "evidence")
+    assert pick([broken]) is None
+
+
+def test_a_promoted_set_within_epsilon_of_the_best_is_preferred() -> None:
+    assert pick([0.6, 0.6 - CHOICE_EPSILON], promoted=(1,)) == Choice(1, "promoted")
+    assert pick([0.6, 0.6 - 1.01 * CHOICE_EPSILON], promoted=(1,)) == Choice(0, "evidence")
+
+
+def test_a_promoted_set_that_is_best_anyway_wins_by_evidence() -> None:
+    assert pick([0.6, 0.599], promoted=(0,)) == Choice(0, "evidence")
+
+
+def test_a_promoted_set_beats_an_equal_one_by_its_status() -> None:
+    assert pick([0.6, 0.6], promoted=(1,)) == Choice(1, "promoted")
+
+
+def test_among_equal_sets_the_one_nominated_first_wins() -> None:
+    assert pick([0.6, 0.6, 0.1], nomination=[2, 1, 0]) == Choice(1, "nomination")
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.booleans()), min_size=1, max_size=20),
+    st.data(),
+)
+def test_the_order_of_the_sets_does_not_change_the_choice(
+    rows: list[tuple[float, bool, bool]], data: st.DataObject
+) -> None:
+    def chosen(order: list[int]) -> tuple[int, str] | None:
+        score, allowed, promoted = (np.array([rows[i][k] for i in order]) for k in range(3))
+        found = choose(score, allowed, promoted, np.array(order))
+        return (order[found.pset], found.rule) if found else None
+
+    straight = list(range(len(rows)))
+    assert chosen(data.draw(st.permutations(straight))) == chosen(straight)
+
+
+def test_an_expectation_quotes_windows_quarters_and_an_interval_from_its_variance() -> None:
+    windows, utilities = np.arange(5), np.array([1.0, 3.0, 4.0, 6.0, 8.0])
+    zeros, quarter = np.zeros(5, dtype=np.int64), np.array([0, 0, 1, 2, 2])
+    cells = make_cells(windows, zeros, utilities, quarter, 2)
+    shrunk = Expected(np.array([3.0, 1.0]), np.array([0.25, 9.0]), 3)
+    everywhere, own = np.ones(5, dtype=bool), np.array([True, False, False, False, True])
+    found = expectation(cells, shrunk, 0, everywhere, own, 1.0)
+    assert found.value == 3.0
+    # Student's t with two degrees of freedom at 95 %, times the square root of 0.25.
+    assert found.high - found.value == pytest.approx(2.9200 * 0.5, rel=1e-4)
+    assert found.value - found.low == pytest.approx(2.9200 * 0.5, rel=1e-4)
+    assert (found.window_low, found.window_high) == pytest.approx((1.8, 7.2))
+    assert (found.n_windows, found.n_quarters, found.own_windows) == (5, 3, 2)
+    assert not found.from_neighbours
+
+    mirrored = expectation(cells, shrunk, 0, everywhere, own, -1.0)
+    assert mirrored.value == -3.0
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+    assert (mirrored.window_low, mirrored.window_high) == pytest.approx((-7.2, -1.8))
+
+
+def test_an_expectation_says_when_the_set_was_never_tried() -> None:
+    one, zero = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    cells = make_cells(zero, zero, np.array([1.0]), one, 2)
+    shrunk = Expected(np.array([1.0, 0.5]), None, 1)
+    found = expectation(cells, shrunk, 1, np.array([True]), np.array([False]), 1.0)
+    assert (found.value, found.n_windows, found.from_neighbours) == (0.5, 0, True)
+    assert found.low is found.high is found.window_low is found.window_high is None
+
+
+@pytest.mark.parametrize("shrunk", [
+    Expected(np.ones(1), np.ones(1), 1), Expected(np.ones(1), None, 9),
+], ids=["one quarter", "no variance"])  # fmt: skip
+def test_too_little_evidence_gives_no_interval(shrunk: Expected) -> None:
+    pair, zeros = np.arange(2), np.zeros(2, dtype=np.int64)
+    cells = make_cells(pair, zeros, np.array([1.0, 2.0]), zeros, 1)
+    found = expectation(cells, shrunk, 0, np.ones(2, bool), np.zeros(2, bool), 1.0)
+    assert found.low is found.high is None
+    assert found.n_windows == 2
+
+
+def test_few_trades_are_cheap_and_an_unknown_number_costs_the_average() -> None:
+    assert few_trades_penalty(np.array([5.0, math.nan, 50.0, 5.0])).tolist() == pytest.approx(
+        [1 / 3, 0.5, 5 / 6, 1 / 3]
+    )
+    assert few_trades_penalty(np.array([math.nan])).tolist() == [0.5]
+
+
+def test_spreads_summarise_the_best_allowed_sets_per_parameter() -> None:
+    psets = [{"n": 10, "m": "a"}, {"n": 20, "m": "b"}, {"n": 90, "m": "b"}, {"n": 30, "m": "b"}]
+    score, allowed = np.array([0.9, 0.8, 0.95, 0.7]), np.array([True, True, False, True])
+    assert spreads(psets, score, allowed, top=2) == {
+        "m": {"counts": {"a": 1, "b": 1}, "n": 2},
+        "n": {"min": 10, "median": 15.0, "max": 20, "n": 2},
+    }
+    assert spreads(psets, score, allowed)["m"]["counts"] == {"b": 2, "a": 1}
+    assert spreads([], np.zeros(0), np.zeros(0, dtype=bool)) == {}
+
+
+def test_a_sets_evidence_counts_half_once_it_is_as_large_as_the_neutral_belief() -> None:
+    everything = Level(np.zeros(3), np.array([0.0, 2.0, 1e9]))
+    assert evidence_mass(everything, 2.0).tolist() == pytest.approx([0.0, 0.5, 1.0])

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradingkb.domain.strategy import ParamSpec, StrategySpec
+from tradingkb.ranking.plateau import CONTINUUM_STEPS, MAX_GRID_VALUES, coordinates, smooth
+
+
+def test_numbers_are_steps_along_the_values_that_were_tried() -> None:
+    steps, codes = coordinates([{"n": 10}, {"n": 50}, {"n": 20}], None)
+    assert steps.tolist() == [[0.0], [2.0], [1.0]]
+    assert codes.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("values", [("a", "b"), (True, False), (0, 1), (None, 5), ("1", 1)])
+def test_sets_of_different_categorical_values_are_no_neighbours(values: tuple[object, ...]) -> None:
+    steps, codes = coordinates([{"mode": v, "n": 3} for v in values], None)
+    assert steps.shape == (2, 1)
+    assert codes[0] != codes[1]
+
+
+def test_a_spec_says_which_numbers_are_categories() -> None:
+    spec = StrategySpec("s", (ParamSpec("mode", "categorical", choices=(5, 6, 7)),))
+    steps, codes = coordinates([{"mode": 5}, {"mode": 6}], spec)
+    assert steps.shape == (2, 0)
+    assert sorted(codes.tolist()) == [0, 1]
+
+
+def test_a_continuum_is_measured_in_tenths_of_its_range() -> None:
+    psets = [{"x": i / 100} for i in range(MAX_GRID_VALUES + 1)]
+    steps, _ = coordinates(psets, None)
+    assert steps[0, 0] == 0.0
+    assert steps[-1, 0] == pytest.approx(CONTINUUM_STEPS)
+    assert np.diff(steps[:, 0]).max() == pytest.approx(CONTINUUM_STEPS / MAX_GRID_VALUES)
+
+
+def test_a_logarithmic_continuum_is_measured_by_ratios() -> None:
+    spec = StrategySpec("s", (ParamSpec("x", "float", log=True),))
+    psets = [{"x": 2.0**-k} for k in range(MAX_GRID_VALUES + 1)]
+    steps, _ = coordinates(psets, spec)
+    np.testing.assert_allclose(np.abs(np.diff(steps[:, 0])), CONTINUUM_STEPS / MAX_GRID_VALUES)
+
+
+def test_smoothing_weighs_neighbours_by_exp_of_minus_their_steps() -> None:
+    steps, codes = coordinates([{"n": 1}, {"n": 2}, {"n": 3}], None)
+    smoothed = smooth(np.array([1.0, 0.0, 0.0]), np.ones(3), steps, codes)
+    e = math.exp(-1)
+    np.testing.assert_allclose(
+        smoothed, [1 / (1 + e + e * e), e / (1 + 2 * e), e * e / (1 + e + e * e)]
+    )
+
+
+def test_a_neighbour_without_evidence_has_no_say() -> None:
+    steps, codes = coordinates([{"n": 1}, {"n": 2}], None)
+    smoothed = smooth(np.array([1.0, 9.0]), np.array([1.0, 0.0]), steps, codes)
+    assert smoothed.tolist() == [1.0, 1.0]
+
+
+def test_a_set_without_any_evidence_around_it_keeps_its_value() -> None:
+    steps, codes = coordinates([{"m": "a", "n": 1}, {"m": "b", "n": 1}], None)
+    smoothed = smooth(np.array([0.3, 0.7]), np.array([0.0, 1.0]), steps, codes)
+    assert smoothed.tolist() == [0.3, 0.7]
+
+
+def test_a_lonely_peak_loses_to_a_plateau() -> None:
+    steps, codes = coordinates([{"n": n} for n in range(9)], None)
+    values = np.array([0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.8, 0.8, 0.8])
+    assert int(smooth(values, np.ones(9), steps, codes).argmax()) >= 6
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab"), st.floats(-5, 5)), min_size=1),
+)
+def test_smoothed_values_stay_between_the_extremes_of_their_category(
+    rows: list[tuple[int, str, float]],
+) -> None:
+    steps, codes = coordinates([{"n": n, "m": m} for n, m, _ in rows], None)
+    values = np.array([v for _, _, v in rows])
+    smoothed = smooth(values, np.ones(len(rows)), steps, codes)
+    for code in set(codes.tolist()):
+        mine = codes == code
+        assert smoothed[mine].min() >= values[mine].min() - 1e-9
+        assert smoothed[mine].max() <= values[mine].max() + 1e-9
+
+
+def test_a_thousand_sets_are_smoothed_in_blocks_as_if_at_once() -> None:
+    rng = np.random.default_rng(0)
+    steps, codes = rng.integers(0, 20, (1500, 2)).astype(float), np.zeros(1500, dtype=np.int64)
+    values, mass = rng.normal(size=1500), rng.random(1500)
+    kernel = np.exp(-np.abs(steps[:, None, :] - steps[None, :, :]).sum(axis=2)) * mass
+    np.testing.assert_allclose(
+        smooth(values, mass, steps, codes), kernel @ values / kernel.sum(axis=1)
+    )

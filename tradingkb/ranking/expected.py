@@ -1,0 +1,144 @@
+"""What a parameter set is expected to earn per window, in the objective's own unit.
+
+The best of many averages is quoted with its luck (the winner's curse) unless each average is
+shrunk by what its noise deserves. Noise and signal are estimated by the method of moments from
+the quarterly results themselves; the shrunk mean and its variance are those of the normal model
+(Efron and Morris 1975): (n mean + k prior) / (n + k) with k = noise / signal, and
+noise / (n + k).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradingkb.ranking.evidence import (
+    Cells,
+    EvidenceWeights,
+    Level,
+    Query,
+    group_means,
+    level,
+    make_levels,
+    regime_prior,
+    shrink,
+)
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+#: Where nothing can be estimated, one quarter counts a tenth against the average.
+DEFAULT_RATIO: Final = 10.0
+#: A ratio beyond these says more about the estimate than about the sets.
+RATIO_BOUNDS: Final = (0.05, 1000.0)
+#: Fewer sets than this, tried in two quarters each, and noise cannot be told from signal.
+MIN_SETS: Final = 3
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments of the quarterly results of a group of windows.
+
+    Attributes:
+        everyone: mean over all sets.
+        noise: variance of a set's quarterly result around its own level, once what a quarter did
+            to every set alike is taken out; None when it cannot be estimated.
+        ratio: noise over the variance of the sets' true levels: how many quarters a set needs to
+            count as much as the mean of all sets.
+        common: variance of `everyone`, from the spread of what quarters did to every set alike;
+            None with fewer than two quarters.
+        quarters: number of quarters.
+    """
+
+    everyone: float
+    noise: float | None
+    ratio: float
+    common: float | None
+    quarters: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Shrunk utility per parameter set and the variance of its mean, shapes (p,).
+
+    `variance` is None where noise cannot be told from signal or only one quarter is known;
+    `quarters` is the number behind it.
+    """
+
+    value: Floats
+    variance: Floats | None
+    quarters: int
+
+
+def moments(cells: Cells, used: Bools) -> Moments:
+    """Moments over the windows in `used`, shape (w,)."""
+    inside = used[cells.window]
+    # Quarters without evidence must not even change the order of a sum.
+    quarters, quarter = np.unique(cells.quarter[cells.window[inside]], return_inverse=True)
+    if not len(quarters):
+        return Moments(0.0, None, DEFAULT_RATIO, None, 0)
+    slot = quarter * cells.n_psets + cells.pset[inside]
+    size = len(quarters) * cells.n_psets
+    found = group_means(slot, np.ones(len(slot)), cells.utility[inside], size)
+    table = np.where(found.n > 0, found.mean, np.nan).reshape(len(quarters), cells.n_psets)
+    shared = np.nansum(table, axis=1) / np.isfinite(table).sum(axis=1)
+    noise, ratio = _noise(table - shared[:, None])
+    common = float(shared.var(ddof=1)) / len(shared) if len(shared) > 1 else None
+    base = level(cells, used.astype(np.float64), cells.utility)
+    everyone = float((base.n * base.mean).sum() / base.n.sum())
+    return Moments(everyone, noise, ratio, common, len(quarters))
+
+
+def _noise(centred: Floats) -> tuple[float | None, float]:
+    """Noise and ratio from a table (quarters, sets) without the quarters' common part."""
+    n = np.isfinite(centred).sum(axis=0)
+    enough = n >= 2
+    if enough.sum() < MIN_SETS:
+        return None, DEFAULT_RATIO
+    centred, n = centred[:, enough], n[enough]
+    means = np.nansum(centred, axis=0) / n
+    noise = float(np.nansum((centred - means) ** 2) / (n - 1).sum())
+    between = float(means.var(ddof=1)) - noise * float((1.0 / n).mean())
+    ratio = noise / between if between > 0 else RATIO_BOUNDS[1]
+    return noise, float(np.clip(ratio, *RATIO_BOUNDS))
+
+
+def expected_utility(cells: Cells, query: Query, weights: EvidenceWeights) -> Expected:
+    """The utility that each parameter set is expected to earn in the query's next window.
+
+    Other timeframes are left out where the query's own has any evidence: annualised ratios of
+    5-minute bars and of daily bars are different quantities. Where only the query's own windows
+    are of its timeframe, their mean over all sets is the prior, and no window counts twice.
+    """
+    levels = make_levels(cells, query, cells.utility)
+    used = _prior_windows(cells, query)
+    group = moments(cells, used)
+    base = level(cells, (used & ~query.own).astype(np.float64), cells.utility)
+    value = shrink(base, group.everyone, group.ratio)
+    if "regime" in levels:
+        value = shrink(levels["regime"], value, regime_prior(query, weights))
+    own = moments(cells, query.own)
+    k = own.ratio if own.noise is not None else group.ratio
+    value = shrink(levels["own"], value, k)
+    return Expected(value, _variance(group, own, base, levels["own"], k), group.quarters)
+
+
+def _variance(group: Moments, own: Moments, base: Level, mine: Level, k: float) -> Floats | None:
+    """Posterior variance of a set's level, and that of what quarters do to every set."""
+    noise = own.noise if own.noise is not None else group.noise
+    common = own.common if mine.n.any() and own.common is not None else group.common
+    if noise is None or common is None:
+        return None
+    alone = (group.noise or noise) / (base.n + group.ratio)
+    return np.asarray(np.where(mine.n > 0, noise / (mine.n + k), alone) + common)
+
+
+def _prior_windows(cells: Cells, query: Query) -> Bools:
+    """Other instruments of the timeframe, else the query's own, else other timeframes."""
+    for use in (~query.own & query.same_timeframe, query.own):
+        if use[cells.window].any():
+            return use
+    return ~query.own
