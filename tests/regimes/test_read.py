@@ -128,8 +128,8 @@ def test_a_timeframe_that_the_spacing_contradicts_is_refused(frame: pl.DataFrame
     with pytest.raises(InvalidOHLCVError, match=r"'1h' contradicts .* spacing is 1d") as caught:
         read_ohlcv(frame, timeframe="1h")
     assert caught.value.field == "timeframe"
-    with pytest.raises(InvalidOHLCVError, match="'daily' is not understood"):
-        read_ohlcv(frame, timeframe="daily")
+    with pytest.raises(InvalidOHLCVError, match="'fortnight' is not understood"):
+        read_ohlcv(frame, timeframe="fortnight")
 
 
 INF = float("inf")

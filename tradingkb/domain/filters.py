@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.exceptions import InvalidInputError
+from tradingkb.domain.overrides import check_overrides
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -55,8 +55,6 @@ STRICT: Final = Filters()
 RELAXED: Final = Filters(
     require_oos=False, max_drawdown=0.5, min_trades=3, max_overfit_gap=math.inf, unknown_passes=True
 )
-#: The names that a request or a strategy's floors may set.
-OVERRIDABLE: Final = ("require_oos", "max_drawdown", "min_trades", "max_overfit_gap", "regime_tags")
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class FilterColumns:
     """What the filters look at, one row per trial, NaN where unknown.
 
     `max_drawdown` and `n_trades` are those of the sample that earned the score: out-of-sample
-    where there is one, else in-sample. `tags` holds one Boolean column per requested tag.
+    where there is one, else in-sample; `has_tags` says whether a trial's window carries every
+    requested tag; `window` numbers its window.
     """
 
     has_oos: Bools
@@ -85,34 +84,9 @@ def resolve(base: Filters, floors: Mapping[str, Any], request: Mapping[str, Any]
     request states is the user's word and holds in both passes.
 
     Raises:
-        InvalidInputError: a value out of its range, with the range.
+        InvalidInputError: an unknown name, or a value out of its range, with the range.
     """
-    values = {
-        name: source[name]
-        for source in (floors, request)
-        for name in OVERRIDABLE
-        if source.get(name) is not None
-    }
-    return replace(base, **{name: _checked(name, value) for name, value in values.items()})
-
-
-def _checked(name: str, value: Any) -> Any:
-    if name == "require_oos":
-        if not isinstance(value, bool):
-            raise InvalidInputError(f"{value!r} is not true or false", field=name)
-        return value
-    if name == "regime_tags":
-        return (value,) if isinstance(value, str) else tuple(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise InvalidInputError(f"{value!r} is not a number", field=name)
-    if name == "max_drawdown" and not 0 <= value <= 1:
-        raise InvalidInputError(
-            f"{value:g} is not between 0 and 1", field=name,
-            remedy="drawdowns are positive fractions: 25 % is 0.25",
-        )  # fmt: skip
-    if value < 0:
-        raise InvalidInputError(f"{value:g} is negative", field=name, remedy="give 0 or more")
-    return int(value) if name == "min_trades" else float(value)
+    return replace(base, **{**check_overrides(floors), **check_overrides(request)})
 
 
 def failures(filters: Filters, columns: FilterColumns) -> dict[str, Bools]:
@@ -165,7 +139,6 @@ def rejections(filters: Filters, columns: FilterColumns) -> list[Rejection]:
     """Exact counts per active filter, in one pass over the trials."""
     failed = failures(filters, columns)
     n_failed = np.sum(list(failed.values()), axis=0)
-    values = {f.name: getattr(filters, f.name) for f in fields(filters)}
     missing = {
         "max_drawdown": np.isnan(columns.max_drawdown),
         "min_trades": np.isnan(columns.n_trades),
@@ -173,7 +146,7 @@ def rejections(filters: Filters, columns: FilterColumns) -> list[Rejection]:
     return [
         Rejection(
             filter=name,
-            value=list(values[name]) if isinstance(values[name], tuple) else values[name],
+            value=_plain(filters, name),
             fails=int(mask.sum()),
             fails_only=int((mask & (n_failed == 1)).sum()),
             unknown=int((mask & missing[name]).sum()) if name in missing else 0,
@@ -189,10 +162,10 @@ class Relaxation:
     Attributes:
         filter: its name.
         current: the threshold in force.
-        suggested: the threshold that is just wide enough; None when not even switching the
-            filter off is enough.
+        suggested: the threshold that is just wide enough; None when no threshold is.
         candidates, windows: trials and distinct windows that pass with `suggested` (or with the
-            filter off, when `suggested` is None): exact.
+            widest threshold, when it is None): exact. A trial that lacks the metric is not let
+            in by any threshold.
         sufficient: whether that is enough.
         risk: what is given up.
     """
@@ -233,59 +206,74 @@ def relaxations(
     if passed.sum() >= min_candidates and _distinct(columns.window[passed]) >= min_windows:
         return []
     n_failed = np.sum(list(failed.values()), axis=0)
-    found = [
-        _relax(name, filters, columns, passed, mask & (n_failed == 1), min_candidates, min_windows)
-        for name, mask in failed.items()
-        if (mask & (n_failed == 1)).any()
-    ]
+    found = []
+    for name, mask in failed.items():
+        only = mask & (n_failed == 1)
+        if not only.any():
+            continue
+        order, ends = _widening(name, columns, only)
+        counts = passed.sum() + ends
+        windows = _windows_so_far(columns.window, passed, order)[ends - 1]
+        enough = (counts >= min_candidates) & (windows >= min_windows)
+        k = int(np.argmax(enough)) if enough.any() else -1
+        found.append(
+            Relaxation(
+                filter=name,
+                current=_plain(filters, name),
+                suggested=_threshold(name, columns, order[ends[k] - 1]) if enough.any() else None,
+                candidates=int(counts[k]) if len(counts) else int(passed.sum()),
+                windows=int(windows[k]) if len(windows) else _distinct(columns.window[passed]),
+                sufficient=bool(enough.any()),
+                risk=RISKS[name],
+            )
+        )
     return sorted(found, key=lambda r: (not r.sufficient, list(RISKS).index(r.filter)))
 
 
-def _relax(
-    name: str,
-    filters: Filters,
-    columns: FilterColumns,
-    passed: Bools,
-    only: Bools,
-    min_candidates: int,
-    min_windows: int,
-) -> Relaxation:
-    current = getattr(filters, name)
-    current = list(current) if isinstance(current, tuple) else current
-    if name in ("require_oos", "regime_tags"):
-        wider = passed | only
-        n, w = int(wider.sum()), _distinct(columns.window[wider])
-        enough = n >= min_candidates and w >= min_windows
-        off: Any = False if name == "require_oos" else []
-        return Relaxation(name, current, off if enough else None, n, w, enough, RISKS[name])
-    metric = {
-        "max_drawdown": columns.max_drawdown,
-        "min_trades": columns.n_trades,
-        "max_overfit_gap": columns.overfit_gap,
-    }[name]
-    known = np.flatnonzero(only & ~np.isnan(metric))
-    outwards = -metric[known] if name == "min_trades" else metric[known]
-    known = known[np.argsort(outwards, kind="stable")]
-    values, windows = metric[known], columns.window[known]
-    counts = int(passed.sum()) + np.arange(1, len(known) + 1)
-    distinct = _distinct(columns.window[passed]) + np.cumsum(_first_seen(windows, columns, passed))
-    # A threshold lets in every trial of equal value, so only the last of each run is a candidate.
-    last = np.append(values[1:] != values[:-1], True) if len(values) else np.zeros(0, dtype=bool)
-    enough = last & (counts >= min_candidates) & (distinct >= min_windows)
-    if enough.any():
-        k = int(np.argmax(enough))
-        value = int(values[k]) if name == "min_trades" else float(values[k])
-        return Relaxation(name, current, value, int(counts[k]), int(distinct[k]), True, RISKS[name])
-    n = int(counts[-1]) if len(known) else int(passed.sum())
-    w = int(distinct[-1]) if len(known) else _distinct(columns.window[passed])
-    return Relaxation(name, current, None, n, w, False, RISKS[name])
+def _widening(name: str, columns: FilterColumns, only: Bools) -> tuple[Ints, Ints]:
+    """The trials that a wider threshold lets in, nearest first, and how many each one lets in.
+
+    A threshold lets in every trial of equal value at once; a Boolean filter has one threshold.
+    """
+    rows = np.flatnonzero(only)
+    if name not in _METRICS:
+        return rows, np.array([len(rows)])
+    metric = getattr(columns, _METRICS[name])
+    rows = rows[~np.isnan(metric[rows])]
+    rows = rows[np.argsort(-metric[rows] if name == "min_trades" else metric[rows], kind="stable")]
+    if not len(rows):
+        return rows, np.zeros(0, dtype=np.int64)
+    last_of_its_value = np.append(metric[rows[1:]] != metric[rows[:-1]], True)
+    return rows, np.flatnonzero(last_of_its_value) + 1
 
 
-def _first_seen(windows: Ints, columns: FilterColumns, passed: Bools) -> Bools:
-    """Marks the first row of each window that no passing trial has already brought."""
-    first = np.zeros(len(windows), dtype=bool)
-    first[np.unique(windows, return_index=True)[1]] = True
-    return first & ~np.isin(windows, columns.window[passed])
+#: The column behind each filter that compares a number.
+_METRICS: Final = {
+    "max_drawdown": "max_drawdown",
+    "min_trades": "n_trades",
+    "max_overfit_gap": "overfit_gap",
+}
+
+
+def _threshold(name: str, columns: FilterColumns, row: int) -> Any:
+    if name not in _METRICS:
+        return False if name == "require_oos" else []
+    value = getattr(columns, _METRICS[name])[row]
+    return int(value) if name == "min_trades" else float(value)
+
+
+def _windows_so_far(window: Ints, passed: Bools, order: Ints) -> Ints:
+    """Distinct windows that pass once the first 1, 2, ... trials of `order` are let in."""
+    entering = window[order]
+    new = np.zeros(len(order), dtype=bool)
+    new[np.unique(entering, return_index=True)[1]] = True
+    new &= ~np.isin(entering, window[passed])
+    return np.asarray(_distinct(window[passed]) + np.cumsum(new))
+
+
+def _plain(filters: Filters, name: str) -> Any:
+    value = getattr(filters, name)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _distinct(values: Ints) -> int:

@@ -54,8 +54,11 @@ class Objective:
 def _calmar(m: Columns) -> Floats:
     years = np.where(m["years"] > 0, m["years"], np.nan)
     growth = np.maximum(1.0 + m["return_frac"], 0.0)
-    drawdown = np.where(m["max_drawdown_frac"] >= MIN_CALMAR_DRAWDOWN, m["max_drawdown_frac"], np.nan)
-    return np.asarray((growth ** (1.0 / years) - 1.0) / drawdown, dtype=np.float64)
+    loss = m["max_drawdown_frac"]
+    drawdown = np.where(loss >= MIN_CALMAR_DRAWDOWN, loss, np.nan)
+    with np.errstate(over="ignore"):  # a fortune in an hour has no annual rate: infinite, unused
+        annual = growth ** (1.0 / years) - 1.0
+    return np.asarray(annual / drawdown, dtype=np.float64)
 
 
 def _sharpe_dd_penalty(m: Columns) -> Floats:
@@ -65,22 +68,53 @@ def _sharpe_dd_penalty(m: Columns) -> Floats:
 _REGISTRY: dict[str, Objective] = {
     o.name: o
     for o in (
-        Objective("sharpe", "max", "annualised", "Sharpe ratio, no risk-free rate (Sharpe 1994)",
-                  lambda m: m["sharpe"]),
-        Objective("sortino", "max", "annualised",
-                  "Sortino ratio (Sortino and Price 1994); only as a stored objective_score"),
-        Objective("calmar", "max", "ratio",
-                  "compound annual growth rate over maximum drawdown (Young 1991)", _calmar),
-        Objective("return", "max", "fraction", "net return over the window",
-                  lambda m: m["return_frac"]),
-        Objective("max_drawdown", "min", "fraction", "largest peak-to-trough loss of equity",
-                  lambda m: m["max_drawdown_frac"]),
-        Objective("profit_factor", "max", "ratio", "gross profit over gross loss",
-                  lambda m: m["profit_factor"]),
-        Objective("win_rate", "max", "fraction", "winning trades over all trades",
-                  lambda m: m["win_rate"]),
-        Objective("sharpe_dd_penalty", "max", "annualised",
-                  f"Sharpe ratio minus {DRAWDOWN_PENALTY:g} x maximum drawdown", _sharpe_dd_penalty),
+        Objective(
+            "sharpe",
+            "max",
+            "annualised",
+            "Sharpe ratio, no risk-free rate (Sharpe 1994)",
+            lambda m: m["sharpe"],
+        ),
+        Objective(
+            "sortino",
+            "max",
+            "annualised",
+            "Sortino ratio (Sortino and Price 1994); only as a stored objective_score",
+        ),
+        Objective(
+            "calmar",
+            "max",
+            "ratio",
+            "compound annual growth rate over maximum drawdown (Young 1991)",
+            _calmar,
+        ),
+        Objective(
+            "return", "max", "fraction", "net return over the window", lambda m: m["return_frac"]
+        ),
+        Objective(
+            "max_drawdown",
+            "min",
+            "fraction",
+            "largest peak-to-trough loss of equity",
+            lambda m: m["max_drawdown_frac"],
+        ),
+        Objective(
+            "profit_factor",
+            "max",
+            "ratio",
+            "gross profit over gross loss",
+            lambda m: m["profit_factor"],
+        ),
+        Objective(
+            "win_rate", "max", "fraction", "winning trades over all trades", lambda m: m["win_rate"]
+        ),
+        Objective(
+            "sharpe_dd_penalty",
+            "max",
+            "annualised",
+            f"Sharpe ratio minus {DRAWDOWN_PENALTY:g} x maximum drawdown",
+            _sharpe_dd_penalty,
+        ),
     )
 }
 

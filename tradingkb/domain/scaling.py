@@ -16,16 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradingkb.domain.regime_features import FEATURE_INFO, FEATURES
+from tradingkb.exceptions import ConfigurationError
 
 Floats = NDArray[np.float64]
 
 CLIP: Final = 3.0
+#: Angle per scaled unit: the whole range [-3, 3] is half a turn, so opposite ends have cosine -1.
+RADIANS: Final = np.pi / (2.0 * CLIP)
 #: Interquartile range of the standard normal distribution.
 _NORMAL_IQR: Final = 1.3489795
 #: Heavy-tailed features are scaled as logarithms.
 _LOGGED: Final = np.array([FEATURE_INFO[name].log_scaled for name in FEATURES])
 #: Keeps the logarithm of a zero volatility finite.
 _LOG_FLOOR: Final = 1e-6
+#: A spread below this is rounding, not variation: scaling by it would blow up noise.
+_MIN_WIDTH: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class RegimeScaler:
 
         Returns:
             A scaler that does not depend on the order of the rows. A feature that was never
-            known, or never varied, gets width 1.
+            known, or whose middle half never varied, gets width 1.
         """
         raw = _logged(np.atleast_2d(features))
         center, width = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
@@ -56,26 +61,41 @@ class RegimeScaler:
             if len(known):
                 low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
                 center[j] = middle
-                width[j] = (high - low) / _NORMAL_IQR or 1.0
-        return cls(version, tuple(center.tolist()), tuple(width.tolist()), len(features))
+                width[j] = (high - low) / _NORMAL_IQR if high - low > _MIN_WIDTH else 1.0
+        return cls(version, tuple(center.tolist()), tuple(width.tolist()), len(raw))
 
     def transform(self, features: Floats) -> Floats:
         """Scaled features in [-3, 3], shape as given; NaN stays NaN."""
         scaled = (_logged(features) - np.array(self.center)) / np.array(self.width)
-        return np.clip(scaled, -CLIP, CLIP)
+        return np.asarray(np.clip(scaled, -CLIP, CLIP))
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
         return {
-            "version": self.version, "n_windows": self.n_windows, "features": list(FEATURES),
-            "center": list(self.center), "width": list(self.width),
-        }  # fmt: skip
+            "version": self.version,
+            "n_windows": self.n_windows,
+            "features": list(FEATURES),
+            "center": list(self.center),
+            "width": list(self.width),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RegimeScaler:
-        """Reads what `to_dict` wrote."""
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            ConfigurationError: it was fitted on other features than this release has.
+        """
+        if list(data["features"]) != list(FEATURES):
+            raise ConfigurationError(
+                "the stored regime scaler belongs to another release: its features are "
+                f"{', '.join(data['features'])}; use the release that wrote the store"
+            )
         return cls(
-            int(data["version"]), tuple(data["center"]), tuple(data["width"]), int(data["n_windows"])
+            version=int(data["version"]),
+            center=tuple(data["center"]),
+            width=tuple(data["width"]),
+            n_windows=int(data["n_windows"]),
         )
 
 
@@ -100,3 +120,24 @@ def regime_distance(query: Floats, windows: Floats) -> Floats:
     n = known.sum(axis=1)
     total = np.where(known, difference, 0.0).sum(axis=1)
     return np.where(n > 0, np.sqrt(total / np.maximum(n, 1)), np.nan)
+
+
+def regime_similarity(query: Floats, windows: Floats) -> Floats:
+    """Mean over the query's known features of cos(difference of angles), angle = pi x / 6.
+
+    What the built-in embedder's vectors give as a dot product; here for windows that are not in
+    an index.
+
+    Args:
+        query: scaled features, shape (16,), NaN where unknown: those are left out.
+        windows: scaled features, shape (n, 16); a feature that a window does not know is taken
+            at its median (0).
+
+    Returns:
+        Shape (n,), in [-1, 1]; NaN for a window without any feature, or a query without any.
+    """
+    asked = np.isfinite(query)
+    usable = np.isfinite(windows).any(axis=1) & asked.any()
+    angles = np.nan_to_num(windows[:, asked]) * RADIANS
+    total = np.cos(angles - query[asked] * RADIANS).sum(axis=1)
+    return np.where(usable, total / max(int(asked.sum()), 1), np.nan)

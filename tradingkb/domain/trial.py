@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import numpy as np
+
 from tradingkb.domain.regime import Regime
 from tradingkb.domain.strategy import Params, ParamValue
 from tradingkb.exceptions import InvalidTrialError
@@ -72,8 +74,8 @@ class Trial:
 def canonical_params(params: Any) -> str:
     """Parameters as JSON text that is equal exactly when the parameters are.
 
-    Keys are sorted; 20.0 is written as 20, -0.0 as 0, other floats in their shortest exact form;
-    True stays apart from 1.
+    Keys are sorted; whole floats are written as integers (20.0 as 20, -0.0 as 0), others in their
+    shortest exact form; True stays apart from 1.
 
     Raises:
         InvalidTrialError: not a mapping from names to numbers, texts, booleans or None.
@@ -81,31 +83,51 @@ def canonical_params(params: Any) -> str:
     if not isinstance(params, Mapping):
         raise InvalidTrialError(
             f"params must be a mapping of names to values, got {type(params).__name__}",
-            field="params", remedy='give a dict, a JSON object text, or param_* columns',
-        )  # fmt: skip
+            field="params",
+            remedy="give a dict, a JSON object text, or param_* columns",
+        )
     items = {_name(k): _canonical_value(k, v) for k, v in params.items()}
     return json.dumps(items, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _name(key: Any) -> str:
-    if not isinstance(key, str) or not key:
+    if not isinstance(key, str) or not key or not _is_unicode(key):
         raise InvalidTrialError(f"parameter name {key!r} is not a text", field="params")
     return key
 
 
 def _canonical_value(name: str, value: Any) -> ParamValue:
-    if value is None or isinstance(value, bool | str):
-        return value
-    if hasattr(value, "item"):  # a NumPy scalar
+    if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, int):
+    if value is None or isinstance(value, bool) or (isinstance(value, str) and _is_unicode(value)):
         return value
-    if isinstance(value, float) and math.isfinite(value):
-        return int(value) if value == int(value) and abs(value) < 2**53 else value
+    if isinstance(value, int | float) and _is_finite(value):
+        return int(value) if value == int(value) else value
     raise InvalidTrialError(
-        f"parameter {name} = {value!r} is neither a finite number, a text, a boolean nor null",
-        field="params", remedy="flatten nested values and drop NaN and infinity",
-    )  # fmt: skip
+        f"parameter {name} = {_short(value)} is neither a finite number, text, boolean nor null",
+        field="params",
+        remedy="flatten nested values and drop NaN and infinity",
+    )
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a number has a float: an integer of 400 digits has none."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _is_unicode(text: str) -> bool:
+    r"""Whether a text can be stored: JSON may hold half a surrogate pair ("\ud800")."""
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _short(value: Any) -> str:
+    try:
+        return repr(value)[:60]
+    except ValueError:  # Python does not write integers of more than 4,300 digits
+        return "an enormous number"
 
 
 def parse_params(text: str) -> dict[str, ParamValue]:

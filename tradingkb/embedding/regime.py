@@ -7,6 +7,10 @@ falling with every feature's difference, and no single feature can dominate it.
 A document holds two regimes, one half each: the regime *before* the scored window (in-sample)
 and the one *during* it (out-of-sample). A query fills only one half, so one collection answers
 both a measured regime (what came before the future) and a stated one (what it will be like).
+
+A feature that a document does not know is taken at its median (angle 0), so that every document
+has the same length and no similarity can exceed 1; one that a query does not know is left out of
+the mean. `tradingkb.domain.scaling.regime_similarity` is the same number without an index.
 """
 
 from __future__ import annotations
@@ -18,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradingkb.domain.regime import FEATURES, Regime
-from tradingkb.domain.scaling import CLIP, RegimeScaler
+from tradingkb.domain.scaling import RADIANS, RegimeScaler
 from tradingkb.ports import Floats32, QueryVector, Side, TrialDocument
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 MODEL: Final = "regime-v1"
 _HALF: Final = 2 * len(FEATURES)
@@ -46,27 +51,34 @@ class RegimeEmbedder:
         """
         if not documents:
             return np.zeros((0, DIMENSION), dtype=np.float32)
-        before = self._half([d.regime_is or d.regime_oos for d in documents])
-        during = self._half([d.regime_oos or d.regime_is for d in documents])
-        return (np.hstack([before, during]) / np.sqrt(2.0)).astype(np.float32)
+        before = self._halves([_first(d.regime_is, d.regime_oos) for d in documents])
+        during = self._halves([_first(d.regime_oos, d.regime_is) for d in documents])
+        return np.asarray(np.hstack([before, during]) / np.sqrt(2.0), dtype=np.float32)
 
-    def embed_query(self, regime: Regime, text: str, side: Side) -> QueryVector:
+    def embed_query(self, regime: Regime, text: str, side: Side) -> QueryVector:  # noqa: ARG002
         """The regime in the half that `side` names; similarities scale by the square root of 2."""
-        half = self._half([regime])[0]
-        vector = np.zeros(DIMENSION)
-        vector[(0 if side == "before" else _HALF) :][:_HALF] = half
-        known = np.isfinite(regime.vector()).sum()
+        raw = regime.vector()
+        known = np.isfinite(raw)
+        n = max(int(known.sum()), 1)
+        vector = np.zeros(DIMENSION, dtype=np.float32)
+        start = 0 if side == "before" else _HALF
+        vector[start : start + _HALF] = self._pairs(raw, known) / np.sqrt(n)
         # Documents spread their length over all features; a query that knows few would look
         # less similar to everything by the same factor.
-        scale = np.sqrt(2.0 * len(FEATURES) / max(int(known), 1))
-        return QueryVector(vector.astype(np.float32), float(scale))
+        return QueryVector(vector, float(np.sqrt(2.0 * len(FEATURES) / n)))
 
-    def _half(self, regimes: Sequence[Regime | None]) -> Floats:
+    def _halves(self, regimes: Sequence[Regime | None]) -> Floats:
         unknown = np.full(len(FEATURES), np.nan)
         raw = np.array([r.vector() if r is not None else unknown for r in regimes])
-        angle = self.scaler.transform(raw) * (np.pi / (2.0 * CLIP))
-        known = np.isfinite(angle)
-        angle = np.where(known, angle, 0.0)
-        pairs = np.stack([np.cos(angle) * known, np.sin(angle) * known], axis=-1)
-        length = np.sqrt(np.maximum(known.sum(axis=1), 1))
-        return np.asarray(pairs.reshape(len(regimes), _HALF) / length[:, None], dtype=np.float64)
+        counted = np.isfinite(raw).any(axis=1, keepdims=True) & np.ones_like(raw, dtype=bool)
+        return np.asarray(self._pairs(raw, counted) / np.sqrt(len(FEATURES)))
+
+    def _pairs(self, raw: Floats, counted: Bools) -> Floats:
+        """(cos, sin) per feature, shape (..., 32); zeros where not counted."""
+        angle = np.nan_to_num(self.scaler.transform(raw)) * RADIANS
+        pairs = np.stack([np.cos(angle) * counted, np.sin(angle) * counted], axis=-1)
+        return np.asarray(pairs.reshape(*raw.shape[:-1], _HALF))
+
+
+def _first(regime: Regime | None, other: Regime | None) -> Regime | None:
+    return regime if regime is not None and regime.features else other

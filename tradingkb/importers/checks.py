@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from tradingkb.domain.trial import as_utc, regime_from_json, regime_to_json
@@ -26,15 +27,25 @@ class Problems:
         self._found: list[pl.DataFrame] = []
         self.nan_counts: dict[str, int] = {}
 
-    def add(self, frame: pl.DataFrame, bad: pl.Expr, field: str, message: pl.Expr | str, remedy: str) -> None:
+    def add(
+        self, frame: pl.DataFrame, bad: pl.Expr, field: str, message: pl.Expr | str, remedy: str
+    ) -> None:
         """Records one problem for each row of `frame` where `bad` is true."""
         text = pl.lit(message) if isinstance(message, str) else message
-        found = frame.filter(bad).select(
-            pl.col(ROW).cast(pl.UInt32), pl.lit(field).alias("field"), text.alias("message"),
+        found = frame.filter(bad.fill_null(False)).select(
+            pl.col(ROW).cast(pl.UInt32),
+            pl.lit(field).alias("field"),
+            text.alias("message"),
             pl.lit(remedy).alias("remedy"),
-        )  # fmt: skip
+        )
         if found.height:
             self._found.append(found)
+
+    def among(self, frame: pl.DataFrame) -> pl.Series:
+        """Which rows of `frame` have a problem so far."""
+        # np.isin, because Polars' is_in compares every row with a list of its own.
+        bad = self.frame()[ROW].to_numpy()
+        return pl.Series("unsound", np.isin(frame[ROW].to_numpy(), bad))
 
     def frame(self) -> pl.DataFrame:
         """Every problem, by row."""
@@ -52,9 +63,13 @@ def read_column(frame: pl.DataFrame, column: Column, problems: Problems) -> pl.S
     if raw.schema[name] == pl.Null:
         return pl.Series(name, [None] * frame.height, dtype=_dtype(column))
     readers: dict[str, Callable[[pl.DataFrame, Column, Problems], pl.Series]] = {
-        "text": _text, "number": _number, "count": _number, "time": _time, "params": _params,
+        "text": _text,
+        "number": _number,
+        "count": _number,
+        "time": _time,
+        "params": _params,
         "regime": _regime,
-    }  # fmt: skip
+    }
     return readers[column.kind](raw, column, problems)
 
 
@@ -65,11 +80,19 @@ def _dtype(column: Column) -> Any:
 
 def _text(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     name = column.name
-    if raw.schema[name].is_nested() or raw.schema[name] == pl.Object:
+    kind = raw.schema[name]
+    if kind.is_nested() or kind in (pl.Object, pl.Binary, pl.Duration, pl.Time):
         problems.add(raw, pl.col(name).is_not_null(), name, "is no plain text", "give a text")
         return pl.Series(name, [None] * raw.height, dtype=pl.String)
+    if kind.is_float():  # a pandas column without any text is a column of NaN
+        raw = raw.with_columns(pl.col(name).fill_nan(None))
     text = pl.col(name).cast(pl.String).str.strip_chars()
     frame = raw.with_columns(pl.when(text.str.len_chars() > 0).then(text).alias(name))
+    problems.add(frame, pl.col(name).str.len_chars() > column.longest, name,
+                 f"is longer than {column.longest} characters", "shorten it")  # fmt: skip
+    # PostgreSQL stores no NUL in a text.
+    problems.add(frame, pl.col(name).str.contains("\0", literal=True), name,
+                 "holds a NUL character", "remove it")  # fmt: skip
     if column.allowed:
         bad = pl.col(name).is_not_null() & ~pl.col(name).is_in(list(column.allowed))
         problems.add(frame, bad, name, pl.format("{} is not known", _quoted(name)), column.remedy)
@@ -79,18 +102,18 @@ def _text(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
 
 def _number(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     name, kind = column.name, raw.schema[column.name]
-    if not (kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Object)) or kind == pl.Boolean:
+    if not (kind.is_numeric() or kind in (pl.String, pl.Object)):
         problems.add(raw, pl.col(name).is_not_null(), name, f"{kind} is no number", "give numbers")
         return pl.Series(name, [None] * raw.height, dtype=_dtype(column))
     if kind == pl.Object:
         raw = raw.with_columns(
             pl.Series(name, [None if v is None else str(v) for v in raw[name].to_list()])
         )
-    value = pl.col(name).cast(pl.Float64, strict=False).alias("value")
-    frame = raw.with_columns(value)
-    unread = pl.col("value").is_null() & pl.col(name).is_not_null()
     if raw.schema[name] == pl.String:
-        unread &= ~pl.col(name).str.strip_chars().is_in(["", "null", "None"])
+        stripped = pl.col(name).str.strip_chars()
+        raw = raw.with_columns(pl.when(~stripped.is_in(["", "null", "None"])).then(stripped))
+    frame = raw.with_columns(pl.col(name).cast(pl.Float64, strict=False).alias("value"))
+    unread = pl.col("value").is_null() & pl.col(name).is_not_null()
     problems.add(frame, unread, name, pl.format("{} is no number", _quoted(name)), "give a number")
     # pandas writes missing values as NaN: they are missing, and are counted, not guessed at.
     nan = pl.col("value").is_nan().fill_null(False)
@@ -119,19 +142,21 @@ def _out_of_bounds(column: Column) -> pl.Expr:
 
 def _bounds_message(column: Column) -> pl.Expr:
     low = "-inf" if column.low is None else f"{column.low:g}"
+    wanted = "a whole number " if column.kind == "count" else ""
     if column.high is not None:
-        return pl.format(f"{{}} is not between {low} and {column.high:g}", pl.col("value"))
-    kind = "a whole number of at least" if column.kind == "count" else "at least"
-    return pl.format(f"{{}} is not {kind} {low}", pl.col("value"))
+        wanted += f"between {low} and {column.high:.10g}"
+    else:
+        wanted += f"at least {low}"
+    return pl.format(f"{{}} is not {wanted}", pl.col("value"))
 
 
 def _time(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     name, kind = column.name, raw.schema[column.name]
     remedy = "give ISO 8601 such as 2024-01-31T00:00:00Z; times without a zone are read as UTC"
     if isinstance(kind, pl.Datetime):
-        time = pl.col(name).cast(pl.Datetime("us", kind.time_zone))
-        zoned = time.dt.convert_time_zone("UTC") if kind.time_zone else time.dt.replace_time_zone("UTC")
-        return raw.select(zoned)[name]
+        time = pl.col(name).cast(pl.Datetime("us", kind.time_zone)).dt
+        utc = time.convert_time_zone("UTC") if kind.time_zone else time.replace_time_zone("UTC")
+        return raw.select(utc)[name]
     if kind == pl.Date:
         return raw.select(pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))[name]
     if kind != pl.String:
@@ -148,9 +173,12 @@ def _time(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
 
 
 def _parse_time(text: str) -> datetime | None:
+    text = text.strip()
+    if text.isdigit() and len(text) != len("20240131"):
+        return None  # "1712010112345", an epoch in milliseconds, also reads as a day of 1712
     try:
-        return as_utc(datetime.fromisoformat(text.strip()))
-    except ValueError:
+        return as_utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):  # OverflowError: year 1 east of Greenwich
         return None
 
 
@@ -174,7 +202,7 @@ def _regime(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     for text in series.unique().drop_nulls():
         try:
             canonical[text] = regime_to_json(regime_from_json(text))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             errors[text] = f"cannot be read as a regime: {error}"
     frame = raw.with_columns(pl.Series("error", [errors.get(t) for t in series], dtype=pl.String))
     problems.add(frame, pl.col("error").is_not_null(), name, pl.col("error"),

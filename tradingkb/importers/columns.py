@@ -20,6 +20,7 @@ class Column:
         name: its name.
         kind: how values are read.
         low, high: inclusive bounds of a number.
+        longest: of a text, in characters: what the store's column holds.
         allowed: the allowed texts.
         default: what a missing value becomes.
         remedy: what to do about a value that is out of bounds or not allowed.
@@ -29,6 +30,7 @@ class Column:
     kind: Kind
     low: float | None = None
     high: float | None = None
+    longest: int = 64
     allowed: tuple[str, ...] = ()
     default: str | None = None
     remedy: str = ""
@@ -36,23 +38,31 @@ class Column:
 
 _DRAWDOWN = "give drawdowns as positive fractions of equity: 25 % is 0.25"
 _SHARE = "give a fraction between 0 and 1: 55 % is 0.55"
-_INFINITE = "use null where a metric is undefined"
+_METRICS: Final[tuple[tuple[str, Kind, float | None, float | None, str], ...]] = (
+    ("sharpe", "number", None, None, ""),
+    ("return_frac", "number", None, None, ""),
+    ("max_drawdown_frac", "number", 0.0, 1.0, _DRAWDOWN),
+    # The upper bound is what a 32-bit integer column holds.
+    ("n_trades", "count", 0.0, 2.0**31 - 1, "give a whole number, 0 or more"),
+    ("win_rate", "number", 0.0, 1.0, _SHARE),
+    ("profit_factor", "number", 0.0, None, "gross profit over gross loss, 0 or more"),
+)
 
 COLUMNS: Final[dict[str, Column]] = {
     c.name: c
     for c in (
         Column("source_type", "text", default="import"),
-        Column("source_id", "text"),
+        Column("source_id", "text", longest=255),
         Column("experiment_type", "text", allowed=EXPERIMENT_TYPES, default="tune",
                remedy=f"use one of {', '.join(EXPERIMENT_TYPES)}"),
-        Column("strategy_name", "text"),
+        Column("strategy_name", "text", longest=128),
         Column("strategy_version", "text"),
         Column("params", "params"),
         Column("objective_type", "text", allowed=tuple(o.name for o in objectives()),
                default="sharpe", remedy=f"use one of {', '.join(o.name for o in objectives())}"),
         Column("objective_score", "number"),
         Column("symbol", "text"),
-        Column("timeframe", "text"),
+        Column("timeframe", "text", longest=16),
         Column("is_start", "time"),
         Column("is_end", "time"),
         Column("oos_start", "time"),
@@ -60,14 +70,7 @@ COLUMNS: Final[dict[str, Column]] = {
         Column("known_at", "time"),
         *(
             Column(f"{name}_{sample}", kind, low, high, remedy=remedy)
-            for name, kind, low, high, remedy in (
-                ("sharpe", "number", None, None, ""),
-                ("return_frac", "number", None, None, ""),
-                ("max_drawdown_frac", "number", 0.0, 1.0, _DRAWDOWN),
-                ("n_trades", "count", 0.0, None, "give a whole number, 0 or more"),
-                ("win_rate", "number", 0.0, 1.0, _SHARE),
-                ("profit_factor", "number", 0.0, None, "gross profit over gross loss, 0 or more"),
-            )
+            for name, kind, low, high, remedy in _METRICS
             for sample in ("is", "oos")
         ),
         Column("regime_is", "regime"),
@@ -80,7 +83,7 @@ COLUMNS: Final[dict[str, Column]] = {
     )
 }  # fmt: skip
 
-INFINITE_REMEDY: Final = _INFINITE
+INFINITE_REMEDY: Final = "use null where a metric is undefined"
 #: Metrics as numbers, in the order in which they are hashed.
 NUMBERS: Final = tuple(c.name for c in COLUMNS.values() if c.kind in ("number", "count"))
 TIMES: Final = tuple(c.name for c in COLUMNS.values() if c.kind == "time")

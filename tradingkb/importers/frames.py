@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,16 +18,23 @@ import numpy as np
 import polars as pl
 
 from tradingkb.domain.objective import get_objective, score
-from tradingkb.domain.trial import METRICS
+from tradingkb.domain.timeframe import canonical_timeframe
+from tradingkb.domain.trial import METRICS, as_utc
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, TIMES, WINDOW
 from tradingkb.importers.params import gather_params
 from tradingkb.importers.source import ROW, Const, read_source
 
 SECONDS_PER_YEAR: Final = 365.25 * 86400
-_TEXTS: Final = ("source_type", "source_id", "experiment_type", "strategy_name",
-                 "strategy_version", "params", "objective_type", "symbol", "timeframe",
-                 "engine")  # fmt: skip
+_IDENTITY: Final = ("source_type", "source_id")
+_TEXTS: Final = (
+    *("source_type", "source_id", "experiment_type", "strategy_name", "strategy_version"),
+    *("params", "objective_type", "symbol", "timeframe", "engine"),
+)
+REJECTS_SCHEMA: Final = {
+    "row": pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String,
+    "values": pl.String,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,28 +75,36 @@ def read_trials(
     raw = gather_params(source.frame)
     problems = Problems()
     columns = [read_column(raw, column, problems) for column in COLUMNS.values()]
-    frame = pl.DataFrame([raw[ROW], *columns])
-    frame = _with_defaults(frame, now)
+    frame = _with_defaults(pl.DataFrame([raw[ROW], *columns]))
     _check_rows(frame, problems)
     frame = _with_identity(_with_scores(frame, problems))
-    frame, duplicates = _without_duplicates(frame, problems)
-    found = problems.frame()
-    good = frame.filter(~pl.col(ROW).is_in(found[ROW].implode()))
-    rejects = _rejects(found, source.frame)
+    _check_duplicates(frame, problems)
+    sound = frame.filter(~problems.among(frame))
+    good = _known_by(now, sound.unique(_IDENTITY, keep="first", maintain_order=True))
+    duplicates = sound.height - good.height
+    rejects = _rejects(problems.frame(), source.frame)
     notes = _notes(problems.nan_counts, source.ignored, duplicates, good)
     return Batch(good, rejects, raw.height, duplicates, notes, source.name)
 
 
-def _with_defaults(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    texts = [
-        pl.col(c.name).fill_null(c.default) for c in COLUMNS.values() if c.default is not None
-    ]
+def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
+    texts = [pl.col(c.name).fill_null(c.default) for c in COLUMNS.values() if c.default is not None]
     # A result is knowable when the last of its windows has ended.
     last_end = pl.max_horizontal("oos_end", "is_end")
-    known_at = pl.coalesce("known_at", last_end, "created_at", pl.lit(now))
-    frame = frame.with_columns(*texts, known_at.dt.cast_time_unit("us").alias("known_at"))
-    # Not the time of ingestion: it would differ between two ingests of one file.
-    return frame.with_columns(pl.coalesce("created_at", "known_at").alias("created_at"))
+    spellings = frame["timeframe"].unique().drop_nulls().to_list()
+    timeframe = pl.col("timeframe").replace({t: canonical_timeframe(t) for t in spellings})
+    known_at = pl.coalesce("known_at", last_end, "created_at")
+    frame = frame.with_columns(*texts, timeframe, known_at)
+    return frame.with_columns(pl.coalesce("created_at", "known_at"))
+
+
+def _known_by(now: datetime, frame: pl.DataFrame) -> pl.DataFrame:
+    """Trials without any date are known now.
+
+    That comes after `row_hash`, which would otherwise differ between two ingests of one file.
+    """
+    time = pl.lit(as_utc(now)).dt.cast_time_unit("us")
+    return frame.with_columns(pl.col("known_at", "created_at").fill_null(time))
 
 
 def _check_rows(frame: pl.DataFrame, problems: Problems) -> None:
@@ -96,18 +112,20 @@ def _check_rows(frame: pl.DataFrame, problems: Problems) -> None:
                  "every trial names its strategy; map it or set a constant")  # fmt: skip
     for start, end in (("is_start", "is_end"), ("oos_start", "oos_end")):
         problems.add(frame, (pl.col(start) >= pl.col(end)).fill_null(False), end,
-                     pl.format("{} is not after {} {}", pl.col(end), pl.lit(start), pl.col(start)),
+                     pl.format(f"{{}} is not after {start} {{}}", _shown(end), _shown(start)),
                      "windows are half-open [start, end): swap reversed dates")  # fmt: skip
     overlap = (pl.col("oos_start") < pl.col("is_end")) & (pl.col("is_start") < pl.col("oos_end"))
     problems.add(frame, overlap.fill_null(False), "oos_start",
-                 pl.format("out-of-sample starts {} inside the in-sample window", "oos_start"),
+                 pl.format("starts {} inside the in-sample window", _shown("oos_start")),
                  "windows are half-open [start, end) and must not overlap")  # fmt: skip
     early = pl.col("known_at") < pl.max_horizontal("oos_end", "is_end")
     problems.add(frame, early.fill_null(False), "known_at",
                  "lies before the end of the trial's last window",
                  "a result cannot be known before its window has ended")  # fmt: skip
-    problems.add(frame, pl.col("source_id").str.len_chars().fill_null(0) > 255, "source_id",
-                 "is longer than 255 characters", "shorten it, or leave it out")  # fmt: skip
+
+
+def _shown(time: str) -> pl.Expr:
+    return pl.col(time).dt.strftime("%Y-%m-%d %H:%M")
 
 
 def _with_scores(frame: pl.DataFrame, problems: Problems) -> pl.DataFrame:
@@ -115,20 +133,23 @@ def _with_scores(frame: pl.DataFrame, problems: Problems) -> pl.DataFrame:
     given = frame["objective_score"].to_numpy()
     filled = given.astype(np.float64, copy=True)
     kinds = frame["objective_type"].to_numpy()
-    for name in frame["objective_type"].unique().drop_nulls():
-        objective = get_objective(name) if COLUMNS["objective_type"].allowed.count(name) else None
-        if objective is None:
-            continue
+    for name in frame["objective_type"].unique():
+        objective = get_objective(name)
         for sample in ("oos", "is"):
             computed = score(objective, metric_columns(frame, sample), np.full(len(filled), np.nan))
             missing = (kinds == name) & ~np.isfinite(filled)
             filled[missing] = computed[missing]
     scores = pl.Series("objective_score", filled).fill_nan(None)
     frame = frame.with_columns(scores)
-    problems.add(frame, pl.col("objective_score").is_null(), "objective_score",
-                 pl.format("no value of {} can be computed", "objective_type"),
-                 "map sharpe_oos, sharpe_is, or whatever metrics the objective needs, or give "
-                 "objective_score")  # fmt: skip
+    # A row with another problem may miss its score for that very reason: one message is enough.
+    problems.add(
+        frame,
+        pl.col("objective_score").is_null() & ~pl.lit(problems.among(frame)),
+        "objective_score",
+        pl.format("no value of {} can be computed", "objective_type"),
+        "map sharpe_oos, sharpe_is, or whatever metrics the objective needs, or give "
+        "objective_score",
+    )
     return frame
 
 
@@ -144,7 +165,8 @@ def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(
         hashed(frame, WINDOW).alias("window_key"), hashed(frame, ("params",)).alias("params_hash")
     )
-    experiment = ("strategy_name", "strategy_version", "params", *WINDOW, "objective_type")
+    dataset = (*WINDOW, "engine", "cost_bps")
+    experiment = ("strategy_name", "strategy_version", "params", *dataset, "objective_type")
     derived = hashed(frame, experiment)
     frame = frame.with_columns(pl.coalesce("source_id", derived).alias("source_id"))
     content = (*_TEXTS, *NUMBERS, *TIMES, "regime_is", "regime_oos")
@@ -168,10 +190,13 @@ def hashed(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
     ]
     texts = table.select(pl.concat_str(framed, separator=",").alias("text"))["text"]
     distinct = texts.unique()
-    digests = pl.Series([hashlib.sha256(t.encode()).hexdigest() for t in distinct], dtype=pl.String)
     if len(distinct) == len(texts):
-        return pl.Series([hashlib.sha256(t.encode()).hexdigest() for t in texts], dtype=pl.String)
-    return texts.replace_strict(distinct, digests, return_dtype=pl.String)
+        return _digests(texts)
+    return texts.replace_strict(distinct, _digests(distinct), return_dtype=pl.String)
+
+
+def _digests(texts: pl.Series) -> pl.Series:
+    return pl.Series([hashlib.sha256(t.encode()).hexdigest() for t in texts], dtype=pl.String)
 
 
 def _canonical(series: pl.Series) -> pl.Series:
@@ -184,33 +209,39 @@ def _canonical(series: pl.Series) -> pl.Series:
     return series.cast(pl.String)
 
 
-def _without_duplicates(frame: pl.DataFrame, problems: Problems) -> tuple[pl.DataFrame, int]:
-    """Takes exact repeats once; refuses rows that share an identity but not their content."""
-    key = ["source_type", "source_id"]
-    first = frame.unique([*key, "row_hash"], keep="first", maintain_order=True)
-    n = pl.len().over(key)
-    clash = first.with_columns(
-        n.alias("n"), pl.col(ROW).min().over(key).alias("low"), pl.col(ROW).max().over(key).alias("high")
-    )
+def _check_duplicates(frame: pl.DataFrame, problems: Problems) -> None:
+    """Refuses every copy of an identity whose rows differ; exact repeats are no problem.
+
+    A row with a problem has lost the value at fault, so it is no repeat of a sound one.
+    """
+    content = pl.struct("row_hash", "kb_status", "unsound")
+    rows = pl.col(ROW).sort().head(5).cast(pl.String).str.join(", ").over(_IDENTITY)
+    more = pl.when(pl.len().over(_IDENTITY) > 5).then(pl.lit(", ...")).otherwise(pl.lit(""))
     problems.add(
-        clash, pl.col("n") > 1, "source_id",
-        pl.format("'{}' appears with different content in rows {} to {}", "source_id", "low", "high"),
+        frame.with_columns(problems.among(frame), rows.alias("rows"), more.alias("more")),
+        content.n_unique().over(_IDENTITY) > 1,
+        "source_id",
+        pl.format("'{}' appears with different content in rows {}{}", "source_id", "rows", "more"),
         "which one is right cannot be guessed: give each trial its own source_id, or remove one",
-    )  # fmt: skip
-    return first, frame.height - first.height
+    )
 
 
 def _rejects(problems: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
     if problems.is_empty():
-        schema = {"row": pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String,
-                  "values": pl.String}  # fmt: skip
-        return pl.DataFrame(schema=schema)
-    bad = raw.filter(pl.col(ROW).is_in(problems[ROW].unique().implode()))
-    rows = bad.drop(ROW).to_dicts()
-    values = pl.DataFrame(
-        {ROW: bad[ROW].cast(pl.UInt32), "values": [json.dumps(r, default=str) for r in rows]}
-    )
+        return pl.DataFrame(schema=REJECTS_SCHEMA)
+    bad = raw.filter(np.isin(raw[ROW].to_numpy(), problems[ROW].to_numpy()))
+    rows = [_as_json(row) for row in bad.drop(ROW).to_dicts()]
+    values = pl.DataFrame({ROW: bad[ROW].cast(pl.UInt32), "values": rows})
     return problems.join(values, on=ROW, how="left", maintain_order="left").rename({ROW: "row"})
+
+
+def _as_json(row: Mapping[str, Any]) -> str:
+    """A row as JSON, which has no NaN and no infinity: they are written as texts."""
+    plain = {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+    return json.dumps(plain, default=str)
 
 
 def _notes(

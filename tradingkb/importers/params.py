@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,10 +26,11 @@ def gather_params(frame: pl.DataFrame) -> pl.DataFrame:
         return frame
     if not loose:
         raise InvalidTrialError(
-            "no parameters", field="params",
-            remedy='give a params column (struct or JSON text) or param_* columns, or map one: '
+            "no parameters",
+            field="params",
+            remedy="give a params column (struct or JSON text) or param_* columns, or map one: "
             '{"params": "your column"}',
-        )  # fmt: skip
+        )
     struct = pl.struct(pl.col(c).alias(c.removeprefix(PREFIX)) for c in loose).alias("params")
     return frame.with_columns(struct).drop(loose)
 
@@ -40,41 +41,54 @@ def canonical_column(values: pl.Series) -> tuple[pl.Series, pl.Series]:
     Equal spellings are parsed once: files of sweeps repeat a few hundred parameter sets.
     """
     if isinstance(values.dtype, pl.Struct):
-        # A struct column holds null for a parameter that a row does not have.
-        values = values.struct.json_encode()
-        return _by_spelling(values, drop_null=True)
+        return _of_struct(values)
     if values.dtype == pl.Object:
-        texts, errors = zip(*(_canonical(v, False) for v in values.to_list()), strict=True)
-        return _series(texts, errors)
+        pairs = [_canonical(v, drop_null=False) for v in values.to_list()]
+        return _series([text for text, _ in pairs], [error for _, error in pairs])
     if values.dtype != pl.String:
         error = f"{values.dtype} is no mapping"
         return _series([None] * len(values), [error] * len(values))
     return _by_spelling(values, drop_null=False)
 
 
+def _of_struct(values: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """A struct column holds null for a parameter that a row does not have; pandas writes NaN."""
+    loose = values.struct.unnest()
+    for name, kind in loose.schema.items():
+        if kind in (pl.Binary, pl.Object, pl.Duration, pl.Time):
+            error = f"parameter {name} is {kind}, which is neither a number nor a text"
+            return _series([None] * len(values), [error] * len(values))
+    # JSON has no infinity: it would silently become "not given".
+    infinite = [
+        pl.when(pl.col(name).is_infinite()).then(pl.lit(f"parameter {name} is infinite"))
+        for name, kind in loose.schema.items()
+        if kind.is_float()
+    ]
+    texts, errors = _by_spelling(values.struct.json_encode(), drop_null=True)
+    if infinite:
+        errors = loose.select(pl.coalesce(*infinite, errors).alias("error"))["error"]
+        texts = texts.zip_with(errors.is_null(), pl.Series([None], dtype=pl.String))
+    return texts, errors
+
+
 def _by_spelling(values: pl.Series, *, drop_null: bool) -> tuple[pl.Series, pl.Series]:
     distinct = values.unique()
-    found = {text: _canonical(text, drop_null) for text in distinct}
+    rows = [(text, *_canonical(text, drop_null=drop_null)) for text in distinct]
     table = pl.DataFrame(
-        {
-            "key": list(found), "text": [t for t, _ in found.values()],
-            "error": [e for _, e in found.values()],
-        },
-        schema={"key": pl.String, "text": pl.String, "error": pl.String},
-    )  # fmt: skip
-    joined = values.alias("key").to_frame().join(
-        table, on="key", how="left", nulls_equal=True, maintain_order="left"
+        rows, schema={"key": pl.String, "text": pl.String, "error": pl.String}, orient="row"
     )
+    keys = values.alias("key").to_frame()
+    joined = keys.join(table, on="key", how="left", nulls_equal=True, maintain_order="left")
     return joined["text"].alias("params"), joined["error"]
 
 
-def _canonical(value: Any, drop_null: bool) -> tuple[str | None, str | None]:
+def _canonical(value: Any, *, drop_null: bool) -> tuple[str | None, str | None]:
     if value is None:
         return None, "params are missing"
     try:
-        parsed = json.loads(value) if isinstance(value, str) else value
+        parsed = json.loads(value, object_pairs_hook=_object) if isinstance(value, str) else value
         if drop_null and isinstance(parsed, Mapping):
-            parsed = {k: v for k, v in parsed.items() if v is not None and not _is_nan(v)}
+            parsed = {k: v for k, v in parsed.items() if v is not None}
         if isinstance(parsed, Mapping) and not parsed:
             return None, "params are empty"
         return canonical_params(parsed), None
@@ -82,10 +96,16 @@ def _canonical(value: Any, drop_null: bool) -> tuple[str | None, str | None]:
         return None, f"params are no JSON: {error}"
     except InvalidTrialError as error:
         return None, str(error)
+    except (ValueError, RecursionError):  # an integer of 5,000 digits, ten thousand brackets
+        return None, "params are no JSON that can be read"
 
 
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = Counter(name for name, _ in pairs)
+    if len(names) < len(pairs):
+        twice = names.most_common(1)[0][0]
+        raise InvalidTrialError(f"parameter {twice} is given twice", field="params")
+    return dict(pairs)
 
 
 def _series(texts: Any, errors: Any) -> tuple[pl.Series, pl.Series]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tradingkb.domain.regime import Regime
-from tradingkb.domain.trial import Trial, as_utc, canonical_params, regime_to_json
+from tradingkb.domain.trial import Trial, canonical_params, regime_to_json
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS
+from tradingkb.importers.objects import from_objects, from_pandas, is_pandas
 
 #: Names the row of the source in every frame of the importer; 1-based.
 ROW = "__row__"
-_READERS = {".parquet": pl.read_parquet, ".csv": pl.read_csv, ".ndjson": pl.read_ndjson,
-            ".jsonl": pl.read_ndjson}  # fmt: skip
+_SUFFIXES = (".parquet", ".csv", ".ndjson", ".jsonl")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class Const:
 
 
 def const(value: Any) -> Const:
-    """Marks a value of a mapping as a constant, such as `{"objective_type": const("sharpe")}`."""
+    """Marks a constant in a mapping, where a text would name a column.
+
+    For example `{"strategy_name": const("sma_cross")}`.
+    """
     return Const(value)
 
 
@@ -59,7 +62,7 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
         InvalidTrialError: no such file, an unknown format, a mapping that names no column; near
             names are suggested.
     """
-    frame, name = _load(trials)
+    frame, name = _load(trials, mapping or {})
     if ROW in frame.columns:
         raise InvalidTrialError(f"the column name {ROW!r} is reserved", remedy="rename it")
     mapped = _mapped(frame, mapping or {})
@@ -71,82 +74,66 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
     return Source(mapped.select(kept).with_row_index(ROW, offset=1), name, ignored)
 
 
-def _load(trials: Any) -> tuple[pl.DataFrame, str]:
+def _load(trials: Any, mapping: Mapping[str, str | Const]) -> tuple[pl.DataFrame, str]:
     if isinstance(trials, str | Path):
-        return _load_path(Path(trials)), str(trials)
+        return _load_path(trials, _text_columns(mapping)), str(trials)
     if isinstance(trials, pl.LazyFrame):
-        return trials.collect(), "a Polars frame"
+        return _reading("the LazyFrame", trials.collect), "a Polars frame"
     if isinstance(trials, pl.DataFrame):
         return trials, "a Polars frame"
-    if type(trials).__module__.split(".")[0] == "pandas":
+    if is_pandas(trials):
         return from_pandas(trials), "a pandas frame"
     if isinstance(trials, Trial):
         trials = [trials]
     if isinstance(trials, Sequence) and all(isinstance(t, Trial) for t in trials):
-        return _from_objects(trials), f"{len(trials)} Trial objects"
+        return from_objects(trials), f"{len(trials)} Trial objects"
     raise InvalidTrialError(
-        f"cannot read trials from {type(trials).__name__}", field="trials",
+        f"cannot read trials from {type(trials).__name__}",
+        field="trials",
         remedy="give a path, a Polars or pandas frame, or Trial objects",
-    )  # fmt: skip
+    )
 
 
-def _load_path(path: Path) -> pl.DataFrame:
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+def _load_path(given: str | Path, texts: set[str]) -> pl.DataFrame:
+    path = Path(given)
+    if not str(given).strip() or path.is_dir():
+        what = f"{path} is a folder" if str(given).strip() else "the path is empty"
+        raise InvalidTrialError(what, field="trials", remedy="name a file of trials")
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
         raise InvalidTrialError(
-            f"{path.name}: files of type {path.suffix or 'none'!r} are not read", field="trials",
-            remedy=f"convert it to one of {', '.join(_READERS)}",
-        )  # fmt: skip
-    if not path.is_file():
-        raise InvalidTrialError(
-            f"{path} does not exist", field="trials", remedy="check the path"
+            f"{path.name}: files of type {suffix or 'none'!r} are not read",
+            field="trials",
+            remedy=f"convert it to one of {', '.join(_SUFFIXES)}",
         )
+    if not path.is_file():
+        raise InvalidTrialError(f"{path} does not exist", field="trials", remedy="check the path")
+    if suffix == ".parquet":
+        return _reading(path.name, lambda: pl.read_parquet(path))
+    if suffix == ".csv":
+        # Texts stay as they are written: the symbol 000001 is no number.
+        overrides = dict.fromkeys(texts, pl.String)
+        return _reading(
+            path.name,
+            lambda: pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides),
+        )
+    # All rows decide a column's type: a metric may be null in the first hundred.
+    return _reading(path.name, lambda: pl.read_ndjson(path, infer_schema_length=None))
+
+
+def _reading(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     try:
-        if path.suffix.lower() == ".csv":
-            return pl.read_csv(path, infer_schema_length=None)
-        return reader(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        return read()
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise InvalidTrialError(
-            f"{path.name} cannot be read: {error}", field="trials", remedy="check the file"
+            f"{name} cannot be read: {error}", field="trials", remedy="check the file"
         ) from error
 
 
-def from_pandas(frame: Any) -> pl.DataFrame:
-    """A pandas frame as a Polars one, without needing pyarrow; objects are kept as they are."""
-    columns = {}
-    for name in frame.columns:
-        series = frame[name]
-        kind = series.dtype.kind if hasattr(series.dtype, "kind") else "O"
-        if kind in "iufb":
-            columns[str(name)] = pl.Series(str(name), series.to_numpy())
-        else:
-            values = [None if v is None or v != v else v for v in series.tolist()]  # NaN, NaT
-            columns[str(name)] = pl.Series(str(name), values, strict=False)
-    return pl.DataFrame(columns)
-
-
-def _from_objects(trials: Sequence[Trial]) -> pl.DataFrame:
-    rows = []
-    for number, trial in enumerate(trials, 1):
-        row = {f.name: getattr(trial, f.name) for f in fields(trial)}
-        try:
-            row["params"] = canonical_params(trial.params)
-        except InvalidTrialError as error:
-            raise InvalidTrialError(str(error), row=number, field="params") from None
-        for name, value in row.items():
-            if COLUMNS[name].kind == "time" and value is not None:
-                row[name] = as_utc(value)
-            if isinstance(value, Regime):
-                row[name] = regime_to_json(value)
-        rows.append(row)
-    schema = {name: _DTYPES[column.kind] for name, column in COLUMNS.items()}
-    return pl.DataFrame(rows, schema=schema, orient="row", strict=False)
-
-
-_DTYPES: dict[str, Any] = {
-    "text": pl.String, "number": pl.Float64, "count": pl.Float64, "params": pl.String,
-    "regime": pl.String, "time": pl.Datetime("us", "UTC"),
-}  # fmt: skip
+def _text_columns(mapping: Mapping[str, str | Const]) -> set[str]:
+    """The columns of a file that hold the texts of canonical columns."""
+    wanted = {name: mapping.get(name, name) for name, c in COLUMNS.items() if c.kind == "text"}
+    return {column for column in wanted.values() if isinstance(column, str)}
 
 
 def _mapped(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> pl.DataFrame:
@@ -154,19 +141,27 @@ def _mapped(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> pl.DataF
     for canonical, column in mapping.items():
         if canonical not in COLUMNS and not canonical.startswith("param_"):
             raise InvalidTrialError(
-                f"{canonical!r} is no canonical column", field="mapping",
-                remedy=_near(canonical, COLUMNS) + "; a mapping is {canonical: your column}",
-            )  # fmt: skip
+                f"{canonical!r} is no canonical column",
+                field="mapping",
+                remedy=_near(str(canonical), COLUMNS) + "; a mapping is {canonical: your column}",
+            )
         if isinstance(column, Const):
-            expressions.append(pl.lit(column.value).alias(canonical))
+            expressions.append(pl.lit(_literal(column.value)).alias(canonical))
         elif column in frame.columns:
             expressions.append(pl.col(column).alias(canonical))
         else:
             raise InvalidTrialError(
-                f"column {column!r} (for {canonical}) is not in the input", field="mapping",
-                remedy=_near(column, frame.columns) + "; for a constant use tkb.const(...)",
-            )  # fmt: skip
+                f"column {column!r} (for {canonical}) is not in the input",
+                field="mapping",
+                remedy=_near(str(column), frame.columns) + "; for a constant use tkb.const(...)",
+            )
     return frame.with_columns(expressions)
+
+
+def _literal(value: Any) -> Any:
+    if isinstance(value, Regime):
+        return regime_to_json(value)
+    return canonical_params(value) if isinstance(value, Mapping) else value
 
 
 def _near(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:

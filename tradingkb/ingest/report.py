@@ -13,7 +13,7 @@ import polars as pl
 ACTIONS: Final = ("inserted", "updated", "skipped", "unarchived", "error")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class IngestReport:
     """The outcome of one ingest.
 
@@ -71,6 +71,10 @@ class IngestReport:
             "rejects": self.rejects.head(20).to_dicts(),
             "rejects_path": str(self.rejects_path) if self.rejects_path else None,
         }
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n:,} {name}" for name, n in self.counts().items() if n)
+        return f"<IngestReport{' (dry run)' if self.dry_run else ''}: {counts or 'nothing to do'}>"
 
     def __str__(self) -> str:
         start = "dry run, nothing written: " if self.dry_run else ""

@@ -71,7 +71,7 @@ class Expectation:
         window_low, window_high: 10 % and 90 % quantiles of single windows: the spread of luck.
         n_windows, n_quarters: distinct windows and quarters that tried this set.
         own_windows: those of the query's own instrument and timeframe.
-        from_neighbours: the exact set was never tried; its neighbours speak.
+        from_neighbours: no quoted window tried the exact set; what is known of other sets speaks.
     """
 
     value: float

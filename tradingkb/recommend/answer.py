@@ -16,7 +16,7 @@ from tradingkb.recommend.codes import CODES
 AnswerStatus = Literal["ok", "degraded", "none"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recommendation:
     """One answer. Units: fractions, annualised Sharpe; times UTC.
 
@@ -40,8 +40,9 @@ class Recommendation:
         params_tested: whether exactly these parameters were ever tried.
         trials: the best nominations, ranked: rank, source_id, score, objective, similarity,
             regime_distance, tags, kb_status, relaxed, tie_break, params, symbol, timeframe, dates.
-        evidence: every window that tried the recommended parameters, good and bad.
-        windows_used: distinct windows behind the recommended parameters.
+        evidence: every window of the query's timeframe that tried the recommended parameters, good
+            and bad (of all timeframes, where none is of the query's).
+        windows_used: their number.
         spreads: per parameter, how far the ten best-supported sets agree.
         regime: the query's.
         filter_rejections: per filter: value, fails, fails_only, unknown.
@@ -90,6 +91,12 @@ class Recommendation:
     debug: dict[str, Any] | None = None
     confidence: float | None = None
     confidence_band: Literal["high", "medium", "low", "none"] = "none"
+
+    def __repr__(self) -> str:
+        """One line without ids and times: the same answer prints the same everywhere."""
+        value = f", expected {self.expected['value']:.3g}" if self.expected else ""
+        why = f", {', '.join(self.reasons)}" if self.reasons else ""
+        return f"<Recommendation {self.strategy_name}: {self.status}, {self.params}{value}{why}>"
 
     @property
     def uncalibrated(self) -> bool:

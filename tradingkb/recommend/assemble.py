@@ -84,7 +84,7 @@ def assemble(
         suggested_actions=actions_for([*c.reasons, *c.warnings]) if status != "ok" else [],
         strict_count=filtered.strict_count, relaxed_count=filtered.relaxed_count,
         used_relaxed_filters=filtered.used_relaxed, used_metadata_fallback=f.metadata_only,
-        repaired_params=chosen.repaired if chosen else {}, params_tested=rows.height > 0,
+        repaired_params=chosen.repaired if chosen else {}, params_tested=pset is not None,
         trials=table, evidence=rows, windows_used=rows.height,
         spreads=spreads(c.view.psets, f.judged.score, sets) if chosen else {},
         regime=request.regime, filter_rejections=[asdict(r) for r in filtered.rejections],

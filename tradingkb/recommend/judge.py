@@ -197,12 +197,16 @@ def obeys(psets: Sequence[dict[str, Any]], spec: StrategySpec | None) -> Bools:
     return np.array([not spec.problems(pset) for pset in psets], dtype=bool)
 
 
+def quoted_windows(evidence: Evidence) -> Bools:
+    """The windows that are quoted: those of the query's timeframe, all where there are none."""
+    near = evidence.query.same_timeframe
+    return near if near[evidence.cells.window].any() else np.ones(len(near), dtype=bool)
+
+
 def expect(evidence: Evidence, judged: Judged, pset: int, objective: Objective) -> Expectation:
-    """What a set is expected to earn, quoting the spread of the query's timeframe."""
-    query = evidence.query
-    tried_near = query.same_timeframe[evidence.cells.window].any()
-    use = query.same_timeframe if tried_near else np.ones(len(query.own), dtype=bool)
-    return expectation(evidence.cells, judged.expected, pset, use, query.own, objective.sign)
+    """What a set is expected to earn, with the spread of the quoted windows."""
+    use, own = quoted_windows(evidence), evidence.query.own
+    return expectation(evidence.cells, judged.expected, pset, use, own, objective.sign)
 
 
 def baseline(

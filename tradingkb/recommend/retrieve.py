@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tradingkb.domain.document import query_text
 from tradingkb.domain.filters import Filters
 from tradingkb.domain.regime import Regime
-from tradingkb.domain.scaling import RegimeScaler, regime_distance
+from tradingkb.domain.scaling import RegimeScaler, regime_distance, regime_similarity
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, EmptyCollectionError
 from tradingkb.ports import Embedder, Side, VectorFilter, VectorIndex
 from tradingkb.recommend.view import View
@@ -126,13 +126,8 @@ def search_exact(
         limit: how many windows.
     """
     raw = view.windows.during if side_of(regime) == "during" else view.windows.before
-    angle = scaler.transform(raw) * (math.pi / 6.0)
-    query = scaler.transform(regime.vector()) * (math.pi / 6.0)
-    cosine = np.cos(angle - query)
-    known = np.isfinite(cosine)
-    n = known.sum(axis=1)
-    mean = np.where(known, cosine, 0.0).sum(axis=1) / np.maximum(n, 1)
-    similarity = np.where((n > 0) & wanted, mean, np.nan)
+    found = regime_similarity(scaler.transform(regime.vector()), scaler.transform(raw))
+    similarity = np.where(wanted, found, np.nan)
     if not np.isfinite(similarity).any():
         return Retrieved(None, "collection_empty", "no window known by then has a regime")
     rounded = np.where(np.isfinite(similarity), np.round(similarity, 6), -np.inf)

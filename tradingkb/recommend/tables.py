@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tradingkb.domain.regime import Regime
 from tradingkb.ranking.evidence import rank_within
 from tradingkb.ranking.rerank import jaccard, nomination_scores
-from tradingkb.ranking.tiebreak import Contender, rank
-from tradingkb.recommend.judge import Evidence
+from tradingkb.ranking.tiebreak import Contender, band_floor, rank
+from tradingkb.recommend.judge import Evidence, quoted_windows
 from tradingkb.recommend.retrieve import side_of
 from tradingkb.recommend.view import View, row_facts
 
@@ -83,7 +83,7 @@ def rank_nominations(
     if len(rows) > top:
         # Bands reach down epsilon from a score at or above the last place: nothing lower counts.
         last = np.partition(scores, -top)[-top]
-        keep = scores >= last - epsilon
+        keep = scores >= band_floor(float(last), epsilon)
         rows, scores = rows[keep], scores[keep]
     promoted_at, created_at = view.micros("promoted_at"), view.micros("created_at")
     unknown = np.iinfo(np.int64).min
@@ -147,12 +147,12 @@ def nomination_table(
 def evidence_table(
     view: View, evidence: Evidence, pset: int | None, distance: Floats | None, kernel: Floats | None
 ) -> pl.DataFrame:
-    """Every window that tried a parameter set; see `Recommendation.evidence`.
+    """Every quoted window that tried a parameter set; see `Recommendation.evidence`.
 
     `weight` is the regime kernel in [0, 1], 1 without a regime; `rank_in_window` 1 is best.
     """
     cells = evidence.cells
-    mine = cells.pset == (-1 if pset is None else pset)
+    mine = (cells.pset == (-1 if pset is None else pset)) & quoted_windows(evidence)[cells.window]
     windows = cells.window[mine]
     facts: pl.DataFrame = view.windows.frame.select(
         "window_key", "symbol", "timeframe",

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tradingkb.domain.objective import get_objective, objectives, score
+from tradingkb.exceptions import UnknownObjectiveError
+
+NAN = math.nan
+
+
+def metrics(**known: float) -> dict[str, np.ndarray]:
+    names = (
+        *("sharpe", "return_frac", "max_drawdown_frac", "n_trades", "win_rate", "profit_factor"),
+        "years",
+    )
+    return {name: np.array([known.get(name, NAN)]) for name in names}
+
+
+def value(name: str, stored: float = NAN, **known: float) -> float:
+    return float(score(get_objective(name), metrics(**known), np.array([stored]))[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "expected"),
+    [
+        ("sharpe", {"sharpe": 1.5}, 1.5),
+        ("return", {"return_frac": -0.1}, -0.1),
+        ("max_drawdown", {"max_drawdown_frac": 0.25}, 0.25),
+        ("profit_factor", {"profit_factor": 1.8}, 1.8),
+        ("win_rate", {"win_rate": 0.55}, 0.55),
+        ("sharpe_dd_penalty", {"sharpe": 1.5, "max_drawdown_frac": 0.25}, 1.0),
+        # 21 % in two years are 10 % a year; over a drawdown of 20 % that is 0.5.
+        ("calmar", {"return_frac": 0.21, "max_drawdown_frac": 0.2, "years": 2.0}, 0.5),
+        # Half a year: (1.1 ** 2 - 1) / 0.1.
+        ("calmar", {"return_frac": 0.1, "max_drawdown_frac": 0.1, "years": 0.5}, 2.1),
+        ("calmar", {"return_frac": -1.0, "max_drawdown_frac": 1.0, "years": 1.0}, -1.0),
+        ("calmar", {"return_frac": -1.5, "max_drawdown_frac": 1.0, "years": 1.0}, -1.0),
+    ],
+)
+def test_scores_follow_their_formulas(name: str, known: dict[str, float], expected: float) -> None:
+    assert value(name, **known) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"return_frac": 0.1, "max_drawdown_frac": 0.0, "years": 1.0},
+        {"return_frac": 0.1, "max_drawdown_frac": 0.0009, "years": 1.0},
+        {"return_frac": 0.1, "max_drawdown_frac": 0.1},
+        {"return_frac": 0.1, "max_drawdown_frac": 0.1, "years": 0.0},
+        {"return_frac": 9.0, "max_drawdown_frac": 0.1, "years": 1e-4},
+    ],
+    ids=["no drawdown", "hardly any", "no dates", "no time", "a fortune in an hour"],
+)
+def test_a_calmar_ratio_that_means_nothing_is_unknown(known: dict[str, float]) -> None:
+    assert math.isnan(value("calmar", **known))
+
+
+def test_the_formula_comes_before_the_stored_score_which_fills_its_gaps() -> None:
+    assert value("sharpe", stored=9.0, sharpe=1.0) == 1.0
+    assert value("sharpe", stored=9.0) == 9.0
+    assert math.isnan(value("sharpe"))
+
+
+def test_a_sortino_ratio_can_only_be_stored() -> None:
+    assert value("sortino", stored=2.0, sharpe=1.0) == 2.0
+
+
+def test_only_the_drawdown_is_better_when_smaller() -> None:
+    assert {o.name for o in objectives() if o.direction == "min"} == {"max_drawdown"}
+    assert {o.sign for o in objectives() if o.direction == "max"} == {1.0}
+    assert get_objective("max_drawdown").sign == -1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("sharpe", "annualised"),
+        ("sortino", "annualised"),
+        ("calmar", "ratio"),
+        ("return", "fraction"),
+        ("max_drawdown", "fraction"),
+        ("profit_factor", "ratio"),
+        ("win_rate", "fraction"),
+        ("sharpe_dd_penalty", "annualised"),
+    ],
+)
+def test_every_objective_names_its_unit(name: str, unit: str) -> None:
+    assert get_objective(name).unit == unit
+
+
+def test_an_unknown_objective_suggests_a_near_name() -> None:
+    with pytest.raises(UnknownObjectiveError, match="did you mean sharpe") as caught:
+        get_objective("sharp")
+    assert caught.value.field == "objective_type"
+    with pytest.raises(UnknownObjectiveError, match="known: calmar"):
+        get_objective("xyzzy")

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tradingkb.domain.constraints import constraint_holds
+from tradingkb.domain.strategy import ParamSpec, ParamValue, StrategySpec
+from tradingkb.exceptions import InvalidSpecError
+
+FAST = ParamSpec("fast", "int", low=3, high=50, default=20)
+SLOW = ParamSpec("slow", "int", low=20, high=200, default=50)
+SMA = StrategySpec("sma_cross", (FAST, SLOW), constraints=("fast < slow",))
+K = ParamSpec("k", "float", low=1.5, high=2.5, step=0.1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "value", "problem"),
+    [
+        (FAST, 3, None),
+        (FAST, 50.0, None),
+        (FAST, 2, "is below 3"),
+        (FAST, 51, "is above 50"),
+        (FAST, 20.5, "is not a whole number"),
+        (FAST, True, "is not a finite number"),
+        (FAST, "20", "is not a finite number"),
+        (FAST, None, "is not a finite number"),
+        (FAST, math.nan, "is not a finite number"),
+        (FAST, 10**400, "is not a finite number"),
+        (K, 1.7, None),
+        (K, 1.5 + 3 * 0.1, None),
+        (K, 1.75, "is not on the step of 0.1"),
+        (ParamSpec("x", "float", step=0.5), -1.5, None),
+        (ParamSpec("b", "bool"), True, None),
+        (ParamSpec("b", "bool"), 1, "is not a boolean"),
+        (ParamSpec("c", "categorical", choices=("a", 1)), "a", None),
+        (ParamSpec("c", "categorical", choices=("a", 1)), 1.0, None),
+        (ParamSpec("c", "categorical", choices=("a", 1)), True, "is none of ['a', 1]"),
+        (ParamSpec("c", "categorical", choices=("a", None)), None, None),
+    ],
+)
+def test_a_value_obeys_type_bounds_step_and_choices(
+    spec: ParamSpec, value: ParamValue, problem: str | None
+) -> None:
+    assert spec.problem_with(value) == problem
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"type": "integer"},
+        {"type": "categorical"},
+        {"type": "categorical", "choices": "abc"},
+        {"type": "float", "low": 2.0, "high": 1.0},
+        {"type": "float", "low": math.nan},
+        {"type": "float", "high": math.inf},
+        {"type": "float", "low": "1"},
+        {"type": "float", "step": 0.0},
+        {"type": "float", "step": -1.0},
+        {"type": "int", "low": 0.5},
+        {"type": "int", "step": 0.1},
+        {"type": "int", "low": 3, "default": 2},
+        {"type": "int", "default": 2.5},
+        {"type": "bool", "default": 1},
+        {"type": "categorical", "choices": ("a",), "default": "b"},
+    ],
+)
+def test_a_parameter_that_contradicts_itself_is_refused_by_name(facts: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSpecError) as caught:
+        ParamSpec("x", **facts)
+    assert caught.value.field == "x"
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("spec", "value", "repaired"),
+    [
+        (FAST, 20, 20),
+        (FAST, 1, 3),
+        (FAST, 999.9, 50),
+        (FAST, 20.4, 20),
+        (FAST, "20", 20),
+        (FAST, math.nan, 20),
+        (K, 1.74, 1.7),
+        (K, 2.44, 2.4),
+        (K, 9, 2.5),
+        (ParamSpec("x", "float", low=0.0, high=0.95, step=0.1), 2.0, 0.9),
+        (ParamSpec("x", "float", high=-0.05, step=0.1), 3.0, -0.1),
+        (ParamSpec("x", "float", low=1e-15, high=1e-13, log=True), 0.0, 1e-15),
+        (ParamSpec("x", "float", low=2.0), "?", 2.0),
+        (ParamSpec("x", "float", high=2.0), "?", 2.0),
+        (ParamSpec("b", "bool"), "yes", False),
+        (ParamSpec("b", "bool", default=True), "yes", True),
+        (ParamSpec("c", "categorical", choices=("a", "b")), "z", "a"),
+    ],
+)
+def test_a_bad_value_becomes_the_nearest_allowed_one_or_else_the_fallback(
+    spec: ParamSpec, value: Any, repaired: ParamValue
+) -> None:
+    assert spec.repaired(value) == repaired
+
+
+def test_defaults_are_declared_for_all_parameters_or_not_at_all() -> None:
+    assert SMA.defaults == {"fast": 20, "slow": 50}
+    assert StrategySpec("s", (FAST, K)).defaults is None
+    assert StrategySpec("s", ()).defaults is None
+
+
+def test_every_problem_of_a_parameter_set_is_named() -> None:
+    assert SMA.problems({"fast": 20, "slow": 50}) == []
+    assert SMA.problems({"fast": 60, "width": 1}) == [
+        "slow is missing",
+        "fast = 60 is above 50",
+        "width is not a parameter of sma_cross",
+    ]
+    assert SMA.problems({"fast": 50, "slow": 20}) == ["fast < slow does not hold"]
+
+
+def test_a_repair_says_what_it_changed() -> None:
+    repaired, changes = SMA.repair({"fast": 2, "width": 1})
+    assert repaired == {"fast": 3, "slow": 50}
+    assert changes == {
+        "fast": "2 is below 3, set to 3",
+        "slow": "missing, set to 50",
+        "width": "not a parameter of sma_cross, dropped",
+    }
+
+
+def test_a_broken_constraint_is_repaired_by_the_defaults_as_a_whole() -> None:
+    repaired, changes = SMA.repair({"fast": 40, "slow": 30})
+    assert repaired == SMA.defaults
+    assert set(changes) == {"fast", "slow"}
+    assert "fast < slow" in changes["fast"]
+
+
+def test_without_defaults_a_broken_constraint_is_reported_and_nothing_invented() -> None:
+    spec = StrategySpec("s", (ParamSpec("a", "int"), ParamSpec("b", "int")), constraints=("a < b",))
+    assert spec.repair({"a": 2, "b": 1}) == (
+        {"a": 2, "b": 1},
+        {"constraints": "a < b does not hold"},
+    )
+
+
+def test_a_missing_value_that_nothing_can_replace_stays_none_and_says_so() -> None:
+    repaired, changes = StrategySpec("s", (ParamSpec("a", "int"),)).repair({})
+    assert repaired == {"a": None}
+    assert changes == {"a": "missing; no default and no bound to take instead"}
+
+
+numbers = st.floats(-1e6, 1e6) | st.integers(-(10**6), 10**6)
+values = st.one_of(
+    numbers, st.floats(), st.booleans(), st.none(), st.text(max_size=3), st.just(10**400)
+)
+
+
+@st.composite
+def param_specs(draw: st.DrawFn, name: str) -> ParamSpec:
+    kind = draw(st.sampled_from(["int", "float", "bool", "categorical"]))
+    if kind == "bool":
+        return ParamSpec(name, kind, default=draw(st.none() | st.booleans()))
+    if kind == "categorical":
+        choices = draw(st.lists(values.filter(lambda v: v == v), min_size=1, max_size=3))
+        return ParamSpec(name, kind, choices=tuple(choices))
+    number = st.integers(-1000, 1000) if kind == "int" else st.floats(-1e3, 1e3)
+    step = st.integers(1, 40) if kind == "int" else st.floats(1e-6, 40)
+    low, high = draw(st.none() | number), draw(st.none() | number)
+    if low is not None and high is not None:
+        low, high = min(low, high), max(low, high)
+    grid = draw(st.none() | step)
+    if low is None and high is not None and grid is not None:
+        low = high - 5 * grid
+    return ParamSpec(name, kind, low=low, high=high, step=grid, log=draw(st.booleans()))
+
+
+@given(st.data())
+def test_a_repaired_set_obeys_the_spec_or_says_why_it_does_not(data: st.DataObject) -> None:
+    params = tuple(data.draw(param_specs(name)) for name in "abc")
+    constraints = data.draw(st.lists(st.sampled_from(["a < b", "b != c"]), max_size=2))
+    defaults = StrategySpec("s", params).defaults
+    assume(defaults is None or all(constraint_holds(text, defaults) for text in constraints))
+    spec = StrategySpec("s", params, constraints=tuple(constraints))
+    given_params = data.draw(st.dictionaries(st.sampled_from("abcd"), values))
+    repaired, changes = spec.repair(given_params)
+    assert set(repaired) == {"a", "b", "c"}
+    unrepaired = [text for text in changes.values() if "to take instead" in text]
+    if not unrepaired and "constraints" not in changes:
+        assert spec.problems(repaired) == []
+    for name in repaired:
+        if name not in changes:
+            assert repaired[name] == given_params[name]
+
+
+@given(st.data())
+def test_a_repaired_value_is_allowed_and_a_second_repair_changes_nothing(
+    data: st.DataObject,
+) -> None:
+    spec = data.draw(param_specs("x"))
+    repaired = spec.repaired(data.draw(values))
+    assert repaired is None or spec.problem_with(repaired) is None
+    assert spec.repaired(repaired) == repaired
+
+
+@given(st.data())
+def test_a_spec_survives_the_round_trip_through_json(data: st.DataObject) -> None:
+    spec = StrategySpec(
+        "s",
+        tuple(data.draw(param_specs(name)) for name in "ab"),
+        version="2",
+        constraints=("a != b or a == b",),
+        floors={"min_trades": 20},
+        description="what it does",
+    )
+    assert StrategySpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"name": "s", "parameters": []},
+        {"name": "s", "params": {"a": {}}},
+        {"name": "s", "params": ["a"]},
+        {"name": "s", "params": [{"name": "a"}]},
+        {"name": "s", "params": [{"name": "a", "type": "int", "minimum": 3}]},
+        {"name": "s", "params": [{"name": "a", "type": "int"}] * 2},
+        {"name": "", "params": []},
+        {"name": "s", "constraints": "fast < slow"},
+        {"name": "s", "constraints": ["fast < slow"]},
+        {"name": "s", "floors": {"min_trade": 5}},
+        {"name": "s", "floors": {"max_drawdown": 25}},
+        {"name": "s", "floors": ["min_trades"]},
+    ],
+)
+def test_a_spec_with_keys_or_values_that_mean_nothing_is_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSpecError):
+        StrategySpec.from_dict(data)
+
+
+def test_defaults_that_break_a_constraint_are_refused() -> None:
+    slow = ParamSpec("slow", "int", low=20, default=20)
+    with pytest.raises(InvalidSpecError, match="fast < slow"):
+        StrategySpec("s", (FAST, slow), constraints=("fast < slow",))

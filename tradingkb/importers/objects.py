@@ -1,0 +1,100 @@
+"""pandas frames and `Trial` objects as Polars frames, without losing or guessing a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from numbers import Real
+from typing import Any
+
+import polars as pl
+
+from tradingkb.domain.regime import Regime
+from tradingkb.domain.trial import Trial, as_utc, regime_to_json
+from tradingkb.exceptions import InvalidTrialError
+from tradingkb.importers.columns import COLUMNS, Column
+
+_UTC = pl.Datetime("us", "UTC")
+
+
+def is_pandas(value: Any) -> bool:
+    """Whether a value is a pandas DataFrame, without importing pandas."""
+    return any(
+        kind.__name__ == "DataFrame" and kind.__module__.split(".")[0] == "pandas"
+        for kind in type(value).__mro__
+    )
+
+
+def from_pandas(frame: Any) -> pl.DataFrame:
+    """A pandas frame as a Polars one, without needing pyarrow.
+
+    NaN stays NaN in columns of floats; NaN, NaT and NA elsewhere become null.
+
+    Raises:
+        InvalidTrialError: two columns of one name.
+    """
+    names = [str(name) for name in frame.columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidTrialError(
+            f"two columns are named {twice[0]!r}", field="trials", remedy="rename one"
+        )
+    columns = [_from_pandas(name, frame.iloc[:, i]) for i, name in enumerate(names)]
+    return pl.DataFrame(columns)
+
+
+def _from_pandas(name: str, series: Any) -> pl.Series:
+    numpy = isinstance(getattr(series.dtype, "str", None), str)  # nullable types have no `str`
+    if numpy and series.dtype.kind in "iufb":
+        return pl.Series(name, series.to_numpy())
+    missing = series.isna().tolist()
+    values = [None if na else v for v, na in zip(series.tolist(), missing, strict=True)]
+    if any(isinstance(v, Mapping) for v in values):
+        # As a struct, the values of one row would take on the types of another's.
+        return pl.Series(name, values, dtype=pl.Object)
+    if any(isinstance(v, datetime) for v in values):
+        return _times(name, values)
+    return pl.Series(name, values, strict=False)
+
+
+def from_objects(trials: Sequence[Trial]) -> pl.DataFrame:
+    """Trial objects as canonical columns, unchecked: a value of a wrong type stays visible."""
+    return pl.DataFrame(
+        [_column(c, [getattr(trial, c.name) for trial in trials]) for c in COLUMNS.values()]
+    )
+
+
+def _column(column: Column, values: list[Any]) -> pl.Series:
+    name = column.name
+    if column.kind == "params":
+        return pl.Series(name, values, dtype=pl.Object)
+    if column.kind == "time":
+        return _times(name, values)
+    if column.kind in ("number", "count") and all(v is None or _is_number(v) for v in values):
+        return pl.Series(name, [v if v is None else float(v) for v in values], dtype=pl.Float64)
+    texts = [regime_to_json(v) if isinstance(v, Regime) else _text(v) for v in values]
+    return pl.Series(name, texts, dtype=pl.String)
+
+
+def _times(name: str, values: list[Any]) -> pl.Series:
+    """Datetimes as UTC; with anything else among them, texts for the importer to read."""
+    if all(v is None or isinstance(v, datetime) for v in values):
+        return pl.Series(name, [v if v is None else _plain(v) for v in values], dtype=_UTC)
+    return pl.Series(
+        name,
+        [v.isoformat() if isinstance(v, date) else _text(v) for v in values],
+        dtype=pl.String,
+    )
+
+
+def _plain(time: datetime) -> datetime:
+    """UTC, and Python's own type: Polars would ask pyarrow about a pandas Timestamp."""
+    utc = as_utc(time)
+    return datetime.combine(utc.date(), utc.time(), utc.tzinfo)
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
