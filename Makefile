@@ -8,7 +8,7 @@ PIP    := $(PY) -m pip install -qq --disable-pip-version-check
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs lock sample-data clean
+.PHONY: help setup demo test check format docs guides lock sample-data clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ format: $(STAMP) ## Sort imports and format the code
 
 docs: $(STAMP) ## Write the generated parts of README.md again
 	$(PY) .ci/readme.py
+
+guides: $(STAMP) ## Execute the guides again and write their outputs
+	$(PY) .ci/guides.py
 
 lock: $(STAMP) ## Resolve requirements.lock again (installs uv into .venv when missing)
 	@test -x $(VENV)/bin/uv || $(PIP) uv

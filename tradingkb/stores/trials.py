@@ -210,9 +210,7 @@ class TrialQueries:
             return read(connection, statement)
 
 
-def _partition_statement(
-    workspace_id: str, strategy_name: str, collection: str
-) -> sa.Select[Any]:
+def _partition_statement(workspace_id: str, strategy_name: str, collection: str) -> sa.Select[Any]:
     left_out = {"workspace_id", "strategy_name", "experiment_type", "run_id", "row_hash", "engine",
                 "ingested_at"}  # fmt: skip
     columns = [c for c in schema.trials.columns if c.name not in left_out and c.name != "id"]
