@@ -261,6 +261,8 @@ EXPERIMENT = {
     "oos_start": "2022-01-02",
     "oos_end": "2022-07-02",
     "objective_type": "return",
+    "engine": "x",
+    "cost_bps": 5.0,
 }
 
 
@@ -274,7 +276,7 @@ def test_a_derived_id_differs_when_the_experiment_does(read: Any, column: str) -
 
 
 @pytest.mark.parametrize(
-    "change", [{"sharpe_oos": 9.0}, {"engine": "x"}, {"created_at": "2024-01-01"}]
+    "change", [{"sharpe_oos": 9.0}, {"n_trades_oos": 7}, {"created_at": "2024-01-01"}]
 )
 def test_a_derived_id_stays_when_only_the_outcome_differs(
     read: Any, change: dict[str, Any]

@@ -55,7 +55,8 @@ def reported() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
-        if logging.getLogger("tradingkb").isEnabledFor(logging.DEBUG):
+        # The level that was asked for, whatever else a program has done to its loggers.
+        if logging.getLogger("tradingkb").getEffectiveLevel() <= logging.DEBUG:
             raise
         _say(
             f"unexpected error: {type(error).__name__}: {error} "
