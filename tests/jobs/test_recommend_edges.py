@@ -468,3 +468,31 @@ def test_answers_do_not_depend_on_the_batches_in_which_trials_came(open_kb: Open
         rec = kb.recommend("s", regime={"volatility_annual": 0.5}, symbol="AAA", timeframe="1d")
         answers.append((rec.params, rec.expected, rec.evidence["weight"].to_list()))
     assert answers[0] == answers[1]
+
+
+def test_evidence_from_a_single_quarter_is_no_ok_answer(open_kb: Open) -> None:
+    """Thirty windows of one month share one market."""
+    kb = open_kb()
+    rows = []
+    for w in range(30):
+        start = datetime(2018, 1, 1) + timedelta(days=w)
+        part = grid(1, timeframe="5m").with_columns(
+            pl.lit(start).alias("oos_start"), pl.lit(start + timedelta(days=1)).alias("oos_end"),
+            pl.lit(start - timedelta(days=5)).alias("is_start"), pl.lit(start).alias("is_end"),
+            pl.concat_str(pl.lit(f"{w}:"), "source_id").alias("source_id"),
+        )  # fmt: skip
+        rows.append(part)
+    kb.ingest(pl.concat(rows))
+    rec = kb.recommend("s", symbol="X", timeframe="5m", regime=["uptrend"])
+    assert rec.windows_used == 30
+    assert rec.status == "degraded"
+    assert "one_quarter" in rec.reasons
+
+
+@pytest.mark.parametrize(("shift", "warned"), [(-5.0, True), (0.0, False)])
+def test_an_expected_loss_is_said(open_kb: Open, shift: float, warned: bool) -> None:
+    kb = open_kb()
+    kb.ingest(grid().with_columns(pl.col("sharpe_oos") + shift))
+    rec = kb.recommend("s", regime=["uptrend"], symbol="X", timeframe="1d")
+    assert ("expected_loss" in rec.warnings) == warned
+    assert any("not trading" in action for action in rec.suggested_actions) == warned

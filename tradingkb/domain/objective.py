@@ -37,6 +37,8 @@ class Objective:
             out-of-sample, names without suffix, NaN where unknown), or None when the score
             can only be stored (`objective_score`).
         description: the formula in words, with its source.
+        break_even: the score of a strategy that neither earns nor loses; None where a score says
+            nothing of that.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Objective:
     unit: str
     description: str
     formula: Callable[[Columns], Floats] | None = None
+    break_even: float | None = None
 
     @property
     def sign(self) -> float:
@@ -74,12 +77,14 @@ _REGISTRY: dict[str, Objective] = {
             "annualised",
             "Sharpe ratio, no risk-free rate (Sharpe 1994)",
             lambda m: m["sharpe"],
+            break_even=0.0,
         ),
         Objective(
             "sortino",
             "max",
             "annualised",
             "Sortino ratio (Sortino and Price 1994); only as a stored objective_score",
+            break_even=0.0,
         ),
         Objective(
             "calmar",
@@ -87,9 +92,15 @@ _REGISTRY: dict[str, Objective] = {
             "ratio",
             "compound annual growth rate over maximum drawdown (Young 1991)",
             _calmar,
+            break_even=0.0,
         ),
         Objective(
-            "return", "max", "fraction", "net return over the window", lambda m: m["return_frac"]
+            "return",
+            "max",
+            "fraction",
+            "net return over the window",
+            lambda m: m["return_frac"],
+            break_even=0.0,
         ),
         Objective(
             "max_drawdown",
@@ -104,6 +115,7 @@ _REGISTRY: dict[str, Objective] = {
             "ratio",
             "gross profit over gross loss",
             lambda m: m["profit_factor"],
+            break_even=1.0,
         ),
         Objective(
             "win_rate", "max", "fraction", "winning trades over all trades", lambda m: m["win_rate"]

@@ -81,7 +81,7 @@ def assemble(
         strategy_name=request.strategy_name, objective_type=request.objective_type,
         status=status, params=chosen.params if chosen else None,
         expected=expected, reasons=c.reasons, warnings=c.warnings, notes=c.notes,
-        suggested_actions=actions_for([*c.reasons, *c.warnings]) if status != "ok" else [],
+        suggested_actions=actions_for([*c.reasons, *c.warnings]),
         strict_count=filtered.strict_count, relaxed_count=filtered.relaxed_count,
         used_relaxed_filters=filtered.used_relaxed, used_metadata_fallback=f.metadata_only,
         repaired_params=chosen.repaired if chosen else {}, params_tested=pset is not None,
@@ -153,6 +153,7 @@ def _judge_status(
         "strict_to_relaxed": f.filtered.used_relaxed,
         "few_candidates": len(f.rows) < MIN_CANDIDATES,
         "few_windows": min(expected["n_windows"], _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
+        "one_quarter": expected["n_quarters"] == 1,
         "missing_regime_context": c.request.regime is None,
         "no_trials_of_timeframe": not c.near[known].any(),
         "in_sample_only": f.evidence.in_sample,
@@ -164,6 +165,9 @@ def _judge_status(
         c.warnings.append("no_own_history")
     if chosen.tested_pset is None:
         c.warnings.append("params_not_tested")
+    zero, sign = c.objective.break_even, c.objective.sign
+    if zero is not None and sign * (expected["value"] - zero) < 0:
+        c.warnings.append("expected_loss")
     return "degraded" if c.reasons else "ok"
 
 

@@ -88,6 +88,14 @@ CODES: Final[dict[str, Code]] = {
         "fewer than 3 separate windows stand behind the answer",
         "ingest trials from more windows: one window's luck proves little",
     ),
+    "one_quarter": Code(
+        "all windows behind the answer lie in one calendar quarter: one market, tried often",
+        "ingest trials from other times",
+    ),
+    "expected_loss": Code(
+        "even these parameters are expected to lose: the evidence speaks against the strategy here",
+        "consider not trading this strategy in this market",
+    ),
     "missing_regime_context": Code(
         "no regime was given, so the answer does not depend on the state of the market",
         "pass ohlcv= or regime=",
