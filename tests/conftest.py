@@ -12,7 +12,7 @@ from hypothesis import settings
 
 import tradingkb as tkb
 
-settings.register_profile("tradingkb", deadline=None, derandomize=True)
+settings.register_profile("tradingkb", deadline=None, derandomize=True, database=None)
 settings.load_profile("tradingkb")
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -147,11 +147,13 @@ def test_a_home_that_is_a_folder_is_refused(tmp_path):
         SqlTrialStore(engine)
 
 
-def test_a_read_only_database_is_refused(tmp_path):
+def test_a_read_only_database_is_refused_and_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     sqlite3.connect(tmp_path / "kb.db").close()
     engine = open_engine(f"sqlite:///file:{tmp_path / 'kb.db'}?mode=ro&uri=true")
     with pytest.raises(ConfigurationError, match="cannot be written"):
         SqlTrialStore(engine)
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == []
 
 
 def test_processes_that_open_a_fresh_store_at_once_all_succeed(url):

@@ -41,7 +41,8 @@ def open_engine(url: str | sa.URL, *, timeout_s: float = 10.0) -> sa.Engine:
             "options": f"-c lock_timeout={int(timeout_s * 1000)}",
         }
         return sa.create_engine(parsed, pool_pre_ping=True, connect_args=connect_args)
-    _prepare_folder(Path(str(parsed.database)))
+    if parsed.database and not parsed.database.startswith((":memory:", "file:")):
+        _prepare_folder(Path(parsed.database))
     engine = sa.create_engine(parsed, connect_args={"timeout": timeout_s})
     sa.event.listen(engine, "connect", _on_connect)
     sa.event.listen(engine, "begin", _on_begin)
