@@ -15,7 +15,6 @@ from tradingkb.domain.regime import Regime
 from tradingkb.domain.trial import (
     as_utc,
     canonical_params,
-    digest,
     parse_params,
     point_id,
     regime_from_json,
@@ -111,11 +110,6 @@ def test_a_point_id_is_a_uuid5_of_the_identity_and_never_changes() -> None:
 @given(st.lists(st.tuples(*[st.text(max_size=3)] * 3), min_size=2, max_size=2, unique=True))
 def test_different_identities_have_different_points(pair: list[tuple[str, str, str]]) -> None:
     assert point_id(*pair[0]) != point_id(*pair[1])
-
-
-@given(st.lists(st.lists(st.text(max_size=3), max_size=3), min_size=2, max_size=2))
-def test_a_digest_tells_lists_of_texts_apart_wherever_they_are_cut(pair: list[list[str]]) -> None:
-    assert (digest(pair[0]) == digest(pair[1])) == (pair[0] == pair[1])
 
 
 def test_naive_times_are_utc_and_others_are_converted() -> None:

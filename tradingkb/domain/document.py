@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from tradingkb.domain.regime import Regime
-
-#: Part of the content hash of text embedders: a new wording means new vectors.
-DOCUMENT_VERSION: Final = 1
 
 
 def document_text(trial: Mapping[str, Any], before: Regime | None, during: Regime | None) -> str:

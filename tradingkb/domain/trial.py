@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -134,16 +133,6 @@ def parse_params(text: str) -> dict[str, ParamValue]:
     """Reads what `canonical_params` wrote."""
     values: dict[str, ParamValue] = json.loads(text)
     return values
-
-
-def digest(parts: Iterable[str]) -> str:
-    """SHA-256 over texts, each with its length before it so that no two lists share a form."""
-    h = hashlib.sha256()
-    for part in parts:
-        data = part.encode()
-        h.update(f"{len(data)}:".encode())
-        h.update(data)
-    return h.hexdigest()
 
 
 def point_id(workspace_id: str, source_type: str, source_id: str) -> str:

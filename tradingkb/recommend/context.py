@@ -177,9 +177,11 @@ def _place(c: Context) -> None:
     the one with the most windows is quoted, because annualised figures of 5-minute and of daily
     bars are different quantities.
     """
-    windows, used = c.view.windows, np.zeros(len(c.view.windows), dtype=bool)
-    used[c.view.window[c.usable]] = True
-    own = used & (windows.symbol == c.request.symbol) if c.request.symbol else ~used & used
+    windows = c.view.windows
+    used = np.bincount(c.view.window[c.usable], minlength=len(windows)) > 0
+    own = np.zeros(len(windows), dtype=bool)
+    if c.request.symbol is not None:
+        own = used & (windows.symbol == c.request.symbol)
     if c.timeframe is None:
         for group in (own, used):
             counts = Counter(t for t in windows.timeframe[group] if t is not None)

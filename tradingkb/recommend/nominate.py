@@ -36,7 +36,7 @@ class Filtered:
     Attributes:
         strict, relaxed: shape (n,) over the view; `relaxed` equals `strict` when it was not needed.
         used_relaxed: whether the relaxed filters nominate.
-        strict_filters, filters: the strict ones, and the ones in force.
+        filters: the ones in force.
         strict_count, relaxed_count: trials; the second None when relaxing was not needed.
         rejections, relaxations: of the strict filters, exact.
     """
@@ -44,7 +44,6 @@ class Filtered:
     strict: Bools
     relaxed: Bools
     used_relaxed: bool
-    strict_filters: Filters
     filters: Filters
     strict_count: int
     relaxed_count: int | None
@@ -89,7 +88,6 @@ def apply_filters(
         strict=_spread(passed, may_nominate),
         relaxed=_spread(wider, may_nominate),
         used_relaxed=used_relaxed,
-        strict_filters=strict,
         filters=relaxed_filters if used_relaxed else strict,
         strict_count=int(passed.sum()),
         relaxed_count=None if enough else int(wider.sum()),
