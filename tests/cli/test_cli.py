@@ -281,7 +281,7 @@ def test_columns_are_mapped_by_options_and_by_a_file_and_options_win(run, mine, 
     mine.write_parquet("mine.parquet")
     Path("map.toml").write_text(TOML, encoding="utf-8")
     report = json.loads(run(f"ingest mine.parquet {how} --json", home="own").stdout)
-    assert (report["inserted"], report["errors"]) == (20, 0)
+    assert (report["inserted"], report["error"]) == (20, 0)
     stored = json.loads(run("trials --json", home="own").stdout)
     assert {t["strategy_name"] for t in stored} == {"mine"}
     assert {t["cost_bps"] for t in stored} == {2.5}
@@ -300,7 +300,7 @@ def test_a_bad_row_exits_with_6_and_the_good_ones_go_in(run, mine):
     mine.with_columns(bad.alias("max_drawdown_frac_oos")).write_csv("mine.csv")
     result = run(f"ingest mine.csv {OPTIONS} --json", home="own")
     report = json.loads(result.stdout)
-    assert (result.exit_code, report["inserted"], report["errors"]) == (6, 19, 1)
+    assert (result.exit_code, report["inserted"], report["error"]) == (6, 19, 1)
     assert (report["rejects"][0]["row"], report["rejects"][0]["field"]) == (
         5, "max_drawdown_frac_oos",
     )  # fmt: skip

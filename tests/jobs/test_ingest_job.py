@@ -91,7 +91,7 @@ def test_bad_rows_go_to_the_rejects_file_and_good_rows_go_in(open_kb: Open) -> N
         pl.when(pl.col("source_id") == "t2").then(25.0).alias("max_drawdown_frac_oos")
     )
     report = kb.ingest(frame)
-    assert (report.inserted, report.errors) == (5, 1)
+    assert (report.inserted, report.error) == (5, 1)
     assert report.rejects_path is not None
     saved = pl.read_csv(report.rejects_path)
     assert saved.select("row", "field").row(0) == (3, "max_drawdown_frac_oos")

@@ -496,3 +496,14 @@ def test_an_expected_loss_is_said(open_kb: Open, shift: float, warned: bool) -> 
     rec = kb.recommend("s", regime=["uptrend"], symbol="X", timeframe="1d")
     assert ("expected_loss" in rec.warnings) == warned
     assert any("not trading" in action for action in rec.suggested_actions) == warned
+
+
+def test_both_counts_are_given_whether_relaxing_was_needed_or_not(
+    sample: tkb.KnowledgeBase,
+) -> None:
+    rec = sample.recommend("sma_cross", regime=["uptrend"])
+    assert not rec.used_relaxed_filters
+    assert rec.relaxed_count > rec.strict_count > 0
+    assert not rec.trials["relaxed"].any()
+    event = sample.events().row(0, named=True)
+    assert (event["after_strict"], event["after_relaxed"]) == (rec.strict_count, rec.relaxed_count)

@@ -92,7 +92,7 @@ BASE: dict[str, Any] = {
     "status": "ok", "params": PARAMS,
     "expected": {**expectation(0.84, 0.33), "unit": "annualised", "direction": "max"},
     "reasons": [], "warnings": ["uncalibrated"], "suggested_actions": [],
-    "strict_count": 1240, "relaxed_count": None, "used_relaxed_filters": False,
+    "strict_count": 1240, "relaxed_count": 2210, "used_relaxed_filters": False,
     "used_metadata_fallback": False, "repaired_params": {}, "params_tested": True,
     "windows_used": 156,
     "spreads": {"fast": {"min": 10, "median": 20.0, "max": 30, "n": 10},

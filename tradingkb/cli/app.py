@@ -97,7 +97,7 @@ def ingest(
             print_json(report.to_dict())
         else:
             typer.echo(str(report))
-        if report.errors:
+        if report.error:
             raise typer.Exit(EXIT_ROWS_REFUSED)
 
 

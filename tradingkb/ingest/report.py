@@ -24,7 +24,7 @@ class IngestReport:
         dry_run: whether anything was written.
         rows: rows of the source; 0 when what is stored was indexed.
         inserted, updated, skipped, unarchived: trials by what happened to their index entry.
-        errors: rows that were refused.
+        error: rows that were refused.
         not_eligible: trials that are stored but not indexed, because they are rejected.
         not_embedded: indexed trials without a regime: metadata only, no similarity.
         windows: distinct windows of the trials in scope.
@@ -45,7 +45,7 @@ class IngestReport:
     updated: int
     skipped: int
     unarchived: int
-    errors: int
+    error: int
     not_eligible: int
     not_embedded: int
     windows: int
@@ -59,7 +59,7 @@ class IngestReport:
 
     def counts(self) -> dict[str, int]:
         """The five action counts, as in `kb_ingest_action_total`."""
-        values = (self.inserted, self.updated, self.skipped, self.unarchived, self.errors)
+        values = (self.inserted, self.updated, self.skipped, self.unarchived, self.error)
         return dict(zip(ACTIONS, values, strict=True))
 
     def to_dict(self) -> dict[str, Any]:

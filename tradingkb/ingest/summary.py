@@ -53,7 +53,7 @@ def summarize(
         updated=n.get("updated", 0),
         skipped=n.get("skipped", 0),
         unarchived=n.get("unarchived", 0),
-        errors=batch.rejects["row"].n_unique() if batch else 0,
+        error=batch.rejects["row"].n_unique() if batch else 0,
         not_eligible=in_scope - plan.height,
         not_embedded=bare,
         windows=scope.windows.height,

@@ -152,8 +152,9 @@ def coded(answer: Answer, key: str) -> list[tuple[str, str]]:
 def passed(answer: Answer) -> str:
     """How many trials pass the filters."""
     strict = f"{fmt.count(answer['strict_count'], 'trial')} pass the strict filters"
-    relaxed = answer.get("relaxed_count")
-    return strict if relaxed is None else f"{strict}, {relaxed:,} the relaxed ones"
+    if answer["status"] == "ok":
+        return strict
+    return f"{strict}, {answer['relaxed_count']:,} the relaxed ones"
 
 
 def relaxation(setting: Mapping[str, Any]) -> str:

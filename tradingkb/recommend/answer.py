@@ -32,8 +32,8 @@ class Recommendation:
         warnings: codes of caveats that do not change the status by themselves.
         notes: sentences with the details behind codes.
         suggested_actions: what to do, as sentences.
-        strict_count, relaxed_count: trials that pass; the second None when relaxing was not
-            needed (the log's after_strict, after_relaxed).
+        strict_count, relaxed_count: trials that pass the strict and the relaxed filters (the log's
+            after_strict, after_relaxed), whether relaxing was needed or not.
         used_relaxed_filters: relaxed filters added nominations.
         used_metadata_fallback: similarity was wanted and could not be computed.
         repaired_params: parameter to what was changed.
@@ -65,7 +65,7 @@ class Recommendation:
     warnings: list[str]
     suggested_actions: list[str]
     strict_count: int
-    relaxed_count: int | None
+    relaxed_count: int
     used_relaxed_filters: bool
     used_metadata_fallback: bool
     repaired_params: dict[str, str]

@@ -187,7 +187,7 @@ def _obstacles(c: Context, filtered: Filtered) -> list[str]:
     ):  # fmt: skip
         if not left[name]:
             return [code]
-    if not filtered.relaxed_count and not filtered.strict_count:
+    if not filtered.nominating.any():
         return ["no_matches_after_strict_filters", "no_matches_after_relaxed_filters"]
     return ["no_params_obey_the_spec"]
 

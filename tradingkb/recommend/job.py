@@ -106,7 +106,7 @@ class RecommendJob:
         judged = j.judge(c.view, evidence, self.config.weights, c.spec, c.request.own_trades)
         watch.lap("judge_ms")
         rows = np.flatnonzero(_nominated(c, filtered, found))
-        relaxed = filtered.relaxed & ~filtered.strict
+        relaxed = filtered.nominating & ~filtered.strict
         scores = score_nominations(
             c.view,
             rows,
@@ -142,12 +142,12 @@ class RecommendJob:
 
     def _retrieve(self, c: Context, filtered: Filtered, scaler: RegimeScaler | None) -> Retrieved:
         regime = c.request.regime
-        if regime is None or not filtered.relaxed.any():
+        if regime is None or not filtered.nominating.any():
             return Retrieved(None)
         if scaler is None:
             return Retrieved(None, "collection_empty", "no stored window has a regime")
         limit = self.config.neighbour_windows
-        wanted = np.bincount(c.view.window[filtered.relaxed], minlength=len(c.view.windows)) > 0
+        wanted = np.bincount(c.view.window[filtered.nominating], minlength=len(c.view.windows)) > 0
         if c.request.as_of is not None:
             return search_exact(c.view, regime, scaler, wanted, limit)
         return search_index(
@@ -186,8 +186,8 @@ def regime_kernel(distance: Floats, bandwidth: float) -> Floats:
 def _nominated(c: Context, filtered: Filtered, found: Retrieved) -> Bools:
     """Trials that pass the filters, in the windows that the search found (if it ran)."""
     if found.similarity is None:
-        return filtered.relaxed
-    return filtered.relaxed & np.isfinite(found.similarity)[c.view.window]
+        return filtered.nominating
+    return filtered.nominating & np.isfinite(found.similarity)[c.view.window]
 
 
 class Stopwatch:

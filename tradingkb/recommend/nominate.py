@@ -34,19 +34,20 @@ class Filtered:
     """What the filters let through.
 
     Attributes:
-        strict, relaxed: shape (n,) over the view; `relaxed` equals `strict` when it was not needed.
+        strict: shape (n,) over the view, trials that pass the strict filters.
+        nominating: shape (n,), those that nominate: the strict ones, or the relaxed ones too.
         used_relaxed: whether the relaxed filters nominate.
         filters: the ones in force.
-        strict_count, relaxed_count: trials; the second None when relaxing was not needed.
+        strict_count, relaxed_count: trials that pass either, whether relaxing was needed or not.
         rejections, relaxations: of the strict filters, exact.
     """
 
     strict: Bools
-    relaxed: Bools
+    nominating: Bools
     used_relaxed: bool
     filters: Filters
     strict_count: int
-    relaxed_count: int | None
+    relaxed_count: int
     rejections: list[Rejection]
     relaxations: list[Relaxation]
 
@@ -81,16 +82,16 @@ def apply_filters(
     enough = (
         passed.sum() >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
     )
-    relaxed_filters = strict if enough else _looser(strict, resolve(RELAXED, {}, overrides))
-    wider = passed if enough else passing(failures(relaxed_filters, columns), len(columns))
-    used_relaxed = bool(wider.sum() > passed.sum())
+    relaxed_filters = _looser(strict, resolve(RELAXED, {}, overrides))
+    wider = passing(failures(relaxed_filters, columns), len(columns))
+    used_relaxed = not enough and bool(wider.sum() > passed.sum())
     return Filtered(
         strict=_spread(passed, may_nominate),
-        relaxed=_spread(wider, may_nominate),
+        nominating=_spread(wider if used_relaxed else passed, may_nominate),
         used_relaxed=used_relaxed,
         filters=relaxed_filters if used_relaxed else strict,
         strict_count=int(passed.sum()),
-        relaxed_count=None if enough else int(wider.sum()),
+        relaxed_count=int(wider.sum()),
         rejections=rejections(strict, columns),
         relaxations=relaxations(strict, columns),
     )

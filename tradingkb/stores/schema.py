@@ -199,7 +199,7 @@ recommend_events = Table(
     Column("reasons", Json, nullable=False),
     Column("warnings", Json, nullable=False),
     Column("after_strict", sa.Integer, nullable=False),
-    Column("after_relaxed", sa.Integer),
+    Column("after_relaxed", sa.Integer, nullable=False),
     Column("windows_used", sa.Integer, nullable=False),
     Column("strict_to_relaxed", sa.Boolean, nullable=False),
     Column("metadata_only", sa.Boolean, nullable=False),

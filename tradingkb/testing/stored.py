@@ -95,7 +95,7 @@ def event(**changes: Any) -> dict[str, Any]:
         "request_id": str(uuid.uuid4()), "at": NOON, "workspace_id": WORKSPACE,
         "strategy_name": STRATEGY, "objective_type": "sharpe", "status": "ok",
         "confidence": 0.61, "confidence_band": "medium", "reasons": [], "warnings": ["w"],
-        "after_strict": 12, "after_relaxed": None, "windows_used": 5, "strict_to_relaxed": False,
+        "after_strict": 12, "after_relaxed": 30, "windows_used": 5, "strict_to_relaxed": False,
         "metadata_only": False, "repaired_params": [], "filter_rejections": {"min_trades": 3},
         "relaxations": [], "regime_tags": ["trend_up"], "params": {"fast": 10},
         "embed_model": "m", "collection": "kb", "timings": {"total_ms": 8.5}, "weights": {},

@@ -224,7 +224,7 @@ def _events() -> None:
         sa.Column("reasons", Json, nullable=False),
         sa.Column("warnings", Json, nullable=False),
         sa.Column("after_strict", sa.Integer(), nullable=False),
-        sa.Column("after_relaxed", sa.Integer()),
+        sa.Column("after_relaxed", sa.Integer(), nullable=False),
         sa.Column("windows_used", sa.Integer(), nullable=False),
         sa.Column("strict_to_relaxed", sa.Boolean(), nullable=False),
         sa.Column("metadata_only", sa.Boolean(), nullable=False),
