@@ -304,3 +304,26 @@ def test_other_objects_are_refused_by_their_type(value: Any) -> None:
 def test_a_constant_fills_a_frame_of_any_source() -> None:
     found = read_trials(TRIALS, mapping={"engine": const("vectorbt")}, now=NOW).trials
     assert found["engine"].to_list() == ["vectorbt"] * 2
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_csv_with_another_separator_is_refused_with_the_remedy(
+    tmp_path: Path, mark: str, name: str
+) -> None:
+    file = tmp_path / "t.csv"
+    file.write_bytes(b"\xef\xbb\xbf" + mark.join(["id", "strategy", "sharpe"]).encode() + b"\n")
+    with pytest.raises(InvalidTrialError, match=f"separated by {name}.*commas"):
+        read_trials(file, now=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_blank_lines_of_a_spreadsheet_are_no_trials_and_rows_keep_their_numbers(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "\ufeffsource_id,strategy_name,param_n,sharpe_oos\na,s,1,0.5\n\nb,s,2,x\n,,,\nc,s,3,0.1\n",
+        encoding="utf-8",
+    )
+    batch = read_trials(file, now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert batch.trials["source_id"].to_list() == ["a", "c"]
+    assert set(batch.rejects["row"]) == {3}

@@ -71,7 +71,10 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
     kept = [c for c in mapped.columns if c in COLUMNS or (loose and c.startswith("param_"))]
     taken = {column for column in (mapping or {}).values() if isinstance(column, str)}
     ignored = tuple(c for c in frame.columns if c not in kept and c not in taken)
-    return Source(mapped.select(kept).with_row_index(ROW, offset=1), name, ignored)
+    numbered = mapped.select(kept).with_row_index(ROW, offset=1)
+    if frame.width:  # spreadsheets leave blank lines; rows keep their numbers
+        numbered = numbered.filter(frame.select(~pl.all_horizontal(pl.all().is_null())).to_series())
+    return Source(numbered, name, ignored)
 
 
 def _load(trials: Any, mapping: Mapping[str, str | Const]) -> tuple[pl.DataFrame, str]:
@@ -111,6 +114,7 @@ def _load_path(given: str | Path, texts: set[str]) -> pl.DataFrame:
     if suffix == ".parquet":
         return _reading(path.name, lambda: pl.read_parquet(path))
     if suffix == ".csv":
+        _check_separator(path)
         # Texts stay as they are written: the symbol 000001 is no number.
         overrides = dict.fromkeys(texts, pl.String)
         return _reading(
@@ -119,6 +123,23 @@ def _load_path(given: str | Path, texts: set[str]) -> pl.DataFrame:
         )
     # All rows decide a column's type: a metric may be null in the first hundred.
     return _reading(path.name, lambda: pl.read_ndjson(path, infer_schema_length=None))
+
+
+def _check_separator(path: Path) -> None:
+    """Refuses a file whose header is separated by something else than commas.
+
+    Reading it with another separator would be a guess: decimal commas come with semicolons.
+    """
+    with path.open("rb") as file:
+        header = file.readline()
+    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
+        if header.count(separator) > header.count(b","):
+            raise InvalidTrialError(
+                f"the columns of {path.name} are separated by {name}",
+                field="trials",
+                remedy="save it with commas and decimal points, or read it yourself "
+                "(pl.read_csv(path, separator=...)) and give the frame",
+            )
 
 
 def _reading(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
