@@ -267,3 +267,32 @@ def test_a_regime_that_comes_with_one_file_updates_the_windows_other_trials(
     report = kb.ingest(other, ohlcv=data / "ohlcv")
     assert (report.inserted, report.updated) == (other.height, one.height)
     assert kb.ingest().skipped == trials.height
+
+
+def test_prices_that_do_not_exist_are_refused_before_anything_is_written(
+    open_kb: Open, tmp_path: Path
+) -> None:
+    kb = open_kb()
+    with pytest.raises(tkb.InvalidOHLCVError, match="does not exist"):
+        kb.ingest(few(), ohlcv=tmp_path / "nowhere")
+    assert kb.trials().is_empty()
+
+
+def test_a_record_that_cannot_be_written_does_not_hide_the_interrupt(
+    open_kb: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kb = open_kb()
+    kb.ingest(few(1))
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def locked(*_: object) -> None:
+        raise tkb.BackendUnavailableError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kb._ingest_job, "_store", interrupted)
+        patch.setattr(kb._ingest_job, "_finish", locked)
+        with pytest.raises(KeyboardInterrupt):
+            kb.ingest(few())
+    assert kb.ingest(few()).inserted == 5

@@ -104,24 +104,28 @@ def test_the_order_of_the_sets_does_not_change_the_choice(
 
 
 def test_an_expectation_quotes_windows_quarters_and_an_interval_from_its_variance() -> None:
-    windows, utilities = np.arange(5), np.array([1.0, 3.0, 4.0, 6.0, 8.0])
-    zeros, quarter = np.zeros(5, dtype=np.int64), np.array([0, 0, 1, 2, 2])
+    windows, utilities = np.arange(20), np.repeat([1.0, 3.0, 4.0, 6.0, 8.0], 4)
+    zeros, quarter = np.zeros(20, dtype=np.int64), np.repeat([0, 0, 1, 2, 2], 4)
     cells = make_cells(windows, zeros, utilities, quarter, 2)
     shrunk = Expected(np.array([3.0, 1.0]), np.array([0.25, 9.0]), 3)
-    everywhere, own = np.ones(5, dtype=bool), np.array([True, False, False, False, True])
+    everywhere, own = np.ones(20, dtype=bool), np.arange(20) < 2
     found = expectation(cells, shrunk, 0, everywhere, own, 1.0)
     assert found.value == 3.0
     # Student's t with two degrees of freedom at 95 %, times the square root of 0.25.
     assert found.high - found.value == pytest.approx(2.9200 * 0.5, rel=1e-4)
     assert found.value - found.low == pytest.approx(2.9200 * 0.5, rel=1e-4)
-    assert (found.window_low, found.window_high) == pytest.approx((1.8, 7.2))
-    assert (found.n_windows, found.n_quarters, found.own_windows) == (5, 3, 2)
+    assert (found.window_low, found.window_high) == pytest.approx((1.0, 8.0))
+    assert (found.n_windows, found.n_quarters, found.own_windows) == (20, 3, 2)
     assert not found.from_neighbours
 
     mirrored = expectation(cells, shrunk, 0, everywhere, own, -1.0)
     assert mirrored.value == -3.0
     assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
-    assert (mirrored.window_low, mirrored.window_high) == pytest.approx((-7.2, -1.8))
+    assert (mirrored.window_low, mirrored.window_high) == pytest.approx((-8.0, -1.0))
+
+    fewer = expectation(cells, shrunk, 0, windows != 3, own, 1.0)
+    assert fewer.n_windows == 19
+    assert fewer.window_low is fewer.window_high is None
 
 
 def test_an_expectation_says_when_the_set_was_never_tried() -> None:

@@ -196,9 +196,9 @@ def regime(
             return
         typer.echo(f"{found.symbol or '?'} {found.timeframe}: {', '.join(found.tags) or 'no tag'}")
         for item in found.evidence:
-            typer.echo(f"  {item.tag:<24}{item.rule} (is {item.value:.4g})")
+            typer.echo(f"  {item.tag:<26}{item.rule} (is {item.value:.4g})")
         for name, value in found.features.items():
-            typer.echo(f"  {name:<24}{value:.4g}")
+            typer.echo(f"  {name:<26}{value:.4g}")
 
 
 @app.command()

@@ -29,13 +29,14 @@ EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (TradingKBError, 1),
 )
 EXIT_UNEXPECTED: Final = 1
+EXIT_INTERRUPTED: Final = 130
 EXIT_NO_ANSWER: Final = 5
 EXIT_ROWS_REFUSED: Final = 6
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
     "configuration; 4 a backend did not answer, try again; 5 recommend: status none; "
-    "6 ingest: some rows were refused, the others went in."
+    "6 ingest: some rows were refused, the others went in; 130 interrupted."
 )
 
 
@@ -54,6 +55,9 @@ def reported() -> Iterator[None]:
         raise typer.Exit(0) from None
     except (typer.Exit, typer.Abort):
         raise
+    except KeyboardInterrupt:
+        _say("interrupted: nothing is lost, the same command finishes what is left")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     except Exception as error:
         # The level that was asked for, whatever else a program has done to its loggers.
         if logging.getLogger("tradingkb").getEffectiveLevel() <= logging.DEBUG:

@@ -6,6 +6,7 @@ rows in one short transaction. Killed anywhere, the next run finds the rest by c
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.exceptions import EmptyCollectionError, InvalidTrialError
+from tradingkb.exceptions import EmptyCollectionError, InvalidOHLCVError, InvalidTrialError
 from tradingkb.importers.frames import Batch, read_trials
 from tradingkb.importers.source import Const
 from tradingkb.ingest import windows as w
@@ -95,7 +96,8 @@ class IngestJob:
         try:
             report = self._work(scope, model, collection, request, progress, began)
         except BaseException as error:
-            self._finish(scope.run, "failed", {}, repr(error))
+            with contextlib.suppress(Exception):  # the record must not hide what happened
+                self._finish(scope.run, "failed", {}, repr(error))
             raise
         self._finish(scope.run, "completed", report.counts(), None)
         for action, count in report.counts().items():
@@ -110,6 +112,12 @@ class IngestJob:
 
     def _scope(self, workspace: Workspace, request: IngestRequest) -> Scope:
         """Reads and checks everything before anything is written."""
+        if isinstance(request.ohlcv, str | Path) and not Path(request.ohlcv).exists():
+            raise InvalidOHLCVError(
+                f"{request.ohlcv} does not exist",
+                field="ohlcv",
+                remedy="name a folder of <symbol>_<timeframe>.parquet, or one such file",
+            )
         batch = None
         if request.trials is not None:
             batch = read_trials(request.trials, mapping=request.mapping, now=self.clock())

@@ -22,6 +22,8 @@ Bools = NDArray[np.bool_]
 #: Evidence closer than this (in rank) does not separate two sets: a promoted one is preferred.
 CHOICE_EPSILON: Final = 0.005
 INTERVAL_LEVEL: Final = 0.90
+#: Quantiles of fewer windows than this say more about the choice of the set than about luck.
+MIN_SPREAD_WINDOWS: Final = 20
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Expectation:
         value: the shrunk mean.
         low, high: interval of the mean at `level`: its posterior spread and that of the quarters'
             common ups and downs; None when too little is known to tell noise from signal.
-        window_low, window_high: 10 % and 90 % quantiles of single windows: the spread of luck.
+        window_low, window_high: 10 % and 90 % quantiles of single windows: the spread of luck;
+            None below 20 windows.
         n_windows, n_quarters: distinct windows and quarters that tried this set.
         own_windows: those of the query's own instrument and timeframe.
         from_neighbours: no quoted window tried the exact set; what is known of other sets speaks.
@@ -108,7 +111,11 @@ def expectation(
     value = float(expected.value[pset])
     half = _half_width(expected, pset)
     bounds = sorted((sign * (value - half), sign * (value + half))) if half is not None else None
-    spread = np.sort(sign * np.quantile(values, [0.1, 0.9])) if len(values) >= 5 else None
+    spread = (
+        np.sort(sign * np.quantile(values, [0.1, 0.9]))
+        if len(values) >= MIN_SPREAD_WINDOWS
+        else None
+    )
     return Expectation(
         value=sign * value,
         low=bounds[0] if bounds else None,

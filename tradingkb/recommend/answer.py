@@ -98,6 +98,11 @@ class Recommendation:
         why = f", {', '.join(self.reasons)}" if self.reasons else ""
         return f"<Recommendation {self.strategy_name}: {self.status}, {self.params}{value}{why}>"
 
+    def __str__(self) -> str:
+        from tradingkb.presentation.text import answer_text
+
+        return answer_text(self.to_dict())
+
     @property
     def uncalibrated(self) -> bool:
         """Whether `confidence` is None because too few outcomes are known to calibrate it."""

@@ -17,7 +17,7 @@ class Code:
 CODES: Final[dict[str, Code]] = {
     "no_matches_after_strict_filters": Code(
         "no trial passed the strict filters",
-        "apply one of recommended_relaxed_settings, or ingest more trials",
+        "apply one of recommended_relaxed_settings where there are any, or ingest more trials",
     ),
     "no_matches_after_relaxed_filters": Code(
         "no trial passed the relaxed filters either",
@@ -117,11 +117,11 @@ CODES: Final[dict[str, Code]] = {
     "no_strategy_spec": Code(
         "no spec is registered: parameters are taken as they were tried, and there are no defaults "
         "to compare with",
-        "register one: kb.register_strategy(StrategySpec(...))",
+        "register a spec: kb.register_strategy(StrategySpec(...))",
     ),
     "defaults_expected_as_good": Code(
-        "the strategy's defaults are expected to earn as much: these parameters were chosen for "
-        "their rank within each window, which is steadier than the average earned"
+        "the strategy's defaults are expected to earn as much or more: these parameters were "
+        "chosen for their rank within each window, which is steadier than the average earned"
     ),
     "no_own_history": Code("no window of this symbol and timeframe is among the evidence"),
     "ohlcv_cut_at_as_of": Code("bars after as_of were left out"),
