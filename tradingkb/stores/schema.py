@@ -84,6 +84,33 @@ param_sets = Table(
     UniqueConstraint("workspace_id", "strategy_name", "params_hash"),
 )
 
+def _content() -> list[Column[Any]]:
+    """What a run says about a trial: the columns that a later run may replace."""
+    return [
+        Column("experiment_type", sa.String(32), nullable=False),
+        Column("strategy_name", sa.String(128), nullable=False),
+        Column("strategy_version", sa.String(64)),
+        Column("param_set_id", Key, ForeignKey("param_sets.id"), nullable=False),
+        Column("window_id", Key, ForeignKey("windows.id"), nullable=False),
+        Column("objective_type", sa.String(64), nullable=False),
+        Column("objective_score", sa.Double),
+        *(
+            Column(f"{metric}_{sample}", sa.Integer if metric == "n_trades" else sa.Double)
+            for metric in METRICS
+            for sample in ("is", "oos")
+        ),
+        Column("engine", sa.String(64)),
+        Column("cost_bps", sa.Double),
+        Column("known_at", UtcTime, nullable=False),
+        Column("created_at", UtcTime, nullable=False),
+        Column("run_id", sa.String(36), nullable=False),
+        Column("row_hash", sa.String(64), nullable=False),
+    ]
+
+
+#: Names of the columns that a run fills in.
+CONTENT = tuple(c.name for c in _content())
+
 trials = Table(
     "trials",
     metadata,
@@ -91,30 +118,29 @@ trials = Table(
     _workspace(),
     Column("source_type", sa.String(64), nullable=False),
     Column("source_id", sa.String(255), nullable=False),
-    Column("experiment_type", sa.String(32), nullable=False),
-    Column("strategy_name", sa.String(128), nullable=False),
-    Column("strategy_version", sa.String(64)),
-    Column("param_set_id", Key, ForeignKey("param_sets.id"), nullable=False),
-    Column("window_id", Key, ForeignKey("windows.id"), nullable=False),
-    Column("objective_type", sa.String(64), nullable=False),
-    Column("objective_score", sa.Double),
-    *(
-        Column(f"{metric}_{sample}", sa.Integer if metric == "n_trades" else sa.Double)
-        for metric in METRICS
-        for sample in ("is", "oos")
-    ),
-    Column("engine", sa.String(64)),
-    Column("cost_bps", sa.Double),
+    *_content(),
     Column("kb_status", sa.String(16), nullable=False),
     Column("promoted_at", UtcTime),
-    Column("known_at", UtcTime, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
     Column("ingested_at", UtcTime, nullable=False),
-    Column("run_id", sa.String(36), nullable=False),
-    Column("row_hash", sa.String(64), nullable=False),
+    # Set while every run that brought this trial is withdrawn: then it counts for nothing.
+    Column("withdrawn_at", UtcTime),
     UniqueConstraint("workspace_id", "source_type", "source_id"),
     CheckConstraint(f"kb_status IN ({_STATUS_LIST})", name="kb_status"),
     Index("ix_trials_workspace_id_strategy_name", "workspace_id", "strategy_name"),
+    Index("ix_trials_window_id_param_set_id", "window_id", "param_set_id"),
+)
+
+#: What other runs said about a trial before, or say while theirs is withdrawn: a whole run can be
+#: taken back without losing what it replaced.
+trial_versions = Table(
+    "trial_versions",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _workspace(),
+    Column("trial_id", Key, ForeignKey("trials.id"), nullable=False),
+    *_content(),
+    UniqueConstraint("trial_id", "run_id"),
+    Index("ix_trial_versions_run_id", "run_id"),
 )
 
 kb_trial_index = Table(
@@ -134,6 +160,13 @@ kb_trial_index = Table(
     Column("reason", sa.Text),
     UniqueConstraint("trial_id", "collection"),
     Index("ix_kb_trial_index_collection_point_id", "collection", "point_id"),
+    Index(
+        "ix_kb_trial_index_archived",
+        "workspace_id",
+        "archived_at",
+        sqlite_where=sa.text("archived_at IS NOT NULL"),
+        postgresql_where=sa.text("archived_at IS NOT NULL"),
+    ),
 )
 
 kb_status_history = Table(
@@ -182,6 +215,21 @@ ingest_runs = Table(
     Column("source", sa.Text, nullable=False),
     Column("counts", Json, nullable=False),
     Column("error", sa.Text),
+    Column("kind", sa.String(16), nullable=False, server_default="ingest"),
+    Column("collection", sa.String(128)),
+    Column("withdrawn_at", UtcTime),
+    Column("withdrawn_by", sa.String(128)),
+    Column("withdrawn_reason", sa.Text),
+)
+
+#: Who may run a long job of a name now; a lease ends by itself when its holder is gone.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", sa.String(128), primary_key=True),
+    Column("holder", sa.String(255), nullable=False),
+    Column("acquired_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
 )
 
 recommend_events = Table(
