@@ -27,7 +27,9 @@ STATEMENTS: list[tuple[str, Any]] = json.loads(
 def old_home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     home.mkdir()
-    (home / "tradingkb.db").write_bytes(gzip.decompress((FIXTURES / "store_0001.db.gz").read_bytes()))
+    (home / "tradingkb.db").write_bytes(
+        gzip.decompress((FIXTURES / "store_0001.db.gz").read_bytes())
+    )
     return home
 
 

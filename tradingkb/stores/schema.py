@@ -84,6 +84,7 @@ param_sets = Table(
     UniqueConstraint("workspace_id", "strategy_name", "params_hash"),
 )
 
+
 def _content() -> list[Column[Any]]:
     """What a run says about a trial: the columns that a later run may replace."""
     return [

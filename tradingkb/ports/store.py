@@ -1,29 +1,16 @@
-"""Ports: what the jobs need from stores, vector indexes and embedders, and what each guarantees.
-
-SQL is the truth; the vector index is derived. A search returns ids and similarities only; every
-candidate is then read from SQL, and payloads of a vector index are never trusted.
-"""
+"""The port of the store: the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tradingkb.domain.regime import Regime
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.domain.strategy import StrategySpec
-
-Floats32 = NDArray[np.float32]
-#: Which part of a trial's window a query's regime is compared with: "before" the scored window
-#: (a regime measured now is what came before the future), or "during" it (a regime that the user
-#: expects is what the future will be like).
-Side = Literal["before", "during"]
 
 
 @dataclass(frozen=True)
@@ -36,141 +23,6 @@ class Workspace:
     default_collection: str | None
     config: Mapping[str, Any]
     created_at: datetime
-
-
-@dataclass(frozen=True)
-class VectorFilter:
-    """Conditions on points. None means no condition; all given ones must hold.
-
-    A number that a point does not have fails its condition, unless `unknown_passes`; an unknown
-    overfit gap always passes, since it is `require_oos` that asks for both samples.
-    """
-
-    workspace_id: str
-    strategy_name: str
-    require_oos: bool = False
-    max_drawdown: float | None = None
-    min_trades: int | None = None
-    max_overfit_gap: float | None = None
-    unknown_passes: bool = False
-
-
-#: The payload columns of a point, one Polars column each.
-PAYLOAD = (
-    "workspace_id", "strategy_name", "window_key", "has_oos", "max_drawdown", "n_trades",
-    "overfit_gap",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Points:
-    """A batch of points.
-
-    Attributes:
-        ids: UUID texts, length n.
-        vectors: unit vectors, float32, shape (n, dimension).
-        payload: n rows with the columns `PAYLOAD` (null where unknown).
-    """
-
-    ids: Sequence[str]
-    vectors: Floats32
-    payload: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class WindowHit:
-    """The best point of one window: its id and cosine similarity in [-1, 1]."""
-
-    window_key: str
-    point_id: str
-    similarity: float
-
-
-@runtime_checkable
-class VectorIndex(Protocol):
-    """Points in named collections.
-
-    Guarantees: an upsert or delete has happened when the call returns, for every later search
-    of any process; upserting the same point twice leaves one; searches are exact or say so by
-    `exact`; results are ordered by similarity, then window key, so that equal similarities come
-    in the same order from every adapter; a missing collection raises EmptyCollectionError; a
-    backend that does not answer raises BackendUnavailableError.
-    """
-
-    def ensure_collection(self, name: str, dimension: int) -> None:
-        """Creates the collection and its payload indexes if missing.
-
-        Raises:
-            ConfigurationError: it exists with another dimension.
-        """
-
-    def dimension(self, name: str) -> int | None:
-        """The dimension of a collection, None when there is none of that name."""
-
-    def set_alias(self, alias: str, name: str) -> None:
-        """Points an alias at a collection, moving it in one step."""
-
-    def alias(self, alias: str) -> str | None:
-        """The collection behind an alias."""
-
-    def upsert(self, name: str, points: Points) -> None:
-        """Writes points, replacing those of the same id."""
-
-    def delete(self, name: str, ids: Sequence[str]) -> None:
-        """Deletes points; ids that do not exist are no error."""
-
-    def count(self, name: str, where: VectorFilter | None = None) -> int:
-        """The exact number of points."""
-
-    def nearest_windows(
-        self, name: str, vector: Floats32, where: VectorFilter, limit: int
-    ) -> list[WindowHit]:
-        """The `limit` nearest windows, each by its nearest matching point."""
-
-    def close(self) -> None:
-        """Releases connections."""
-
-
-@dataclass(frozen=True)
-class TrialDocument:
-    """What an embedder may look at: the regimes around a trial, and the trial as text."""
-
-    regime_is: Regime | None
-    regime_oos: Regime | None
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class QueryVector:
-    """A query's unit vector and the factor that turns its dot products into similarities."""
-
-    vector: Floats32
-    scale: float = 1.0
-
-
-@runtime_checkable
-class Embedder(Protocol):
-    """Documents and queries to unit vectors, deterministically for one `pipeline` text."""
-
-    model: str
-    dimension: int
-    #: Everything besides the model that changes a vector: it is part of a trial's content hash.
-    pipeline: str
-    #: "regime": a vector depends on the regimes alone, so one per window serves all its trials.
-    reads: Literal["regime", "text"]
-
-    def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
-        """Unit vectors, shape (n, dimension); a row of zeros where nothing can be embedded."""
-
-    def embed_query(self, regime: Regime, text: str, side: Side) -> QueryVector:
-        """The query's vector."""
-
-
-class EmbedderFactory(Protocol):
-    """Makes the embedder of a model name for one scaler version."""
-
-    def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
-        """Raises ConfigurationError for a model that this installation does not know."""
 
 
 @dataclass

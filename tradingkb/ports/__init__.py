@@ -1,0 +1,33 @@
+"""Ports: what the jobs need from stores, vector indexes and embedders, and what each guarantees.
+
+SQL is the truth; the vector index is derived. A search returns ids and similarities only; every
+candidate is then read from SQL, and payloads of a vector index are never trusted.
+"""
+
+from tradingkb.ports.embedders import Embedder, EmbedderFactory, QueryVector, Side, TrialDocument
+from tradingkb.ports.store import RunRecord, TrialStore, Workspace
+from tradingkb.ports.vectors import (
+    PAYLOAD,
+    Floats32,
+    Points,
+    VectorFilter,
+    VectorIndex,
+    WindowHit,
+)
+
+__all__ = [
+    "PAYLOAD",
+    "Embedder",
+    "EmbedderFactory",
+    "Floats32",
+    "Points",
+    "QueryVector",
+    "RunRecord",
+    "Side",
+    "TrialDocument",
+    "TrialStore",
+    "VectorFilter",
+    "VectorIndex",
+    "WindowHit",
+    "Workspace",
+]

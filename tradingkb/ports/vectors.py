@@ -1,0 +1,106 @@
+"""The port of vector indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Floats32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class VectorFilter:
+    """Conditions on points. None means no condition; all given ones must hold.
+
+    A number that a point does not have fails its condition, unless `unknown_passes`; an unknown
+    overfit gap always passes, since it is `require_oos` that asks for both samples.
+    """
+
+    workspace_id: str
+    strategy_name: str
+    require_oos: bool = False
+    max_drawdown: float | None = None
+    min_trades: int | None = None
+    max_overfit_gap: float | None = None
+    unknown_passes: bool = False
+
+
+#: The payload columns of a point, one Polars column each.
+PAYLOAD = (
+    "workspace_id", "strategy_name", "window_key", "has_oos", "max_drawdown", "n_trades",
+    "overfit_gap",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Points:
+    """A batch of points.
+
+    Attributes:
+        ids: UUID texts, length n.
+        vectors: unit vectors, float32, shape (n, dimension).
+        payload: n rows with the columns `PAYLOAD` (null where unknown).
+    """
+
+    ids: Sequence[str]
+    vectors: Floats32
+    payload: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class WindowHit:
+    """The best point of one window: its id and cosine similarity in [-1, 1]."""
+
+    window_key: str
+    point_id: str
+    similarity: float
+
+
+@runtime_checkable
+class VectorIndex(Protocol):
+    """Points in named collections.
+
+    Guarantees: an upsert or delete has happened when the call returns, for every later search
+    of any process; upserting the same point twice leaves one; searches are exact or say so by
+    `exact`; results are ordered by similarity, then window key, so that equal similarities come
+    in the same order from every adapter; a missing collection raises EmptyCollectionError; a
+    backend that does not answer raises BackendUnavailableError.
+    """
+
+    def ensure_collection(self, name: str, dimension: int) -> None:
+        """Creates the collection and its payload indexes if missing.
+
+        Raises:
+            ConfigurationError: it exists with another dimension.
+        """
+
+    def dimension(self, name: str) -> int | None:
+        """The dimension of a collection, None when there is none of that name."""
+
+    def set_alias(self, alias: str, name: str) -> None:
+        """Points an alias at a collection, moving it in one step."""
+
+    def alias(self, alias: str) -> str | None:
+        """The collection behind an alias."""
+
+    def upsert(self, name: str, points: Points) -> None:
+        """Writes points, replacing those of the same id."""
+
+    def delete(self, name: str, ids: Sequence[str]) -> None:
+        """Deletes points; ids that do not exist are no error."""
+
+    def count(self, name: str, where: VectorFilter | None = None) -> int:
+        """The exact number of points."""
+
+    def nearest_windows(
+        self, name: str, vector: Floats32, where: VectorFilter, limit: int
+    ) -> list[WindowHit]:
+        """The `limit` nearest windows, each by its nearest matching point."""
+
+    def close(self) -> None:
+        """Releases connections."""
