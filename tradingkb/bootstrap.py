@@ -126,6 +126,7 @@ def _vectors(settings: Settings, store: SqlTrialStore) -> VectorIndex:
                 "set QDRANT_URL too"
             )
         return EmbeddedVectorIndex(store.engine)
-    from tradingkb.vectors.qdrant import QdrantVectorIndex, connect_qdrant
+    from tradingkb.vectors.qdrant import QdrantVectorIndex
+    from tradingkb.vectors.qdrant_connection import connect_qdrant
 
     return QdrantVectorIndex(connect_qdrant(settings.qdrant_url, settings.qdrant_api_key))

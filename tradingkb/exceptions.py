@@ -98,6 +98,10 @@ class BackendUnavailableError(TradingKBError):
     """A database, vector index or embedder did not answer; it may later."""
 
 
+class WorkspaceBusyError(BackendUnavailableError):
+    """Another ingest or re-embedding of the workspace is running; later it is this one's turn."""
+
+
 class EmptyCollectionError(BackendUnavailableError):
     """The active vector collection does not exist or holds nothing for the query."""
 

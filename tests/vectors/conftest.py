@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from tradingkb.sql.engine import open_engine
 from tradingkb.vectors import tables
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
-from tradingkb.vectors.qdrant import QdrantVectorIndex, connect_qdrant
+from tradingkb.vectors.qdrant import QdrantVectorIndex
+from tradingkb.vectors.qdrant_connection import connect_qdrant
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from tradingkb.exceptions import (
 )
 from tradingkb.ports import VectorFilter
 from tradingkb.testing.points import EAST, EVERYTHING, points, windows
-from tradingkb.vectors.qdrant import QdrantVectorIndex, connect_qdrant
+from tradingkb.vectors.qdrant import QdrantVectorIndex
+from tradingkb.vectors.qdrant_connection import connect_qdrant
 from tradingkb.vectors.qdrant_filter import filter_json
 
 

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from tradingkb.testing.vector_index import VectorIndexContract
-from tradingkb.vectors.qdrant import QdrantVectorIndex, connect_qdrant
+from tradingkb.vectors.qdrant import QdrantVectorIndex
+from tradingkb.vectors.qdrant_connection import connect_qdrant
 
 QDRANT_URL = os.environ.get("QDRANT_URL")
 

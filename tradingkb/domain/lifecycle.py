@@ -33,3 +33,28 @@ def needs_reason(before: Status, after: Status) -> bool:
 def transition_name(before: Status, after: Status) -> str:
     """The `transition` field of `kb_admin_status_change_total`."""
     return f"{before}_to_{after}"
+
+
+def refusal(before: Status, after: Status, reason: str | None) -> str | None:
+    """Why a change is refused, as a sentence; None when it is allowed."""
+    if not may_change(before, after):
+        return f"a {before} trial cannot become {after}"
+    if needs_reason(before, after) and not (reason or "").strip():
+        verb = "rejecting" if after == "rejected" else "restoring"
+        return f"{verb} a trial needs a reason"
+    return None
+
+
+#: Marks an index entry whose point is not known to be gone from the vector index.
+DELETE_FAILED: Final = "qdrant_delete_failed"
+_MARK: Final = f" | {DELETE_FAILED}: "
+
+
+def marked(reason: str, error: str) -> str:
+    """The reason of an archived entry, with the note that its point may still be there."""
+    return f"{unmarked(reason)}{_MARK}{error}"
+
+
+def unmarked(reason: str) -> str:
+    """The reason without such a note."""
+    return reason.partition(_MARK)[0]

@@ -14,6 +14,7 @@ from tradingkb.domain.document import document_text
 from tradingkb.domain.regime import REGIME_SCHEMA_VERSION
 from tradingkb.domain.trial import point_id, regime_from_json
 from tradingkb.ingest.plan import Target
+from tradingkb.ingest.points import PointRemover
 from tradingkb.ports import (
     PAYLOAD,
     Embedder,
@@ -28,10 +29,14 @@ from tradingkb.ports import (
 BATCH: Final = 10_000
 #: The alias that always points at the active collection.
 ALIAS: Final = "kb_trials"
+#: The reason of entries that have no point, because nothing says in which market they were tried.
+NO_REGIME: Final = "no_regime"
+#: What a plan of trials from a file has, and one of stored trials lacks.
+_FROM_FILE: Final = frozenset({"strategy_name", "sharpe_is", "params", "symbol"})
 
 
 class Applier:
-    """Brings the vector index and its rows to the plan."""
+    """Brings the vector index and its rows to a plan."""
 
     def __init__(
         self,
@@ -39,14 +44,13 @@ class Applier:
         vectors: VectorIndex,
         embedder: Embedder,
         *,
-        active_collection: str,
         clock: Callable[[], datetime],
     ) -> None:
         self.store = store
         self.vectors = vectors
         self.embedder = embedder
-        self.active_collection = active_collection
         self.clock = clock
+        self._remover = PointRemover(store, vectors)
 
     def apply(
         self,
@@ -55,52 +59,44 @@ class Applier:
         work: pl.DataFrame,
         progress: Callable[[str, int, int], None],
     ) -> None:
-        """Embeds and indexes the trials of a plan; trials without a regime get no point."""
+        """Embeds and indexes the trials of a plan; trials without a regime get no point.
+
+        Args:
+            workspace: whose trials.
+            target: where the index goes.
+            work: a plan: identity, window_key, regime_is, regime_oos, content_hash, action.
+            progress: told after each batch.
+        """
         self.vectors.ensure_collection(target.collection, self.embedder.dimension)
-        current = self.vectors.alias(ALIAS)
-        if target.collection == self.active_collection != current:
-            self.vectors.set_alias(ALIAS, target.collection)
-        if work.is_empty():
-            return
-        ids = self.store.identities(workspace.id).select("trial_id", "source_type", "source_id")
-        work = work.drop("trial_id", strict=False).join(ids, on=["source_type", "source_id"])
-        missing = {"strategy_name", "sharpe_is", "params", "symbol"} - set(work.columns)
-        if missing:  # a plan of stored trials carries identities only
-            work = self._completed(workspace, work)
         for start in range(0, work.height, BATCH):
-            batch = work.slice(start, BATCH)
+            batch = self._completed(workspace, work.slice(start, BATCH))
             self._apply_batch(workspace, target, batch)
             progress("index", min(start + BATCH, work.height), work.height)
 
-    def _completed(self, workspace: Workspace, work: pl.DataFrame) -> pl.DataFrame:
-        frames = [
-            self.store.trial_rows(workspace.id, {"strategy_name": name}, None)
-            for name in work["strategy_name"].unique().sort()
-        ]
-        rows = pl.concat(frames)
-        extra = [c for c in rows.columns if c not in work.columns]
-        return work.join(rows.select("trial_id", *extra), on="trial_id", maintain_order="left")
+    def _completed(self, workspace: Workspace, batch: pl.DataFrame) -> pl.DataFrame:
+        """The batch with trial ids and with everything that embeddings and payloads need."""
+        ids = self.store.trial_ids(workspace.id, batch)
+        batch = batch.drop("trial_id", strict=False).join(
+            ids, on=["source_type", "source_id"], maintain_order="left"
+        )
+        if set(batch.columns) >= _FROM_FILE:
+            return batch
+        rows = self.store.documents(workspace.id, batch["trial_id"])
+        extra = [c for c in rows.columns if c not in batch.columns]
+        return batch.join(rows.select("trial_id", *extra), on="trial_id", maintain_order="left")
 
     def _apply_batch(self, workspace: Workspace, target: Target, batch: pl.DataFrame) -> None:
+        identities = batch.select("source_type", "source_id").rows()
         batch = batch.with_columns(
-            pl.Series(
-                "point_id",
-                [
-                    point_id(workspace.id, kind, source)
-                    for kind, source in batch.select("source_type", "source_id").rows()
-                ],
-            )
+            pl.Series("point_id", [point_id(workspace.id, *i) for i in identities], dtype=pl.String)
         )
         vectors = self._vectors(batch)
         embedded = vectors.any(axis=1)
         points = batch.filter(pl.Series(embedded))
         if points.height:
-            payload = points.with_columns(
-                pl.lit(workspace.id).alias("workspace_id"), *FILTER_COLUMNS
-            )
+            payload = with_payload(points, workspace.id)
             self.vectors.upsert(
-                target.collection,
-                Points(points["point_id"].to_list(), vectors[embedded], payload.select(PAYLOAD)),
+                target.collection, Points(points["point_id"].to_list(), vectors[embedded], payload)
             )
         bare = batch.filter(pl.Series(~embedded) & (pl.col("action") != "inserted"))
         if bare.height:  # it may have had a regime before, and a point with it
@@ -112,9 +108,11 @@ class Applier:
             pl.lit(target.pipeline).alias("pipeline"),
             pl.lit(REGIME_SCHEMA_VERSION).alias("regime_schema_version"),
             pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("archived_at"),
-            pl.when(pl.Series(embedded)).then(None).otherwise(pl.lit("no_regime")).alias("reason"),
+            pl.when(pl.Series(embedded)).then(None).otherwise(pl.lit(NO_REGIME)).alias("reason"),
         )  # fmt: skip
-        self.store.write_index(workspace.id, rows, self.clock())
+        rejected_meanwhile = self.store.write_index(workspace.id, rows, self.clock())
+        if rejected_meanwhile.height:
+            self._remover.remove(rejected_meanwhile)
 
     def _vectors(self, batch: pl.DataFrame) -> Floats32:
         """One vector per trial; a regime embedder works once per window."""
@@ -128,6 +126,12 @@ class Applier:
         vectors = self.embedder.embed_documents(documents)
         place = {key: i for i, key in enumerate(windows["window_key"])}
         return vectors[np.array([place[key] for key in batch["window_key"]], dtype=np.int64)]
+
+
+def with_payload(points: pl.DataFrame, workspace_id: str) -> pl.DataFrame:
+    """The payload columns of trials, from their stored metrics."""
+    named = points.with_columns(pl.lit(workspace_id).alias("workspace_id"), *FILTER_COLUMNS)
+    return named.select(PAYLOAD)
 
 
 def _document(row: dict[str, object]) -> TrialDocument:

@@ -5,7 +5,7 @@ candidate is then read from SQL, and payloads of a vector index are never truste
 """
 
 from tradingkb.ports.embedders import Embedder, EmbedderFactory, QueryVector, Side, TrialDocument
-from tradingkb.ports.store import RunRecord, TrialStore, Workspace
+from tradingkb.ports.store import Actor, RunRecord, TrialStore, Workspace
 from tradingkb.ports.vectors import (
     PAYLOAD,
     Floats32,
@@ -17,6 +17,7 @@ from tradingkb.ports.vectors import (
 
 __all__ = [
     "PAYLOAD",
+    "Actor",
     "Embedder",
     "EmbedderFactory",
     "Floats32",

@@ -79,6 +79,9 @@ class VectorIndex(Protocol):
             ConfigurationError: it exists with another dimension.
         """
 
+    def collections(self) -> list[str]:
+        """The names of all collections, sorted."""
+
     def dimension(self, name: str) -> int | None:
         """The dimension of a collection, None when there is none of that name."""
 
@@ -96,6 +99,9 @@ class VectorIndex(Protocol):
 
     def count(self, name: str, where: VectorFilter | None = None) -> int:
         """The exact number of points."""
+
+    def points(self, name: str, workspace_id: str) -> pl.DataFrame:
+        """`point_id` and the payload columns of a workspace's points, in no particular order."""
 
     def nearest_windows(
         self, name: str, vector: Floats32, where: VectorFilter, limit: int

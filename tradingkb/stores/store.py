@@ -9,16 +9,28 @@ import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.sql.engine import open_engine
+from tradingkb.stores.curation import CurationQueries
+from tradingkb.stores.leases import LeaseQueries
+from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.trials import TrialQueries
+from tradingkb.stores.versions import VersionQueries
 from tradingkb.stores.workspaces import WorkspaceQueries
 
 #: How long an event waits for a writer before it is queued: an answer must not be delayed.
 EVENT_TIMEOUT_S = 0.05
 
 
-class SqlTrialStore(WorkspaceQueries, TrialQueries, RecordQueries):
+class SqlTrialStore(
+    WorkspaceQueries,
+    TrialQueries,
+    ListingQueries,
+    CurationQueries,
+    VersionQueries,
+    LeaseQueries,
+    RecordQueries,
+):
     """Trials in SQLite or PostgreSQL; see `tradingkb.ports.TrialStore` for the guarantees."""
 
     def __init__(self, engine: sa.Engine) -> None:

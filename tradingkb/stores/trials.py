@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -12,7 +11,9 @@ import sqlalchemy as sa
 from tradingkb.sql.bulk import read, read_in, upsert
 from tradingkb.sql.engine import reading, writing
 from tradingkb.stores import schema
+from tradingkb.stores.curation import UNFINISHED, chunks
 from tradingkb.stores.generations import bump, bump_all, generation_of
+from tradingkb.stores.versions import supersede
 
 _T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c
 
@@ -32,13 +33,18 @@ class TrialQueries:
     _lock: threading.Lock
 
     def identities(self, workspace_id: str) -> pl.DataFrame:
-        """trial_id, source_type, source_id, strategy_name, row_hash, kb_status, window_id."""
+        """trial_id, identity, strategy_name, row_hash, kb_status, window_id, withdrawn."""
         statement = sa.select(
             _T.id.label("trial_id"), _T.source_type, _T.source_id, _T.strategy_name, _T.row_hash,
-            _T.kb_status, _T.window_id,
+            _T.kb_status, _T.window_id, _T.withdrawn_at.is_not(None).label("withdrawn"),
         ).where(_T.workspace_id == workspace_id)  # fmt: skip
         with reading(self.engine) as connection:
             return read(connection, statement)
+
+    def trial_ids(self, workspace_id: str, identities: pl.DataFrame) -> pl.DataFrame:
+        """source_type, source_id, trial_id of those of these identities that are stored."""
+        with reading(self.engine) as connection:
+            return _known(connection, workspace_id, identities, _T.id.label("trial_id"))
 
     def window_rows(self, workspace_id: str) -> pl.DataFrame:
         """window_id and the columns of the table; regimes as JSON text."""
@@ -72,7 +78,10 @@ class TrialQueries:
                    update=("regime_is", "regime_oos"), keep_known=True)  # fmt: skip
             after = _regimes(connection, workspace_id)
             # A new window has no trials yet; a new regime of a known one touches every strategy.
-            if not before.equals(after.join(before, on="window_key", how="semi")):
+            known = after.join(before, on="window_key", how="semi")
+            moved = known.join(before, on=known.columns, how="anti", nulls_equal=True)
+            if not moved.is_empty():
+                _mark_trials_of(connection, workspace_id, moved["window_key"])
                 bump_all(connection, workspace_id)
 
     def write_param_sets(self, workspace_id: str, sets: pl.DataFrame) -> None:
@@ -93,11 +102,18 @@ class TrialQueries:
         frame = trials.with_columns(workspace_id=pl.lit(workspace_id))
         with writing(self.engine) as connection:
             imported = self._imported_statuses(connection, workspace_id, frame)
-            left = _strategies_left(connection, workspace_id, frame)
+            known = _known(connection, workspace_id, frame, _T.id.label("trial_id"),
+                           _T.strategy_name.label("before"))  # fmt: skip
+            supersede(connection, known["trial_id"])
             upsert(connection, schema.trials, frame,
                    key=("workspace_id", "source_type", "source_id"), update=_REPLACED)  # fmt: skip
             self._record_imported(connection, workspace_id, imported)
-            bump(connection, workspace_id, {*frame["strategy_name"], *left})
+            # A strategy may lose a trial because its source now says that it is another's.
+            bump(
+                connection,
+                workspace_id,
+                {*frame["strategy_name"].unique(), *known["before"].unique()},
+            )
 
     def _imported_statuses(
         self, connection: sa.Connection, workspace_id: str, frame: pl.DataFrame
@@ -131,7 +147,7 @@ class TrialQueries:
     def partition(
         self, workspace_id: str, strategy_name: str, collection: str
     ) -> tuple[int, pl.DataFrame]:
-        """The generation and every trial of one strategy, whatever its status.
+        """The generation and every trial of one strategy, whatever its status; no withdrawn one.
 
         `archived` says whether its entry in the collection is archived. The frame is cached until
         the generation moves, and read in one snapshot with it.
@@ -148,71 +164,10 @@ class TrialQueries:
             self._partitions[key] = (generation, frame)
         return generation, frame
 
-    def trial_rows(
-        self, workspace_id: str, where: Mapping[str, Any], limit: int | None = None
-    ) -> pl.DataFrame:
-        """Trials with params, window and status, newest known first.
-
-        Args:
-            workspace_id: whose trials.
-            where: equality conditions on columns of trials or windows; a list means "any of".
-            limit: most rows to return.
-        """
-        left_out = ("id", "workspace_id", "window_id", "row_hash")
-        names = [c.name for c in schema.trials.columns if c.name not in left_out]
-        window_names = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")
-        statement = (
-            sa.select(
-                _T.id.label("trial_id"), *(_T[c] for c in names if c != "param_set_id"), _P.params,
-                *(_W[c] for c in window_names), _W.regime_is, _W.regime_oos,
-            )
-            .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
-            .where(_T.workspace_id == workspace_id, *_conditions(where))
-            .order_by(_T.known_at.desc(), _T.source_id)
-            .limit(limit)
-        )  # fmt: skip
-        with reading(self.engine) as connection:
-            return read(connection, statement)
-
-    def status_history(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
-        """trial_id, from_status, to_status, at, ordered by time."""
-        h = schema.kb_status_history.c
-        statement = (
-            sa.select(h.trial_id, h.from_status, h.to_status, h.at)
-            .select_from(schema.kb_status_history.join(schema.trials))
-            .where(h.workspace_id == workspace_id, _T.strategy_name == strategy_name)
-            .order_by(h.at, h.id)
-        )
-        with reading(self.engine) as connection:
-            return read(connection, statement)
-
-    def strategy_names(self, workspace_id: str) -> list[str]:
-        """The strategies that have trials, by name."""
-        statement = sa.select(_T.strategy_name).where(_T.workspace_id == workspace_id).distinct()
-        with reading(self.engine) as connection:
-            return sorted(connection.scalars(statement))
-
-    def strategy_counts(self, workspace_id: str) -> pl.DataFrame:
-        """strategy_name, n_trials, n_windows, n_param_sets, first and last known_at."""
-        statement = (
-            sa.select(
-                _T.strategy_name,
-                sa.func.count().label("n_trials"),
-                sa.func.count(_T.window_id.distinct()).label("n_windows"),
-                sa.func.count(_T.param_set_id.distinct()).label("n_param_sets"),
-                sa.func.max(_T.known_at, type_=_T.known_at.type).label("last_known_at"),
-            )
-            .where(_T.workspace_id == workspace_id)
-            .group_by(_T.strategy_name)
-            .order_by(_T.strategy_name)
-        )
-        with reading(self.engine) as connection:
-            return read(connection, statement)
-
 
 def _partition_statement(workspace_id: str, strategy_name: str, collection: str) -> sa.Select[Any]:
     left_out = {"workspace_id", "strategy_name", "experiment_type", "run_id", "row_hash", "engine",
-                "ingested_at"}  # fmt: skip
+                "ingested_at", "withdrawn_at"}  # fmt: skip
     columns = [c for c in schema.trials.columns if c.name not in left_out and c.name != "id"]
     index = schema.kb_trial_index.c
     archived = sa.exists().where(
@@ -221,17 +176,10 @@ def _partition_statement(workspace_id: str, strategy_name: str, collection: str)
         index.archived_at.is_not(None),
     )
     return sa.select(_T.id.label("trial_id"), *columns, archived.label("archived")).where(
-        _T.workspace_id == workspace_id, _T.strategy_name == strategy_name
+        _T.workspace_id == workspace_id,
+        _T.strategy_name == strategy_name,
+        _T.withdrawn_at.is_(None),
     )
-
-
-def _conditions(where: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
-    found = []
-    for name, value in where.items():
-        column = _T[name] if name in _T else _W[name]
-        several = isinstance(value, list | tuple | set)
-        found.append(column.in_(value) if several else column == value)
-    return found
 
 
 def _regimes(connection: sa.Connection, workspace_id: str) -> pl.DataFrame:
@@ -255,12 +203,11 @@ def _known(
     return read_in(connection, statement, _T.source_id, frame["source_id"])
 
 
-def _strategies_left(
-    connection: sa.Connection, workspace_id: str, frame: pl.DataFrame
-) -> list[str]:
-    """Strategies that lose a trial because its source now says that it is another's."""
-    known = _known(connection, workspace_id, frame, _T.strategy_name.label("before"))
-    moved = frame.join(known, on=["source_type", "source_id"]).filter(
-        pl.col("before") != pl.col("strategy_name")
-    )
-    return moved["before"].unique().to_list()
+def _mark_trials_of(connection: sa.Connection, workspace_id: str, keys: pl.Series) -> None:
+    """Marks the index entries of the trials of these windows as unfinished."""
+    index = schema.kb_trial_index
+    for some in chunks(keys):
+        moved = sa.select(_W.id).where(_W.workspace_id == workspace_id, _W.window_key.in_(some))
+        touched = sa.select(_T.id).where(_T.window_id.in_(moved))
+        change = sa.update(index).where(index.c.trial_id.in_(touched))
+        connection.execute(change.values(content_hash=UNFINISHED))

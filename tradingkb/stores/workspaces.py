@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -41,6 +43,23 @@ class WorkspaceQueries:
                 f"workspace {workspace.slug!r} exists already", field="workspace",
                 remedy="choose another slug, or use the existing one",
             ) from None  # fmt: skip
+
+    def set_active(
+        self, workspace_id: str, embed_model: str | None, collection: str | None
+    ) -> None:
+        """Sets the model and collection of a workspace; None gives it back to the environment."""
+        table = schema.workspaces
+        with writing(self.engine) as connection:
+            config = connection.scalar(sa.select(table.c.config).where(table.c.id == workspace_id))
+            connection.execute(
+                sa.update(table)
+                .where(table.c.id == workspace_id)
+                .values(
+                    default_embed_model=embed_model, default_collection=collection,
+                    config=_with_model(config, embed_model),
+                )
+            )  # fmt: skip
+            bump_all(connection, workspace_id)
 
     def save_spec(self, workspace_id: str, spec: StrategySpec, at: datetime) -> None:
         """Inserts or replaces the spec of (name, version)."""
@@ -97,3 +116,18 @@ class WorkspaceQueries:
                     )
                 )  # fmt: skip
                 bump_all(connection, workspace_id)
+
+
+def _with_model(config: Any, embed_model: str | None) -> dict[str, Any]:
+    """The config with the model at the place where the runbooks write it, in step with its column.
+
+    An operator edits `config` by hand: anything may stand there, and what is not ours is kept.
+    """
+    kept = dict(config) if isinstance(config, Mapping) else {}
+    chunking = kept.get("chunking")
+    chunking = dict(chunking) if isinstance(chunking, Mapping) else {}
+    chunking.pop("embed_model", None)
+    if embed_model is not None:
+        chunking["embed_model"] = embed_model
+    kept.pop("chunking", None)
+    return {**kept, "chunking": chunking} if chunking else kept

@@ -15,11 +15,12 @@ import polars as pl
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
+from tradingkb.exceptions import ConfigurationError
 from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
 from tradingkb.sql.engine import reading, writing
 from tradingkb.vectors import tables
+from tradingkb.vectors.embedded_collections import EmbeddedCollections, collection_id
 from tradingkb.vectors.order import SIMILARITY_DIGITS, by_similarity, rounded
 
 _C, _V, _G = tables.collections.c, tables.vectors.c, tables.generations.c
@@ -43,7 +44,7 @@ class _Partition:
     overfit_gap: NDArray[np.float64]
 
 
-class EmbeddedVectorIndex:
+class EmbeddedVectorIndex(EmbeddedCollections):
     """The `VectorIndex` port on a SQLite engine whose schema is migrated."""
 
     exact = True
@@ -52,50 +53,6 @@ class EmbeddedVectorIndex:
         self.engine = engine
         self._cache: dict[tuple[int, str, str], _Partition] = {}
         self._lock = threading.Lock()
-
-    def ensure_collection(self, name: str, dimension: int) -> None:
-        """Creates the collection if missing.
-
-        Raises:
-            ConfigurationError: it exists with another dimension.
-        """
-        existing = self.dimension(name)
-        if existing is None:
-            with writing(self.engine) as connection:
-                frame = pl.DataFrame({"name": [name], "dimension": [dimension]})
-                upsert(connection, tables.collections, frame, key=("name",), update=())
-        elif existing != dimension:
-            raise ConfigurationError(
-                f"collection {name!r} has dimension {existing}, the embedder makes {dimension}: "
-                "choose another collection, or re-embed into a new one"
-            )
-
-    def dimension(self, name: str) -> int | None:
-        """The dimension of a collection, None when there is none of that name."""
-        with reading(self.engine) as connection:
-            return connection.scalar(sa.select(_C.dimension).where(_C.name == name))
-
-    def set_alias(self, alias: str, name: str) -> None:
-        """Points an alias at a collection.
-
-        Raises:
-            EmptyCollectionError: no such collection.
-        """
-        with writing(self.engine) as connection:
-            frame = pl.DataFrame(
-                {"alias": [alias], "collection_id": [_collection_id(connection, name)]}
-            )
-            upsert(connection, tables.aliases, frame, key=("alias",), update=("collection_id",))
-
-    def alias(self, alias: str) -> str | None:
-        """The collection behind an alias."""
-        statement = (
-            sa.select(_C.name)
-            .select_from(tables.aliases.join(tables.collections))
-            .where(tables.aliases.c.alias == alias)
-        )
-        with reading(self.engine) as connection:
-            return connection.scalar(statement)
 
     def upsert(self, name: str, points: Points) -> None:
         """Writes points in one transaction, replacing those of the same id.
@@ -108,7 +65,7 @@ class EmbeddedVectorIndex:
             return
         vectors = np.ascontiguousarray(points.vectors, dtype=_VECTOR_DTYPE)
         with writing(self.engine) as connection:
-            collection = _collection_id(connection, name, vectors.shape[1])
+            collection = collection_id(connection, name, vectors.shape[1])
             frame = points.payload.select(
                 pl.lit(collection).alias("collection_id"),
                 pl.Series("point_id", list(points.ids)),
@@ -126,7 +83,7 @@ class EmbeddedVectorIndex:
         if not len(ids):
             return
         with writing(self.engine) as connection:
-            collection = _collection_id(connection, name)
+            collection = collection_id(connection, name)
             for start in range(0, len(ids), MOST_PARAMETERS):
                 chosen = _V.point_id.in_(list(ids[start : start + MOST_PARAMETERS]))
                 where = (_V.collection_id == collection) & chosen
@@ -141,7 +98,7 @@ class EmbeddedVectorIndex:
             partition = self._partition(name, where)
             return int(_mask(partition, where).sum())
         with reading(self.engine) as connection:
-            collection = _collection_id(connection, name)
+            collection = collection_id(connection, name)
             statement = sa.select(sa.func.count()).where(_V.collection_id == collection)
             return int(connection.scalar(statement) or 0)
 
@@ -167,7 +124,7 @@ class EmbeddedVectorIndex:
 
     def _partition(self, name: str, where: VectorFilter) -> _Partition:
         with reading(self.engine) as connection:
-            collection = _collection_id(connection, name)
+            collection = collection_id(connection, name)
             key = (collection, where.workspace_id, where.strategy_name)
             generation = _generation(connection, *key)
             with self._lock:
@@ -179,17 +136,6 @@ class EmbeddedVectorIndex:
         with self._lock:
             self._cache[key] = partition
         return partition
-
-
-def _collection_id(connection: sa.Connection, name: str, dimension: int | None = None) -> int:
-    row = connection.execute(sa.select(_C.id, _C.dimension).where(_C.name == name)).first()
-    if row is None:
-        raise EmptyCollectionError(f"vector collection {name!r} does not exist: run an ingest")
-    if dimension is not None and row.dimension != dimension:
-        raise ConfigurationError(
-            f"collection {name!r} has dimension {row.dimension}, the vectors have {dimension}"
-        )
-    return int(row.id)
 
 
 def _bump(connection: sa.Connection, touched: pl.DataFrame) -> None:

@@ -1,15 +1,14 @@
 """The `VectorIndex` port on Qdrant: the server set-up, and its `:memory:` mode for tests.
 
-Only this module imports qdrant_client, and nothing imports this module before it is needed.
+Only this module and `qdrant_connection` import qdrant_client, and nothing imports them before they
+are needed.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from json import JSONDecodeError
 from typing import Any, Final
 
 import polars as pl
@@ -17,7 +16,6 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import (
     ApiException,
-    ResponseHandlingException,
     UnexpectedResponse,
 )
 from qdrant_client.local.qdrant_local import QdrantLocal
@@ -26,13 +24,20 @@ from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
     EmptyCollectionError,
-    TradingKBError,
 )
 from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit
 from tradingkb.vectors.order import by_similarity, complete, rounded
-from tradingkb.vectors.qdrant_filter import filter_json
+from tradingkb.vectors.qdrant_connection import translated
+from tradingkb.vectors.qdrant_filter import filter_json, workspace_filter
 
 BATCH: Final = 256
+#: Points per page when all of them are listed.
+SCROLL: Final = 2048
+_POINT_SCHEMA: Final = {
+    "point_id": pl.String, "workspace_id": pl.String, "strategy_name": pl.String,
+    "window_key": pl.String, "has_oos": pl.Boolean, "max_drawdown": pl.Float64,
+    "n_trades": pl.Int64, "overfit_gap": pl.Float64,
+}  # fmt: skip
 #: The index of each payload field; a tenant's points are stored side by side.
 _INDEXES: Final[Mapping[str, models.PayloadSchemaType | models.KeywordIndexParams]] = {
     "workspace_id": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
@@ -43,23 +48,6 @@ _INDEXES: Final[Mapping[str, models.PayloadSchemaType | models.KeywordIndexParam
     "n_trades": models.PayloadSchemaType.INTEGER,
     "overfit_gap": models.PayloadSchemaType.FLOAT,
 }
-
-
-def connect_qdrant(url: str, api_key: str | None = None, timeout_s: float = 10.0) -> QdrantClient:
-    """A client whose calls end after `timeout_s`; `:memory:` needs no server.
-
-    Raises:
-        ConfigurationError: the URL cannot be read.
-    """
-    if url == ":memory:":
-        return QdrantClient(location=url)
-    try:
-        # Its compatibility check asks the server in a thread and only warns.
-        return QdrantClient(
-            url=url, api_key=api_key, timeout=math.ceil(timeout_s), check_compatibility=False
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"QDRANT_URL {url!r} cannot be used: {error}") from error
 
 
 class QdrantVectorIndex:
@@ -137,6 +125,11 @@ class QdrantVectorIndex:
                 if field not in present:
                     self.client.create_payload_index(name, field, field_schema=kind, wait=True)
 
+    def collections(self) -> list[str]:
+        """The names of all collections, sorted."""
+        with self._calling("collections"):
+            return sorted(c.name for c in self.client.get_collections().collections)
+
     def dimension(self, name: str) -> int | None:
         """The dimension of a collection, None when there is none of that name.
 
@@ -206,6 +199,21 @@ class QdrantVectorIndex:
         with self._calling(name):
             return self.client.count(name, count_filter=condition, exact=True).count
 
+    def points(self, name: str, workspace_id: str) -> pl.DataFrame:
+        """`point_id` and the payload columns of a workspace's points."""
+        mine = models.Filter.model_validate(workspace_filter(workspace_id))
+        rows: list[dict[str, Any]] = []
+        offset: Any = None
+        while True:
+            with self._calling(name):
+                records, offset = self.client.scroll(
+                    name, scroll_filter=mine, limit=SCROLL, offset=offset, with_vectors=False
+                )
+            rows += [{"point_id": str(r.id), **(r.payload or {})} for r in records]
+            if offset is None:
+                # Payloads are never trusted: a value of another type becomes unknown.
+                return pl.DataFrame(rows, schema=_POINT_SCHEMA, strict=False)
+
     def nearest_windows(
         self, name: str, vector: Floats32, where: VectorFilter, limit: int
     ) -> list[WindowHit]:
@@ -255,10 +263,10 @@ class QdrantVectorIndex:
             with self._guard:
                 yield
         except (ApiException, QdrantException, ValueError) as error:
-            translated = _translated(error, name)
-            if translated is None:
+            answer = translated(error, name)
+            if answer is None:
                 raise
-            raise translated from error
+            raise answer from error
 
 
 def _payloads(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -275,22 +283,3 @@ def _require_done(result: models.UpdateResult) -> None:
 
 def _condition(where: VectorFilter, without: Sequence[str] = ()) -> models.Filter:
     return models.Filter.model_validate(filter_json(where, without))
-
-
-def _translated(error: Exception, name: str) -> TradingKBError | None:
-    """The error that says what to do next; None for one that nobody foresaw."""
-    text = str(error).lower()
-    status = error.status_code if isinstance(error, UnexpectedResponse) else None
-    if status == 404 or "not found" in text:
-        return EmptyCollectionError(f"vector collection {name!r} does not exist: run an ingest")
-    if "dimension error" in text or "not aligned" in text:  # the server and the in-memory client
-        return ConfigurationError(f"collection {name!r} has another dimension: {error}")
-    if status in (401, 403):
-        return ConfigurationError(f"Qdrant refused access: set QDRANT_API_KEY ({error})")
-    source = error.source if isinstance(error, ResponseHandlingException) else None
-    if isinstance(error, JSONDecodeError) or isinstance(source, ValueError):
-        return ConfigurationError("what answers at QDRANT_URL is not Qdrant: check the address")
-    no_answer = status is None and isinstance(error, ApiException | QdrantException)
-    if no_answer or (status is not None and (status == 429 or status >= 500)):
-        return BackendUnavailableError(f"Qdrant did not answer: {error!r}")
-    return None

@@ -38,6 +38,11 @@ def filter_json(where: VectorFilter, without: Sequence[str] = ()) -> Json:
     return {"must": must, "must_not": must_not or None}
 
 
+def workspace_filter(workspace_id: str) -> Json:
+    """The `filter` object for all points of a workspace."""
+    return {"must": [_is("workspace_id", workspace_id)]}
+
+
 def _is(key: str, value: str | bool) -> Json:
     return {"key": key, "match": {"value": value}}
 

@@ -1,0 +1,106 @@
+"""Queries that list trials, strategies and status changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+import sqlalchemy as sa
+
+from tradingkb.sql.bulk import read, read_in
+from tradingkb.sql.engine import reading
+from tradingkb.stores import schema
+
+_T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c
+#: Columns of a trial that an embedding or its payload does not depend on.
+_NOT_INDEXED: Final = ("id", "workspace_id", "param_set_id", "window_id", "promoted_at",
+                       "created_at", "ingested_at", "run_id", "withdrawn_at")  # fmt: skip
+
+
+class ListingQueries:
+    """Part of `SqlTrialStore`."""
+
+    engine: sa.Engine
+
+    def documents(self, workspace_id: str, trial_ids: pl.Series) -> pl.DataFrame:
+        """Identity, status, parameters, window, regimes and metrics of some trials, by id."""
+        columns = [c for c in schema.trials.columns if c.name not in _NOT_INDEXED]
+        statement = (
+            sa.select(
+                _T.id.label("trial_id"), *columns, _P.params, _W.window_key, _W.symbol,
+                _W.timeframe, _W.regime_is, _W.regime_oos,
+                _T.withdrawn_at.is_not(None).label("withdrawn"),
+            )
+            .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
+            .where(_T.workspace_id == workspace_id)
+        )  # fmt: skip
+        with reading(self.engine) as connection:
+            return read_in(connection, statement, _T.id, trial_ids).sort("trial_id")
+
+    def trial_rows(
+        self, workspace_id: str, where: Mapping[str, Any], limit: int | None = None
+    ) -> pl.DataFrame:
+        """Trials with params, window and status, newest known first.
+
+        Args:
+            workspace_id: whose trials.
+            where: equality conditions on columns of trials or windows; a list means "any of".
+            limit: most rows to return.
+        """
+        left_out = ("id", "workspace_id", "window_id", "row_hash")
+        names = [c.name for c in schema.trials.columns if c.name not in left_out]
+        window_names = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")
+        statement = (
+            sa.select(
+                _T.id.label("trial_id"), *(_T[c] for c in names if c != "param_set_id"), _P.params,
+                *(_W[c] for c in window_names), _W.regime_is, _W.regime_oos,
+            )
+            .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
+            .where(_T.workspace_id == workspace_id, *(_condition(n, v) for n, v in where.items()))
+            .order_by(_T.known_at.desc(), _T.source_id)
+            .limit(limit)
+        )  # fmt: skip
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+    def status_history(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
+        """trial_id, from_status, to_status, at, ordered by time."""
+        h = schema.kb_status_history.c
+        statement = (
+            sa.select(h.trial_id, h.from_status, h.to_status, h.at)
+            .select_from(schema.kb_status_history.join(schema.trials))
+            .where(h.workspace_id == workspace_id, _T.strategy_name == strategy_name)
+            .order_by(h.at, h.id)
+        )
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+    def strategy_names(self, workspace_id: str) -> list[str]:
+        """The strategies that have trials, by name."""
+        statement = sa.select(_T.strategy_name).where(_T.workspace_id == workspace_id).distinct()
+        with reading(self.engine) as connection:
+            return sorted(connection.scalars(statement))
+
+    def strategy_counts(self, workspace_id: str) -> pl.DataFrame:
+        """strategy_name, n_trials, n_windows, n_param_sets, first and last known_at."""
+        statement = (
+            sa.select(
+                _T.strategy_name,
+                sa.func.count().label("n_trials"),
+                sa.func.count(_T.window_id.distinct()).label("n_windows"),
+                sa.func.count(_T.param_set_id.distinct()).label("n_param_sets"),
+                sa.func.max(_T.known_at, type_=_T.known_at.type).label("last_known_at"),
+            )
+            .where(_T.workspace_id == workspace_id, _T.withdrawn_at.is_(None))
+            .group_by(_T.strategy_name)
+            .order_by(_T.strategy_name)
+        )
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+
+def _condition(name: str, value: Any) -> sa.ColumnElement[bool]:
+    column = _T[name] if name in _T else _W[name]
+    several = isinstance(value, list | tuple | set)
+    return column.in_(value) if several else column == value

@@ -1,0 +1,176 @@
+"""What each run said about a trial, and which of it stands.
+
+A trial's row holds what the newest run says that is not withdrawn; what other runs said is kept in
+`trial_versions`. So a run can be taken back, and brought back, without losing anything.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from tradingkb.exceptions import NotFoundError
+from tradingkb.ports import Actor
+from tradingkb.sql.bulk import read, read_in
+from tradingkb.sql.engine import writing
+from tradingkb.stores import schema
+from tradingkb.stores.curation import archive_entries, chunks, mark_entries
+from tradingkb.stores.generations import bump
+
+_T, _V, _R = schema.trials.c, schema.trial_versions.c, schema.ingest_runs.c
+
+
+class VersionQueries:
+    """Part of `SqlTrialStore`."""
+
+    engine: sa.Engine
+
+    def withdraw_run(
+        self, workspace_id: str, run_id: str, actor: Actor, at: datetime
+    ) -> pl.DataFrame:
+        """Takes back what a run said; see the port."""
+        values = {"withdrawn_at": at, "withdrawn_by": actor.name, "withdrawn_reason": actor.reason}
+        return self._settle(workspace_id, run_id, values, at)
+
+    def reinstate_run(
+        self,
+        workspace_id: str,
+        run_id: str,
+        actor: Actor,  # noqa: ARG002 - the port's signature
+        at: datetime,
+    ) -> pl.DataFrame:
+        """Undoes `withdraw_run`; see the port."""
+        values = {"withdrawn_at": None, "withdrawn_by": None, "withdrawn_reason": None}
+        return self._settle(workspace_id, run_id, values, at)
+
+    def _settle(
+        self, workspace_id: str, run_id: str, values: dict[str, Any], at: datetime
+    ) -> pl.DataFrame:
+        """Marks the run, then lets every trial that it touched say what stands now."""
+        with writing(self.engine) as connection:
+            _mark_run(connection, workspace_id, run_id, values)
+            plan = _standing(connection, workspace_id, run_id)
+            swaps = plan.filter(pl.col("version_id").is_not_null())
+            _swap(connection, swaps)
+            withdrawn = plan.filter(~pl.col("stands") & ~pl.col("withdrawn"))
+            _set_withdrawn(connection, withdrawn["trial_id"], at)
+            back = plan.filter(pl.col("stands") & pl.col("withdrawn"))
+            _set_withdrawn(connection, back["trial_id"], None)
+            stale = pl.concat([swaps["trial_id"], back["trial_id"]]).unique()
+            for ids in chunks(stale):
+                mark_entries(connection, ids)
+            for ids in chunks(withdrawn["trial_id"]):
+                archive_entries(connection, ids, f"withdrawn: {values['withdrawn_reason']}", at)
+            bump(connection, workspace_id, {*plan["strategy_name"], *swaps["strategy_then"]})
+        back_in = values["withdrawn_at"] is None
+        effect = (
+            pl.when(~pl.col("stands"))
+            .then(pl.lit("withdrawn"))
+            .when(pl.col("withdrawn"))
+            .then(pl.lit("reinstated"))
+            .when(pl.col("version_id").is_not_null())
+            .then(pl.lit("restored" if back_in else "reverted"))
+        )
+        moved = plan.with_columns(effect=effect).filter(
+            pl.col("version_id").is_not_null() | (pl.col("stands") == pl.col("withdrawn"))
+        )
+        return moved.select("trial_id", "strategy_name", "effect").sort("trial_id")
+
+
+def supersede(connection: sa.Connection, trial_ids: pl.Series) -> None:
+    """Keeps what these trials say now as versions, before another run replaces it."""
+    content = [_T[name] for name in schema.CONTENT]
+    for ids in chunks(trial_ids):
+        # A version of the same run would be this very text: a run says one thing about a trial.
+        told = sa.exists().where(_V.trial_id == _T.id, _V.run_id == _T.run_id)
+        said = sa.select(_T.workspace_id, _T.id, *content).where(_T.id.in_(ids), ~told)
+        names = ["workspace_id", "trial_id", *schema.CONTENT]
+        connection.execute(sa.insert(schema.trial_versions).from_select(names, said))
+        mark_entries(connection, ids)
+
+
+def _mark_run(
+    connection: sa.Connection, workspace_id: str, run_id: str, values: dict[str, Any]
+) -> None:
+    mine = (_R.workspace_id == workspace_id) & (_R.kind == "ingest")
+    if not connection.execute(
+        sa.update(schema.ingest_runs).where(mine, _R.run_id == run_id).values(values)
+    ).rowcount:
+        known = connection.scalars(sa.select(_R.run_id).where(mine)).all()
+        raise NotFoundError("run_id", run_id, known, remedy="kb.runs() lists them")
+
+
+def _standing(connection: sa.Connection, workspace_id: str, run_id: str) -> pl.DataFrame:
+    """For every trial of the run: which version should stand.
+
+    Returns:
+        trial_id, strategy_name, withdrawn (now), stands (whether any version does), version_id
+        (of the version that has to take the row's place, null for none), strategy_then (its
+        strategy).
+    """
+    current = sa.select(
+        _T.id.label("trial_id"), _T.strategy_name, _T.run_id,
+        _T.withdrawn_at.is_not(None).label("withdrawn"),
+    ).where(_T.workspace_id == workspace_id)  # fmt: skip
+    version = sa.select(
+        _V.id.label("version_id"), _V.trial_id, _V.strategy_name, _V.run_id
+    ).where(_V.workspace_id == workspace_id)  # fmt: skip
+    told = read(connection, version.where(_V.run_id == run_id))["trial_id"]
+    mine = read(connection, current.where(_T.run_id == run_id))["trial_id"]
+    touched = pl.concat([told, mine]).unique()
+    rows = read_in(connection, current, _T.id, touched)
+    others = read_in(connection, version, _V.trial_id, touched)
+    runs = read(
+        connection,
+        sa.select(_R.run_id, _R.started_at, _R.withdrawn_at.is_not(None).label("out")).where(
+            _R.workspace_id == workspace_id
+        ),
+    )
+    said = pl.concat([rows.select("trial_id", "run_id", "strategy_name"), others], how="diagonal")
+    standing = (
+        # A run whose record is gone is older than any that is there, and was never withdrawn.
+        said.join(runs, on="run_id", how="left")
+        .filter(~pl.col("out").fill_null(False))
+        .sort("started_at", "run_id", nulls_last=False)
+        .group_by("trial_id")
+        .agg(
+            pl.col("version_id").last(),
+            pl.col("strategy_name").last().alias("strategy_then"),
+            pl.lit(True).alias("stands"),
+        )
+    )
+    joined = rows.join(standing, on="trial_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("stands").fill_null(False))
+
+
+def _swap(connection: sa.Connection, swaps: pl.DataFrame) -> None:
+    """Lets versions take the place of what the trials say now, which becomes a version itself."""
+    if swaps.is_empty():
+        return
+    pairs = swaps.select("trial_id", "version_id").to_dicts()
+    names = ["workspace_id", "trial_id", *schema.CONTENT]
+    for ids in chunks(swaps["trial_id"]):
+        said = sa.select(_T.workspace_id, _T.id, *(_T[n] for n in schema.CONTENT))
+        insert = sa.insert(schema.trial_versions).from_select(names, said.where(_T.id.in_(ids)))
+        connection.execute(insert)
+    # One row-value assignment per trial, in SQL: the text of a version never leaves the database.
+    columns = ", ".join(schema.CONTENT)
+    connection.execute(
+        sa.text(
+            f"UPDATE trials SET ({columns}) = "
+            f"(SELECT {columns} FROM trial_versions WHERE trial_versions.id = :version_id) "
+            "WHERE id = :trial_id"
+        ),
+        pairs,
+    )
+    for ids in chunks(swaps["version_id"]):
+        connection.execute(sa.delete(schema.trial_versions).where(_V.id.in_(ids)))
+
+
+def _set_withdrawn(connection: sa.Connection, trial_ids: pl.Series, at: datetime | None) -> None:
+    for ids in chunks(trial_ids):
+        change = sa.update(schema.trials).where(_T.id.in_(ids))
+        connection.execute(change.values(withdrawn_at=at))
