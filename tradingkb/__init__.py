@@ -24,6 +24,7 @@ from tradingkb.exceptions import (
     UnknownObjectiveError,
     UnknownStrategyError,
     UnknownWorkspaceError,
+    WorkspaceBusyError,
 )
 from tradingkb.importers.source import const
 from tradingkb.ingest import IngestReport
@@ -57,6 +58,7 @@ __all__ = [
     "UnknownObjectiveError",
     "UnknownStrategyError",
     "UnknownWorkspaceError",
+    "WorkspaceBusyError",
     "connect",
     "const",
     "objectives",

@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tradingkb.domain.regime import FEATURES
 from tradingkb.domain.scaling import RegimeScaler
-from tradingkb.embedding.regime import DIMENSION, MODEL, RegimeEmbedder
+from tradingkb.embedding import cosine, regime
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.ingest import IngestJob
 from tradingkb.knowledge_base import KnowledgeBase
@@ -22,7 +23,6 @@ from tradingkb.settings import Settings, load_settings
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
-from tradingkb.workspaces import collection_name
 
 
 def connect(
@@ -66,11 +66,11 @@ def connect(
     return KnowledgeBase(
         store=store,
         vectors=vectors,
+        embedders=embedders,
         ingest_job=IngestJob(
             store,
             vectors,
             embedders,
-            active_collection=chosen.collection or collection_name(chosen.embed_model),
             rejects_dir=home_path / "rejects",
             clock=clock,
         ),
@@ -92,11 +92,11 @@ def make_embedder(model: str, scaler: RegimeScaler | None) -> Embedder:
     Raises:
         ConfigurationError: no such embedder.
     """
-    if model != MODEL:
+    if model not in _EMBEDDERS:
         raise ConfigurationError(
-            f"EMBED_MODEL {model!r} is not known here; the built-in embedder is {MODEL!r}"
+            f"EMBED_MODEL {model!r} is not known here; built in are {', '.join(_EMBEDDERS)}"
         )
-    return RegimeEmbedder(scaler or _NEUTRAL)
+    return _EMBEDDERS[model](scaler or _NEUTRAL)
 
 
 def _embedders(settings: Settings) -> EmbedderFactory:
@@ -114,8 +114,12 @@ def _embedders(settings: Settings) -> EmbedderFactory:
     return make
 
 
+_EMBEDDERS: dict[str, Callable[[RegimeScaler], Embedder]] = {
+    regime.MODEL: regime.RegimeEmbedder,
+    cosine.MODEL: cosine.CosineRegimeEmbedder,
+}
 #: Without any regime there is nothing to embed; the embedder still has a name and a dimension.
-_NEUTRAL = RegimeScaler(0, (0.0,) * (DIMENSION // 4), (1.0,) * (DIMENSION // 4), 0)
+_NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
 
 
 def _vectors(settings: Settings, store: SqlTrialStore) -> VectorIndex:

@@ -15,7 +15,7 @@ from tradingkb.domain.trial import canonical_params
 from tradingkb.importers.source import Const
 from tradingkb.importers.specs import read_specs
 from tradingkb.ingest import IngestJob, IngestReport
-from tradingkb.ingest.job import IngestRequest
+from tradingkb.ingest.request import IngestRequest
 from tradingkb.market import (
     RegimeLike,
     as_moment,
@@ -23,7 +23,8 @@ from tradingkb.market import (
     read_market,
     read_own_trades,
 )
-from tradingkb.ports import TrialStore, VectorIndex
+from tradingkb.operations import Curation, Upkeep
+from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import Recommendation, RecommendJob, RecommendRequest
 from tradingkb.recommend.request import Caller, Mode
@@ -32,7 +33,7 @@ from tradingkb.settings import Settings
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces
 
 
-class KnowledgeBase:
+class KnowledgeBase(Curation, Upkeep):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
@@ -43,6 +44,7 @@ class KnowledgeBase:
         *,
         store: TrialStore,
         vectors: VectorIndex,
+        embedders: EmbedderFactory,
         ingest_job: IngestJob,
         recommend_job: RecommendJob,
         settings: Settings,
@@ -52,6 +54,7 @@ class KnowledgeBase:
         self.settings = settings
         self._store = store
         self._vectors = vectors
+        self._embedders = embedders
         self._ingest_job = ingest_job
         self._recommend_job = recommend_job
         self._clock = clock
@@ -68,6 +71,7 @@ class KnowledgeBase:
         mapping: Mapping[str, str | Const] | None = None,
         dry_run: bool = False,
         strict: bool = False,
+        readmit: bool = False,
     ) -> IngestReport:
         """Takes trials in and indexes them; safe to repeat.
 
@@ -81,16 +85,21 @@ class KnowledgeBase:
             dry_run: say what would happen and write nothing.
             strict: refuse everything when one row is bad; otherwise the good rows go in and the
                 bad ones into a rejects file.
+            readmit: take rows that equal trials of a withdrawn run; otherwise they stay out.
 
         Raises:
             InvalidTrialError: the source cannot be used, or has bad rows and `strict` is set.
             UnknownWorkspaceError: no such workspace.
+            WorkspaceBusyError: another ingest of the workspace did not end in time.
         """
         space = self._workspaces.find(workspace, create_default=not dry_run)
-        request = IngestRequest(trials, ohlcv, mapping, dry_run, strict)
+        request = IngestRequest(trials, ohlcv, mapping, dry_run, strict, readmit)
         model, collection = self._workspaces.active(space)
         with progress_bar(self._progress) as progress:
-            return self._ingest_job.run(space, model, collection, request, progress)
+            report = self._ingest_job.run(space, model, collection, request, progress)
+        if not dry_run:
+            self._set_alias()
+        return report
 
     def register_strategy(
         self, spec: StrategySpec | str | Path, workspace: str = DEFAULT_WORKSPACE

@@ -84,6 +84,16 @@ class Workspaces:
         collection = workspace.default_collection or self._settings.collection
         return model, collection or collection_name(model)
 
+    def would_be_active(self, embed_model: str | None, collection: str | None) -> tuple[str, str]:
+        """Model and collection in force for a workspace whose row said these."""
+        model = embed_model or self._settings.embed_model
+        return model, collection or self._settings.collection or collection_name(model)
+
+    def alias_target(self) -> str:
+        """The collection that all workspaces search; the environment's where they differ."""
+        searched = {self.active(space)[1] for space in self._store.workspaces()}
+        return searched.pop() if len(searched) == 1 else self.would_be_active(None, None)[1]
+
     def table(self) -> pl.DataFrame:
         """id, slug, embed_model, collection, created_at of every workspace."""
         spaces = self._store.workspaces()

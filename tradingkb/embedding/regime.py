@@ -51,8 +51,8 @@ class RegimeEmbedder:
         """
         if not documents:
             return np.zeros((0, DIMENSION), dtype=np.float32)
-        before = self._halves([_first(d.regime_is, d.regime_oos) for d in documents])
-        during = self._halves([_first(d.regime_oos, d.regime_is) for d in documents])
+        before = self._halves([regime_or(d.regime_is, d.regime_oos) for d in documents])
+        during = self._halves([regime_or(d.regime_oos, d.regime_is) for d in documents])
         return np.asarray(np.hstack([before, during]) / np.sqrt(2.0), dtype=np.float32)
 
     def embed_query(self, regime: Regime, text: str, side: Side) -> QueryVector:  # noqa: ARG002
@@ -80,5 +80,6 @@ class RegimeEmbedder:
         return np.asarray(pairs.reshape(*raw.shape[:-1], _HALF))
 
 
-def _first(regime: Regime | None, other: Regime | None) -> Regime | None:
+def regime_or(regime: Regime | None, other: Regime | None) -> Regime | None:
+    """A regime, or the other one where it says nothing."""
     return regime if regime is not None and regime.features else other

@@ -59,7 +59,11 @@ class Batch:
 
 
 def read_trials(
-    trials: Any, *, mapping: Mapping[str, str | Const] | None = None, now: datetime
+    trials: Any,
+    *,
+    mapping: Mapping[str, str | Const] | None = None,
+    now: datetime,
+    scored: bool = True,
 ) -> Batch:
     """Reads, checks and completes trials.
 
@@ -67,6 +71,8 @@ def read_trials(
         trials: a path, frame or `Trial` objects; see `read_source`.
         mapping: canonical name to column or constant.
         now: when `known_at` is neither given nor follows from the windows.
+        scored: False for experiments that may not have run yet: scores are not needed, and
+            repeated rows are kept.
 
     Raises:
         InvalidTrialError: the table as a whole cannot be used. Single bad rows raise nothing.
@@ -77,10 +83,12 @@ def read_trials(
     columns = [read_column(raw, column, problems) for column in COLUMNS.values()]
     frame = _with_defaults(pl.DataFrame([raw[ROW], *columns]))
     _check_rows(frame, problems)
-    frame = _with_identity(_with_scores(frame, problems))
-    _check_duplicates(frame, problems)
+    frame = _with_identity(_with_scores(frame, problems) if scored else frame)
+    if scored:
+        _check_duplicates(frame, problems)
     sound = frame.filter(~problems.among(frame))
-    good = _known_by(now, sound.unique(_IDENTITY, keep="first", maintain_order=True))
+    first = sound.unique(_IDENTITY, keep="first", maintain_order=True) if scored else sound
+    good = _known_by(now, first)
     duplicates = sound.height - good.height
     rejects = _rejects(problems.frame(), source.frame)
     notes = _notes(problems.nan_counts, source.ignored, duplicates, good)

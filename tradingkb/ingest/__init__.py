@@ -2,5 +2,6 @@
 
 from tradingkb.ingest.job import IngestJob
 from tradingkb.ingest.report import IngestReport
+from tradingkb.ingest.service import IngestConfig, KBTrialIngester
 
-__all__ = ["IngestJob", "IngestReport"]
+__all__ = ["IngestConfig", "IngestJob", "IngestReport", "KBTrialIngester"]

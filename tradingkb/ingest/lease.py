@@ -1,7 +1,7 @@
 """One ingest or re-embedding of a workspace at a time.
 
-The lease is for speed and for honest counts: two ingests at once would store the same rows, but both
-would say that they did. Nothing breaks when a lease is lost.
+The lease is for speed and for honest counts: two ingests at once would store the same rows, but
+both would say that they did. Nothing breaks when a lease is lost.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class IngestReport:
         rows: rows of the source; 0 when what is stored was indexed.
         inserted, updated, skipped, unarchived: trials by what happened to their index entry.
         error: rows that were refused.
-        not_eligible: trials that are stored but not indexed, because they are rejected.
+        not_eligible: trials that are stored but not indexed, because they are rejected
+            or withdrawn.
         not_embedded: indexed trials without a regime: metadata only, no similarity.
         windows: distinct windows of the trials in scope.
         windows_measured: windows whose regime this run measured from OHLCV.

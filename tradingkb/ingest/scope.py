@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from tradingkb.domain.lifecycle import ELIGIBLE
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.importers.frames import Batch
 from tradingkb.ingest.plan import IDENTITY, Target
@@ -24,6 +25,7 @@ class Scope:
         measured: how many of them this run measured.
         changed: keys of windows whose regimes this run changes.
         scaler: the scaler in force after the run; `refit` when this run fits it.
+        readmit: whether rows that equal withdrawn trials are taken.
     """
 
     workspace: Workspace
@@ -36,39 +38,59 @@ class Scope:
     changed: pl.DataFrame
     scaler: RegimeScaler | None
     refit: bool
+    readmit: bool = False
     notes: list[str] = field(default_factory=list)
 
 
 def trials_in(scope: Scope) -> pl.DataFrame:
-    """The trials that the plan is about, with the statuses and regimes they have or would have."""
+    """The trials that the plan is about, with the statuses and regimes they have or would have.
+
+    A row that equals a withdrawn trial stays withdrawn: a scheduled ingest that reads the same
+    file every night must not undo what an admin has taken back.
+    """
     regimes = scope.windows.select("window_key", "regime_is", "regime_oos")
     if scope.batch is None:
         windows = scope.stored.select("window_id", "window_key").join(regimes, on="window_key")
         return scope.known.join(windows, on="window_id", maintain_order="left")
-    statuses = scope.known.select(*IDENTITY, pl.col("kb_status").alias("known_status"))
+    statuses = scope.known.select(
+        *IDENTITY,
+        pl.col("kb_status").alias("known_status"),
+        pl.col("row_hash").alias("known_row"),
+        "withdrawn",
+    )
+    stays_out = pl.col("withdrawn") & (pl.col("row_hash") == pl.col("known_row"))
     return (
         scope.batch.trials.drop("regime_is", "regime_oos")
         .join(regimes, on="window_key", maintain_order="left")
         .join(statuses, on=IDENTITY, how="left", maintain_order="left")
-        .with_columns(pl.coalesce("known_status", "kb_status").alias("kb_status"))
-        .drop("known_status")
+        .with_columns(
+            pl.coalesce("known_status", "kb_status").alias("kb_status"),
+            withdrawn=stays_out.fill_null(False) & pl.lit(not scope.readmit),
+        )
+        .drop("known_status", "known_row")
     )
 
 
 def affected_trials(scope: Scope, index: pl.DataFrame, target: Target) -> list[pl.DataFrame]:
-    """Stored trials outside the source whose vectors are stale.
+    """Stored trials outside the source whose vectors are missing or stale.
 
-    Those are the trials of windows whose regime this run changes, and those that were embedded by
-    another pipeline: vectors of two scalers must not stand side by side, not even after a run
-    that was killed between the two.
+    Those are the trials of windows whose regime this run changes; those that were embedded by
+    another pipeline (vectors of two scalers must not stand side by side); and whatever earlier
+    runs left unfinished: eligible trials without an entry, and entries without a content hash.
     """
     if scope.batch is None:
         return []
     fresh = scope.changed.select("window_key", "regime_is", "regime_oos")
     windows = scope.stored.select("window_id", "window_key", "regime_is", "regime_oos")
     moved = windows.join(fresh, on="window_key", how="semi")["window_id"]
-    other = index.filter(pl.col("pipeline") != target.pipeline)["trial_id"]
-    stale = pl.col("window_id").is_in(moved.implode()) | pl.col("trial_id").is_in(other.implode())
+    unfinished = (pl.col("pipeline") != target.pipeline) | (pl.col("content_hash") == "")
+    other = index.filter(unfinished)["trial_id"]
+    eligible = pl.col("kb_status").is_in(list(ELIGIBLE)) & ~pl.col("withdrawn")
+    stale = (
+        pl.col("window_id").is_in(moved.implode())
+        | pl.col("trial_id").is_in(other.implode())
+        | (eligible & ~pl.col("trial_id").is_in(index["trial_id"].implode()))
+    )
     others = scope.known.join(scope.batch.trials, on=IDENTITY, how="anti").filter(stale)
     if others.is_empty():
         return []

@@ -16,7 +16,7 @@ def summarize(
     scope: Scope,
     target: Target,
     plan: pl.DataFrame,
-    in_scope: int,
+    scopes: list[pl.DataFrame],
     dry_run: bool,
     rejects_path: Path | None,
     began: float,
@@ -27,7 +27,7 @@ def summarize(
         scope: what the run worked on.
         target: where the index went.
         plan: `action`, `regime_is`, `regime_oos` of the eligible trials.
-        in_scope: all trials in scope, eligible or not.
+        scopes: all trials in scope, eligible or not: those of the source, then others.
         dry_run: whether nothing was written.
         rejects_path: the file of refused rows.
         began: monotonic seconds at the start.
@@ -38,6 +38,12 @@ def summarize(
     notes = [*(batch.notes if batch else ()), *scope.notes]
     if scope.refit and scope.known.height:
         notes.append("the windows have doubled: features are scaled anew, stored trials updated")
+    out = int(scopes[0]["withdrawn"].sum())
+    if out and batch is not None:
+        notes.append(
+            f"{out:,} rows equal trials that were withdrawn: they stay out; bring their run back, "
+            "or take them with readmit=True"
+        )
     if bare:
         notes.append(
             f"{bare:,} trials have no regime: they count as evidence, but no similarity can be "
@@ -54,7 +60,7 @@ def summarize(
         skipped=n.get("skipped", 0),
         unarchived=n.get("unarchived", 0),
         error=batch.rejects["row"].n_unique() if batch else 0,
-        not_eligible=in_scope - plan.height,
+        not_eligible=sum(frame.height for frame in scopes) - plan.height,
         not_embedded=bare,
         windows=scope.windows.height,
         windows_measured=scope.measured,

@@ -5,7 +5,8 @@ candidate is then read from SQL, and payloads of a vector index are never truste
 """
 
 from tradingkb.ports.embedders import Embedder, EmbedderFactory, QueryVector, Side, TrialDocument
-from tradingkb.ports.store import Actor, RunRecord, TrialStore, Workspace
+from tradingkb.ports.store import TrialStore
+from tradingkb.ports.values import Actor, RunRecord, Workspace
 from tradingkb.ports.vectors import (
     PAYLOAD,
     Floats32,

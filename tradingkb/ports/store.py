@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,57 +10,11 @@ import polars as pl
 
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.domain.strategy import StrategySpec
+from tradingkb.ports.curation import CurationStore
+from tradingkb.ports.values import RunRecord, Workspace
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """A tenant: its own trials, specs and events."""
-
-    id: str
-    slug: str
-    default_embed_model: str | None
-    default_collection: str | None
-    config: Mapping[str, Any]
-    created_at: datetime
-
-
-@dataclass
-class RunRecord:
-    """One run of an ingest or a re-embedding as it is stored.
-
-    Attributes:
-        kind: "ingest" or "reembed".
-        collection: what a re-embedding writes to.
-    """
-
-    run_id: str
-    workspace_id: str
-    started_at: datetime
-    source: str
-    finished_at: datetime | None = None
-    status: str = "running"
-    counts: dict[str, int] = field(default_factory=dict)
-    error: str | None = None
-    kind: str = "ingest"
-    collection: str | None = None
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who changes something, and why.
-
-    Attributes:
-        name: of the person or program.
-        kind: "admin", "system", ...; `actor_type` of events and history.
-        reason: as they gave it.
-    """
-
-    name: str
-    kind: str = "admin"
-    reason: str | None = None
-
-
-class TrialStore(Protocol):
+class TrialStore(CurationStore, Protocol):
     """The truth: workspaces, trials, windows, specs, index rows, events, runs.
 
     Guarantees: writes are atomic per call and visible to every process when the call returns;
@@ -152,75 +105,22 @@ class TrialStore(Protocol):
     def strategy_counts(self, workspace_id: str) -> pl.DataFrame:
         """strategy_name, n_trials, n_windows, n_param_sets, last_known_at, by name."""
 
-    # lifecycle
-    def change_status(
-        self, workspace_id: str, trial_ids: pl.Series, to: str, actor: Actor, at: datetime
-    ) -> pl.DataFrame:
-        """Moves trials to a status, all of them or none, in one transaction with its history.
-
-        Index entries of trials that become rejected are archived in every collection, marked as
-        not yet deleted; those of trials that become promoted are marked as unfinished. Trials
-        that have the status already are left alone.
+    def find_experiments(self, workspace_id: str, experiments: pl.DataFrame) -> pl.DataFrame:
+        """The stored trials of these experiments, given by params_hash and window_key.
 
         Returns:
-            trial_id, strategy_name, from_status of the trials that changed.
-
-        Raises:
-            InvalidInputError: a change that is not allowed, or lacks its reason.
-        """
-
-    def archive(
-        self, workspace_id: str, trial_ids: pl.Series, actor: Actor, at: datetime
-    ) -> pl.DataFrame:
-        """Archives index entries in every collection, marked as not yet deleted.
-
-        Returns:
-            trial_id of the trials of which an entry was archived.
-        """
-
-    def history(
-        self, workspace_id: str, where: Mapping[str, Any], limit: int | None
-    ) -> pl.DataFrame:
-        """Status changes with their trials, newest first; conditions as for `select`."""
-
-    def pending_deletes(self, workspace_id: str) -> pl.DataFrame:
-        """trial_id, collection, point_id, reason of archived entries whose point may be there."""
-
-    def note_deletes(self, entries: pl.DataFrame, error: str | None) -> None:
-        """Records how the deletion of points ended.
-
-        Args:
-            entries: trial_id, collection.
-            error: None when the points are gone: the mark goes too. An entry that is no longer
-                archived lost its point meanwhile and is marked as unfinished.
-        """
-
-    def withdraw_run(
-        self, workspace_id: str, run_id: str, actor: Actor, at: datetime
-    ) -> pl.DataFrame:
-        """Takes back what a run said, in one transaction: its trials go back to earlier versions.
-
-        A trial that no other run brought is withdrawn: stored, but counting for nothing.
-
-        Returns:
-            trial_id, strategy_name, effect ("withdrawn", "reverted") of the trials that changed.
-
-        Raises:
-            NotFoundError: no such run.
-        """
-
-    def reinstate_run(
-        self, workspace_id: str, run_id: str, actor: Actor, at: datetime
-    ) -> pl.DataFrame:
-        """Undoes `withdraw_run`; effects are "reinstated" and "restored" (an earlier version left).
-
-        Raises:
-            NotFoundError: no such run.
+            params_hash, window_key, trial_id, source_type, source_id, strategy_name,
+            strategy_version, engine, cost_bps, kb_status, known_at, run_id, withdrawn.
         """
 
     # derived state
-    def index_rows(self, workspace_id: str, collection: str) -> pl.DataFrame:
-        """trial_id, point_id, content_hash, pipeline, archived_at, reason of one collection."""
+    def index_rows(
+        self, workspace_id: str, collection: str, trial_ids: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """trial_id, point_id, content_hash, pipeline, archived_at, reason of one collection.
+
+        Of all trials, or of some.
+        """
 
     def index_collections(self, workspace_id: str) -> list[str]:
         """The collections in which the workspace has entries, by name."""
@@ -249,19 +149,6 @@ class TrialStore(Protocol):
 
     def save_scaler(self, workspace_id: str, scaler: RegimeScaler, at: datetime) -> None:
         """Stores a new version; an existing one is never changed."""
-
-    # leases
-    def acquire_lease(
-        self, name: str, holder: str, at: datetime, expires_at: datetime
-    ) -> str | None:
-        """Takes or renews a lease.
-
-        Returns:
-            None when `holder` has it now, else who has it.
-        """
-
-    def break_lease(self, name: str, holder: str) -> None:
-        """Ends the lease of a holder, if it is still theirs."""
 
     # records
     def save_run(self, run: RunRecord) -> None:

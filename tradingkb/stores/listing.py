@@ -17,6 +17,9 @@ _T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c
 _NOT_INDEXED: Final = ("id", "workspace_id", "param_set_id", "window_id", "promoted_at",
                        "created_at", "ingested_at", "run_id", "withdrawn_at")  # fmt: skip
 
+#: So many values are worth a condition of their own beside the one that is read in parts.
+_FEW: Final = 1_000
+
 
 class ListingQueries:
     """Part of `SqlTrialStore`."""
@@ -37,6 +40,26 @@ class ListingQueries:
         )  # fmt: skip
         with reading(self.engine) as connection:
             return read_in(connection, statement, _T.id, trial_ids).sort("trial_id")
+
+    def find_experiments(self, workspace_id: str, experiments: pl.DataFrame) -> pl.DataFrame:
+        """The stored trials of these experiments; see the port."""
+        statement = (
+            sa.select(
+                _P.params_hash, _W.window_key, _T.id.label("trial_id"), _T.source_type,
+                _T.source_id, _T.strategy_name, _T.strategy_version, _T.engine, _T.cost_bps,
+                _T.kb_status, _T.known_at, _T.run_id,
+                _T.withdrawn_at.is_not(None).label("withdrawn"),
+            )
+            .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
+            .where(_T.workspace_id == workspace_id, _W.workspace_id == workspace_id)
+        )  # fmt: skip
+        hashes = experiments["params_hash"].unique()
+        if len(hashes) <= _FEW:
+            statement = statement.where(_P.params_hash.in_(hashes.to_list()))
+        keys = experiments["window_key"].unique()
+        with reading(self.engine) as connection:
+            found = read_in(connection, statement, _W.window_key, keys)
+        return found.join(experiments, on=["params_hash", "window_key"], how="semi")
 
     def trial_rows(
         self, workspace_id: str, where: Mapping[str, Any], limit: int | None = None

@@ -29,13 +29,17 @@ class RecordQueries:
 
     engine: sa.Engine
 
-    def index_rows(self, workspace_id: str, collection: str) -> pl.DataFrame:
+    def index_rows(
+        self, workspace_id: str, collection: str, trial_ids: pl.Series | None = None
+    ) -> pl.DataFrame:
         """trial_id, point_id, content_hash, pipeline, archived_at, reason of one collection."""
         statement = sa.select(
             _I.trial_id, _I.point_id, _I.content_hash, _I.pipeline, _I.archived_at, _I.reason
         ).where(_I.workspace_id == workspace_id, _I.collection == collection)
         with reading(self.engine) as connection:
-            return read(connection, statement)
+            if trial_ids is None:
+                return read(connection, statement)
+            return read_in(connection, statement, _I.trial_id, trial_ids)
 
     def index_collections(self, workspace_id: str) -> list[str]:
         """The collections in which the workspace has entries, by name."""

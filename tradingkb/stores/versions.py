@@ -6,6 +6,7 @@ A trial's row holds what the newest run says that is not withdrawn; what other r
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Any
 
@@ -23,36 +24,38 @@ from tradingkb.stores.generations import bump
 _T, _V, _R = schema.trials.c, schema.trial_versions.c, schema.ingest_runs.c
 
 
+class _DryRun(Exception):  # noqa: N818 - it says that nothing is wrong
+    """Rolls a transaction back that was only to show what it would do."""
+
+
 class VersionQueries:
     """Part of `SqlTrialStore`."""
 
     engine: sa.Engine
 
     def withdraw_run(
-        self, workspace_id: str, run_id: str, actor: Actor, at: datetime
+        self, workspace_id: str, run_id: str, actor: Actor, at: datetime, *, dry_run: bool = False
     ) -> pl.DataFrame:
         """Takes back what a run said; see the port."""
         values = {"withdrawn_at": at, "withdrawn_by": actor.name, "withdrawn_reason": actor.reason}
-        return self._settle(workspace_id, run_id, values, at)
+        return self._settle(workspace_id, run_id, values, at, dry_run)
 
     def reinstate_run(
-        self,
-        workspace_id: str,
-        run_id: str,
-        actor: Actor,  # noqa: ARG002 - the port's signature
-        at: datetime,
+        self, workspace_id: str, run_id: str, at: datetime, *, dry_run: bool = False
     ) -> pl.DataFrame:
         """Undoes `withdraw_run`; see the port."""
         values = {"withdrawn_at": None, "withdrawn_by": None, "withdrawn_reason": None}
-        return self._settle(workspace_id, run_id, values, at)
+        return self._settle(workspace_id, run_id, values, at, dry_run)
 
     def _settle(
-        self, workspace_id: str, run_id: str, values: dict[str, Any], at: datetime
+        self, workspace_id: str, run_id: str, values: dict[str, Any], at: datetime, dry_run: bool
     ) -> pl.DataFrame:
         """Marks the run, then lets every trial that it touched say what stands now."""
-        with writing(self.engine) as connection:
+        with contextlib.suppress(_DryRun), writing(self.engine) as connection:
             _mark_run(connection, workspace_id, run_id, values)
             plan = _standing(connection, workspace_id, run_id)
+            if dry_run:
+                raise _DryRun  # the mark goes with the transaction
             swaps = plan.filter(pl.col("version_id").is_not_null())
             _swap(connection, swaps)
             withdrawn = plan.filter(~pl.col("stands") & ~pl.col("withdrawn"))
