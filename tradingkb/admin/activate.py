@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tradingkb.admin.report import Report
 from tradingkb.exceptions import ConfigurationError
-from tradingkb.ingest.reindex import unfinished
 from tradingkb.observability.events import emit
 from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex, Workspace
 
@@ -87,7 +86,7 @@ def activate(
             f"collection {collection!r} has dimension {dimension}, {model!r} makes "
             f"{embedder.dimension}: choose another collection, or re-embed into a new one"
         )
-    missing = len(unfinished(store, workspace, collection, embedder.pipeline))
+    missing = store.unfinished(workspace.id, collection, embedder.pipeline).height
     if missing and not force:
         raise ConfigurationError(
             f"{missing:,} trials are not in collection {collection!r} as they are: re-embed with "

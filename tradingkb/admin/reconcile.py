@@ -13,7 +13,7 @@ from tradingkb.admin.compare import Differences, compare
 from tradingkb.admin.report import Report
 from tradingkb.ingest.lease import hold_lease
 from tradingkb.ingest.points import PointRemover
-from tradingkb.ingest.reindex import reindex, unfinished
+from tradingkb.ingest.reindex import reindex
 from tradingkb.observability.events import emit
 from tradingkb.ports import (
     Actor,
@@ -170,7 +170,7 @@ class ReconcileJob:
         self.store.mark_unfinished(space.id, doubtful, name)
         if active:
             embedder = self._embedder(space, model)
-            todo = unfinished(self.store, space, name, embedder.pipeline)
+            todo = self.store.unfinished(space.id, name, embedder.pipeline)["trial_id"]
             reindex(
                 self.store, self.vectors, embedder, space, name, todo,
                 clock=self.clock, progress=lambda *_: None,

@@ -20,7 +20,7 @@ import polars as pl
 from tradingkb.admin.report import Report
 from tradingkb.ingest.lease import hold_lease
 from tradingkb.ingest.points import PointRemover
-from tradingkb.ingest.reindex import reindex, unfinished
+from tradingkb.ingest.reindex import reindex
 from tradingkb.ingest.request import Progress
 from tradingkb.observability.events import emit
 from tradingkb.ports import Embedder, EmbedderFactory, RunRecord, TrialStore, VectorIndex, Workspace
@@ -163,7 +163,7 @@ class ReembedJob:
         self, workspace: Workspace, embedder: Embedder, collection: str, progress: Progress
     ) -> Counter[str]:
         PointRemover(self.store, self.vectors).retry(workspace)
-        todo = unfinished(self.store, workspace, collection, embedder.pipeline)
+        todo = self.store.unfinished(workspace.id, collection, embedder.pipeline)["trial_id"]
         return reindex(
             self.store, self.vectors, embedder, workspace, collection, todo,
             clock=self.clock, progress=progress,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -19,16 +21,26 @@ from tradingkb.importers.frames import Batch, read_trials
 from tradingkb.ingest import windows as w
 from tradingkb.ingest.apply import Applier
 from tradingkb.ingest.lease import hold_lease
-from tradingkb.ingest.lost import without_lost_points
+from tradingkb.ingest.lost import lost_trials
 from tradingkb.ingest.plan import IDENTITY, Target, make_plan
 from tradingkb.ingest.points import PointRemover
+from tradingkb.ingest.reindex import stored_plans, without_hashes_of
 from tradingkb.ingest.report import IngestReport
 from tradingkb.ingest.request import IngestRequest, Progress, check_prices, refuse_bad_rows
-from tradingkb.ingest.scope import Scope, affected_trials, all_windows, trials_in
+from tradingkb.ingest.scope import (
+    Scope,
+    affected_trials,
+    all_windows,
+    trials_in,
+    with_new_regimes,
+)
 from tradingkb.ingest.storing import save_rejects, store_trials
-from tradingkb.ingest.summary import summarize
+from tradingkb.ingest.summary import Tally, summarize
 from tradingkb.observability.events import emit
 from tradingkb.ports import EmbedderFactory, RunRecord, TrialStore, VectorIndex, Workspace
+
+#: Above so many stored trials per incoming one, theirs alone are looked up.
+_FEW: Final = 4
 
 
 class IngestJob:
@@ -119,7 +131,7 @@ class IngestJob:
             workspace=workspace,
             run=run,
             batch=batch,
-            known=self.store.identities(workspace.id),
+            known=self._known(workspace, batch),
             stored=stored,
             windows=windows,
             measured=measured,
@@ -129,6 +141,14 @@ class IngestJob:
             readmit=request.readmit,
             notes=notes,
         )
+
+    def _known(self, workspace: Workspace, batch: Batch | None) -> pl.DataFrame:
+        """Identities of all stored trials, or of the source's when those are few of them."""
+        few = batch is not None and batch.trials.height * _FEW < self.store.count_trials(
+            workspace.id
+        )
+        among = batch.trials.select(IDENTITY) if batch is not None and few else None
+        return self.store.identities(workspace.id, among)
 
     def _work(
         self,
@@ -140,26 +160,47 @@ class IngestJob:
         began: float,
     ) -> IngestReport:
         embedder = self.embedders(model, scope.scaler)  # before anything is written: it may refuse
-        if not request.dry_run:
-            PointRemover(self.store, self.vectors).retry(scope.workspace)
+        space, dry_run = scope.workspace, request.dry_run
+        lost = lost_trials(self.store, self.vectors, space, collection, embedder.dimension)
+        if not dry_run:
+            PointRemover(self.store, self.vectors).retry(space)
+            self.store.mark_unfinished(space.id, lost, collection)
             store_trials(self.store, scope, self.clock(), progress)
             embedder = self.embedders(model, scope.scaler)
         target = Target(embedder.model, embedder.pipeline, collection)
-        index = self.store.index_rows(scope.workspace.id, collection)
-        index = index.join(scope.known.select("trial_id", *IDENTITY), on="trial_id")
-        index = without_lost_points(
-            self.store, self.vectors, scope.workspace, index, embedder.dimension, collection
-        )
-        scopes = [trials_in(scope), *affected_trials(scope, index, target)]
-        plans = [make_plan(t.filter(~pl.col("withdrawn")), index, target) for t in scopes]
-        if not request.dry_run:
+        applier = None
+        if not dry_run:
             applier = Applier(self.store, self.vectors, embedder, clock=self.clock)
-            for plan in plans:
+        tally = Tally()
+        for plan in self._plans(scope, target, lost, dry_run, tally):
+            tally.add(plan)
+            if applier is not None:
                 work = plan.filter(pl.col("action") != "skipped")
-                applier.apply(scope.workspace, target, work, progress)
-        path = None if request.dry_run else save_rejects(scope, self.rejects_dir)
-        plan = pl.concat([p.select("action", "regime_is", "regime_oos") for p in plans])
-        return summarize(scope, target, plan, scopes, request.dry_run, path, began)
+                applier.apply(space, target, work, progress)
+        path = None if dry_run else save_rejects(scope, self.rejects_dir)
+        return summarize(scope, target, tally, dry_run, path, began)
+
+    def _plans(
+        self, scope: Scope, target: Target, lost: pl.Series, dry_run: bool, tally: Tally
+    ) -> Iterator[pl.DataFrame]:
+        """What happens to the trials of the source, then to the others that it concerns."""
+        space = scope.workspace
+        trials = trials_in(scope)
+        tally.trials += trials.height
+        tally.withdrawn += int(trials["withdrawn"].sum())
+        everything = scope.batch is None or scope.known.height > trials.height
+        ids = None if everything else scope.known["trial_id"]
+        index = self.store.index_rows(space.id, target.collection, ids)
+        index = index.join(scope.known.select("trial_id", *IDENTITY), on="trial_id")
+        index = without_hashes_of(index, lost)
+        yield make_plan(trials.filter(~pl.col("withdrawn")), index, target)
+        others = affected_trials(scope, self.store, target, dry_run=dry_run)
+        for plan in stored_plans(
+            self.store, space, target, others, lost=lost,
+            regimes=partial(with_new_regimes, scope),
+        ):  # fmt: skip
+            tally.trials += plan.height
+            yield plan
 
     def _finish(
         self, run: RunRecord, status: str, counts: dict[str, int], error: str | None

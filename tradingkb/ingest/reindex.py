@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import polars as pl
@@ -37,27 +37,44 @@ def reindex(
     target = Target(embedder.model, embedder.pipeline, collection)
     applier = Applier(store, vectors, embedder, clock=clock)
     done: Counter[str] = Counter()
-    for start in range(0, len(trial_ids), BATCH):
-        part = trial_ids.slice(start, BATCH)
-        trials = store.documents(workspace.id, part).filter(MAY_BE_INDEXED)
-        index = store.index_rows(workspace.id, collection, trials["trial_id"])
-        index = index.join(trials.select("trial_id", *IDENTITY), on="trial_id")
-        plan = make_plan(trials, index, target)
+    for plan in stored_plans(store, workspace, target, trial_ids):
         work = plan.filter(pl.col("action") != "skipped")
         applier.apply(workspace, target, work, lambda *_: None)
         done.update(plan["action"].to_list())
-        progress("index", min(start + BATCH, len(trial_ids)), len(trial_ids))
+        progress("index", done.total(), len(trial_ids))
     return done
 
 
-def unfinished(
-    store: TrialStore, workspace: Workspace, collection: str, pipeline: str
-) -> pl.Series:
-    """Ids of the eligible trials without a current entry in the collection, ascending.
+def stored_plans(
+    store: TrialStore,
+    workspace: Workspace,
+    target: Target,
+    trial_ids: pl.Series,
+    *,
+    regimes: Callable[[pl.DataFrame], pl.DataFrame] = lambda trials: trials,
+    lost: pl.Series | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Plans for stored trials, a bounded number at a time, with all that applying them needs.
 
-    An entry that was archived by hand is current: archiving lasts until an ingest of its trial.
+    Args:
+        store: the truth.
+        workspace: whose trials.
+        target: where the index goes.
+        trial_ids: which trials; those that may not be indexed are left out.
+        regimes: puts regimes in that are not stored yet.
+        lost: trials whose points are gone, whatever their entries say.
     """
-    known = store.identities(workspace.id).filter(MAY_BE_INDEXED)
-    index = store.index_rows(workspace.id, collection)
-    current = index.filter((pl.col("content_hash") != "") & (pl.col("pipeline") == pipeline))
-    return known.join(current, on="trial_id", how="anti")["trial_id"].sort()
+    for start in range(0, len(trial_ids), BATCH):
+        part = trial_ids.slice(start, BATCH)
+        trials = regimes(store.documents(workspace.id, part).filter(MAY_BE_INDEXED))
+        index = store.index_rows(workspace.id, target.collection, trials["trial_id"])
+        index = index.join(trials.select("trial_id", *IDENTITY), on="trial_id")
+        yield make_plan(trials, without_hashes_of(index, lost), target)
+
+
+def without_hashes_of(index: pl.DataFrame, lost: pl.Series | None) -> pl.DataFrame:
+    """Index rows that know no content hash of these trials, so that they are embedded again."""
+    if lost is None or lost.is_empty():
+        return index
+    kept = pl.when(pl.col("trial_id").is_in(lost.implode())).then(pl.lit(""))
+    return index.with_columns(kept.otherwise("content_hash").alias("content_hash"))

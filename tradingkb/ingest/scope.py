@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from tradingkb.domain.lifecycle import ELIGIBLE
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.importers.frames import Batch
 from tradingkb.ingest.plan import IDENTITY, Target
-from tradingkb.ports import RunRecord, Workspace
+from tradingkb.ports import RunRecord, TrialStore, Workspace
 
 
 @dataclass
@@ -19,7 +18,7 @@ class Scope:
 
     Attributes:
         batch: what the source held, None when the stored trials are indexed.
-        known: identities of the stored trials before the run.
+        known: identities of the stored trials before the run, at least of those of the source.
         stored: the stored windows before the run.
         windows: the windows of the trials in scope, with the regimes that they have now.
         measured: how many of them this run measured.
@@ -71,30 +70,31 @@ def trials_in(scope: Scope) -> pl.DataFrame:
     )
 
 
-def affected_trials(scope: Scope, index: pl.DataFrame, target: Target) -> list[pl.DataFrame]:
-    """Stored trials outside the source whose vectors are missing or stale.
+def affected_trials(scope: Scope, store: TrialStore, target: Target, *, dry_run: bool) -> pl.Series:
+    """Ids of stored trials outside the source that have to be indexed.
 
     Those are the trials of windows whose regime this run changes; those that were embedded by
     another pipeline (vectors of two scalers must not stand side by side); and whatever earlier
-    runs left unfinished: eligible trials without an entry, and entries without a content hash.
+    runs left unfinished.
     """
-    if scope.batch is None:
-        return []
+    space = scope.workspace.id
+    left = store.unfinished(space, target.collection, target.pipeline, note=not dry_run)
+    mine = scope.known if scope.batch is None else scope.batch.trials
+    others = left.join(mine, on=IDENTITY, how="anti")["trial_id"]
+    if not dry_run:  # writing the windows has marked the entries of their trials
+        return others
+    moved = scope.stored.join(scope.changed, on="window_key", how="semi")["window_key"]
+    if moved.is_empty():
+        return others
+    touched = store.select(space, {"window_key": moved.to_list()})
+    fresh = touched.join(mine, on=IDENTITY, how="anti")["trial_id"]
+    return pl.concat([others, fresh]).unique().sort()
+
+
+def with_new_regimes(scope: Scope, trials: pl.DataFrame) -> pl.DataFrame:
+    """Stored trials with the regimes that their windows have after the run."""
     fresh = scope.changed.select("window_key", "regime_is", "regime_oos")
-    windows = scope.stored.select("window_id", "window_key", "regime_is", "regime_oos")
-    moved = windows.join(fresh, on="window_key", how="semi")["window_id"]
-    unfinished = (pl.col("pipeline") != target.pipeline) | (pl.col("content_hash") == "")
-    other = index.filter(unfinished)["trial_id"]
-    eligible = pl.col("kb_status").is_in(list(ELIGIBLE)) & ~pl.col("withdrawn")
-    stale = (
-        pl.col("window_id").is_in(moved.implode())
-        | pl.col("trial_id").is_in(other.implode())
-        | (eligible & ~pl.col("trial_id").is_in(index["trial_id"].implode()))
-    )
-    others = scope.known.join(scope.batch.trials, on=IDENTITY, how="anti").filter(stale)
-    if others.is_empty():
-        return []
-    return [others.join(windows.update(fresh, on="window_key"), on="window_id")]
+    return trials.update(fresh, on="window_key")
 
 
 def all_windows(stored: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -12,11 +14,38 @@ from tradingkb.ingest.report import IngestReport
 from tradingkb.ingest.scope import Scope
 
 
+@dataclass
+class Tally:
+    """Counts of one run.
+
+    Attributes:
+        trials: in scope, eligible or not.
+        planned: of these, eligible.
+        withdrawn: rows that equal withdrawn trials.
+        bare: planned trials without any regime.
+        actions: planned trials by what happens to their entry.
+    """
+
+    trials: int = 0
+    planned: int = 0
+    withdrawn: int = 0
+    bare: int = 0
+    actions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, plan: pl.DataFrame) -> None:
+        """Counts a plan."""
+        self.planned += plan.height
+        self.bare += plan.filter(
+            pl.col("regime_is").is_null() & pl.col("regime_oos").is_null()
+        ).height
+        for action, count in plan["action"].value_counts().rows():
+            self.actions[action] += count
+
+
 def summarize(
     scope: Scope,
     target: Target,
-    plan: pl.DataFrame,
-    scopes: list[pl.DataFrame],
+    tally: Tally,
     dry_run: bool,
     rejects_path: Path | None,
     began: float,
@@ -26,28 +55,25 @@ def summarize(
     Args:
         scope: what the run worked on.
         target: where the index went.
-        plan: `action`, `regime_is`, `regime_oos` of the eligible trials.
-        scopes: all trials in scope, eligible or not: those of the source, then others.
+        tally: what was counted.
         dry_run: whether nothing was written.
         rejects_path: the file of refused rows.
         began: monotonic seconds at the start.
     """
     batch = scope.batch
-    n = {action: int((plan["action"] == action).sum()) for action in plan["action"].unique()}
-    bare = plan.filter(pl.col("regime_is").is_null() & pl.col("regime_oos").is_null()).height
+    n = tally.actions
     notes = [*(batch.notes if batch else ()), *scope.notes]
-    if scope.refit and scope.known.height:
+    if scope.refit and scope.stored.height:
         notes.append("the windows have doubled: features are scaled anew, stored trials updated")
-    out = int(scopes[0]["withdrawn"].sum())
-    if out and batch is not None:
+    if tally.withdrawn and batch is not None:
         notes.append(
-            f"{out:,} rows equal trials that were withdrawn: they stay out; bring their run back, "
-            "or take them with readmit=True"
+            f"{tally.withdrawn:,} rows equal trials that were withdrawn: they stay out; bring their "
+            "run back, or take them with readmit=True"
         )
-    if bare:
+    if tally.bare:
         notes.append(
-            f"{bare:,} trials have no regime: they count as evidence, but no similarity can be "
-            "computed for them; give ohlcv= to measure it"
+            f"{tally.bare:,} trials have no regime: they count as evidence, but no similarity can "
+            "be computed for them; give ohlcv= to measure it"
         )
     return IngestReport(
         run_id=scope.run.run_id,
@@ -55,13 +81,13 @@ def summarize(
         source=scope.run.source,
         dry_run=dry_run,
         rows=batch.n_rows if batch else 0,
-        inserted=n.get("inserted", 0),
-        updated=n.get("updated", 0),
-        skipped=n.get("skipped", 0),
-        unarchived=n.get("unarchived", 0),
+        inserted=n["inserted"],
+        updated=n["updated"],
+        skipped=n["skipped"],
+        unarchived=n["unarchived"],
         error=batch.rejects["row"].n_unique() if batch else 0,
-        not_eligible=sum(frame.height for frame in scopes) - plan.height,
-        not_embedded=bare,
+        not_eligible=tally.trials - tally.planned,
+        not_embedded=tally.bare,
         windows=scope.windows.height,
         windows_measured=scope.measured,
         collection=target.collection,

@@ -41,8 +41,11 @@ class TrialStore(CurationStore, Protocol):
         """Every spec, by name; newest version of each name last."""
 
     # trials
-    def identities(self, workspace_id: str) -> pl.DataFrame:
-        """One row per trial of the workspace.
+    def count_trials(self, workspace_id: str) -> int:
+        """How many trials are stored, whatever their status."""
+
+    def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
+        """One row per trial of the workspace, or of those with these (source_type, source_id).
 
         trial_id, source_type, source_id, strategy_name, row_hash, kb_status, window_id, withdrawn.
         """
@@ -120,6 +123,16 @@ class TrialStore(CurationStore, Protocol):
         """trial_id, point_id, content_hash, pipeline, archived_at, reason of one collection.
 
         Of all trials, or of some.
+        """
+
+    def unfinished(
+        self, workspace_id: str, collection: str, pipeline: str, *, note: bool = True
+    ) -> pl.DataFrame:
+        """trial_id, source_type, source_id, strategy_name of what is left to index.
+
+        Those are the eligible trials without an entry in the collection, with one that is marked
+        as unfinished, or one of another pipeline. Strategies that were found to have none, and
+        have not changed since, are not looked at again (`note` records what is found now).
         """
 
     def index_collections(self, workspace_id: str) -> list[str]:

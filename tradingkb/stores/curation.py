@@ -15,7 +15,7 @@ from tradingkb.ports import Actor
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in
 from tradingkb.sql.engine import reading, writing
 from tradingkb.stores import schema
-from tradingkb.stores.generations import bump
+from tradingkb.stores.generations import bump, bump_all
 
 _T, _W, _I = schema.trials.c, schema.windows.c, schema.kb_trial_index.c
 _H = schema.kb_status_history.c
@@ -215,7 +215,10 @@ def _note(connection: sa.Connection, collection: str, ids: list[int], error: str
     if error is None:
         # An entry that an ingest brought back meanwhile has just lost its point.
         back = sa.update(schema.kb_trial_index).where(entries, _I.archived_at.is_(None))
-        connection.execute(back.values(content_hash=UNFINISHED))
+        spaces = sa.select(_I.workspace_id).where(entries).distinct()
+        if connection.execute(back.values(content_hash=UNFINISHED)).rowcount:
+            for space in connection.scalars(spaces).all():
+                bump_all(connection, space)
     archived = sa.select(_I.id, _I.reason).where(entries, _I.archived_at.is_not(None))
     notes = [
         {"row": row, "text": unmarked(reason) if error is None else marked(reason, error)}

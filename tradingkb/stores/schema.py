@@ -144,6 +144,7 @@ trial_versions = Table(
     Index("ix_trial_versions_run_id", "run_id"),
 )
 
+_OPEN = sa.text("archived_at IS NOT NULL OR reason IS NOT NULL OR content_hash = ''")
 kb_trial_index = Table(
     "kb_trial_index",
     metadata,
@@ -161,14 +162,10 @@ kb_trial_index = Table(
     Column("reason", sa.Text),
     UniqueConstraint("trial_id", "collection"),
     Index("ix_kb_trial_index_collection_point_id", "collection", "point_id"),
-    Index(
-        "ix_kb_trial_index_archived",
-        "workspace_id",
-        "archived_at",
-        sqlite_where=sa.text("archived_at IS NOT NULL"),
-        postgresql_where=sa.text("archived_at IS NOT NULL"),
-    ),
-)
+    # The few entries that are not simply there: archived, without a point, or unfinished.
+    Index("ix_kb_trial_index_open", "collection", "workspace_id",
+          sqlite_where=_OPEN, postgresql_where=_OPEN),
+)  # fmt: skip
 
 kb_status_history = Table(
     "kb_status_history",
@@ -191,6 +188,18 @@ generations = Table(
     metadata,
     Column("workspace_id", sa.String(36), ForeignKey("workspaces.id"), primary_key=True),
     Column("strategy_name", sa.String(128), primary_key=True),
+    Column("generation", sa.BigInteger, nullable=False),
+)
+
+#: The generation at which every eligible trial of a strategy was found to have a current entry: an
+#: ingest looks only at strategies that have changed since.
+index_checks = Table(
+    "index_checks",
+    metadata,
+    Column("workspace_id", sa.String(36), ForeignKey("workspaces.id"), primary_key=True),
+    Column("collection", sa.String(128), primary_key=True),
+    Column("strategy_name", sa.String(128), primary_key=True),
+    Column("pipeline", sa.String(128), nullable=False),
     Column("generation", sa.BigInteger, nullable=False),
 )
 

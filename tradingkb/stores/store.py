@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores.curation import CurationQueries
+from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.leases import LeaseQueries
 from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
@@ -29,6 +30,7 @@ class SqlTrialStore(
     CurationQueries,
     VersionQueries,
     LeaseQueries,
+    IndexQueries,
     RecordQueries,
 ):
     """Trials in SQLite or PostgreSQL; see `tradingkb.ports.TrialStore` for the guarantees."""

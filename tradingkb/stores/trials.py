@@ -32,14 +32,25 @@ class TrialQueries:
     _partitions: dict[tuple[str, str, str], tuple[int, pl.DataFrame]]
     _lock: threading.Lock
 
-    def identities(self, workspace_id: str) -> pl.DataFrame:
+    def count_trials(self, workspace_id: str) -> int:
+        """How many trials are stored, whatever their status."""
+        statement = sa.select(sa.func.count()).where(_T.workspace_id == workspace_id)
+        with reading(self.engine) as connection:
+            return int(connection.scalar(statement) or 0)
+
+    def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """trial_id, identity, strategy_name, row_hash, kb_status, window_id, withdrawn."""
         statement = sa.select(
             _T.id.label("trial_id"), _T.source_type, _T.source_id, _T.strategy_name, _T.row_hash,
             _T.kb_status, _T.window_id, _T.withdrawn_at.is_not(None).label("withdrawn"),
         ).where(_T.workspace_id == workspace_id)  # fmt: skip
         with reading(self.engine) as connection:
-            return read(connection, statement)
+            if among is None:
+                return read(connection, statement)
+            kinds = among["source_type"].unique().to_list()
+            statement = statement.where(_T.source_type.in_(kinds))
+            found = read_in(connection, statement, _T.source_id, among["source_id"].unique())
+        return found.join(among, on=["source_type", "source_id"], how="semi")
 
     def trial_ids(self, workspace_id: str, identities: pl.DataFrame) -> pl.DataFrame:
         """source_type, source_id, trial_id of those of these identities that are stored."""

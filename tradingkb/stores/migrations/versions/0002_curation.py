@@ -1,4 +1,4 @@
-"""Withdrawable runs, versions of trials, leases.
+"""Withdrawable runs, versions of trials, leases, checks of the index.
 
 Only adds: release 0.1 runs on this schema, and its rows need none of the new columns.
 """
@@ -17,21 +17,22 @@ _METRICS: dict[str, sa.types.TypeEngine[Any]] = {
     "sharpe": sa.Double(), "return_frac": sa.Double(), "max_drawdown_frac": sa.Double(),
     "n_trades": sa.Integer(), "win_rate": sa.Double(), "profit_factor": sa.Double(),
 }  # fmt: skip
-_ARCHIVED = sa.text("archived_at IS NOT NULL")
+_OPEN = sa.text("archived_at IS NOT NULL OR reason IS NOT NULL OR content_hash = ''")
 
 
 def upgrade() -> None:
     _runs()
     _versions()
     _leases()
+    _checks()
     op.add_column("trials", sa.Column("withdrawn_at", UtcTime))
     op.create_index("ix_trials_window_id_param_set_id", "trials", ["window_id", "param_set_id"])
     op.create_index(
-        "ix_kb_trial_index_archived",
+        "ix_kb_trial_index_open",
         "kb_trial_index",
-        ["workspace_id", "archived_at"],
-        sqlite_where=_ARCHIVED,
-        postgresql_where=_ARCHIVED,
+        ["collection", "workspace_id"],
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
     )
 
 
@@ -81,6 +82,23 @@ def _versions() -> None:
         sa.UniqueConstraint("trial_id", "run_id", name=op.f("uq_trial_versions_trial_id_run_id")),
     )
     op.create_index("ix_trial_versions_run_id", "trial_versions", ["run_id"])
+
+
+def _checks() -> None:
+    op.create_table(
+        "index_checks",
+        sa.Column("workspace_id", sa.String(36), nullable=False),
+        sa.Column("collection", sa.String(128), nullable=False),
+        sa.Column("strategy_name", sa.String(128), nullable=False),
+        sa.Column("pipeline", sa.String(128), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_index_checks_workspace_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "workspace_id", "collection", "strategy_name", name=op.f("pk_index_checks")
+        ),
+    )
 
 
 def _leases() -> None:

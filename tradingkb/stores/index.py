@@ -1,0 +1,164 @@
+"""Queries about the index entries of trials: what the vector index should hold."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from tradingkb.domain.lifecycle import ELIGIBLE, marked
+from tradingkb.sql.bulk import read, read_in, upsert
+from tradingkb.sql.engine import reading, writing
+from tradingkb.stores import schema
+from tradingkb.stores.curation import NOT_CONFIRMED, UNFINISHED, chunks
+from tradingkb.stores.generations import bump, bump_all
+
+_I, _T = schema.kb_trial_index.c, schema.trials.c
+_G, _C = schema.generations.c, schema.index_checks.c
+_INDEX_COLUMNS = (
+    "trial_id", "point_id", "collection", "embed_model", "pipeline", "regime_schema_version",
+    "content_hash", "archived_at", "reason",
+)  # fmt: skip
+_ELIGIBLE = _T.kb_status.in_(ELIGIBLE) & _T.withdrawn_at.is_(None)
+
+
+class IndexQueries:
+    """Part of `SqlTrialStore`."""
+
+    engine: sa.Engine
+
+    def index_rows(
+        self, workspace_id: str, collection: str, trial_ids: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """trial_id, point_id, content_hash, pipeline, archived_at, reason of one collection."""
+        statement = sa.select(
+            _I.trial_id, _I.point_id, _I.content_hash, _I.pipeline, _I.archived_at, _I.reason
+        ).where(_I.workspace_id == workspace_id, _I.collection == collection)
+        with reading(self.engine) as connection:
+            if trial_ids is None:
+                return read(connection, statement)
+            return read_in(connection, statement, _I.trial_id, trial_ids)
+
+    def index_collections(self, workspace_id: str) -> list[str]:
+        """The collections in which the workspace has entries, by name."""
+        statement = sa.select(_I.collection).where(_I.workspace_id == workspace_id).distinct()
+        with reading(self.engine) as connection:
+            return sorted(connection.scalars(statement))
+
+    def count_indexed(self, collection: str) -> int:
+        """How many points the collection should hold: finished entries, not archived, not bare."""
+        entries = sa.select(sa.func.count()).where(_I.collection == collection)
+        # Counted apart, each on an index of its own: the rows themselves are not read.
+        not_there = sa.or_(
+            _I.archived_at.is_not(None), _I.reason.is_not(None), _I.content_hash == sa.text("''")
+        )
+        with reading(self.engine) as connection:
+            everything = int(connection.scalar(entries) or 0)
+            return everything - int(connection.scalar(entries.where(not_there)) or 0)
+
+    def write_index(self, workspace_id: str, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
+        """Inserts or replaces index rows by (trial_id, collection), in one transaction.
+
+        `rows` has the columns of the table but the id, workspace and time, and `strategy_name`.
+        Entries of trials that are not eligible (any more) are returned; see the port.
+        """
+        frame = rows.select(
+            pl.lit(workspace_id).alias("workspace_id"), *_INDEX_COLUMNS,
+            pl.lit(at).dt.cast_time_unit("us").alias("indexed_at"),
+        )  # fmt: skip
+        update = [c for c in frame.columns if c not in ("workspace_id", "trial_id", "collection")]
+        with writing(self.engine) as connection:
+            upsert(connection, schema.kb_trial_index, frame, key=("trial_id", "collection"),
+                   update=update)  # fmt: skip
+            out = _not_eligible(connection, rows)
+            for ids in chunks(out["trial_id"]):
+                own = _I.trial_id.in_(ids) & _I.collection.in_(out["collection"].unique())
+                reason = marked("not eligible: rejected or withdrawn", NOT_CONFIRMED)
+                entries = sa.update(schema.kb_trial_index).where(own)
+                connection.execute(entries.values(archived_at=at, reason=reason))
+            bump(connection, workspace_id, rows["strategy_name"].unique())
+        return out
+
+    def mark_unfinished(self, workspace_id: str, trial_ids: pl.Series, collection: str) -> None:
+        """Marks entries whose point is missing or stale."""
+        if trial_ids.is_empty():
+            return
+        entries = (_I.workspace_id == workspace_id) & (_I.collection == collection)
+        with writing(self.engine) as connection:
+            for ids in chunks(trial_ids):
+                change = sa.update(schema.kb_trial_index).where(entries, _I.trial_id.in_(ids))
+                connection.execute(change.values(content_hash=UNFINISHED))
+            bump_all(connection, workspace_id)
+
+    def forget_index(self, workspace_id: str, collection: str) -> None:
+        """Marks every entry of the collection as unfinished."""
+        entries = (_I.workspace_id == workspace_id) & (_I.collection == collection)
+        with writing(self.engine) as connection:
+            change = sa.update(schema.kb_trial_index).where(entries)
+            connection.execute(change.values(content_hash=UNFINISHED))
+            bump_all(connection, workspace_id)
+
+    def unfinished(
+        self, workspace_id: str, collection: str, pipeline: str, *, note: bool = True
+    ) -> pl.DataFrame:
+        """Eligible trials without a current entry in the collection; see the port."""
+        with reading(self.engine) as connection:
+            moved = _moved(connection, workspace_id, collection, pipeline)
+            statement = _undone(workspace_id, collection, pipeline)
+            found = read_in(connection, statement, _T.strategy_name, moved["strategy_name"])
+        clean = moved.join(found, on="strategy_name", how="anti")
+        if note and not clean.is_empty():
+            checks = clean.select(
+                pl.lit(workspace_id).alias("workspace_id"),
+                pl.lit(collection).alias("collection"),
+                "strategy_name", pl.lit(pipeline).alias("pipeline"), "generation",
+            )  # fmt: skip
+            with writing(self.engine) as connection:
+                upsert(connection, schema.index_checks, checks,
+                       key=("workspace_id", "collection", "strategy_name"),
+                       update=("pipeline", "generation"))  # fmt: skip
+        return found.sort("trial_id")
+
+
+def _moved(
+    connection: sa.Connection, workspace_id: str, collection: str, pipeline: str
+) -> pl.DataFrame:
+    """strategy_name and generation of the strategies that have changed since their last check."""
+    same = (
+        (_C.workspace_id == _G.workspace_id)
+        & (_C.strategy_name == _G.strategy_name)
+        & (_C.collection == collection)
+        & (_C.pipeline == pipeline)
+        & (_C.generation == _G.generation)
+    )
+    statement = sa.select(_G.strategy_name, _G.generation).where(
+        _G.workspace_id == workspace_id, ~sa.exists().where(same)
+    )
+    return read(connection, statement)
+
+
+def _undone(workspace_id: str, collection: str, pipeline: str) -> sa.Select[Any]:
+    """trial_id, identity and strategy of eligible trials whose entry is missing or not current.
+
+    An entry that was archived by hand is current: archiving lasts until an ingest of its trial.
+    """
+    entry = (_I.trial_id == _T.id) & (_I.collection == collection)
+    stale = (_I.pipeline != pipeline) & _I.archived_at.is_(None)
+    return (
+        sa.select(_T.id.label("trial_id"), _T.source_type, _T.source_id, _T.strategy_name)
+        .select_from(schema.trials.outerjoin(schema.kb_trial_index, entry))
+        .where(
+            _T.workspace_id == workspace_id,
+            _ELIGIBLE,
+            sa.or_(_I.id.is_(None), _I.content_hash == UNFINISHED, stale),
+        )
+    )
+
+
+def _not_eligible(connection: sa.Connection, rows: pl.DataFrame) -> pl.DataFrame:
+    """trial_id, collection, point_id of the rows whose trial may not be recommended."""
+    statement = sa.select(_T.id.label("trial_id")).where(~_ELIGIBLE)
+    ids = read_in(connection, statement, _T.id, rows["trial_id"])
+    return rows.join(ids, on="trial_id", how="semi").select("trial_id", "collection", "point_id")
