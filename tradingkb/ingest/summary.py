@@ -67,8 +67,8 @@ def summarize(
         notes.append("the windows have doubled: features are scaled anew, stored trials updated")
     if tally.withdrawn and batch is not None:
         notes.append(
-            f"{tally.withdrawn:,} rows equal trials that were withdrawn: they stay out; bring their "
-            "run back, or take them with readmit=True"
+            f"{tally.withdrawn:,} rows equal trials that were withdrawn: they stay out; bring "
+            "their run back, or take them with readmit=True"
         )
     if tally.bare:
         notes.append(
