@@ -1,0 +1,57 @@
+"""Knowledge bases of the benchmark, and the questions that are put to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from tradingkb.bootstrap import connect, make_embedder
+from tradingkb.domain.filters import STRICT
+from tradingkb.domain.regime import Regime
+from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.ports import Embedder, Floats32, VectorFilter, VectorIndex, WindowHit
+from tradingkb.recommend import Recommendation
+from tradingkb.settings import Settings
+
+#: How many neighbours are asked for, as a recommendation does by default.
+NEIGHBOURS: Final = 100
+#: The instrument in every question.
+SYMBOL: Final = "SYM01"
+
+
+def open_kb(home: Path) -> KnowledgeBase:
+    """The embedded knowledge base in that folder, whatever the environment says.
+
+    With settings from the environment, a million made-up trials could land in somebody's server.
+    """
+    return connect(settings=Settings.model_construct(home=home), progress=False)
+
+
+def ask(kb: KnowledgeBase, strategy_name: str, market: Regime) -> Recommendation:
+    """One recommendation, as a notebook asks for it once it has measured the market."""
+    return kb.recommend(strategy_name, regime=market, symbol=SYMBOL, timeframe="1d")
+
+
+class Retrieval:
+    """What a recommendation about one strategy asks the vector index, under strict filters."""
+
+    def __init__(self, kb: KnowledgeBase, strategy_name: str) -> None:
+        space = kb.workspaces().row(0, named=True)
+        # The index is no public part of a knowledge base: users ask for recommendations.
+        self._vectors: VectorIndex = kb._vectors
+        self._collection: str = space["collection"]
+        scaler = kb._store.scaler(space["id"])
+        self.embedder: Embedder = make_embedder(space["embed_model"], scaler)
+        self.where = VectorFilter(
+            workspace_id=space["id"], strategy_name=strategy_name,
+            require_oos=STRICT.require_oos, max_drawdown=STRICT.max_drawdown,
+            min_trades=STRICT.min_trades, max_overfit_gap=STRICT.max_overfit_gap,
+        )  # fmt: skip
+
+    def vector(self, market: Regime) -> Floats32:
+        """The query of a market that was measured."""
+        return self.embedder.embed_query(market, "", "before").vector
+
+    def nearest(self, vector: Floats32) -> list[WindowHit]:
+        """The nearest windows."""
+        return self._vectors.nearest_windows(self._collection, vector, self.where, NEIGHBOURS)
