@@ -1,5 +1,6 @@
-# `make` prints what there is to do. PYTHON and VENV may be set:
+# `make` prints what there is to do. PYTHON, VENV and, for the benchmark, ARGS may be set:
 #   make test PYTHON=python3.13 VENV=.venv313
+#   make bench ARGS="--only retrieval,ingest"
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,7 +9,7 @@ PIP    := $(PY) -m pip install -qq --disable-pip-version-check
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs guides lock sample-data clean
+.PHONY: help setup demo test check bench format docs guides lock sample-data clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ check: $(STAMP) ## Style, types and import contracts
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo --no-cache
+
+bench: $(STAMP) ## Compare speed and memory with peers and limits (ARGS="--quick", "--write")
+	$(PY) -m tradingkb.bench $(ARGS)
 
 format: $(STAMP) ## Sort imports and format the code
 	$(PY) -m ruff check --select I --fix .

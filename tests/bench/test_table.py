@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tradingkb.bench.measure import Findings, Row, by_turns
 from tradingkb.bench.table import BEGIN, END, markdown, shown, write_block
 from tradingkb.exceptions import ConfigurationError
+
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def row(ours=(2.0, 8.0, 3.0), peer=(1.0, 2.0, 1.0), limit=3.0) -> Row:
@@ -83,3 +87,8 @@ def test_a_file_without_its_markers_is_left_alone(tmp_path, text):
 def test_a_file_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"none\.md cannot be read"):
         write_block(tmp_path / "none.md", "new")
+
+
+def test_the_readme_has_the_markers_once():
+    text = README.read_text(encoding="utf-8")
+    assert (text.count(BEGIN), text.count(END)) == (1, 1)

@@ -1,0 +1,17 @@
+"""The sections of the benchmark, by name, in the order in which they run."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tradingkb.bench.measure import Findings
+from tradingkb.bench.sections import cold_ingest, readers, recommendation, reingest, retrieval
+from tradingkb.bench.stores import Stores
+
+#: Ingest comes first: it fills the stores that the others ask.
+SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
+    "ingest": cold_ingest.run,
+    "reingest": reingest.run,
+    "retrieval": retrieval.run,
+    "recommend": recommendation.run,
+    "readers": readers.run,
+}
