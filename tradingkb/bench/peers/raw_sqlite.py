@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradingkb.ingest.apply import BATCH
-from tradingkb.ingest.job import WRITE_BATCH
+from tradingkb.ingest.storing import WRITE_BATCH
 
 _STORE: Final = "tradingkb.db"
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
