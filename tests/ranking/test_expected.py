@@ -5,35 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.ranking.evidence import Cells, EvidenceWeights, Query, level, make_cells
+from tests.ranking.cells import Trials, cells_of, query, tables
+from tradingkb.ranking.evidence import EvidenceWeights, level
 from tradingkb.ranking.expected import DEFAULT_RATIO, RATIO_BOUNDS, expected_utility, moments
 
 WEIGHTS = EvidenceWeights()
-Trials = list[tuple[int, int, float]]
-
-
-def cells_of(trials: Trials, quarter: list[int], n_psets: int) -> Cells:
-    """Cells of (window, parameter set, utility) triples."""
-    window, pset, utility = (np.array([t[i] for t in trials]) for i in range(3))
-    return make_cells(
-        window.astype(np.int64),
-        pset.astype(np.int64),
-        utility.astype(np.float64),
-        np.array(quarter, dtype=np.int64),
-        n_psets,
-    )
-
-
-def query(n_windows: int, own: tuple[int, ...] = (), **facts: object) -> Query:
-    mask = np.isin(np.arange(n_windows), own)
-    return Query(own=mask, **{"same_timeframe": np.ones(n_windows, dtype=bool), **facts})
-
-
-tables = st.lists(
-    st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(-20, 20).map(lambda n: n / 4)),
-    min_size=1,
-    max_size=40,
-)
 
 
 @given(tables, st.randoms(use_true_random=False))
