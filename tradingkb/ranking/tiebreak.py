@@ -106,8 +106,8 @@ def _check(contenders: Sequence[Contender], epsilon: float) -> None:
         raise ValueError("source ids must differ")
 
 
-def _within_band(c: Contender) -> tuple[bool, bool, float, int, str]:
-    recent = -float(c.promoted_at) if c.promoted_at is not None else float("inf")
+def _within_band(c: Contender) -> tuple[bool, bool, tuple[bool, int], int, str]:
+    recent = (c.promoted_at is None, -(c.promoted_at or 0))
     return (not c.promoted, not c.current_schema, recent, -c.created_at, c.source_id)
 
 
