@@ -351,6 +351,18 @@ def test_float32_is_widened_and_minus_zero_is_zero(read: Any) -> None:
     assert hashes[0] == hashes[1]
 
 
+def test_an_empty_cell_of_a_regime_column_is_no_regime(read: Any) -> None:
+    batch = read({"regime_is": REGIME}, {"regime_is": ""}, {"regime_is": " "})
+    assert batch.rejects.to_dicts() == []
+    assert batch.trials["regime_is"].to_list() == [REGIME, None, None]
+
+
+def test_a_parameter_of_32_bits_is_the_number_that_its_bits_say(read: Any) -> None:
+    frame = pl.DataFrame({"strategy_name": ["s"], "param_x": [0.1], "sharpe_is": [1.0]})
+    narrow = frame.cast({"param_x": pl.Float32})
+    assert read_trials(narrow, now=NOW).trials["params"].to_list() == ['{"x":0.10000000149011612}']
+
+
 CHANGED = {
     name: {
         "text": f"{value}x",

@@ -192,6 +192,8 @@ def _params(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
 
 def _regime(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     name = column.name
+    if raw.schema[name] == pl.String:
+        raw = raw.with_columns(pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name)))
     series = raw[name]
     if series.dtype != pl.String:
         problems.add(raw, pl.col(name).is_not_null(), name, f"{series.dtype} is no regime",

@@ -64,7 +64,9 @@ def _of_struct(values: pl.Series) -> tuple[pl.Series, pl.Series]:
         for name, kind in loose.schema.items()
         if kind.is_float()
     ]
-    texts, errors = _by_spelling(values.struct.json_encode(), drop_null=True)
+    # A float of 32 bits would be written by its shortest text, which is another number.
+    exact = loose.with_columns(pl.col(pl.Float32).cast(pl.Float64)).to_struct()
+    texts, errors = _by_spelling(exact.struct.json_encode(), drop_null=True)
     if infinite:
         errors = loose.select(pl.coalesce(*infinite, errors).alias("error"))["error"]
         texts = texts.zip_with(errors.is_null(), pl.Series([None], dtype=pl.String))
