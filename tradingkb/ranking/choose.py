@@ -45,7 +45,7 @@ def choose(score: Floats, allowed: Bools, promoted: Bools, nomination: Ints) -> 
 
     Returns:
         The set of the highest score; a promoted one when it lies within `CHOICE_EPSILON` of it;
-        among exactly equal ones the one nominated first. None when nothing is allowed.
+        among equal ones (to rounding) the one nominated first. None when nothing is allowed.
     """
     allowed = allowed & np.isfinite(score)
     if not allowed.any():
@@ -54,10 +54,13 @@ def choose(score: Floats, allowed: Bools, promoted: Bools, nomination: Ints) -> 
     band = np.flatnonzero(allowed & (score >= band_floor(best, CHOICE_EPSILON)))
     in_band = band[promoted[band]]
     pool = in_band if len(in_band) else band
-    top = pool[score[pool] == score[pool].max()]
+    # Sums of the same evidence in another order differ in their last bits: that is no lead.
+    top = pool[score[pool] >= band_floor(score[pool].max(), 0.0)]
     chosen = int(top[np.lexsort((top, nomination[top]))[0]])
     rivals = band[~promoted[band]] if len(in_band) else band[:0]
-    if (score[rivals] >= score[chosen]).any():  # it lost, or would have, but for its status
+    if (
+        score[rivals] >= band_floor(score[chosen], 0.0)
+    ).any():  # it lost, or would have, but for its status
         return Choice(chosen, "promoted")
     return Choice(chosen, "evidence" if len(top) == 1 else "nomination")
 
