@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
@@ -13,6 +14,9 @@ from tradingkb.bench.sections import SECTIONS
 from tradingkb.bench.sizes import QUICK
 from tradingkb.bench.stores import Stores
 
+#: Of the suite: less than what `--quick` measures, and nothing twice.
+TINY = replace(QUICK, small=1_000, large=2_000, asked=50, points=500, rounds=1, slow_calls=1,
+               calls=3, windows=60, phase_s=0.1)  # fmt: skip
 #: (section, what is compared) of every row, in their order.
 ROWS = [
     ("ingest", "sqlite3 executemany of the same rows"),
@@ -20,7 +24,7 @@ ROWS = [
     ("ingest", "sqlite3 executemany of the same rows"),
     ("ingest", "sqlite3, trials alone, no index"),
     ("ingest", "the limit"),
-    ("ingest", f"{QUICK.small:,} trials"),
+    ("ingest", f"{TINY.small:,} trials"),
     ("reingest", "read_parquet and SHA-256 of each row"),
     ("reingest", "read_parquet and SHA-256 of each row"),
     ("retrieval", "NumPy on arrays of the partition"),
@@ -29,7 +33,7 @@ ROWS = [
     ("retrieval", "Optuna RDB storage (SQLite)"),
     ("recommend", "the retrieval of the same question"),
     ("recommend", "the retrieval of the same question"),
-    ("recommend", f"{QUICK.small:,} trials, the same of the strategy"),
+    ("recommend", f"{TINY.small:,} trials, the same of the strategy"),
     ("recommend", "the call after it"),
     ("readers", "the same readers, nobody ingests"),
     ("readers", "the same readers, nobody ingests"),
@@ -41,7 +45,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def results() -> list[Findings]:
-    return program.measure(QUICK)
+    return program.measure(TINY)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,7 @@ def test_readers_meet_no_error_while_a_writer_ingests(rows):
 def test_the_raw_insertion_is_of_the_rows_that_the_ingest_stored(results):
     note = results[0].notes[0]
     for table in ("trials", "kb_vectors", "kb_trial_index"):
-        assert f"{table} {QUICK.large:,}" in note
+        assert f"{table} {TINY.large:,}" in note
 
 
 def test_the_steps_of_a_recommendation_are_told(results):
