@@ -456,6 +456,18 @@ def test_own_history_outweighs_other_instruments(open_kb: Open) -> None:
     assert "no_own_history" in elsewhere.warnings
 
 
+def test_a_symbol_without_history_is_compared_with_the_stored_ones(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid(symbol="AAPL"))
+    rec = kb.recommend("s", symbol="aapl", timeframe="1d")
+    assert "no_own_history" in rec.warnings
+    assert "no window is of 'aapl': did you mean AAPL?" in rec.notes
+    for symbol, timeframe in (("XYZ", "1d"), ("AAPL", "1h")):
+        other = kb.recommend("s", symbol=symbol, timeframe=timeframe)
+        assert "no_own_history" in other.warnings
+        assert not any("did you mean" in note for note in other.notes)
+
+
 def test_the_answer_is_one_json_document(sample: tkb.KnowledgeBase, data: Path) -> None:
     rec = sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet", mode="debug")
     text = json.dumps(rec.to_dict(), allow_nan=False)

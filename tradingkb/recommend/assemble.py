@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tradingkb.domain.filters import MIN_CANDIDATES, MIN_WINDOWS
+from tradingkb.domain.names import near_names
 from tradingkb.ranking.choose import spreads
 from tradingkb.recommend import judge as j
 from tradingkb.recommend import tables as t
@@ -163,12 +164,20 @@ def _judge_status(
     c.reasons += [code for code, holds in checks.items() if holds]
     if c.request.symbol is not None and not f.evidence.query.own[known].any():
         c.warnings.append("no_own_history")
+        c.notes += _near_symbols(c, c.request.symbol)
     if chosen.tested_pset is None:
         c.warnings.append("params_not_tested")
     zero, sign = c.objective.break_even, c.objective.sign
     if zero is not None and sign * (expected["value"] - zero) < 0:
         c.warnings.append("expected_loss")
     return "degraded" if c.reasons else "ok"
+
+
+def _near_symbols(c: Context, symbol: str) -> list[str]:
+    """A note on symbols like this one, where the strategy has no window of it at all."""
+    known = {s for s in c.view.windows.symbol if s is not None}
+    near = [] if symbol in known else near_names(symbol, known)
+    return [f"no window is of {symbol!r}: did you mean {' or '.join(near)}?"] if near else []
 
 
 def _distinct(windows: Ints) -> int:

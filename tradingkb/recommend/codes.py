@@ -123,7 +123,10 @@ CODES: Final[dict[str, Code]] = {
         "the strategy's defaults are expected to earn as much or more: these parameters were "
         "chosen for their rank within each window, which is steadier than the average earned"
     ),
-    "no_own_history": Code("no window of this symbol and timeframe is among the evidence"),
+    "no_own_history": Code(
+        "no window of this symbol and timeframe is among the evidence",
+        "ingest trials of this symbol and timeframe, or check its spelling",
+    ),
     "ohlcv_cut_at_as_of": Code("bars after as_of were left out"),
     "params_not_tested": Code("exactly these parameters were never tried"),
 }
