@@ -218,3 +218,32 @@ def test_the_card_shows_units_and_evidence_and_escapes_what_others_wrote() -> No
     assert "a&lt;b" in html
     assert "rsi &gt;= 67 (is 71.25)" in html
     assert "0..100" in html
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("volatility_annual", 15.0, "0.15"),
+        ("volatility_annual", 20, "0.2"),
+        ("atr_pct", 0.8, "0.008"),
+        ("bb_width", 3.5, "0.035"),
+        ("rsi", 0.6, "60"),
+        ("adx", 0.27, "27"),
+    ],
+)
+def test_a_stated_value_in_another_unit_is_refused_and_the_meant_one_named(
+    name: str, value: float, meant: str
+) -> None:
+    with pytest.raises(InvalidRegimeError, match=f"did you mean {meant}\\?") as caught:
+        Regime.stated({name: value})
+    assert caught.value.field == name
+    assert Regime.measured({name: value}).features == {name: value}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_believable_range_lies_in_the_valid_one_and_holds_what_tags_imply(name: str) -> None:
+    info = FEATURE_INFO[name]
+    low, high = info.believable or (info.low, info.high)
+    assert info.low <= max(low, info.low) < high <= info.high
+    implied = [rule.representative[name] for rule in TAG_RULES if name in rule.representative]
+    assert all(low <= value <= high for value in implied)

@@ -20,7 +20,7 @@ from tradingkb.domain.regime_features import (
     check_feature_values,
     check_names,
 )
-from tradingkb.domain.regime_stated import stated_features, with_trend_strength
+from tradingkb.domain.regime_stated import check_believable, stated_features, with_trend_strength
 from tradingkb.domain.regime_tags import (
     RULE_OF,
     TAG_RULES,
@@ -133,9 +133,11 @@ class Regime:
 
         Raises:
             InvalidRegimeError: neither features nor tags; an unknown name (near names are
-                suggested); a value out of bounds; tags that contradict each other or the features.
+                suggested); a value out of bounds, or most likely in another unit; tags that
+                contradict each other or the features.
         """
         given = with_trend_strength(check_feature_values(features or {}))
+        check_believable(given)
         named = check_compatible(tags or ())
         if not given and not named:
             raise InvalidRegimeError(

@@ -24,6 +24,8 @@ class FeatureInfo:
         source: Where the formula comes from.
         low: The smallest valid value (inclusive). Above 0 for a log-scaled feature.
         high: The largest valid value (inclusive). It catches percent given for a fraction.
+        believable: The range in which people state it, narrower than the valid one where a value in
+            another unit (percent for a fraction, a fraction for 0..100) would still be valid.
         log_scaled: True for a positive, heavy-tailed feature whose logarithm is to be taken
             before it is scaled or compared.
     """
@@ -35,6 +37,7 @@ class FeatureInfo:
     low: float
     high: float
     log_scaled: bool = False
+    believable: tuple[float, float] | None = None
 
 
 _INFOS = (
@@ -46,6 +49,7 @@ _INFOS = (
         1e-7,
         1.0,
         log_scaled=True,
+        believable=(0.0, 0.25),
     ),
     FeatureInfo(
         "volatility_annual",
@@ -55,6 +59,7 @@ _INFOS = (
         1e-5,
         20.0,
         log_scaled=True,
+        believable=(0.0, 4.0),
     ),
     FeatureInfo(
         "volatility_ratio",
@@ -82,6 +87,7 @@ _INFOS = (
         1e-7,
         4.0,
         log_scaled=True,
+        believable=(0.0, 1.5),
     ),
     FeatureInfo(
         "efficiency_ratio",
@@ -138,6 +144,7 @@ _INFOS = (
         "Wilder 1978 (RSI); TA-Lib RSI",
         0.0,
         100.0,
+        believable=(1.5, 100.0),
     ),
     FeatureInfo(
         "adx",
@@ -146,6 +153,7 @@ _INFOS = (
         "Wilder 1978 (ADX); TA-Lib ADX",
         0.0,
         100.0,
+        believable=(1.5, 100.0),
     ),
     FeatureInfo(
         "autocorrelation_1",

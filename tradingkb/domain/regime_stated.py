@@ -5,12 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from tradingkb.domain.regime_features import FEATURES
+from tradingkb.domain.regime_features import FEATURE_INFO, FEATURES
 from tradingkb.domain.regime_tags import RULE_OF, holds, rule_text
 from tradingkb.exceptions import InvalidRegimeError
 
 _SAME_TREND = 0.05
 """How far a stated trend_strength may be from |trend_direction|: people round."""
+
+
+def check_believable(given: Mapping[str, float]) -> None:
+    """Refuse stated values that are valid, and yet most likely in another unit.
+
+    Measured regimes may hold such values: bars do not mistake units.
+
+    Raises:
+        InvalidRegimeError: percent given for a fraction, or a fraction for 0..100.
+    """
+    for name, value in given.items():
+        info = FEATURE_INFO[name]
+        low, high = info.believable or (info.low, info.high)
+        if not low <= value <= high:
+            meant = value / 100 if value > high else value * 100
+            hint = f"; did you mean {meant:g}?" if low <= meant <= high else ""
+            raise InvalidRegimeError(
+                f"{value:g} is hardly meant: it is {info.unit}, and {low:g} to {high:g} is usual",
+                field=name,
+                remedy=f"give {info.meaning}{hint}",
+            )
 
 
 def with_trend_strength(given: Mapping[str, float]) -> dict[str, float]:
