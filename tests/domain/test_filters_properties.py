@@ -186,6 +186,15 @@ def test_a_suggestion_sent_back_as_json_is_accepted_and_gives_the_promised_numbe
             assert passing(followed, len(trials)).sum() == r.candidates
 
 
+@given(filters_of_a_pass, trials_of_one_strategy, more)
+def test_the_unknown_of_a_relaxation_are_those_that_no_threshold_lets_in(
+    f: Filters, trials: list[One], extra: Counts
+) -> None:
+    for r in relaxed_alone(f, trials, wish(f, trials, extra)):
+        widened = replace(f, **{r.filter: widest(r.filter, trials)})
+        assert r.unknown == sum(faults(f, t) == faults(widened, t) == {r.filter} for t in trials)
+
+
 @given(filters_of_a_pass, trials_of_one_strategy)
 def test_counts_of_rejections_agree_with_a_loop_over_the_trials(
     f: Filters, trials: list[One]

@@ -7,6 +7,7 @@ import pytest
 
 from tradingkb.domain.regime import Regime
 from tradingkb.presentation.card import answer_card
+from tradingkb.presentation.facts import relaxation
 from tradingkb.presentation.style import CARD_CSS
 
 HOSTILE = "<script>alert('x')</script>"
@@ -93,6 +94,19 @@ def test_an_answer_of_none_shows_what_stood_in_the_way(none):
     assert "change max_drawdown from 0.25 to 0.3099 → 12 trials from 4 windows" in text
     assert "risk: nominates parameters that lost more on the way" in text
     assert "without min_trades (now 5) → 6 trials from 2 windows: not enough alone" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "said"),
+    [
+        ("min_trades", 3, "alone; the number of trades of 3 other trials is unknown"),
+        ("max_drawdown", 1, "alone; the drawdown of 1 other trial is unknown"),
+        ("max_drawdown", 0, "alone"),
+    ],
+)
+def test_a_relaxation_says_how_many_trials_lack_what_it_looks_at(none, make, name, n, said):
+    setting = {**none["recommended_relaxed_settings"][1], "filter": name, "unknown": n}
+    assert relaxation(setting).endswith(said)
 
 
 def test_a_stated_regime_is_marked_and_a_measured_one_says_from_what(ok, degraded, make):

@@ -164,10 +164,11 @@ class Relaxation:
         current: the threshold in force.
         suggested: the threshold that is just wide enough; None when no threshold is.
         candidates, windows: trials and distinct windows that pass with `suggested` (or with the
-            widest threshold, when it is None): exact. A trial that lacks the metric is not let
-            in by any threshold.
+            widest threshold, when it is None): exact.
         sufficient: whether that is enough.
         risk: what is given up.
+        unknown: trials that only this filter turns away because they lack the metric: no
+            threshold lets them in.
     """
 
     filter: str
@@ -177,6 +178,7 @@ class Relaxation:
     windows: int
     sufficient: bool
     risk: str
+    unknown: int = 0
 
 
 RISKS: Final = {
@@ -225,6 +227,7 @@ def relaxations(
                 windows=int(windows[k]) if len(windows) else _distinct(columns.window[passed]),
                 sufficient=bool(enough.any()),
                 risk=RISKS[name],
+                unknown=int(only.sum()) - len(order),
             )
         )
     return sorted(found, key=lambda r: (not r.sufficient, list(RISKS).index(r.filter)))

@@ -163,10 +163,17 @@ def relaxation(setting: Mapping[str, Any]) -> str:
     yields = f"{fmt.count(setting['candidates'], 'trial')} from "
     yields += fmt.count(setting["windows"], "window")
     if setting["suggested"] is None:
-        return f"without {name} (now {current}) -> {yields}: not enough alone"
+        text = f"without {name} (now {current}) -> {yields}: not enough alone"
+        return text + _lacking(name, setting.get("unknown", 0))
     suggested = fmt.threshold(setting["suggested"])
     enough = "" if setting["sufficient"] else ", not enough alone"
     return f"change {name} from {current} to {suggested} -> {yields}{enough}"
+
+
+def _lacking(name: str, n: int) -> str:
+    """What no threshold changes: trials that do not have what the filter looks at."""
+    metric = {"max_drawdown": "the drawdown", "min_trades": "the number of trades"}.get(name, name)
+    return f"; {metric} of {fmt.count(n, 'other trial')} is {fmt.UNKNOWN}" if n else ""
 
 
 def regime_source(regime: Mapping[str, Any]) -> str:
