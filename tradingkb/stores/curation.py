@@ -222,7 +222,7 @@ def _note(connection: sa.Connection, collection: str, ids: list[int], error: str
     archived = sa.select(_I.id, _I.reason).where(entries, _I.archived_at.is_not(None))
     notes = [
         {"row": row, "text": unmarked(reason) if error is None else marked(reason, error)}
-        for row, reason in connection.execute(archived).tuples()
+        for row, reason in connection.execute(archived)
     ]
     if notes:
         change = sa.update(schema.kb_trial_index).where(_I.id == sa.bindparam("row"))
