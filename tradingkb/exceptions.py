@@ -58,6 +58,10 @@ class InvalidSpecError(InvalidInputError):
     """A strategy specification contradicts itself."""
 
 
+class InvalidBackupError(InvalidInputError):
+    """A file is missing, is no backup, or is a damaged one."""
+
+
 class NotFoundError(InvalidInputError):
     """A name does not exist; names close to it are suggested."""
 

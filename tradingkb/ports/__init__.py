@@ -4,6 +4,7 @@ SQL is the truth; the vector index is derived. A search returns ids and similari
 candidate is then read from SQL, and payloads of a vector index are never trusted.
 """
 
+from tradingkb.ports.backup import BackupContents, BackupStore, Restored
 from tradingkb.ports.embedders import Embedder, EmbedderFactory, QueryVector, Side, TrialDocument
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.values import Actor, RunRecord, Workspace
@@ -19,11 +20,14 @@ from tradingkb.ports.vectors import (
 __all__ = [
     "PAYLOAD",
     "Actor",
+    "BackupContents",
+    "BackupStore",
     "Embedder",
     "EmbedderFactory",
     "Floats32",
     "Points",
     "QueryVector",
+    "Restored",
     "RunRecord",
     "Side",
     "TrialDocument",

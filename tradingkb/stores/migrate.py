@@ -50,7 +50,6 @@ def migrate(engine: sa.Engine) -> None:
 
 def _is_current(engine: sa.Engine) -> bool:
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
     with _no_database_refused(engine), reading(engine) as connection:
         names = set(sa.inspect(connection).get_table_names())
@@ -60,11 +59,28 @@ def _is_current(engine: sa.Engine) -> bool:
             _refuse_foreign(names, engine)
         options = {"version_table": VERSION_TABLE}
         revision = MigrationContext.configure(connection, opts=options).get_current_revision()
-    scripts = ScriptDirectory(str(_MIGRATIONS))
-    older = {script.revision for script in scripts.walk_revisions()} - {scripts.get_current_head()}
-    # A revision that is not known here comes from a later release of the same major, which only
-    # adds: this release runs on it as it is, so that an emergency rollback works.
-    return revision is not None and revision not in older
+    return revision is not None and not is_older(revision)
+
+
+def is_older(revision: str) -> bool:
+    """Whether a schema of this revision has to be upgraded.
+
+    A revision that is not known here comes from a later release of the same major, which only
+    adds: this release runs on it as it is, so that an emergency rollback works.
+    """
+    return revision in _revisions()[1:]
+
+
+def is_known(revision: str) -> bool:
+    """Whether this release knows a schema of this revision."""
+    return revision in _revisions()
+
+
+def _revisions() -> list[str]:
+    """All revisions, newest first."""
+    from alembic.script import ScriptDirectory
+
+    return [script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()]
 
 
 @contextmanager

@@ -9,12 +9,14 @@ import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.sql.engine import open_engine
+from tradingkb.stores.backup import BackupQueries
 from tradingkb.stores.curation import CurationQueries
 from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.leases import LeaseQueries
 from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
 from tradingkb.stores.records import RecordQueries
+from tradingkb.stores.retention import RetentionQueries
 from tradingkb.stores.trials import TrialQueries
 from tradingkb.stores.versions import VersionQueries
 from tradingkb.stores.workspaces import WorkspaceQueries
@@ -32,6 +34,8 @@ class SqlTrialStore(
     LeaseQueries,
     IndexQueries,
     RecordQueries,
+    BackupQueries,
+    RetentionQueries,
 ):
     """Trials in SQLite or PostgreSQL; see `tradingkb.ports.TrialStore` for the guarantees."""
 

@@ -25,10 +25,11 @@ from tradingkb.testing.stored import (
     window_frame,
     workspace,
 )
+from tradingkb.testing.trial_store_backup import BackupContract
 from tradingkb.testing.trial_store_records import RecordContract
 
 
-class TrialStoreContract(RecordContract):
+class TrialStoreContract(RecordContract, BackupContract):
     """Subclass it, and give a fixture `store` with an empty store."""
 
     # workspaces, specs, scalers

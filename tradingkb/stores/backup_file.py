@@ -1,0 +1,283 @@
+"""The file of a backup: a SQLite database with the store's schema and a table of contents.
+
+It is itself a store without vectors. The table of contents counts the rows of each table and
+keeps a digest of them, so that a file that has lost or changed a value is told from a sound one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from tradingkb.exceptions import (
+    ConfigurationError,
+    InvalidBackupError,
+    InvalidInputError,
+    StoreTooNewError,
+    TradingKBError,
+)
+from tradingkb.ports import BackupContents
+from tradingkb.sql.engine import open_engine
+from tradingkb.stores.migrate import SCHEMA_MAJOR, VERSION_TABLE, is_older, migrate
+from tradingkb.stores.transfer import TABLES, column_names, stream_file
+
+_CONTENTS: Final = "tradingkb_backup"
+_MAGIC: Final = b"SQLite format 3\x00"
+#: Byte 18 of a SQLite file is 2 when it was last opened in WAL mode, as stores are.
+_WAL_BYTE, _WAL = 18, 2
+_SIDECARS: Final = ("-wal", "-shm", "-journal")
+_KEYS: Final = {t.name: tuple(c.name for c in t.primary_key.columns) for t in TABLES}
+
+
+@contextmanager
+def new_backup(path: Path, *, replace: bool) -> Iterator[sqlite3.Connection]:
+    """A connection to an empty backup, which becomes `path` when the block ends without error.
+
+    Raises:
+        InvalidInputError: `path` exists (without `replace`), is a folder or in no folder.
+        ConfigurationError: the file cannot be written.
+    """
+    _refuse_place(path, replace)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        with _written(path):
+            _create(temporary)
+            with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+                # No other process knows the file, and it is on disk before it gets its name.
+                for pragma in ("journal_mode=DELETE", "journal_mode=OFF", "synchronous=OFF"):
+                    connection.execute(f"PRAGMA {pragma}")
+                yield connection
+            _sync(temporary)
+            _refuse_place(path, replace)
+            temporary.replace(path)
+            _sync(path.parent)
+    finally:
+        for suffix in ("", *_SIDECARS):
+            temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
+
+
+def seal(connection: sqlite3.Connection, at: datetime, expected: dict[str, int]) -> str:
+    """Checks what was written, adds the table of contents, and returns the schema's revision.
+
+    Raises:
+        ConfigurationError: the file does not hold what was written to it.
+    """
+    contents = {name: _summary(connection, name, column_names(t)) for name, t in _tables()}
+    found = {name: entry["rows"] for name, entry in contents.items()}
+    broken = _problem(connection) or connection.execute("PRAGMA foreign_key_check").fetchone()
+    if broken or found != expected:
+        raise ConfigurationError(
+            f"the backup is not what was written to it ({broken or found}): check the disk"
+        )
+    connection.execute(f"CREATE TABLE {_CONTENTS} (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    entries = {"format": "1", "made_at": at.isoformat(), "contents": json.dumps(contents)}
+    connection.executemany(f"INSERT INTO {_CONTENTS} VALUES (?, ?)", list(entries.items()))
+    return _revision(connection)
+
+
+@dataclass(frozen=True)
+class OpenBackup:
+    """A sound backup of the current schema."""
+
+    connection: sqlite3.Connection
+    contents: BackupContents
+
+
+@contextmanager
+def open_backup(path: Path) -> Iterator[OpenBackup]:
+    """Opens a backup, or the file of a store, to be read; an older schema as a migrated copy.
+
+    Raises:
+        InvalidBackupError: it is missing, no backup, or damaged.
+        StoreTooNewError: a later major schema wrote it.
+        ConfigurationError: there is no room for the copy.
+    """
+    sealed = _is_sealed(path)
+    try:
+        with closing(_read_only(path)) as connection:
+            connection.execute("BEGIN")  # the file of a store may be written to meanwhile
+            _refuse_foreign(connection, path)
+            made_at = _verified(connection, path) if sealed else None
+            if problem := _problem(connection):
+                raise _damaged(path, problem)
+            revision = _revision(connection)
+            with _current(connection, revision, path) as current:
+                rows = {name: _count(current, name) for name, _ in _tables()}
+                yield OpenBackup(current, BackupContents(made_at, revision, rows))
+    except sqlite3.Error as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _create(path: Path) -> None:
+    engine = open_engine(sa.URL.create("sqlite", database=str(path)))
+    try:
+        migrate(engine)
+    except TradingKBError as error:
+        cause = getattr(error.__cause__, "orig", None) or error.__cause__ or error
+        raise OSError(str(cause)) from error
+    finally:
+        engine.dispose()
+
+
+def _refuse_place(path: Path, replace: bool) -> None:
+    def refusal(message: str, remedy: str) -> InvalidInputError:
+        return InvalidInputError(message, field="path", remedy=remedy)
+
+    if path.is_dir():
+        raise refusal(f"{path} is a folder", "name a file in it")
+    if not path.parent.is_dir():
+        raise refusal(f"the folder {path.parent} does not exist", "create it, or name another")
+    if path.exists() and not replace:
+        raise refusal(f"{path} exists", "name another file, or say replace=True")
+    for suffix in _SIDECARS:
+        if path.with_name(path.name + suffix).exists():
+            raise refusal(f"{path} is a database in use ({path.name}{suffix} exists)",
+                          "name another file")  # fmt: skip
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            f"the backup {path} cannot be written: {reason}; "
+            "check the folder's permissions and free space, or name another folder"
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on disk."""
+    if os.name == "nt" and path.is_dir():  # folders cannot be opened there
+        return
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_sealed(path: Path) -> bool:
+    """Whether nobody has opened the file as a store since it was made.
+
+    Raises:
+        InvalidBackupError: it is no SQLite file, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError as error:
+        raise InvalidBackupError(
+            f"{path} cannot be read: {error.strerror}", field="path", remedy="check the path"
+        ) from error
+    if not head.startswith(_MAGIC):
+        raise _no_backup(path, "it is no SQLite file")
+    return head[_WAL_BYTE] != _WAL
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, isolation_level=None
+    )
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    names = {n for (n,) in connection.execute("SELECT name FROM sqlite_master")}
+    if not {"tradingkb_schema", VERSION_TABLE} <= names:
+        raise _no_backup(path, "it holds no tradingkb store")
+    (major,) = connection.execute("SELECT max(major) FROM tradingkb_schema").fetchone()
+    if major is not None and int(major) > SCHEMA_MAJOR:
+        raise StoreTooNewError(
+            f"the backup {path} has schema {major}, this release reads {SCHEMA_MAJOR}: "
+            "restore it with the release that made it, or upgrade tradingkb"
+        )
+
+
+def _verified(connection: sqlite3.Connection, path: Path) -> datetime | None:
+    """Compares each table with the table of contents; when the backup was made."""
+    if not connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE name = ?", (_CONTENTS,)
+    ).fetchone():
+        return None
+    entries = dict(connection.execute(f"SELECT name, value FROM {_CONTENTS}").fetchall())
+    for table, entry in json.loads(entries["contents"]).items():
+        if _summary(connection, table, entry["columns"]) != entry:
+            raise _damaged(path, f"the rows of {table} are not those that were written")
+    return datetime.fromisoformat(entries["made_at"])
+
+
+def _summary(connection: sqlite3.Connection, table: str, columns: Any) -> dict[str, Any]:
+    digest, rows = hashlib.sha256(), 0
+    for chunk in stream_file(connection, table, columns, _KEYS.get(table, ("rowid",))):
+        digest.update("".join(f"{row!r}\n" for row in chunk).encode())
+        rows += len(chunk)
+    return {"columns": list(columns), "rows": rows, "sha256": digest.hexdigest()}
+
+
+@contextmanager
+def _current(
+    connection: sqlite3.Connection, revision: str, path: Path
+) -> Iterator[sqlite3.Connection]:
+    """The backup itself, or a copy of it with the current schema."""
+    if not is_older(revision):
+        yield connection
+        return
+    with tempfile.TemporaryDirectory(prefix="tradingkb") as folder:
+        copy = Path(folder) / "backup.db"
+        try:
+            with closing(sqlite3.connect(copy)) as target:
+                connection.backup(target)
+            _create(copy)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigurationError(
+                f"the backup {path} has an older schema and cannot be copied to {folder} to be "
+                f"upgraded: {error}; make room there, or set TMPDIR"
+            ) from error
+        with closing(_read_only(copy)) as migrated:
+            yield migrated
+
+
+def _problem(connection: sqlite3.Connection) -> str | None:
+    (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    return None if answer == "ok" else str(answer)
+
+
+def _revision(connection: sqlite3.Connection) -> str:
+    row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
+    return str(row[0]) if row else ""
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _tables() -> list[tuple[str, Any]]:
+    return [(t.name, t) for t in TABLES]
+
+
+def _no_backup(path: Path, reason: str) -> InvalidBackupError:
+    return InvalidBackupError(
+        f"{path} is no backup: {reason}", field="path",
+        remedy="name a file that kb.backup() wrote, or the tradingkb.db of a home",
+    )  # fmt: skip
+
+
+def _damaged(path: Path, reason: str) -> InvalidBackupError:
+    return InvalidBackupError(
+        f"the backup {path} is damaged: {reason}", field="path",
+        remedy="restore another one; nothing has been changed",
+    )  # fmt: skip
