@@ -9,11 +9,14 @@ from typing import Any
 
 
 @contextmanager
-def progress_bar(wanted: bool | None) -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar(
+    wanted: bool | None, unit: str = "trials"
+) -> Iterator[Callable[[str, int, int], None]]:
     """Gives a callback (what, done, total) that draws one bar per `what`.
 
     Args:
         wanted: True or False force it; None shows bars where a person looks on.
+        unit: what is counted.
     """
     if not (_watched() if wanted is None else wanted):
         yield _silent
@@ -25,7 +28,7 @@ def progress_bar(wanted: bool | None) -> Iterator[Callable[[str, int, int], None
     def advance(what: str, done: int, total: int) -> None:
         bar = bars.get(what)
         if bar is None:
-            bar = bars[what] = tqdm(total=total, desc=what, unit="trials", leave=False)
+            bar = bars[what] = tqdm(total=total, desc=what, unit=unit, leave=False)
         bar.update(done - bar.n)
 
     try:

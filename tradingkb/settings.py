@@ -79,6 +79,18 @@ class Settings(BaseSettings):
         ge=0,
         description="seconds that must pass after known_at before a trial counts",
     )
+    events_retention_days: int = Field(
+        365,
+        alias="TRADINGKB_EVENTS_RETENTION_DAYS",
+        ge=1,
+        description="age from which prune deletes recommend events",
+    )
+    runs_retention_days: int = Field(
+        365,
+        alias="TRADINGKB_RUNS_RETENTION_DAYS",
+        ge=1,
+        description="age from which prune deletes finished runs that no trial came from",
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -60,3 +60,20 @@ def test_a_database_server_without_a_vector_server_is_refused_with_the_remedy(
 ) -> None:
     with pytest.raises(tkb.ConfigurationError, match="QDRANT_URL"):
         tkb.connect(tmp_path, database_url=postgres_database)
+
+
+def test_a_backup_moves_an_embedded_store_to_the_servers(
+    postgres_database: str, data: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("qdrant_client")
+    with tkb.connect(tmp_path / "embedded", progress=False) as kb:
+        embedded = answers(kb, data)
+        kb.backup(tmp_path / "b")
+    server = {"database_url": postgres_database, "qdrant_url": ":memory:"}
+    with tkb.connect(tmp_path / "server", progress=False, **server) as kb:
+        assert kb.restore(tmp_path / "b").complete
+        assert kb.reconcile().clean
+        told = kb.recommend("bb_reversal", ohlcv=data / "ohlcv" / "IBM_1d.parquet")
+        assert (told.status, told.params, told.reasons) == embedded[4][:3]
+        assert told.trials["source_id"].to_list() == embedded[4][5]
+        assert kb.events().height == 4

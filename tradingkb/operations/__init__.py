@@ -1,6 +1,6 @@
 """The administration of a knowledge base: the parts of `KnowledgeBase` that change what counts."""
 
 from tradingkb.operations.curation import Curation
-from tradingkb.operations.upkeep import Upkeep
+from tradingkb.operations.recovery import Recovery
 
-__all__ = ["Curation", "Upkeep"]
+__all__ = ["Curation", "Recovery"]

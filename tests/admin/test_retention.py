@@ -1,0 +1,79 @@
+"""Old records are forgotten, trials never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import tradingkb as tkb
+from tradingkb.admin import retention
+from tradingkb.exceptions import InvalidInputError
+
+Open = Callable[..., tkb.KnowledgeBase]
+
+
+@pytest.fixture
+def aged(open_kb: Open, clock: Any, data: Path) -> tkb.KnowledgeBase:
+    """Three runs and three events, 400, 100 and 0 days old; the second run brought nothing."""
+    kb = open_kb()
+    trials = pl.read_parquet(data / "trials.parquet").head(40)
+    for part, days in ((trials.head(20), 300), (trials.head(20), 100), (trials.tail(20), 0)):
+        kb.ingest(part)
+        kb.recommend(trials["strategy_name"][0], symbol="AAPL", timeframe="1d")
+        clock.now += timedelta(days=days)
+    return kb
+
+
+def test_prune_only_counts_until_it_is_told_to_delete(aged: tkb.KnowledgeBase) -> None:
+    report = aged.prune(50, 50)
+    assert (report.events, report.runs, report.runs_kept) == (2, 1, 1)
+    assert str(report).startswith("would delete 2 events")
+    assert (aged.events().height, aged.runs().height) == (3, 3)
+
+
+def test_what_is_older_goes_and_runs_that_trials_came_from_stay(aged: tkb.KnowledgeBase) -> None:
+    trials = aged.trials()
+    report = aged.prune(50, 50, dry_run=False)
+    assert (report.events, report.runs, report.runs_kept) == (2, 1, 1)
+    assert str(report).startswith("deleted 2 events")
+    assert (aged.events().height, aged.runs().height) == (1, 2)
+    assert set(trials["run_id"]) <= set(aged.runs()["run_id"])
+    assert aged.trials().equals(trials)
+    assert aged.prune(50, 50, dry_run=False).to_dict()["events"] == 0
+
+
+def test_the_settings_say_how_old_when_the_call_does_not(open_kb: Open, clock: Any) -> None:
+    kb = open_kb(events_retention_days=7, runs_retention_days=30)
+    report = kb.prune(runs_older_than_days=2)
+    age = [clock.now - limit for limit in (report.events_before, report.runs_before)]
+    assert [round(a / timedelta(days=1)) for a in age] == [7, 2]
+
+
+def test_a_run_that_was_withdrawn_can_be_reinstated_after_pruning(
+    aged: tkb.KnowledgeBase,
+) -> None:
+    first = aged.runs()["run_id"][-1]
+    aged.withdraw(first, reason="a bug in the backtest")
+    aged.prune(1, 1, dry_run=False)
+    assert aged.reinstate(first).changed == 20
+
+
+def test_deleting_in_portions_deletes_everything(
+    aged: tkb.KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 1)
+    assert aged.prune(1, 1, dry_run=False).events == 2
+    assert aged.events().height == 1
+
+
+@pytest.mark.parametrize("days", [0, -1, 10**9])
+@pytest.mark.parametrize("field", ["events_older_than_days", "runs_older_than_days"])
+def test_an_age_that_is_none_is_refused(aged: tkb.KnowledgeBase, field: str, days: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"{field}.*give"):
+        aged.prune(**{field: days}, dry_run=False)
+    assert aged.events().height == 3

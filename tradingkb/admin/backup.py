@@ -1,0 +1,178 @@
+"""Backup and restore: one file that holds every table of truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tradingkb.admin.reconcile import Reconciliation
+from tradingkb.admin.report import Report
+from tradingkb.exceptions import TradingKBError
+from tradingkb.ingest.lease import hold_lease
+from tradingkb.observability.events import emit
+from tradingkb.ports import TrialStore
+from tradingkb.ports.backup import Progress
+
+#: Repairs the index of a workspace (slug).
+Rebuild = Callable[[str], Reconciliation]
+
+
+@dataclass(frozen=True, repr=False)
+class BackupReport(Report):
+    """What a backup wrote.
+
+    Attributes:
+        path: the file.
+        made_at: the time of the backup.
+        schema: revision of its schema.
+        rows: number of rows by table.
+        size_bytes: size of the file.
+        notes: what the user should know.
+        duration_s: wall time.
+    """
+
+    path: str
+    made_at: datetime
+    schema: str
+    rows: dict[str, int]
+    size_bytes: int
+    notes: tuple[str, ...]
+    duration_s: float
+
+    def summary(self) -> str:
+        """One line."""
+        return f"backup {self.path} ({self.size_bytes / 1e6:,.1f} MB): {_listed(self.rows)}"
+
+    def details(self) -> list[str]:
+        """What the user should know."""
+        return [f"note: {note}" for note in self.notes]
+
+
+@dataclass(frozen=True, repr=False)
+class RestoreReport(Report):
+    """What a restore replaced, and with what.
+
+    Attributes:
+        path: the backup.
+        made_at: when it was made; None when it is the file of a store.
+        schema: revision of its schema; an older one was upgraded on the way.
+        before: rows by table that were replaced.
+        rows: rows by table now.
+        index: by workspace, the points of its active collection after the repair.
+        failed: by workspace, why its index could not be repaired.
+        duration_s: wall time.
+    """
+
+    path: str
+    made_at: datetime | None
+    schema: str
+    before: dict[str, int]
+    rows: dict[str, int]
+    index: dict[str, int]
+    failed: dict[str, str]
+    duration_s: float
+
+    @property
+    def complete(self) -> bool:
+        """Whether the index of every workspace was repaired, too."""
+        return not self.failed
+
+    def summary(self) -> str:
+        """One line."""
+        made = f" of {self.made_at:%Y-%m-%d %H:%M} UTC" if self.made_at else ""
+        return f"restored {self.path}{made}: {_listed(self.rows)}"
+
+    def details(self) -> list[str]:
+        """What was replaced, and the index of each workspace."""
+        lines = [f"replaced: {_listed(self.before)}"]
+        lines += [f"index of {slug}: {n:,} points" for slug, n in self.index.items()]
+        lines += [f"index of {slug} is not complete: {why}" for slug, why in self.failed.items()]
+        if self.failed:
+            lines.append("the trials are restored; kb.reconcile(repair=True) completes the index")
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        return {**super().to_dict(), "complete": self.complete}
+
+
+class BackupJob:
+    """Backup and restore against ports."""
+
+    def __init__(
+        self,
+        store: TrialStore,
+        *,
+        clock: Callable[[], datetime],
+        patience_s: float = 600.0,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.patience_s = patience_s
+
+    def backup(self, path: Path, *, replace: bool, progress: Progress) -> BackupReport:
+        """Writes a backup, while others work on.
+
+        Raises:
+            InvalidInputError: the file exists (without `replace`), or cannot be one.
+            ConfigurationError: it cannot be written.
+        """
+        began, at = time.monotonic(), self.clock()
+        contents = self.store.write_backup(path, at, replace=replace, progress=progress)
+        report = BackupReport(
+            str(path), at, contents.schema, dict(contents.rows), path.stat().st_size,
+            contents.notes, round(time.monotonic() - began, 3),
+        )  # fmt: skip
+        emit("kb_backup_complete", path=str(path), trials=contents.rows["trials"],
+             size_bytes=report.size_bytes, duration_s=report.duration_s)  # fmt: skip
+        return report
+
+    def restore(
+        self, path: Path, *, replace: bool, rebuild: Rebuild, progress: Progress
+    ) -> RestoreReport:
+        """Replaces everything by a backup's content, then makes the index again.
+
+        Ingests of the workspaces are waited for and kept out meanwhile: they hold numbers of
+        windows and trials which would mean others afterwards.
+
+        Raises:
+            InvalidInputError: no backup, a damaged one, or a store that is not empty.
+            WorkspaceBusyError: an ingest does not finish.
+        """
+        began = time.monotonic()
+        with ExitStack() as stack:
+            for space in self.store.workspaces():
+                stack.enter_context(
+                    hold_lease(self.store, space, clock=self.clock, patience_s=self.patience_s)
+                )
+            done = self.store.restore_backup(path, replace=replace, progress=progress)
+        contents = done.contents
+        emit("kb_restore_complete", path=str(path), trials=contents.rows["trials"],
+             replaced_trials=done.before["trials"])  # fmt: skip
+        index, failed = self._repair(rebuild)
+        return RestoreReport(
+            str(path), contents.made_at, contents.schema, dict(done.before), dict(contents.rows),
+            index, failed, round(time.monotonic() - began, 3),
+        )  # fmt: skip
+
+    def _repair(self, rebuild: Rebuild) -> tuple[dict[str, int], dict[str, str]]:
+        index, failed = {}, {}
+        for space in self.store.workspaces():
+            try:
+                found = rebuild(space.slug)
+            except TradingKBError as error:  # the truth is restored: that must be said in any case
+                failed[space.slug] = str(error)
+                continue
+            after = found.before if found.after is None else found.after
+            index[space.slug] = int(after.filter("active")["held"].sum())
+        return index, failed
+
+
+def _listed(rows: Mapping[str, int]) -> str:
+    first = ("trials", "windows", "param_sets", "recommend_events", "ingest_runs")
+    return ", ".join(f"{rows[name]:,} {name.replace('_', ' ')}" for name in first)
