@@ -199,17 +199,20 @@ def _regime(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
         problems.add(raw, pl.col(name).is_not_null(), name, f"{series.dtype} is no regime",
                      "give the JSON text of Regime.to_dict()")  # fmt: skip
         return pl.Series(name, [None] * raw.height, dtype=pl.String)
-    canonical: dict[str, str | None] = {}
-    errors: dict[str, str] = {}
-    for text in series.unique().drop_nulls():
-        try:
-            canonical[text] = regime_to_json(regime_from_json(text))
-        except (ValueError, RecursionError) as error:
-            errors[text] = f"cannot be read as a regime: {error}"
-    frame = raw.with_columns(pl.Series("error", [errors.get(t) for t in series], dtype=pl.String))
+    found = [(text, *_canonical_regime(text)) for text in series.unique().drop_nulls()]
+    schema = {name: pl.String, "text": pl.String, "error": pl.String}
+    table = pl.DataFrame(found, schema=schema, orient="row")
+    frame = raw.join(table, on=name, how="left", maintain_order="left")
     problems.add(frame, pl.col("error").is_not_null(), name, pl.col("error"),
                  "give the JSON text of Regime.to_dict()")  # fmt: skip
-    return pl.Series(name, [canonical.get(t) for t in series], dtype=pl.String)
+    return frame["text"].alias(name)
+
+
+def _canonical_regime(text: str) -> tuple[str | None, str | None]:
+    try:
+        return regime_to_json(regime_from_json(text)), None
+    except (ValueError, RecursionError) as error:
+        return None, f"cannot be read as a regime: {error}"
 
 
 def _quoted(name: str) -> pl.Expr:

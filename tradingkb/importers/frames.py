@@ -6,7 +6,6 @@ written here.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from tradingkb.domain.timeframe import canonical_timeframe
 from tradingkb.domain.trial import METRICS, as_utc
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, TIMES, WINDOW
+from tradingkb.importers.hashing import hashed, hashed_once
 from tradingkb.importers.params import gather_params
 from tradingkb.importers.source import ROW, Const, read_source
 
@@ -31,6 +31,12 @@ _TEXTS: Final = (
     *("source_type", "source_id", "experiment_type", "strategy_name", "strategy_version"),
     *("params", "objective_type", "symbol", "timeframe", "engine"),
 )
+#: What defines an experiment: an id that the source does not give is derived from it.
+_EXPERIMENT: Final = (
+    *("strategy_name", "strategy_version", "params", *WINDOW, "engine", "cost_bps"),
+    "objective_type",
+)
+_CONTENT: Final = (*_TEXTS, *NUMBERS, *TIMES, "regime_is", "regime_oos")
 REJECTS_SCHEMA: Final = {
     "row": pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String,
     "values": pl.String,
@@ -84,15 +90,24 @@ def read_trials(
     frame = _with_defaults(pl.DataFrame([raw[ROW], *columns]))
     _check_rows(frame, problems)
     frame = _with_identity(_with_scores(frame, problems) if scored else frame)
+    repeats = frame.select(_IDENTITY).is_duplicated()
     if scored:
-        _check_duplicates(frame, problems)
-    sound = frame.filter(~problems.among(frame))
-    first = sound.unique(_IDENTITY, keep="first", maintain_order=True) if scored else sound
-    good = _known_by(now, first)
+        _check_duplicates(frame.filter(repeats), problems)
+    sound = _without(frame, problems.among(frame))
+    if scored and repeats.any():
+        good = sound.unique(_IDENTITY, keep="first", maintain_order=True)
+    else:
+        good = sound
+    good = _known_by(now, good)
     duplicates = sound.height - good.height
     rejects = _rejects(problems.frame(), source.frame)
     notes = _notes(problems.nan_counts, source.ignored, duplicates, good)
     return Batch(good, rejects, raw.height, duplicates, notes, source.name)
+
+
+def _without(frame: pl.DataFrame, bad: pl.Series) -> pl.DataFrame:
+    # Most sources have no bad row: no copy of a million good ones then.
+    return frame.filter(~bad) if bad.any() else frame
 
 
 def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
@@ -140,12 +155,11 @@ def _with_scores(frame: pl.DataFrame, problems: Problems) -> pl.DataFrame:
     """Fills `objective_score` with the objective's OOS value, else its IS value."""
     given = frame["objective_score"].to_numpy()
     filled = given.astype(np.float64, copy=True)
-    kinds = frame["objective_type"].to_numpy()
     for name in frame["objective_type"].unique():
         objective = get_objective(name)
         for sample in ("oos", "is"):
             computed = score(objective, metric_columns(frame, sample), np.full(len(filled), np.nan))
-            missing = (kinds == name) & ~np.isfinite(filled)
+            missing = (frame["objective_type"] == name).to_numpy() & ~np.isfinite(filled)
             filled[missing] = computed[missing]
     scores = pl.Series("objective_score", filled).fill_nan(None)
     frame = frame.with_columns(scores)
@@ -171,50 +185,14 @@ def metric_columns(frame: pl.DataFrame, sample: str) -> dict[str, np.ndarray[Any
 def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
     """Adds window_key, params_hash, row_hash; derives source_id where the source has none."""
     frame = frame.with_columns(
-        hashed(frame, WINDOW).alias("window_key"), hashed(frame, ("params",)).alias("params_hash")
+        hashed_once(frame, WINDOW).alias("window_key"),
+        hashed_once(frame, ("params",)).alias("params_hash"),
     )
-    dataset = (*WINDOW, "engine", "cost_bps")
-    experiment = ("strategy_name", "strategy_version", "params", *dataset, "objective_type")
-    derived = hashed(frame, experiment)
-    frame = frame.with_columns(pl.coalesce("source_id", derived).alias("source_id"))
-    content = (*_TEXTS, *NUMBERS, *TIMES, "regime_is", "regime_oos")
-    return frame.with_columns(hashed(frame, content).alias("row_hash"))
-
-
-def hashed(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
-    """SHA-256 per row over a canonical form of these columns.
-
-    Floats enter by their IEEE 754 bits (-0.0 as 0.0), times as microseconds since 1970 UTC, each
-    value with its length before it, null apart from the empty text: the same on every platform
-    and for every spelling of the same value.
-    """
-    parts = [_canonical(frame[name]) for name in columns]
-    table = pl.DataFrame([p.alias(str(i)) for i, p in enumerate(parts)])
-    framed = [
-        pl.when(pl.col(c).is_null())
-        .then(pl.lit("-"))
-        .otherwise(pl.concat_str(pl.col(c).str.len_bytes().cast(pl.String), pl.lit(":"), c))
-        for c in table.columns
-    ]
-    texts = table.select(pl.concat_str(framed, separator=",").alias("text"))["text"]
-    distinct = texts.unique()
-    if len(distinct) == len(texts):
-        return _digests(texts)
-    return texts.replace_strict(distinct, _digests(distinct), return_dtype=pl.String)
-
-
-def _digests(texts: pl.Series) -> pl.Series:
-    return pl.Series([hashlib.sha256(t.encode()).hexdigest() for t in texts], dtype=pl.String)
-
-
-def _canonical(series: pl.Series) -> pl.Series:
-    if series.dtype == pl.Float64:
-        bits = (series.to_numpy() + 0.0).view(np.int64)  # adding 0.0 turns -0.0 into 0.0
-        text = pl.Series(bits).cast(pl.String)
-        return text.zip_with(series.is_not_null(), pl.Series([None], dtype=pl.String))
-    if isinstance(series.dtype, pl.Datetime):
-        return series.dt.epoch("us").cast(pl.String)
-    return series.cast(pl.String)
+    nameless = frame["source_id"].is_null()
+    if nameless.any():
+        derived = hashed(frame.filter(nameless), _EXPERIMENT)
+        frame = frame.with_columns(frame["source_id"].scatter(nameless.arg_true(), derived))
+    return frame.with_columns(hashed(frame, _CONTENT).alias("row_hash"))
 
 
 def _check_duplicates(frame: pl.DataFrame, problems: Problems) -> None:
