@@ -71,8 +71,9 @@ def test_every_change_by_another_engine_reaches_the_cached_arrays(index, second,
 
 
 def test_arrays_are_read_once_until_their_strategy_changes(index, second, monkeypatch):
-    loads, load = [], module._load
-    monkeypatch.setattr(module, "_load", lambda *args: (loads.append(args[1][2]), load(*args))[1])
+    loads, load = [], module.load_partition
+    spy = lambda *args: (loads.append(args[1][2]), load(*args))[1]  # noqa: E731
+    monkeypatch.setattr(module, "load_partition", spy)
     for _ in range(3):
         nearest(index)
     second.upsert("kb", points((3, AWAY, {"strategy_name": "rsi"})))

@@ -6,42 +6,31 @@ read again when its generation counter has moved, so any number of processes may
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from tradingkb.exceptions import ConfigurationError
+from tradingkb.memo import Memo
 from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
 from tradingkb.sql.engine import reading, writing
 from tradingkb.vectors import tables
-from tradingkb.vectors.embedded_collections import EmbeddedCollections, collection_id
-from tradingkb.vectors.order import SIMILARITY_DIGITS, by_similarity, rounded
+from tradingkb.vectors.embedded_collections import (
+    EmbeddedCollections,
+    collection_id,
+    no_collection,
+)
+from tradingkb.vectors.partition import VECTOR_DTYPE, Partition, load_partition
 
 _C, _V, _G = tables.collections.c, tables.vectors.c, tables.generations.c
-_VECTOR_DTYPE = "<f4"
-#: Rows nearer than this are compared in float64: float32 sums of equal rows differ by their place.
-_FLOAT32_NOISE = 1e-5
 
 
-@dataclass(frozen=True)
-class _Partition:
-    """Arrays of one partition, rows sorted by window; `starts` are the windows' first rows."""
-
-    generation: int
-    ids: NDArray[np.object_]
-    matrix: Floats32
-    window_keys: list[str]
-    starts: NDArray[np.int64]
-    has_oos: NDArray[np.bool_]
-    max_drawdown: NDArray[np.float64]
-    n_trades: NDArray[np.float64]
-    overfit_gap: NDArray[np.float64]
+#: Points whose arrays are kept in memory: about 0.1 kB each, and 4 bytes per number of a vector.
+KEPT_POINTS: Final = 2_000_000
 
 
 class EmbeddedVectorIndex(EmbeddedCollections):
@@ -51,8 +40,7 @@ class EmbeddedVectorIndex(EmbeddedCollections):
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._cache: dict[tuple[int, str, str], _Partition] = {}
-        self._lock = threading.Lock()
+        self._cache: Memo[Partition] = Memo(KEPT_POINTS, len)
 
     def upsert(self, name: str, points: Points) -> None:
         """Writes points in one transaction, replacing those of the same id.
@@ -63,7 +51,7 @@ class EmbeddedVectorIndex(EmbeddedCollections):
         """
         if not len(points.ids):
             return
-        vectors = np.ascontiguousarray(points.vectors, dtype=_VECTOR_DTYPE)
+        vectors = np.ascontiguousarray(points.vectors, dtype=VECTOR_DTYPE)
         with writing(self.engine) as connection:
             collection = collection_id(connection, name, vectors.shape[1])
             frame = points.payload.select(
@@ -96,7 +84,7 @@ class EmbeddedVectorIndex(EmbeddedCollections):
         """The exact number of points."""
         if where is not None:
             partition = self._partition(name, where)
-            return int(_mask(partition, where).sum())
+            return int(partition.mask(where).sum())
         with reading(self.engine) as connection:
             collection = collection_id(connection, name)
             statement = sa.select(sa.func.count()).where(_V.collection_id == collection)
@@ -113,29 +101,49 @@ class EmbeddedVectorIndex(EmbeddedCollections):
                 f"collection {name!r} has dimension {partition.matrix.shape[1]}, the query "
                 f"{query.shape[-1]}: check the embedding model and the collection"
             )
-        mask = _mask(partition, where)
+        mask = partition.mask(where)
         if limit < 1 or not mask.any():
             return []
-        return _nearest(partition, np.where(mask, partition.matrix @ query, -np.inf), query, limit)
+        return partition.nearest(query, mask, limit)
 
     def close(self) -> None:
         """Drops the cached arrays; the engine belongs to the store."""
         self._cache.clear()
 
-    def _partition(self, name: str, where: VectorFilter) -> _Partition:
+    def _partition(self, name: str, where: VectorFilter) -> Partition:
+        asked = {"name": name, "workspace": where.workspace_id, "strategy": where.strategy_name}
         with reading(self.engine) as connection:
-            collection = collection_id(connection, name)
-            key = (collection, where.workspace_id, where.strategy_name)
-            generation = _generation(connection, *key)
-            with self._lock:
-                cached = self._cache.get(key)
-            if cached and cached.generation == generation:
-                return cached
-            dimension = connection.scalar(sa.select(_C.dimension).where(_C.id == collection))
-            partition = _load(connection, key, generation, int(dimension or 0))
-        with self._lock:
-            self._cache[key] = partition
-        return partition
+            collection, dimension, generation = _state(connection, asked)
+        key = (collection, where.workspace_id, where.strategy_name)
+
+        def load() -> Partition:
+            with reading(self.engine) as connection:
+                return load_partition(connection, key, dimension)
+
+        # Points that are newer than the generation are read again with the next one.
+        return self._cache.get(key, load, stamp=generation)
+
+
+#: Collection and generation of a partition in one statement: every search asks for them.
+_STATE: Final = (
+    sa.select(_C.id, _C.dimension, sa.func.coalesce(_G.generation, 0).label("generation"))
+    .select_from(
+        tables.collections.outerjoin(
+            tables.generations,
+            (_G.collection_id == _C.id)
+            & (_G.workspace_id == sa.bindparam("workspace"))
+            & (_G.strategy_name == sa.bindparam("strategy")),
+        )
+    )
+    .where(_C.name == sa.bindparam("name"))
+)
+
+
+def _state(connection: sa.Connection, asked: dict[str, str]) -> tuple[int, int, int]:
+    row = connection.execute(_STATE, asked).first()
+    if row is None:
+        raise no_collection(asked["name"])
+    return int(row.id), int(row.dimension), int(row.generation)
 
 
 def _bump(connection: sa.Connection, touched: pl.DataFrame) -> None:
@@ -162,72 +170,3 @@ def _partitions_left(
     key = ["point_id", "workspace_id", "strategy_name"]
     moved = found.join(frame, on=key, how="anti")
     return moved.select("collection_id", "workspace_id", "strategy_name")
-
-
-def _generation(connection: sa.Connection, collection: int, workspace: str, strategy: str) -> int:
-    statement = sa.select(_G.generation).where(
-        _G.collection_id == collection, _G.workspace_id == workspace, _G.strategy_name == strategy
-    )
-    return int(connection.scalar(statement) or 0)
-
-
-def _load(
-    connection: sa.Connection, key: tuple[int, str, str], generation: int, dimension: int
-) -> _Partition:
-    statement = sa.select(
-        _V.point_id, _V.window_key, _V.has_oos, _V.max_drawdown, _V.n_trades, _V.overfit_gap,
-        _V.vector,
-    ).where(
-        _V.collection_id == key[0], _V.workspace_id == key[1], _V.strategy_name == key[2]
-    ).order_by(_V.window_key, _V.point_id)  # fmt: skip
-    rows = connection.execute(statement).all()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
-    keys = np.array(columns[1], dtype=object)
-    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if rows else np.zeros(0, int)
-    matrix = np.frombuffer(b"".join(columns[6]), dtype=_VECTOR_DTYPE)
-    return _Partition(
-        generation=generation,
-        ids=np.array(columns[0], dtype=object),
-        matrix=matrix.reshape(len(rows), dimension),
-        window_keys=[str(k) for k in keys[starts]],
-        starts=starts,
-        has_oos=np.array(columns[2], dtype=bool),
-        max_drawdown=np.array(columns[3], dtype=np.float64),
-        n_trades=np.array(columns[4], dtype=np.float64),
-        overfit_gap=np.array(columns[5], dtype=np.float64),
-    )
-
-
-def _nearest(
-    partition: _Partition, similarity: Floats32, query: Floats32, limit: int
-) -> list[WindowHit]:
-    """The nearest windows; of a window's equally near points the one of the lowest id."""
-    best = np.maximum.reduceat(similarity, partition.starts)
-    last = np.partition(best, -limit)[-limit] if limit < len(best) else -np.inf
-    sizes = np.diff(partition.starts, append=len(similarity))
-    floor = np.repeat(np.maximum(best, last) - _FLOAT32_NOISE, sizes)
-    rows = np.flatnonzero((similarity >= floor) & np.isfinite(similarity))
-    exact = (partition.matrix[rows].astype(np.float64) * query).sum(axis=1)
-    windows = np.searchsorted(partition.starts, rows, side="right") - 1
-    order = np.lexsort((rows, -np.round(exact, SIMILARITY_DIGITS), windows))
-    _, firsts = np.unique(windows[order], return_index=True)
-    return by_similarity(
-        WindowHit(partition.window_keys[windows[i]], partition.ids[rows[i]], rounded(exact[i]))
-        for i in order[firsts]
-    )[:limit]
-
-
-def _mask(partition: _Partition, where: VectorFilter) -> NDArray[np.bool_]:
-    unknown = where.unknown_passes
-    mask = np.ones(len(partition.ids), dtype=bool)
-    if where.require_oos:
-        mask &= partition.has_oos
-    if where.max_drawdown is not None:
-        known = ~np.isnan(partition.max_drawdown)
-        mask &= np.where(known, partition.max_drawdown <= where.max_drawdown, unknown)
-    if where.min_trades is not None:
-        known = ~np.isnan(partition.n_trades)
-        mask &= np.where(known, partition.n_trades >= where.min_trades, unknown)
-    if where.max_overfit_gap is not None:
-        mask &= ~(partition.overfit_gap > where.max_overfit_gap)
-    return mask

@@ -86,9 +86,14 @@ def collection_id(connection: sa.Connection, name: str, dimension: int | None = 
     """
     row = connection.execute(sa.select(_C.id, _C.dimension).where(_C.name == name)).first()
     if row is None:
-        raise EmptyCollectionError(f"vector collection {name!r} does not exist: run an ingest")
+        raise no_collection(name)
     if dimension is not None and row.dimension != dimension:
         raise ConfigurationError(
             f"collection {name!r} has dimension {row.dimension}, the vectors have {dimension}"
         )
     return int(row.id)
+
+
+def no_collection(name: str) -> EmptyCollectionError:
+    """The error of a collection that does not exist."""
+    return EmptyCollectionError(f"vector collection {name!r} does not exist: run an ingest")
