@@ -10,7 +10,10 @@ from tradingkb.ranking.evidence import (
     EvidenceWeights,
     Level,
     estimate,
+    fixed_levels,
     level,
+    make_levels,
+    moving_levels,
     rank_within,
     shrink,
     window_level,
@@ -159,3 +162,32 @@ def test_without_similar_windows_a_regime_changes_nothing() -> None:
     without = estimate(cells, query(2), WEIGHTS)
     with_it = estimate(cells, query(2, kernel=np.zeros(2)), WEIGHTS)
     assert with_it.value.tolist() == without.value.tolist()
+
+
+@given(tables, st.sampled_from([(), (0, 1), (0, 1, 2, 3, 4, 5)]), st.booleans())
+def test_what_no_regime_moves_and_what_one_does_make_up_every_level(
+    trials: Trials, own: tuple[int, ...], stated: bool
+) -> None:
+    cells = cells_of(trials, [0, 0, 1, 1, 2, 2], 4)
+    kernel = np.linspace(0.0, 1.0, 6)
+    asked = query(6, own, kernel=kernel, stated=stated)
+    levels = make_levels(cells, asked, cells.rank)
+    whole = estimate(cells, asked, WEIGHTS)
+    parts = {
+        **fixed_levels(cells, asked, cells.rank),
+        **moving_levels(cells, asked, [cells.utility, cells.rank])[1],
+    }
+    assert list(parts) == list(levels) == ["everything", "all", "timeframe", "own", "regime"]
+    assert estimate(cells, asked, WEIGHTS, parts).value.tolist() == whole.value.tolist()
+    without = query(6, own)
+    assert moving_levels(cells, without, [cells.rank]) == [{}]
+    assert fixed_levels(cells, without, cells.rank)["own"].mean.tolist() == (
+        make_levels(cells, without, cells.rank)["own"].mean.tolist()
+    )
+
+
+@given(tables)
+def test_the_cells_of_a_set_are_those_that_name_it_by_window(trials: Trials) -> None:
+    cells = cells_of(trials, [0] * 6, 4)
+    for pset in range(4):
+        assert cells.of_pset(pset).tolist() == np.flatnonzero(cells.pset == pset).tolist()

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradingkb.domain.strategy import ParamSpec, StrategySpec
-from tradingkb.ranking.plateau import CONTINUUM_STEPS, MAX_GRID_VALUES, coordinates, smooth
+from tradingkb.ranking.plateau import (
+    CONTINUUM_STEPS,
+    MAX_GRID_VALUES,
+    MAX_KEPT_SETS,
+    Plateau,
+    coordinates,
+    smooth,
+)
+
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 
 def test_numbers_are_steps_along_the_values_that_were_tried() -> None:
@@ -88,11 +98,41 @@ def test_smoothed_values_stay_between_the_extremes_of_their_category(
         assert smoothed[mine].max() <= values[mine].max() + 1e-9
 
 
-def test_a_thousand_sets_are_smoothed_in_blocks_as_if_at_once() -> None:
-    rng = np.random.default_rng(0)
-    steps, codes = rng.integers(0, 20, (1500, 2)).astype(float), np.zeros(1500, dtype=np.int64)
-    values, mass = rng.normal(size=1500), rng.random(1500)
-    kernel = np.exp(-np.abs(steps[:, None, :] - steps[None, :, :]).sum(axis=2)) * mass
-    np.testing.assert_allclose(
-        smooth(values, mass, steps, codes), kernel @ values / kernel.sum(axis=1)
-    )
+def by_every_pair(values: Floats, mass: Floats, steps: Floats, codes: Ints) -> Floats:
+    distance = np.abs(steps[:, None, :] - steps[None, :, :]).sum(axis=2)
+    kernel = np.exp(-distance) * mass * (codes[:, None] == codes)
+    return kernel @ values / kernel.sum(axis=1)
+
+
+@pytest.mark.parametrize("n_codes", [1, 2])
+@pytest.mark.parametrize(
+    "places",
+    ["grid", "crowded grid", "continuum"],
+)
+@pytest.mark.parametrize("n", [5, MAX_KEPT_SETS, 2 * MAX_KEPT_SETS + 501])
+def test_however_many_sets_there_are_and_wherever_every_pair_counts_by_its_steps(
+    n: int, places: str, n_codes: int
+) -> None:
+    rng = np.random.default_rng(n)
+    steps = {
+        "grid": rng.permutation(np.argwhere(np.ones((50, 51))))[:n].astype(np.float64),
+        "crowded grid": rng.integers(0, 9, (n, 2)).astype(np.float64),
+        "continuum": rng.random((n, 3)) * CONTINUUM_STEPS,
+    }[places]
+    codes = rng.integers(0, n_codes, n)
+    values, mass = rng.normal(size=(2, n)), rng.random(n) + 0.01
+    found = Plateau(steps, codes).smooth_each(list(values), mass)
+    for column, smoothed in zip(values, found, strict=True):
+        expected = by_every_pair(column, mass, steps, codes)
+        np.testing.assert_allclose(smoothed, expected, rtol=1e-11, atol=1e-13)
+
+
+def test_among_many_sets_too_one_without_evidence_around_it_keeps_its_own_value() -> None:
+    n = MAX_KEPT_SETS + 1
+    steps, mass = np.arange(n, dtype=np.float64)[:, None], np.ones(n)
+    codes = np.zeros(n, dtype=np.int64)
+    values = np.linspace(0.0, 1.0, n)
+    far = np.append(values, 7.0)
+    lonely = smooth(far, np.append(mass, 0.0), np.vstack([steps, [[2e3]]]), np.append(codes, 1))
+    assert lonely[-1] == 7.0
+    assert smooth(values, np.zeros(n), steps, codes).tolist() == values.tolist()

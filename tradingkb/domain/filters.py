@@ -95,14 +95,14 @@ def failures(filters: Filters, columns: FilterColumns) -> dict[str, Bools]:
     failed: dict[str, Bools] = {}
     if filters.require_oos:
         failed["require_oos"] = ~columns.has_oos
-    failed["max_drawdown"] = np.where(
-        np.isnan(columns.max_drawdown), unknown, columns.max_drawdown > filters.max_drawdown
-    )
-    failed["min_trades"] = np.where(
-        np.isnan(columns.n_trades), unknown, columns.n_trades < filters.min_trades
-    )
+    # NaN compares false, so an unknown metric fails exactly where `unknown` asks for it.
+    failed["max_drawdown"] = columns.max_drawdown > filters.max_drawdown
+    failed["min_trades"] = columns.n_trades < filters.min_trades
+    if unknown:
+        failed["max_drawdown"] |= np.isnan(columns.max_drawdown)
+        failed["min_trades"] |= np.isnan(columns.n_trades)
     if math.isfinite(filters.max_overfit_gap):
-        failed["max_overfit_gap"] = np.nan_to_num(columns.overfit_gap) > filters.max_overfit_gap
+        failed["max_overfit_gap"] = columns.overfit_gap > filters.max_overfit_gap
     if filters.regime_tags:
         failed["regime_tags"] = ~columns.has_tags
     return failed
@@ -114,6 +114,14 @@ def passing(failed: Mapping[str, Bools], n: int) -> Bools:
     for mask in failed.values():
         result &= ~mask
     return result
+
+
+def _failure_counts(failed: Mapping[str, Bools], n: int) -> NDArray[np.int8]:
+    """How many filters each trial fails."""
+    counts = np.zeros(n, dtype=np.int8)
+    for mask in failed.values():
+        counts += mask
+    return counts
 
 
 @dataclass(frozen=True)
@@ -135,10 +143,12 @@ class Rejection:
     unknown: int
 
 
-def rejections(filters: Filters, columns: FilterColumns) -> list[Rejection]:
-    """Exact counts per active filter, in one pass over the trials."""
-    failed = failures(filters, columns)
-    n_failed = np.sum(list(failed.values()), axis=0)
+def rejections(
+    filters: Filters, columns: FilterColumns, failed: Mapping[str, Bools] | None = None
+) -> list[Rejection]:
+    """Exact counts per active filter, in one pass over the trials; `failed`: see `failures`."""
+    failed = failed if failed is not None else failures(filters, columns)
+    n_failed = _failure_counts(failed, len(columns))
     missing = {
         "max_drawdown": np.isnan(columns.max_drawdown),
         "min_trades": np.isnan(columns.n_trades),
@@ -196,6 +206,7 @@ def relaxations(
     *,
     min_candidates: int = MIN_CANDIDATES,
     min_windows: int = MIN_WINDOWS,
+    failed: Mapping[str, Bools] | None = None,
 ) -> list[Relaxation]:
     """For each filter alone, the smallest change that gives enough candidates.
 
@@ -203,11 +214,11 @@ def relaxations(
         One entry per active filter that turns trials away on its own; empty when enough trials
         pass already. Entries that suffice come first.
     """
-    failed = failures(filters, columns)
+    failed = failed if failed is not None else failures(filters, columns)
     passed = passing(failed, len(columns))
     if passed.sum() >= min_candidates and _distinct(columns.window[passed]) >= min_windows:
         return []
-    n_failed = np.sum(list(failed.values()), axis=0)
+    n_failed = _failure_counts(failed, len(columns))
     found = []
     for name, mask in failed.items():
         only = mask & (n_failed == 1)

@@ -109,7 +109,8 @@ def expectation(
         own: shape (w,), the query's own windows.
         sign: the objective's sign, to turn utilities back into scores.
     """
-    mine = (cells.pset == pset) & use[cells.window]
+    mine = cells.of_pset(pset)
+    mine = mine[use[cells.window[mine]]]
     values, windows = cells.utility[mine], cells.window[mine]
     value = float(expected.value[pset])
     half = _half_width(expected, pset)

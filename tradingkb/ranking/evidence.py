@@ -14,6 +14,7 @@ variance ratio (Efron and Morris 1975); n counts quarters, or kernel mass, or ow
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,32 @@ class Cells:
     rank: Floats
     quarter: Ints
     n_psets: int
+
+    @cached_property
+    def _quarters(self) -> tuple[int, Ints]:
+        """The number of distinct quarters, and the place of each window's among them."""
+        quarters, place = np.unique(self.quarter, return_inverse=True)
+        return len(quarters), place
+
+    @cached_property
+    def n_slots(self) -> int:
+        """Number of (quarter, parameter set) pairs."""
+        return self._quarters[0] * self.n_psets
+
+    @cached_property
+    def slot(self) -> Ints:
+        """The (quarter, parameter set) pair of each cell, shape (c,)."""
+        return np.asarray(self._quarters[1][self.window] * self.n_psets + self.pset)
+
+    @cached_property
+    def _by_pset(self) -> tuple[Ints, Ints]:
+        starts = np.searchsorted(np.sort(self.pset), np.arange(self.n_psets + 1))
+        return np.argsort(self.pset, kind="stable"), starts
+
+    def of_pset(self, pset: int) -> Ints:
+        """The cells of one parameter set, by window."""
+        order, starts = self._by_pset
+        return order[starts[pset] : starts[pset + 1]]
 
 
 @dataclass(frozen=True)
@@ -163,14 +190,15 @@ def level(cells: Cells, weight: Floats, values: Floats) -> Level:
         Means (0 where nothing counts) and n: the number of quarters when weights are 0 or 1,
         the sum over quarters of their mean weight otherwise.
     """
+    return group_means(cells.pset, quarter_shares(cells, weight), values, cells.n_psets)
+
+
+def quarter_shares(cells: Cells, weight: Floats) -> Floats:
+    """What each cell counts, shape (c,), so that the quarters of a set count equally."""
     w = weight[cells.window]
     used = w > 0
-    quarters, quarter = np.unique(cells.quarter, return_inverse=True)
-    slot = quarter[cells.window] * cells.n_psets + cells.pset
-    size = len(quarters) * cells.n_psets
-    count = np.maximum(np.bincount(slot[used], minlength=size), 1)
-    share = np.where(used, w / count[slot], 0.0)
-    return group_means(cells.pset, share, values, cells.n_psets)
+    count = np.maximum(np.bincount(cells.slot[used], minlength=cells.n_slots), 1)
+    return np.asarray(w / count[cells.slot])
 
 
 def window_level(cells: Cells, weight: Floats, values: Floats) -> Level:
@@ -191,9 +219,18 @@ def shrink(found: Level, prior: Floats | float, k: float) -> Floats:
     return np.asarray(share * found.mean + (1.0 - share) * prior)
 
 
-def estimate(cells: Cells, query: Query, weights: EvidenceWeights) -> Estimate:
-    """The rank that each parameter set is expected to earn in the query's next window."""
-    levels = make_levels(cells, query, cells.rank)
+def estimate(
+    cells: Cells, query: Query, weights: EvidenceWeights, levels: dict[str, Level] | None = None
+) -> Estimate:
+    """The rank that each parameter set is expected to earn in the query's next window.
+
+    Args:
+        cells: the table.
+        query: the windows seen from the query.
+        weights: how strongly each level pulls.
+        levels: `make_levels` of the ranks, where it is known.
+    """
+    levels = levels or make_levels(cells, query, cells.rank)
     value = shrink(levels["all"], 0.5, weights.neutral)
     value = shrink(levels["timeframe"], value, weights.timeframe)
     if "regime" in levels:
@@ -216,20 +253,36 @@ def make_levels(cells: Cells, query: Query, values: Floats) -> dict[str, Level]:
     by their kernel when the regime is stated: a user who expects another market than the last one
     means their own history as well. "everything" looks at no market at all.
     """
+    fixed = fixed_levels(cells, query, values)
+    return {**fixed, **moving_levels(cells, query, [values])[0]}
+
+
+def fixed_levels(cells: Cells, query: Query, values: Floats) -> dict[str, Level]:
+    """The levels of `make_levels` that no regime moves: they follow from the instrument alone."""
     ones = np.ones(len(query.own))
     others = ~query.own
     if not others[cells.window].any():
         others = np.ones(len(query.own), dtype=bool)
-    own = query.own.astype(np.float64)
-    if query.kernel is not None and query.stated:
-        own = own * query.kernel
-    levels = {
+    return {
         "everything": level(cells, ones, values),
         "all": level(cells, others.astype(np.float64), values),
         "timeframe": level(cells, (others & query.same_timeframe).astype(np.float64), values),
-        "own": window_level(cells, own, values),
+        "own": window_level(cells, query.own.astype(np.float64), values),
     }
-    if query.kernel is not None:
-        near = np.where(query.same_timeframe, query.kernel, 0.0)
-        levels["regime"] = level(cells, near, values)
-    return levels
+
+
+def moving_levels(cells: Cells, query: Query, columns: list[Floats]) -> list[dict[str, Level]]:
+    """The levels of `make_levels` that follow the query's regime, for several columns of values.
+
+    Returns:
+        Per column: "regime", and "own" when the regime is stated; nothing without a regime.
+    """
+    if query.kernel is None:
+        return [{} for _ in columns]
+    near = quarter_shares(cells, np.where(query.same_timeframe, query.kernel, 0.0))
+    found = [{"regime": group_means(cells.pset, near, v, cells.n_psets)} for v in columns]
+    if query.stated:
+        own = query.own * query.kernel
+        for levels, values in zip(found, columns, strict=True):
+            levels["own"] = window_level(cells, own, values)
+    return found

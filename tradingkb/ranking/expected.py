@@ -9,6 +9,7 @@ noise / (n + k).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,9 +23,10 @@ from tradingkb.ranking.evidence import (
     Query,
     group_means,
     level,
-    make_levels,
+    moving_levels,
     regime_prior,
     shrink,
+    window_level,
 )
 
 Floats = NDArray[np.float64]
@@ -106,24 +108,64 @@ def _noise(centred: Floats) -> tuple[float | None, float]:
     return noise, float(np.clip(ratio, *RATIO_BOUNDS))
 
 
-def expected_utility(cells: Cells, query: Query, weights: EvidenceWeights) -> Expected:
+@dataclass(frozen=True)
+class Background:
+    """What `expected_utility` rests on besides the regime.
+
+    Attributes:
+        group: moments of the windows that the prior is made of.
+        base: their level, own windows left out.
+        own: moments of the query's own windows.
+        mine: the level of the own windows.
+    """
+
+    group: Moments
+    base: Level
+    own: Moments
+    mine: Level
+
+
+def background(cells: Cells, query: Query) -> Background:
+    """The background of a query's instrument and timeframe; it does not depend on the regime."""
+    used = _prior_windows(cells, query)
+    return Background(
+        group=moments(cells, used),
+        base=level(cells, (used & ~query.own).astype(np.float64), cells.utility),
+        own=moments(cells, query.own),
+        mine=window_level(cells, query.own.astype(np.float64), cells.utility),
+    )
+
+
+def expected_utility(
+    cells: Cells,
+    query: Query,
+    weights: EvidenceWeights,
+    known: Background | None = None,
+    moving: Mapping[str, Level] | None = None,
+) -> Expected:
     """The utility that each parameter set is expected to earn in the query's next window.
 
     Other timeframes are left out where the query's own has any evidence: annualised ratios of
     5-minute bars and of daily bars are different quantities. Where only the query's own windows
     are of its timeframe, their mean over all sets is the prior, and no window counts twice.
+
+    Args:
+        cells: the table.
+        query: the windows seen from the query.
+        weights: how strongly each level pulls.
+        known: `background` of the query, where it is known.
+        moving: `moving_levels` of the utilities, likewise.
     """
-    levels = make_levels(cells, query, cells.utility)
-    used = _prior_windows(cells, query)
-    group = moments(cells, used)
-    base = level(cells, (used & ~query.own).astype(np.float64), cells.utility)
-    value = shrink(base, group.everyone, group.ratio)
-    if "regime" in levels:
-        value = shrink(levels["regime"], value, regime_prior(query, weights))
-    own = moments(cells, query.own)
-    k = own.ratio if own.noise is not None else group.ratio
-    value = shrink(levels["own"], value, k)
-    return Expected(value, _variance(group, own, base, levels["own"], k), group.quarters)
+    back = known or background(cells, query)
+    if moving is None:
+        moving = moving_levels(cells, query, [cells.utility])[0]
+    mine, group = moving.get("own", back.mine), back.group
+    value = shrink(back.base, group.everyone, group.ratio)
+    if "regime" in moving:
+        value = shrink(moving["regime"], value, regime_prior(query, weights))
+    k = back.own.ratio if back.own.noise is not None else group.ratio
+    value = shrink(mine, value, k)
+    return Expected(value, _variance(group, back.own, back.base, mine, k), group.quarters)
 
 
 def _variance(group: Moments, own: Moments, base: Level, mine: Level, k: float) -> Floats | None:

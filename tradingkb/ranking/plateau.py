@@ -7,7 +7,8 @@ its range instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,11 @@ Ints = NDArray[np.int64]
 MAX_GRID_VALUES: Final = 30
 #: A continuum's range is worth this many steps.
 CONTINUUM_STEPS: Final = 10.0
+#: The kernel of more sets than this in one category (8 MB) is not kept.
+MAX_KEPT_SETS: Final = 1_000
+#: Rows of a kernel that are computed at once: where it is kept, and where it is not.
+_BLOCK: Final = 512
+_CACHED_BLOCK: Final = 64
 
 
 def coordinates(psets: Sequence[Params], spec: StrategySpec | None) -> tuple[Floats, Ints]:
@@ -50,30 +56,119 @@ def coordinates(psets: Sequence[Params], spec: StrategySpec | None) -> tuple[Flo
     return matrix, np.array([codes[label] for label in labels], dtype=np.int64)
 
 
-def smooth(values: Floats, mass: Floats, steps: Floats, codes: Ints) -> Floats:
-    """Averages each set with its neighbours, weighted by exp(-steps) and by their evidence.
+class Plateau:
+    """Parameter sets and their neighbours; what does not depend on values is kept.
 
-    Args:
-        values: shape (p,).
-        mass: shape (p,), how much evidence stands behind each value, 0 or more.
-        steps: shape (p, a), from `coordinates`.
-        codes: shape (p,), from `coordinates`.
-
-    Returns:
-        Shape (p,); a set without any evidence around it keeps its own value.
+    The kernel exp(-steps) is a product over axes. So sets on a full enough grid are smoothed axis
+    by axis, in time that grows with the grid; others by the kernel of every pair, block by block.
     """
-    result = values.astype(np.float64).copy()
-    for code in np.unique(codes):
-        members = np.flatnonzero(codes == code)
-        for rows in np.array_split(members, max(1, len(members) // 512)):
-            distance = np.zeros((len(rows), len(members)))
-            for axis in range(steps.shape[1]):
-                distance += np.abs(steps[rows, axis][:, None] - steps[members, axis][None, :])
-            kernel = np.exp(-distance) * mass[members]
-            total = kernel.sum(axis=1)
-            mean = kernel @ values[members] / np.where(total > 0, total, 1.0)
-            result[rows] = np.where(total > 0, mean, values[rows])
-    return result
+
+    def __init__(self, steps: Floats, codes: Ints) -> None:
+        """Takes what `coordinates` gave: steps, shape (p, a), and codes, shape (p,)."""
+        self._parts = [_part(np.flatnonzero(codes == c), steps) for c in np.unique(codes)]
+
+    def smooth(self, values: Floats, mass: Floats) -> Floats:
+        """Averages each set with its neighbours, weighted by exp(-steps) and by their evidence.
+
+        Args:
+            values: shape (p,).
+            mass: shape (p,), how much evidence stands behind each value, 0 or more.
+
+        Returns:
+            Shape (p,); a set without any evidence around it keeps its own value.
+        """
+        return self.smooth_each([values], mass)[0]
+
+    def smooth_each(self, columns: Sequence[Floats], mass: Floats) -> list[Floats]:
+        """`smooth` for several columns of values, each pair of sets looked at once."""
+        results = [values.astype(np.float64).copy() for values in columns]
+        for part in self._parts:
+            for rows, total, sums in part.sums([values[part.members] for values in columns], mass):
+                for values, result, found in zip(columns, results, sums, strict=True):
+                    mean = found / np.where(total > 0, total, 1.0)
+                    result[rows] = np.where(total > 0, mean, values[rows])
+        return results
+
+
+Sums = Iterator[tuple[Ints, Floats, list[Floats]]]
+
+
+class _Pairs:
+    """Few sets of one category, by the kernel of every pair, which is kept."""
+
+    def __init__(self, members: Ints, steps: Floats) -> None:
+        self.members = members
+        self._blocks = np.array_split(members, max(1, len(members) // _BLOCK))
+        self._kernels = [_kernel(steps, rows, members) for rows in self._blocks]
+
+    def sums(self, columns: list[Floats], mass: Floats) -> Sums:
+        """Per block of rows the kernel's sum of the mass, and of the mass times each column."""
+        for rows, near in zip(self._blocks, self._kernels, strict=True):
+            kernel = near * mass[self.members]
+            yield rows, kernel.sum(axis=1), [kernel @ values for values in columns]
+
+
+class _ManyPairs:
+    """As `_Pairs`, for so many sets that their kernel is computed anew each time."""
+
+    def __init__(self, members: Ints, steps: Floats) -> None:
+        self.members = members
+        self._steps = steps
+
+    def sums(self, columns: list[Floats], mass: Floats) -> Sums:
+        """As `_Pairs.sums`, in blocks that stay in the processor's cache."""
+        weight = mass[self.members]
+        table = [weight, *(weight * values for values in columns)]
+        for rows in np.array_split(self.members, len(self.members) // _CACHED_BLOCK):
+            kernel = _kernel(self._steps, rows, self.members)
+            # Not a matrix product: its threads would have to meet after every small block.
+            total, *sums = (np.einsum("ij,j->i", kernel, column) for column in table)
+            yield rows, total, sums
+
+
+class _Grid:
+    """Sets of one category, as places of a grid that is smoothed axis by axis."""
+
+    def __init__(self, members: Ints, axes: list[tuple[Floats, Ints]]) -> None:
+        """Takes the distinct steps of each axis, and each member's place among them."""
+        self.members = members
+        self._shape = tuple(len(distinct) for distinct, _ in axes)
+        self._place = np.ravel_multi_index(tuple(place for _, place in axes), self._shape)
+        self._kernels = [np.exp(-np.abs(d[:, None] - d[None, :])) for d, _ in axes]
+
+    def sums(self, columns: list[Floats], mass: Floats) -> Sums:
+        """As `_Pairs.sums`, in one block."""
+        weight = mass[self.members]
+        yield self.members, self._sum(weight), [self._sum(weight * values) for values in columns]
+
+    def _sum(self, values: Floats) -> Floats:
+        size = int(np.prod(self._shape))
+        table = np.bincount(self._place, values, minlength=size).reshape(self._shape)
+        for kernel in self._kernels:  # each turn smooths the first axis and puts it last
+            table = np.tensordot(table, kernel, axes=(0, 0))
+        return np.asarray(table.reshape(-1)[self._place])
+
+
+def _kernel(steps: Floats, rows: Ints, members: Ints) -> Floats:
+    """exp(-steps) from each of `rows` to each of `members`."""
+    distance = np.zeros((len(rows), len(members)))
+    for axis in steps.T:
+        distance += np.abs(axis[rows][:, None] - axis[members][None, :])
+    np.negative(distance, out=distance)
+    return np.asarray(np.exp(distance, out=distance))
+
+
+def _part(members: Ints, steps: Floats) -> _Pairs | _ManyPairs | _Grid:
+    if len(members) <= MAX_KEPT_SETS:
+        return _Pairs(members, steps)
+    axes = [np.unique(axis[members], return_inverse=True) for axis in steps.T]
+    work = math.prod(len(distinct) for distinct, _ in axes) * sum(len(d) for d, _ in axes)
+    return _Grid(members, axes) if work < len(members) ** 2 else _ManyPairs(members, steps)
+
+
+def smooth(values: Floats, mass: Floats, steps: Floats, codes: Ints) -> Floats:
+    """`Plateau.smooth` for neighbours that are needed once."""
+    return Plateau(steps, codes).smooth(values, mass)
 
 
 def _is_numeric(name: str, column: Sequence[ParamValue], spec: StrategySpec | None) -> bool:

@@ -15,6 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: Stands for a promotion that never was.
+NEVER: Final = int(np.iinfo(np.int64).min)
+
 #: Far above the rounding of scores in [0, 1], far below any epsilon.
 _ROUNDING: Final = 1e-12
 
@@ -40,6 +50,30 @@ class Contender:
     promoted_at: int | None
     created_at: int
     source_id: str
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Contenders as columns, shapes (n,).
+
+    Attributes:
+        score, promoted, current_schema, created_at: as in `Contender`.
+        promoted_at: `NEVER` where a contender was never promoted.
+        identity: place of the contender's source id among all; pairwise different.
+    """
+
+    score: Floats
+    promoted: Bools
+    current_schema: Bools
+    promoted_at: Ints
+    created_at: Ints
+    identity: Ints
+
+    def within_band(self) -> list[Ints]:
+        """A column per rule of a band, in the order of the rules; smaller wins."""
+        recent = np.where(self.promoted_at == NEVER, np.iinfo(np.int64).max, -self.promoted_at)
+        flags = [(~flag).astype(np.int64) for flag in (self.promoted, self.current_schema)]
+        return [*flags, recent, -self.created_at, self.identity]
 
 
 @dataclass(frozen=True)
@@ -71,21 +105,47 @@ def rank(contenders: Sequence[Contender], epsilon: float) -> list[Place]:
     Raises:
         ValueError: negative epsilon, a score that is not finite, or equal source ids.
     """
-    _check(contenders, epsilon)
-    by_score = sorted(range(len(contenders)), key=lambda i: -contenders[i].score)
-    order: list[tuple[int, int]] = []
+    ids = sorted(c.source_id for c in contenders)
+    if len(set(ids)) != len(ids):
+        raise ValueError("source ids must differ")
+    places = {source_id: i for i, source_id in enumerate(ids)}
+    times = [NEVER if c.promoted_at is None else c.promoted_at for c in contenders]
+    contest = Contest(
+        score=np.array([c.score for c in contenders], dtype=np.float64),
+        promoted=np.array([c.promoted for c in contenders], dtype=bool),
+        current_schema=np.array([c.current_schema for c in contenders], dtype=bool),
+        promoted_at=np.array(times, dtype=np.int64),
+        created_at=np.array([c.created_at for c in contenders], dtype=np.int64),
+        identity=np.array([places[c.source_id] for c in contenders], dtype=np.int64),
+    )
+    return rank_contest(contest, epsilon, len(contenders))
+
+
+def rank_contest(contest: Contest, epsilon: float, top: int) -> list[Place]:
+    """The first `top` places of a contest, as `rank` gives them.
+
+    Raises:
+        ValueError: negative epsilon, or a score that is not finite.
+    """
+    if not epsilon >= 0:
+        raise ValueError(f"epsilon must be 0 or more, got {epsilon}")
+    if not np.isfinite(contest.score).all():
+        raise ValueError("every score must be finite")
+    by_score = np.argsort(-contest.score, kind="stable")
+    falling = -contest.score[by_score]
+    keys = contest.within_band()
+    places: list[Place] = []
     start = band = 0
-    while start < len(by_score):
-        floor = band_floor(contenders[by_score[start]].score, epsilon)
-        end = start
-        while end < len(by_score) and contenders[by_score[end]].score >= floor:
-            end += 1
-        members = sorted(by_score[start:end], key=lambda i: _within_band(contenders[i]))
-        order.extend((i, band) for i in members)
+    while start < len(by_score) and len(places) < top:
+        floor = band_floor(-float(falling[start]), epsilon)
+        end = int(np.searchsorted(falling, -floor, side="right"))
+        members = by_score[start:end]
+        columns = [key[members] for key in keys]
+        order = np.lexsort(columns[::-1])
+        rules = _deciding_rules([column[order] for column in columns])
+        places += [Place(int(i), rule, band) for i, rule in zip(members[order], rules, strict=True)]
         start, band = end, band + 1
-    return [
-        Place(i, _deciding_rule(contenders, order, k), band) for k, (i, band) in enumerate(order)
-    ]
+    return places[:top]
 
 
 def band_floor(best: float, epsilon: float) -> float:
@@ -97,24 +157,7 @@ def band_floor(best: float, epsilon: float) -> float:
     return best - epsilon - _ROUNDING
 
 
-def _check(contenders: Sequence[Contender], epsilon: float) -> None:
-    if not epsilon >= 0:
-        raise ValueError(f"epsilon must be 0 or more, got {epsilon}")
-    if any(not abs(c.score) < float("inf") for c in contenders):
-        raise ValueError("every score must be finite")
-    if len({c.source_id for c in contenders}) != len(contenders):
-        raise ValueError("source ids must differ")
-
-
-def _within_band(c: Contender) -> tuple[bool, bool, tuple[bool, int], int, str]:
-    recent = (c.promoted_at is None, -(c.promoted_at or 0))
-    return (not c.promoted, not c.current_schema, recent, -c.created_at, c.source_id)
-
-
-def _deciding_rule(
-    contenders: Sequence[Contender], order: Sequence[tuple[int, int]], k: int
-) -> str:
-    if k + 1 == len(order) or order[k + 1][1] != order[k][1]:
-        return "score"
-    mine, other = (_within_band(contenders[order[j][0]]) for j in (k, k + 1))
-    return next(rule for rule, a, b in zip(RULES[1:], mine, other, strict=True) if a != b)
+def _deciding_rules(columns: Sequence[Ints]) -> list[str]:
+    """For each member of a sorted band the first rule in which the next one differs."""
+    differs = np.array([column[1:] != column[:-1] for column in columns])
+    return [*(RULES[1 + int(k)] for k in differs.argmax(axis=0)), "score"]
