@@ -35,9 +35,7 @@ class Findings:
     """What the steps before the choice found.
 
     Attributes:
-        rows: nominated trials; `scores` are theirs, `ranked` the best of them in order and
-            `rules` what decided each place.
-        relaxed: shape (n,), let in by the relaxed filters only.
+        rows: nominated trials; `ranking` has the best of them in order.
         distance, kernel: shape (w,), None without a regime.
     """
 
@@ -46,10 +44,7 @@ class Findings:
     evidence: j.Evidence
     judged: j.Judged
     rows: Ints
-    scores: Floats
-    ranked: Ints
-    rules: list[str]
-    relaxed: Bools
+    ranking: t.Ranking
     distance: Floats | None
     kernel: Floats | None
 
@@ -69,9 +64,11 @@ def assemble(
     """Chooses parameters and says how far to trust them."""
     sets = np.zeros(len(c.view.psets), dtype=bool)
     sets[c.view.pset[f.rows]] = True
-    chosen = j.choose_params(c.view, f.judged, sets, c.promoted, _places(c.view, f.ranked), c.spec)
+    chosen = j.choose_params(
+        c.view, f.judged, sets, c.promoted, _places(c.view, f.ranking.rows), c.spec
+    )
     pset = chosen.tested_pset if chosen else None
-    rows = t.evidence_table(c.view, f.evidence, pset, f.distance, f.kernel)
+    rows = t.evidence_table(f.evidence, pset, f.distance, f.kernel)
     expected = _expected(c, f, chosen)
     status = _judge_status(c, f, chosen, expected)
     base = _baseline(c, f, sets, chosen, expected)
@@ -93,7 +90,7 @@ def assemble(
         baseline=base,
         active_collection=c.collection, embed_model=c.model, symbol=request.symbol,
         timeframe=c.timeframe, as_of=request.as_of, strategy_version=c.version,
-        tie_break_counts=t.count_rules(f.rules),
+        tie_break_counts=t.count_rules(f.ranking.rules),
         weights={**asdict(config.weights), "tie_epsilon": config.tie_epsilon,
                  "neighbour_windows": config.neighbour_windows, "top_k": config.top_k},
         debug=_debug(c, f.judged, sets) if request.mode == "debug" else None, timings=timings(),
@@ -128,11 +125,10 @@ def _baseline(
 
 
 def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
-    side = "during" if c.stated else "before"
     return t.nomination_table(
-        c.view, f.ranked, f.rules, dict(zip(f.rows.tolist(), f.scores.tolist(), strict=True)),
-        f.evidence, statuses=c.statuses, similarity=f.found.similarity, distance=f.distance,
-        relaxed=f.relaxed, tags=c.view.windows.tags(side), chosen=pset,
+        f.evidence, f.ranking, statuses=c.statuses, similarity=f.found.similarity,
+        distance=f.distance, relaxed=f.filtered.relaxed, side="during" if c.stated else "before",
+        chosen=pset,
     )  # fmt: skip
 
 
@@ -149,20 +145,20 @@ def _judge_status(
     if chosen is None or expected is None:
         c.reasons[:0] = _obstacles(c, f.filtered)
         return "none"
-    known = f.evidence.cells.window
+    seen = c.pool.seen
     checks = {
         "strict_to_relaxed": f.filtered.used_relaxed,
         "few_candidates": len(f.rows) < MIN_CANDIDATES,
         "few_windows": min(expected["n_windows"], _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
         "one_quarter": expected["n_quarters"] == 1,
         "missing_regime_context": c.request.regime is None,
-        "no_trials_of_timeframe": not c.near[known].any(),
-        "in_sample_only": f.evidence.in_sample,
+        "no_trials_of_timeframe": not c.near[seen].any(),
+        "in_sample_only": c.pool.in_sample,
         "repaired_params": bool(chosen.repaired),
         "flat_prices": "flat_prices" in c.warnings,
     }
     c.reasons += [code for code, holds in checks.items() if holds]
-    if c.request.symbol is not None and not f.evidence.query.own[known].any():
+    if c.request.symbol is not None and not c.own[seen].any():
         c.warnings.append("no_own_history")
         c.notes += _near_symbols(c, c.request.symbol)
     if chosen.tested_pset is None:

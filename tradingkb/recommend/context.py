@@ -6,22 +6,32 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain.lifecycle import ELIGIBLE
 from tradingkb.domain.objective import Objective, get_objective
 from tradingkb.domain.strategy import StrategySpec
 from tradingkb.exceptions import UnknownStrategyError
+from tradingkb.memo import Memo
 from tradingkb.ports import TrialStore, Workspace
+from tradingkb.recommend.pool import Pool, make_pool
 from tradingkb.recommend.request import RecommendRequest
-from tradingkb.recommend.view import View, make_view, statuses_as_of
+from tradingkb.recommend.view import (
+    STATUS_CODE,
+    Statuses,
+    View,
+    eligible,
+    make_view,
+    statuses_as_of,
+)
 
 Bools = NDArray[np.bool_]
 _MICROS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Trials whose views are kept in memory, about 0.5 kB each.
+KEPT_TRIALS: Final = 1_000_000
 
 
 @dataclass
@@ -32,7 +42,7 @@ class Context:
         spec: the spec in force, None when none is registered for the version.
         version: the strategy version whose evidence counts, None for all.
         statuses: shape (n,), as of the question's time.
-        usable: shape (n,), eligible, known, of the version, with a score.
+        pool: the usable trials: eligible, known, of the version, with a score.
         own, near: shape (w,), windows of the query's instrument, and of its timeframe.
         timeframe: the query's, or the one that the evidence suggests.
         reasons, warnings, notes: filled by the steps.
@@ -48,8 +58,8 @@ class Context:
     now: datetime
     spec: StrategySpec | None
     version: str | None
-    statuses: list[str]
-    usable: Bools
+    statuses: Statuses
+    pool: Pool
     own: Bools
     near: Bools
     timeframe: str | None
@@ -67,8 +77,8 @@ class Context:
     def promoted(self) -> Bools:
         """Parameter sets of which a usable trial is promoted, shape (p,)."""
         found = np.zeros(len(self.view.psets), dtype=bool)
-        promoted = np.array([s == "promoted" for s in self.statuses], dtype=bool)
-        found[self.view.pset[promoted & self.usable]] = True
+        promoted = self.statuses == STATUS_CODE["promoted"]
+        found[self.view.pset[promoted & self.pool.usable]] = True
         return found
 
 
@@ -81,7 +91,7 @@ class ContextReader:
         self.store = store
         self.clock = clock
         self.embargo_s = embargo_s
-        self._views: dict[tuple[str, str, str], View] = {}
+        self._views: Memo[View] = Memo(KEPT_TRIALS, len)
 
     def read(
         self, workspace: Workspace, model: str, collection: str, request: RecommendRequest
@@ -93,81 +103,86 @@ class ContextReader:
             UnknownObjectiveError: no such objective.
         """
         objective = get_objective(request.objective_type)
-        specs = self.store.specs(workspace.id)
         view = self.view(workspace, request.strategy_name, collection)
-        mine = [s for s in specs if s.name == request.strategy_name]
-        if not mine and not len(view):
-            self._refuse(workspace, request, specs)
+        if not view.specs and not len(view):
+            self._refuse(workspace, request)
         now = self.clock()
         micros = to_micros(request.as_of or now) - round(self.embargo_s * _MICROS)
-        statuses = self._statuses(workspace, request, view)
-        alive = (view.known_at <= micros) & _eligible(statuses)
-        version, spec = _version(view, mine, request.strategy_version, alive)
+        statuses = view.statuses
+        if request.as_of is not None:
+            statuses = statuses_as_of(view, to_micros(request.as_of))
+        known, alive = view.known_at <= micros, eligible(statuses)
+        version, spec = _version(view, request.strategy_version, known & alive)
+        funnel, usable = _restrict(
+            {
+                "stored": np.ones(len(view), dtype=bool),
+                "known": known,
+                "eligible": alive,
+                "of_version": _of_version(view, version),
+                "scored": view.scores(objective).known,
+            }
+        )
+        pool = view.pools.get(
+            (objective.name, usable.tobytes()), lambda: make_pool(view, usable, objective)
+        )
         context = Context(
             workspace=workspace, request=request, model=model, collection=collection,
             objective=objective, view=view, now=now, spec=spec, version=version,
-            statuses=statuses,
-            usable=np.zeros(len(view), dtype=bool),
+            statuses=statuses, pool=pool,
             own=np.zeros(len(view.windows), dtype=bool),
             near=np.ones(len(view.windows), dtype=bool), timeframe=request.timeframe,
-            warnings=list(request.warnings), notes=list(request.notes),
+            warnings=list(request.warnings), notes=list(request.notes), funnel=funnel,
         )  # fmt: skip
-        _restrict(context, micros)
         _place(context)
         _warn_about_mixtures(context)
         return context
 
     def view(self, workspace: Workspace, strategy_name: str, collection: str) -> View:
-        """The strategy's trials as arrays, cached."""
-        generation, trials = self.store.partition(workspace.id, strategy_name, collection)
-        key = (workspace.id, strategy_name, collection)
-        cached = self._views.get(key)
-        if cached is None or cached.generation != generation:
-            windows = self.store.window_rows(workspace.id)
-            sets = self.store.param_set_rows(workspace.id, strategy_name)
-            cached = self._views[key] = make_view(generation, trials, windows, sets)
-        return cached
+        """The strategy's trials as arrays, kept until its generation moves."""
+        return self._views.get(
+            (workspace.id, strategy_name, collection),
+            lambda: self._read_view(workspace.id, strategy_name, collection),
+            stamp=self.store.generation(workspace.id, strategy_name),
+        )
 
-    def _refuse(
-        self, workspace: Workspace, request: RecommendRequest, specs: list[StrategySpec]
-    ) -> None:
+    def _read_view(self, workspace_id: str, strategy_name: str, collection: str) -> View:
+        # The rest is read after the generation: it may be newer, and then the generation has
+        # moved, so that the next question reads again.
+        generation, trials = self.store.partition(workspace_id, strategy_name, collection)
+        specs = self.store.specs(workspace_id)
+        return make_view(
+            generation, trials,
+            windows=self.store.window_rows(workspace_id),
+            sets=self.store.param_set_rows(workspace_id, strategy_name),
+            specs=[s for s in specs if s.name == strategy_name],
+            read_scaler=lambda: self.store.scaler(workspace_id),
+            read_history=lambda: self.store.status_history(workspace_id, strategy_name),
+        )  # fmt: skip
+
+    def _refuse(self, workspace: Workspace, request: RecommendRequest) -> None:
+        specs = self.store.specs(workspace.id)
         known = [*(s.name for s in specs), *self.store.strategy_names(workspace.id)]
         raise UnknownStrategyError(
             "strategy_name", request.strategy_name, known,
             remedy=f"kb.strategies(workspace={workspace.slug!r}) lists what is there",
         )  # fmt: skip
 
-    def _statuses(self, workspace: Workspace, request: RecommendRequest, view: View) -> list[str]:
-        if request.as_of is None:
-            statuses: list[str] = view.frame["kb_status"].to_list()
-            return statuses
-        history = self.store.status_history(workspace.id, request.strategy_name)
-        return statuses_as_of(view, history, to_micros(request.as_of))
 
-
-def _eligible(statuses: list[str]) -> Bools:
-    return np.array([s in ELIGIBLE for s in statuses], dtype=bool)
-
-
-def _restrict(c: Context, micros: int) -> None:
-    """Who counts; each condition's survivors go into the funnel."""
-    view, versions = c.view, c.view.frame["strategy_version"]
-    of_version = np.ones(len(view), dtype=bool)
-    if c.version is not None:  # a trial that names no version is taken to be of any
-        of_version = (versions.is_null() | (versions == c.version)).fill_null(True).to_numpy()
-    oos, inside = (np.isfinite(view.scores(c.objective, s)) for s in ("oos", "is"))
-    conditions: dict[str, Any] = {
-        "stored": np.ones(len(view), dtype=bool),
-        "known": view.known_at <= micros,
-        "eligible": _eligible(c.statuses),
-        "of_version": of_version,
-        "scored": oos | inside,
-    }
-    left = np.ones(len(view), dtype=bool)
+def _restrict(conditions: dict[str, Bools]) -> tuple[dict[str, int], Bools]:
+    """How many trials are left after each condition, and which ones after all."""
+    funnel, left = {}, conditions["stored"]
     for name, mask in conditions.items():
         left = left & mask
-        c.funnel[name] = int(left.sum())
-    c.usable = left
+        funnel[name] = int(left.sum())
+    return funnel, left
+
+
+def _of_version(view: View, version: str | None) -> Bools:
+    """A trial that names no version is taken to be of any."""
+    codes, names = view.versions
+    if version is None or not names:
+        return np.ones(len(view), dtype=bool)
+    return np.asarray((codes < 0) | (codes == (names.index(version) if version in names else -1)))
 
 
 def _place(c: Context) -> None:
@@ -178,7 +193,7 @@ def _place(c: Context) -> None:
     bars are different quantities.
     """
     windows = c.view.windows
-    used = np.bincount(c.view.window[c.usable], minlength=len(windows)) > 0
+    used = c.pool.used
     own = np.zeros(len(windows), dtype=bool)
     if c.request.symbol is not None:
         own = used & (windows.symbol == c.request.symbol)
@@ -198,16 +213,18 @@ def _place(c: Context) -> None:
 
 
 def _version(
-    view: View, specs: list[StrategySpec], wanted: str | None, alive: Bools
+    view: View, wanted: str | None, alive: Bools
 ) -> tuple[str | None, StrategySpec | None]:
     """The asked, else the last registered, else the newest version that was known and eligible."""
-    if wanted is None and specs:
-        wanted = specs[-1].version
+    if wanted is None and view.specs:
+        wanted = view.specs[-1].version
     elif wanted is None:
-        named = view.frame.filter(alive & view.frame["strategy_version"].is_not_null().to_numpy())
-        newest = named.sort("known_at", "strategy_version")["strategy_version"]
-        wanted = newest[-1] if len(newest) else None
-    spec = next((s for s in specs if s.version == wanted), None)
+        codes, names = view.versions
+        rows = np.flatnonzero(alive & (codes >= 0)) if names else np.zeros(0, dtype=np.int64)
+        if len(rows):
+            newest = np.lexsort((codes[rows], view.known_at[rows]))[-1]
+            wanted = names[codes[rows[newest]]]
+    spec = next((s for s in view.specs if s.version == wanted), None)
     return wanted, spec
 
 
@@ -219,9 +236,4 @@ def to_micros(moment: datetime) -> int:
 def _warn_about_mixtures(c: Context) -> None:
     if c.spec is None:
         c.warnings.append("no_strategy_spec")
-    used = c.view.frame.filter(c.usable)
-    unstated = used["strategy_version"].is_null()
-    if unstated.any() and not unstated.all():
-        c.warnings.append("mixed_strategy_versions")
-    if used["cost_bps"].n_unique() > 1:
-        c.warnings.append("mixed_costs")
+    c.warnings += c.pool.mixtures

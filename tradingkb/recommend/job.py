@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.observability.events import emit
 from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex, Workspace
-from tradingkb.ranking.evidence import EvidenceWeights
+from tradingkb.ranking.evidence import EvidenceWeights, Query
 from tradingkb.recommend import judge as j
 from tradingkb.recommend.answer import Recommendation
 from tradingkb.recommend.assemble import Findings, assemble
 from tradingkb.recommend.context import Context, ContextReader, to_micros
-from tradingkb.recommend.nominate import Filtered, apply_filters
+from tradingkb.recommend.nominate import Filtered, apply_filters, thresholds
 from tradingkb.recommend.record import EventLog
 from tradingkb.recommend.request import RecommendRequest
 from tradingkb.recommend.retrieve import Retrieved, distances, search_exact, search_index
@@ -80,43 +80,32 @@ class RecommendJob:
         return answer
 
     def _find(self, c: Context, watch: Stopwatch) -> Findings:
-        scaler = _scaler(c)
+        pool, regime = c.pool, c.request.regime
+        scaler = pool.scaler if regime is not None else None
         distance = kernel = None
-        if c.request.regime is not None and scaler is not None:
-            distance = distances(c.view, c.request.regime, scaler)
+        if regime is not None and scaler is not None:
+            distance = distances(pool, regime, scaler)
             kernel = regime_kernel(distance, self.config.weights.bandwidth)
-        evidence = j.gather(
-            c.view,
-            c.usable,
-            c.objective,
-            own=c.own,
-            same_timeframe=c.near,
-            kernel=kernel,
-            stated=c.stated,
-        )
+        query = Query(c.own, c.near, kernel, c.stated)
+        evidence = j.Evidence(pool, query, pool.standing(query, c.spec))
         # Only trials that carry a score of the evidence's sample nominate: the counts are theirs.
-        scored = c.usable & np.isfinite(evidence.scores)
-        archived = c.view.frame["archived"].to_numpy()
-        c.funnel["not_archived"] = int((scored & ~archived).sum())
-        floors = c.spec.floors if c.spec else {}
-        filtered = apply_filters(c.view, scored & ~archived, floors, c.request.filters)
+        c.funnel["not_archived"] = pool.n_may_nominate
+        filtered = self._filter(c)
         watch.lap("filter_ms")
         found = self._retrieve(c, filtered, scaler)
         watch.lap("retrieve_ms")
-        judged = j.judge(c.view, evidence, self.config.weights, c.spec, c.request.own_trades)
+        judged = j.judge(evidence, self.config.weights, c.spec, c.request.own_trades)
         watch.lap("judge_ms")
         rows = np.flatnonzero(_nominated(c, filtered, found))
-        relaxed = filtered.nominating & ~filtered.strict
         scores = score_nominations(
-            c.view,
+            pool,
             rows,
-            evidence,
-            regime=c.request.regime,
+            regime=regime,
             similarity=found.similarity,
-            relaxed=relaxed,
+            relaxed=filtered.relaxed,
             metadata_only=found.reason is not None,
         )
-        ranked, rules = rank_nominations(
+        ranking = rank_nominations(
             c.view,
             rows,
             scores,
@@ -126,18 +115,13 @@ class RecommendJob:
             as_of_micros=to_micros(c.request.as_of) if c.request.as_of else None,
         )
         watch.lap("rank_ms")
-        return Findings(
-            filtered,
-            found,
-            evidence,
-            judged,
-            rows,
-            scores,
-            ranked,
-            rules,
-            relaxed,
-            distance,
-            kernel,
+        return Findings(filtered, found, evidence, judged, rows, ranking, distance, kernel)
+
+    def _filter(self, c: Context) -> Filtered:
+        floors = c.spec.floors if c.spec else {}
+        strict, relaxed = thresholds(floors, c.request.filters)
+        return c.pool.filtered.get(
+            (strict, relaxed), lambda: apply_filters(c.view, c.pool.may_nominate, strict, relaxed)
         )
 
     def _retrieve(self, c: Context, filtered: Filtered, scaler: RegimeScaler | None) -> Retrieved:
@@ -147,35 +131,20 @@ class RecommendJob:
         if scaler is None:
             return Retrieved(None, "collection_empty", "no stored window has a regime")
         limit = self.config.neighbour_windows
-        wanted = np.bincount(c.view.window[filtered.nominating], minlength=len(c.view.windows)) > 0
         if c.request.as_of is not None:
-            return search_exact(c.view, regime, scaler, wanted, limit)
+            return search_exact(c.pool, regime, scaler, filtered.windows, limit)
         return search_index(
             c.view,
             regime,
             filtered.filters,
-            wanted,
+            filtered.windows,
             vectors=self.vectors,
-            make_embedder=lambda: self.embedders(c.model, self.store.scaler(c.workspace.id)),
+            make_embedder=lambda: self.embedders(c.model, c.view.scaler),
             collection=c.collection,
             workspace_id=c.workspace.id,
             strategy_name=c.request.strategy_name,
             limit=limit,
         )
-
-
-def _scaler(c: Context) -> RegimeScaler | None:
-    """Scales distances by the windows that count for this question.
-
-    Not by the stored scaler of the embeddings: that one is of the day when it was fitted, so
-    answers would depend on the batches in which trials came in, and know the future under `as_of`.
-    """
-    if c.request.regime is None:
-        return None
-    windows = np.unique(c.view.window[c.usable])
-    raw = np.vstack([c.view.windows.before[windows], c.view.windows.during[windows]])
-    raw = raw[np.isfinite(raw).any(axis=1)]
-    return RegimeScaler.fit(raw, version=0) if len(raw) else None
 
 
 def regime_kernel(distance: Floats, bandwidth: float) -> Floats:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain.filters import MIN_WINDOWS
 from tradingkb.domain.objective import Objective
 from tradingkb.domain.strategy import ParamValue, StrategySpec
 from tradingkb.domain.trial import canonical_params
@@ -20,10 +19,9 @@ from tradingkb.ranking.choose import (
     choose,
     evidence_mass,
     expectation,
-    few_trades_penalty,
 )
 from tradingkb.ranking.expected import Expected, expected_utility
-from tradingkb.ranking.plateau import coordinates, smooth
+from tradingkb.recommend.pool import Pool, Standing
 from tradingkb.recommend.view import View
 
 Floats = NDArray[np.float64]
@@ -36,21 +34,32 @@ MIN_OWN_TRADES: Final = 2
 
 @dataclass(frozen=True)
 class Evidence:
-    """The usable trials as cells, and the windows seen from the query.
+    """The usable trials, seen from the query.
 
     Attributes:
-        cells: mean utility and rank per (window, parameter set).
+        pool: the trials that count.
         query: the windows seen from the query.
-        in_sample: whether scores are in-sample, for want of out-of-sample ones.
-        scores: shape (n,), the objective per trial (its own direction), NaN where unusable.
-        sign: of the objective: utility = sign x score.
+        standing: what the pool says of the query's instrument.
     """
 
-    cells: ev.Cells
+    pool: Pool
     query: ev.Query
-    in_sample: bool
-    scores: Floats
-    sign: float
+    standing: Standing
+
+    @property
+    def cells(self) -> ev.Cells:
+        """Mean utility and rank per (window, parameter set)."""
+        return self.pool.cells
+
+    @property
+    def scores(self) -> Floats:
+        """The objective per trial (its own direction), NaN where unusable; shape (n,)."""
+        return self.pool.scores
+
+    @property
+    def sign(self) -> float:
+        """Of the objective: utility = sign x score."""
+        return self.pool.objective.sign
 
 
 @dataclass(frozen=True)
@@ -70,77 +79,31 @@ class Judged:
     expected: Expected
 
 
-def gather(
-    view: View,
-    usable: Bools,
-    objective: Objective,
-    *,
-    own: Bools,
-    same_timeframe: Bools,
-    kernel: Floats | None,
-    stated: bool,
-) -> Evidence:
-    """Scores of usable trials, out-of-sample unless fewer than three windows have any."""
-    scores = view.scores(objective, "oos")
-    with_oos = usable & np.isfinite(scores)
-    in_sample = len(np.unique(view.window[with_oos])) < MIN_WINDOWS
-    if in_sample:
-        inside = view.scores(objective, "is")
-        scores = np.where(np.isfinite(scores), scores, inside)
-    counted = usable & np.isfinite(scores)
-    in_sample = in_sample and bool((counted & ~with_oos).any())
-    cells = ev.make_cells(
-        view.window[counted],
-        view.pset[counted],
-        objective.sign * scores[counted],
-        view.windows.quarter,
-        len(view.psets),
-    )
-    query = ev.Query(own, same_timeframe, kernel, stated)
-    return Evidence(cells, query, in_sample, np.where(counted, scores, np.nan), objective.sign)
-
-
 def judge(
-    view: View,
     evidence: Evidence,
     weights: ev.EvidenceWeights,
     spec: StrategySpec | None,
     own_trades: Mapping[str, float] | None,
 ) -> Judged:
-    """Evidence for every parameter set that any usable trial tried; others are out.
-
-    Sets without evidence must not take part: the grid that neighbours are counted on would change
-    with sets that nobody knew by then, or that belong to another version.
-    """
-    rank = ev.estimate(evidence.cells, evidence.query, weights)
-    expected = expected_utility(evidence.cells, evidence.query, weights)
-    active = np.unique(evidence.cells.pset)
-    steps, codes = coordinates([view.psets[int(p)] for p in active], spec)
+    """Evidence for every parameter set that any usable trial tried; others are out."""
+    pool, query, standing = evidence.pool, evidence.query, evidence.standing
+    cells, view = pool.cells, pool.view
+    moving = ev.moving_levels(cells, query, [cells.rank, cells.utility])
+    rank = ev.estimate(cells, query, weights, {**standing.levels, **moving[0]})
+    expected = expected_utility(cells, query, weights, standing.background, moving[1])
+    active, plateau = pool.active, pool.plateau(spec)
     mass = evidence_mass(rank.levels["everything"], weights.neutral)[active]
-    trades = few_trades_penalty(_trade_counts(view, evidence, own_trades)[active])
-    price = weights.few_trades * smooth(trades, np.ones(len(trades)), steps, codes)
+    price = standing.price
+    if own_trades is not None:
+        counts = [own_trades.get(text, np.nan) for text in view.pset_texts]
+        price = pool.price(np.array(counts, dtype=np.float64), spec)
     score, agnostic = (np.full(len(view.psets), -np.inf) for _ in range(2))
-    score[active] = smooth(rank.value[active], mass, steps, codes) - price
-    agnostic[active] = smooth(rank.agnostic[active], mass, steps, codes)
+    found = plateau.smooth_each([rank.value[active], rank.agnostic[active]], mass)
+    score[active], agnostic[active] = found[0] - weights.few_trades * price, found[1]
     if own_trades is not None:
         few = [own_trades.get(text, np.inf) < MIN_OWN_TRADES for text in view.pset_texts]
         score = np.where(few, -np.inf, score)
     return Judged(score, rank, agnostic, expected)
-
-
-def _trade_counts(view: View, evidence: Evidence, own_trades: Mapping[str, float] | None) -> Floats:
-    """In-sample trades per set: the user's own, else the mean rank over known windows."""
-    if own_trades is not None:
-        return np.array([own_trades.get(text, np.nan) for text in view.pset_texts])
-    trades = view.floats("n_trades_is")
-    near = evidence.query.same_timeframe[view.window] if len(view.window) else np.zeros(0, bool)
-    counted = np.isfinite(trades) & np.isfinite(evidence.scores) & near
-    if not counted.any():
-        return np.full(len(view.psets), np.nan)
-    ranks, _ = ev.rank_within(trades[counted], view.window[counted])
-    n = np.bincount(view.pset[counted], minlength=len(view.psets))
-    total = np.bincount(view.pset[counted], ranks, minlength=len(view.psets))
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
 @dataclass(frozen=True)
@@ -173,7 +136,7 @@ def choose_params(
 ) -> Chosen | None:
     """The best nominated set that obeys the spec; failing that, the best one repaired."""
     allowed = nominated & np.isfinite(judged.score)
-    obeying = allowed & obeys(view.psets, spec)
+    obeying = allowed & view.obeying(spec)
     choice: Choice | None = choose(judged.score, obeying, promoted, place)
     if choice is not None:
         return Chosen(dict(view.psets[choice.pset]), choice.pset, choice.pset, {}, choice.rule)
@@ -184,28 +147,15 @@ def choose_params(
     if spec.problems(params):
         return None
     text = canonical_params(params)
-    tried = view.pset_texts.index(text) if text in view.pset_texts else None
+    tried = view.pset_index.get(text)
     if tried is not None and not np.isfinite(judged.score[tried]):
         return None  # only rejected or unusable trials stand behind these parameters
     return Chosen(params, choice.pset, tried, repaired, choice.rule)
 
 
-def obeys(psets: Sequence[dict[str, Any]], spec: StrategySpec | None) -> Bools:
-    """Which sets obey the spec, shape (p,); all do when there is none."""
-    if spec is None:
-        return np.ones(len(psets), dtype=bool)
-    return np.array([not spec.problems(pset) for pset in psets], dtype=bool)
-
-
-def quoted_windows(evidence: Evidence) -> Bools:
-    """The windows that are quoted: those of the query's timeframe, all where there are none."""
-    near = evidence.query.same_timeframe
-    return near if near[evidence.cells.window].any() else np.ones(len(near), dtype=bool)
-
-
 def expect(evidence: Evidence, judged: Judged, pset: int, objective: Objective) -> Expectation:
     """What a set is expected to earn, with the spread of the quoted windows."""
-    use, own = quoted_windows(evidence), evidence.query.own
+    use, own = evidence.standing.quoted, evidence.query.own
     return expectation(evidence.cells, judged.expected, pset, use, own, objective.sign)
 
 
@@ -214,7 +164,7 @@ def baseline(
     nominated: Bools, spec: StrategySpec | None,
 ) -> dict[str, Any]:  # fmt: skip
     """What the regime-agnostic average chooses, and what the declared defaults earned."""
-    allowed = nominated & obeys(view.psets, spec)
+    allowed = nominated & view.obeying(spec)
     place = np.arange(len(view.psets))
     choice = choose(judged.agnostic_score, allowed, np.zeros(len(place), bool), place)
     average = None
@@ -235,8 +185,8 @@ def _defaults(
     params = spec.defaults if spec else None
     if params is None:
         return None
-    text = canonical_params(params)
     expected = None
-    if text in view.pset_texts:
-        expected = expect(evidence, judged, view.pset_texts.index(text), objective).to_dict()
+    pset = view.pset_index.get(canonical_params(params))
+    if pset is not None:
+        expected = expect(evidence, judged, pset, objective).to_dict()
     return {"params": params, "expected": expected}

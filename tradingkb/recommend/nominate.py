@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Filtered:
     Attributes:
         strict: shape (n,) over the view, trials that pass the strict filters.
         nominating: shape (n,), those that nominate: the strict ones, or the relaxed ones too.
+        windows: shape (w,), windows in which a trial nominates.
         used_relaxed: whether the relaxed filters nominate.
         filters: the ones in force.
         strict_count, relaxed_count: trials that pass either, whether relaxing was needed or not.
@@ -44,6 +46,7 @@ class Filtered:
 
     strict: Bools
     nominating: Bools
+    windows: Bools
     used_relaxed: bool
     filters: Filters
     strict_count: int
@@ -51,50 +54,65 @@ class Filtered:
     rejections: list[Rejection]
     relaxations: list[Relaxation]
 
-
-def filter_columns(view: View, tags: tuple[str, ...]) -> FilterColumns:
-    """The columns that filters compare; tags are those of the regime that earned the score."""
-    carried = np.array([set(tags) <= found for found in view.windows.tags("during")], dtype=bool)
-    return FilterColumns(
-        has_oos=view.has_oos,
-        max_drawdown=view.floats("max_drawdown"),
-        n_trades=view.floats("n_trades"),
-        overfit_gap=view.floats("overfit_gap"),
-        has_tags=carried[view.window] if len(carried) else np.zeros(0, dtype=bool),
-        window=view.window,
-    )
+    @cached_property
+    def relaxed(self) -> Bools:
+        """Trials that only the relaxed filters let through, shape (n,)."""
+        return self.nominating & ~self.strict
 
 
-def apply_filters(
-    view: View, may_nominate: Bools, floors: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> Filtered:
+def filter_columns(view: View, rows: Bools, tags: tuple[str, ...]) -> FilterColumns:
+    """What filters compare of these trials; tags are those of the regime that earned the score."""
+    window = view.window[rows]
+    has_tags = np.ones(len(window), dtype=bool)
+    if tags:
+        has_tags = view.windows.tags("during").covering(tags)[window]
+    has_oos, max_drawdown, n_trades, overfit_gap = (c[rows] for c in view.filter_columns)
+    return FilterColumns(has_oos, max_drawdown, n_trades, overfit_gap, has_tags, window)
+
+
+def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Filters) -> Filtered:
     """Strict filters, and relaxed ones when too little passes.
 
     Args:
         view: the strategy's trials.
         may_nominate: shape (n,), eligible, known, with a score.
-        floors: the strategy's own filter values; strict pass only.
-        overrides: the request's filter values; both passes.
+        strict: from `thresholds`.
+        relaxed: from `thresholds`; they nominate too where the strict ones let too little through.
     """
-    strict = resolve(STRICT, floors, overrides)
-    columns = _subset(filter_columns(view, strict.regime_tags), may_nominate)
-    passed = passing(failures(strict, columns), len(columns))
+    columns = filter_columns(view, may_nominate, strict.regime_tags)
+    failed = failures(strict, columns)
+    passed = passing(failed, len(columns))
     enough = (
         passed.sum() >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
     )
-    relaxed_filters = _looser(strict, resolve(RELAXED, {}, overrides))
-    wider = passing(failures(relaxed_filters, columns), len(columns))
+    wider = passing(failures(relaxed, columns), len(columns))
     used_relaxed = not enough and bool(wider.sum() > passed.sum())
+    nominating = _spread(wider if used_relaxed else passed, may_nominate)
     return Filtered(
         strict=_spread(passed, may_nominate),
-        nominating=_spread(wider if used_relaxed else passed, may_nominate),
+        nominating=nominating,
+        windows=np.bincount(view.window[nominating], minlength=len(view.windows)) > 0,
         used_relaxed=used_relaxed,
-        filters=relaxed_filters if used_relaxed else strict,
+        filters=relaxed if used_relaxed else strict,
         strict_count=int(passed.sum()),
         relaxed_count=int(wider.sum()),
-        rejections=rejections(strict, columns),
-        relaxations=relaxations(strict, columns),
+        rejections=rejections(strict, columns, failed),
+        relaxations=relaxations(strict, columns, failed=failed),
     )
+
+
+def thresholds(floors: Mapping[str, Any], overrides: Mapping[str, Any]) -> tuple[Filters, Filters]:
+    """The strict and the relaxed filters.
+
+    Args:
+        floors: the strategy's own filter values; strict pass only.
+        overrides: the request's filter values; both passes.
+
+    Raises:
+        InvalidInputError: a filter value out of its range.
+    """
+    strict = resolve(STRICT, floors, overrides)
+    return strict, _looser(strict, resolve(RELAXED, {}, overrides))
 
 
 def _looser(strict: Filters, relaxed: Filters) -> Filters:
@@ -106,10 +124,6 @@ def _looser(strict: Filters, relaxed: Filters) -> Filters:
         min_trades=min(strict.min_trades, relaxed.min_trades),
         max_overfit_gap=max(strict.max_overfit_gap, relaxed.max_overfit_gap),
     )
-
-
-def _subset(columns: FilterColumns, rows: Bools) -> FilterColumns:
-    return FilterColumns(**{name: values[rows] for name, values in vars(columns).items()})
 
 
 def _spread(mask: Bools, rows: Bools) -> Bools:

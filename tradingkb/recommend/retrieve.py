@@ -14,8 +14,10 @@ from tradingkb.domain.filters import Filters
 from tradingkb.domain.regime import Regime
 from tradingkb.domain.scaling import RegimeScaler, regime_distance, regime_similarity
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, EmptyCollectionError
-from tradingkb.ports import Embedder, Side, VectorFilter, VectorIndex
+from tradingkb.ports import Embedder, VectorFilter, VectorIndex
+from tradingkb.recommend.pool import Pool
 from tradingkb.recommend.view import View
+from tradingkb.recommend.windows import side_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -38,11 +40,6 @@ class Retrieved:
     similarity: Floats | None
     reason: str | None = None
     detail: str | None = None
-
-
-def side_of(regime: Regime) -> Side:
-    """A measured regime is what came before the future, a stated one is what it will be like."""
-    return "during" if regime.source == "stated" else "before"
 
 
 def search_index(
@@ -84,15 +81,16 @@ def search_index(
         max_overfit_gap=filters.max_overfit_gap if math.isfinite(filters.max_overfit_gap) else None,
         unknown_passes=filters.unknown_passes,
     )
-    place = {key: i for i, key in enumerate(view.windows.frame["window_key"]) if wanted[i]}
+    place, n_wanted = view.windows.place_of, int(wanted.sum())
     try:
         text = query_text(strategy_name, regime)
         query = make_embedder().embed_query(regime, text, side_of(regime))
         ask, found = limit, []
         while True:
             hits = vectors.nearest_windows(collection, query.vector, where, ask)
-            found = [hit for hit in hits if hit.window_key in place][:limit]
-            if len(found) >= min(limit, len(place)) or len(hits) < ask:
+            known = (hit for hit in hits if hit.window_key in place)
+            found = [hit for hit in known if wanted[place[hit.window_key]]][:limit]
+            if len(found) >= min(limit, n_wanted) or len(hits) < ask:
                 break
             ask *= _WIDEN
     except EmptyCollectionError as error:
@@ -102,31 +100,31 @@ def search_index(
     if not found:
         return Retrieved(None, "collection_empty", "the vector index holds no trial that passes")
     similarity = np.full(len(view.windows), np.nan)
-    for hit in found:
-        similarity[place[hit.window_key]] = np.clip(hit.similarity * query.scale, -1.0, 1.0)
+    scaled = np.array([hit.similarity for hit in found]) * query.scale
+    similarity[[place[hit.window_key] for hit in found]] = np.clip(scaled, -1.0, 1.0)
     return Retrieved(similarity)
 
 
-def distances(view: View, regime: Regime, scaler: RegimeScaler) -> Floats:
+def distances(pool: Pool, regime: Regime, scaler: RegimeScaler) -> Floats:
     """Regime distance of every window, shape (w,), in robust standard deviations; NaN unknown."""
-    raw = view.windows.during if side_of(regime) == "during" else view.windows.before
-    return regime_distance(scaler.transform(regime.vector()), scaler.transform(raw))
+    scaled = pool.scaled(side_of(regime), scaler)
+    return regime_distance(scaler.transform(regime.vector()), scaled)
 
 
 def search_exact(
-    view: View, regime: Regime, scaler: RegimeScaler, wanted: Bools, limit: int
+    pool: Pool, regime: Regime, scaler: RegimeScaler, wanted: Bools, limit: int
 ) -> Retrieved:
     """The nearest windows from SQL alone: point in time, where the index knows only today.
 
     Args:
-        view: the strategy's trials.
+        pool: the trials that count.
         regime: the query.
         scaler: fitted on what was known then.
         wanted: shape (w,), windows with a trial that passes the filters.
         limit: how many windows.
     """
-    raw = view.windows.during if side_of(regime) == "during" else view.windows.before
-    found = regime_similarity(scaler.transform(regime.vector()), scaler.transform(raw))
+    scaled = pool.scaled(side_of(regime), scaler)
+    found = regime_similarity(scaler.transform(regime.vector()), scaled)
     similarity = np.where(wanted, found, np.nan)
     if not np.isfinite(similarity).any():
         return Retrieved(None, "collection_empty", "no window known by then has a regime")

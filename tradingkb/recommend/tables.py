@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tradingkb.domain.lifecycle import STATUSES
 from tradingkb.domain.regime import Regime
-from tradingkb.ranking.evidence import rank_within
-from tradingkb.ranking.rerank import jaccard, nomination_scores
-from tradingkb.ranking.tiebreak import Contender, band_floor, rank
-from tradingkb.recommend.judge import Evidence, quoted_windows
-from tradingkb.recommend.retrieve import side_of
-from tradingkb.recommend.view import View, row_facts
+from tradingkb.ports import Side
+from tradingkb.ranking.rerank import nomination_scores
+from tradingkb.ranking.tiebreak import NEVER, Contest, band_floor, rank_contest
+from tradingkb.recommend.judge import Evidence
+from tradingkb.recommend.pool import Pool
+from tradingkb.recommend.view import STATUS_CODE, Statuses, View
+from tradingkb.recommend.windows import side_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
+_STATUS_NAMES: Final = np.array(STATUSES, dtype=object)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best nominations in order: trials, their scores, and the rule behind each place."""
+
+    rows: Ints
+    scores: Floats
+    rules: list[str]
+
 
 def score_nominations(
-    view: View,
+    pool: Pool,
     rows: Ints,
-    evidence: Evidence,
     *,
     regime: Regime | None,
     similarity: Floats | None,
@@ -34,26 +48,22 @@ def score_nominations(
     """Scores of nominated trials in [0, 1], shape (len(rows),).
 
     Args:
-        view: the strategy's trials.
+        pool: the trials that count, for the rank of each score within its window.
         rows: the nominated ones.
-        evidence: for the rank of each score within its window.
         regime: the query's, or None.
         similarity: shape (w,), or None.
         relaxed: shape (n,), nominated by the relaxed filters only.
         metadata_only: whether a wanted similarity could not be computed.
     """
-    utility = evidence.sign * evidence.scores
-    known = np.isfinite(utility)
-    ranks = np.full(len(utility), 0.5)
-    ranks[known] = rank_within(utility[known], view.window[known])[0]
-    overlap = np.zeros(len(view.windows))
+    windows = pool.view.windows
+    window = pool.view.window[rows]
+    overlap = np.zeros(len(windows))
     if regime is not None:
-        overlap = jaccard(frozenset(regime.tags), view.windows.tags(side_of(regime)))
-    near = similarity[view.window[rows]] if similarity is not None else None
+        overlap = windows.tags(side_of(regime)).overlap(regime.tags)
     return nomination_scores(
-        similarity=near,
-        tag_overlap=overlap[view.window[rows]],
-        rank=ranks[rows],
+        similarity=similarity[window] if similarity is not None else None,
+        tag_overlap=overlap[window],
+        rank=pool.ranks[rows],
         relaxed=relaxed[rows],
         metadata_only=metadata_only,
     )
@@ -63,12 +73,12 @@ def rank_nominations(
     view: View,
     rows: Ints,
     scores: Floats,
-    statuses: list[str],
+    statuses: Statuses,
     *,
     epsilon: float,
     top: int,
     as_of_micros: int | None = None,
-) -> tuple[Ints, list[str]]:
+) -> Ranking:
     """The best nominations in banded order, and the rule that decided each place.
 
     Args:
@@ -85,93 +95,76 @@ def rank_nominations(
         last = np.partition(scores, -top)[-top]
         keep = scores >= band_floor(float(last), epsilon)
         rows, scores = rows[keep], scores[keep]
-    promoted_at, created_at = view.micros("promoted_at"), view.micros("created_at")
-    unknown = np.iinfo(np.int64).min
+    promoted_at = view.promoted_at[rows]
     if as_of_micros is not None:  # a later promotion was not known then
-        promoted_at = np.where(promoted_at <= as_of_micros, promoted_at, unknown)
-    kinds, ids = view.frame["source_type"], view.frame["source_id"]
-    contenders = [
-        Contender(
-            score=float(score),
-            promoted=statuses[row] == "promoted",
-            current_schema=bool(view.tie_schema[row]),
-            promoted_at=int(promoted_at[row]) if promoted_at[row] != unknown else None,
-            created_at=int(created_at[row]),
-            source_id=f"{ids[int(row)]}\x00{kinds[int(row)]}",
-        )
-        for row, score in zip(rows, scores, strict=True)
-    ]
-    places = rank(contenders, epsilon)[:top]
+        promoted_at = np.where(promoted_at <= as_of_micros, promoted_at, NEVER)
+    contest = Contest(
+        score=scores,
+        promoted=statuses[rows] == STATUS_CODE["promoted"],
+        current_schema=view.windows.current_schema[view.window[rows]],
+        promoted_at=promoted_at,
+        created_at=view.created_at[rows],
+        identity=view.identity_order[rows],
+    )
+    places = rank_contest(contest, epsilon, top)
     order = np.array([p.index for p in places], dtype=np.int64)
-    return (rows[order] if len(order) else rows[:0]), [p.rule for p in places]
+    return Ranking(rows[order], scores[order], [p.rule for p in places])
 
 
 def nomination_table(
-    view: View,
-    ranked: Ints,
-    rules: list[str],
-    scores: dict[int, float],
     evidence: Evidence,
+    ranking: Ranking,
     *,
-    statuses: list[str],
+    statuses: Statuses,
     similarity: Floats | None,
     distance: Floats | None,
     relaxed: Bools,
-    tags: list[frozenset[str]],
+    side: Side,
     chosen: int | None,
 ) -> pl.DataFrame:
     """The ranked nominations as a frame; see `Recommendation.trials`."""
-    windows = view.window[ranked]
-    frame = pl.DataFrame(
-        {
-            "rank": np.arange(1, len(ranked) + 1),
-            "source_id": view.frame["source_id"].gather(ranked.tolist()),
-            "score": [scores[int(r)] for r in ranked],
-            "objective": _nullable(evidence.scores[ranked]),
-            "similarity": _nullable(similarity[windows]) if similarity is not None else None,
-            "regime_distance": _nullable(distance[windows]) if distance is not None else None,
-            "tags": [sorted(tags[w]) for w in windows],
-            "kb_status": [statuses[r] for r in ranked],
-            "relaxed": relaxed[ranked],
-            "tie_break": rules,
-            "chosen": view.pset[ranked] == (-1 if chosen is None else chosen),
-        },
-        schema_overrides={
-            "tags": pl.List(pl.String), "similarity": pl.Float64, "regime_distance": pl.Float64,
-            "score": pl.Float64, "rank": pl.Int64,
-        },
-    )  # fmt: skip
-    return frame.hstack(row_facts(view, ranked))
+    view, ranked = evidence.pool.view, ranking.rows
+    window, pset = view.window[ranked], view.pset[ranked]
+    columns = [
+        pl.Series("rank", np.arange(1, len(ranked) + 1)),
+        view.frame["source_id"][ranked],
+        pl.Series("score", ranking.scores),
+        _nullable("objective", evidence.scores, ranked),
+        _nullable("similarity", similarity, window),
+        _nullable("regime_distance", distance, window),
+        view.windows.tags(side).lists[window],
+        pl.Series("kb_status", _STATUS_NAMES[statuses[ranked]], dtype=pl.String),
+        pl.Series("relaxed", relaxed[ranked]),
+        pl.Series("tie_break", ranking.rules, dtype=pl.String),
+        pl.Series("chosen", pset == (-1 if chosen is None else chosen)),
+        *_rows(view.windows.dated, window),
+        pl.Series("params", [view.pset_texts[p] for p in pset], dtype=pl.String),
+    ]
+    return pl.DataFrame(columns)
 
 
 def evidence_table(
-    view: View, evidence: Evidence, pset: int | None, distance: Floats | None, kernel: Floats | None
+    evidence: Evidence, pset: int | None, distance: Floats | None, kernel: Floats | None
 ) -> pl.DataFrame:
     """Every quoted window that tried a parameter set; see `Recommendation.evidence`.
 
     `weight` is the regime kernel in [0, 1], 1 without a regime; `rank_in_window` 1 is best.
     """
-    cells = evidence.cells
-    mine = (cells.pset == (-1 if pset is None else pset)) & quoted_windows(evidence)[cells.window]
-    windows = cells.window[mine]
-    facts: pl.DataFrame = view.windows.frame.select(
-        "window_key", "symbol", "timeframe",
-        pl.coalesce("oos_start", "is_start").alias("start"),
-        pl.coalesce("oos_end", "is_end").alias("end"),
-    )[windows.tolist()]  # fmt: skip
-    tags = view.windows.tags("during")
-    values = pl.DataFrame(
-        {
-            "objective": evidence.sign * cells.utility[mine],
-            "rank_in_window": cells.rank[mine],
-            "own": evidence.query.own[windows],
-            "regime_distance": _nullable(distance[windows]) if distance is not None else None,
-            "weight": kernel[windows] if kernel is not None else np.ones(len(windows)),
-            "tags": [sorted(tags[w]) for w in windows],
-        },
-        schema_overrides={"tags": pl.List(pl.String), "regime_distance": pl.Float64},
-    )
-    return facts.hstack(values).sort("start", "symbol", "timeframe", "window_key")
+    cells, windows = evidence.cells, evidence.pool.view.windows
+    mine = cells.of_pset(pset) if pset is not None else np.zeros(0, dtype=np.int64)
+    mine = mine[evidence.standing.quoted[cells.window[mine]]]
+    mine = mine[np.argsort(windows.chronological[cells.window[mine]])]
+    window = cells.window[mine]
+    columns = [
+        *_rows(windows.scored, window),
+        pl.Series("objective", evidence.sign * cells.utility[mine]),
+        pl.Series("rank_in_window", cells.rank[mine]),
+        pl.Series("own", evidence.query.own[window]),
+        _nullable("regime_distance", distance, window),
+        pl.Series("weight", kernel[window] if kernel is not None else np.ones(len(window))),
+        windows.tags("during").lists[window],
+    ]
+    return pl.DataFrame(columns)
 
 
 def count_rules(rules: list[str]) -> dict[str, int]:
@@ -179,5 +172,14 @@ def count_rules(rules: list[str]) -> dict[str, int]:
     return dict(sorted(Counter(rules).items()))
 
 
-def _nullable(values: Floats) -> pl.Series:
-    return pl.Series(values).fill_nan(None)
+def _rows(frame: pl.DataFrame, rows: Ints) -> list[pl.Series]:
+    """Some rows of every column; a frame would start its threads for fifty rows."""
+    places = pl.Series(rows, dtype=pl.UInt32)
+    return [column[places] for column in frame.get_columns()]
+
+
+def _nullable(name: str, values: Floats | None, rows: Ints) -> pl.Series:
+    """Some of the values, null where they are NaN; all null where there are none."""
+    if values is None:
+        return pl.Series(name, [None] * len(rows), dtype=pl.Float64)
+    return pl.Series(name, values[rows], nan_to_null=True)

@@ -2,58 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tradingkb.derived import FILTER_COLUMNS
+from tradingkb.domain.lifecycle import ELIGIBLE, STATUSES
 from tradingkb.domain.objective import Objective, score
-from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, Regime
-from tradingkb.domain.strategy import ParamValue
-from tradingkb.domain.trial import METRICS, parse_params, regime_from_json
+from tradingkb.domain.scaling import RegimeScaler
+from tradingkb.domain.strategy import ParamValue, StrategySpec
+from tradingkb.domain.trial import parse_params
+from tradingkb.memo import Memo
+from tradingkb.ranking.tiebreak import NEVER
+from tradingkb.recommend.windows import Windows, make_windows
+
+if TYPE_CHECKING:
+    from tradingkb.recommend.pool import Pool
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+#: Indices into `STATUSES`.
+Statuses = NDArray[np.int8]
 
-_SECONDS_PER_YEAR: Final = 365.25 * 86400
-_WINDOW_DATES: Final = ("is_start", "is_end", "oos_start", "oos_end")
+_STATUS: Final = pl.Enum(STATUSES)
+STATUS_CODE: Final = {status: code for code, status in enumerate(STATUSES)}
+_ELIGIBLE: Final = np.array([s in ELIGIBLE for s in STATUSES])
+#: Objectives whose scores are kept per view.
+_KEPT_OBJECTIVES: Final = 4
+#: Pools that are kept per view: times and objectives that are asked in turn.
+_KEPT_POOLS: Final = 4
 
 
 @dataclass(frozen=True)
-class Windows:
-    """The windows of a view, sorted by key; arrays of shape (w,).
+class Scores:
+    """An objective per trial out-of-sample and in-sample, NaN where unknown; shapes (n,)."""
 
-    `before` and `during` are raw regime features, shape (w, 16), NaN where unknown; a side that
-    was not measured falls back to the other one, as in the embedder.
-    """
+    oos: Floats
+    inside: Floats
 
-    frame: pl.DataFrame
-    regimes: list[tuple[Regime | None, Regime | None]]
-    symbol: NDArray[np.object_]
-    timeframe: NDArray[np.object_]
-    quarter: Ints
-    before: Floats
-    during: Floats
-
-    def __len__(self) -> int:
-        return len(self.quarter)
-
-    def tags(self, side: str) -> list[frozenset[str]]:
-        """The tags of one side of each window."""
-        pairs = [(a or b, b or a) for a, b in self.regimes]
-        chosen = [pair[0 if side == "before" else 1] for pair in pairs]
-        return [frozenset(r.tags) if r else frozenset() for r in chosen]
+    @cached_property
+    def known(self) -> Bools:
+        """Whether either sample has a score."""
+        return np.asarray(np.isfinite(self.oos) | np.isfinite(self.inside))
 
 
 @dataclass(frozen=True)
 class View:
-    """One strategy's trials, sorted by (source_type, source_id).
+    """One strategy's trials, sorted by (source_type, source_id), and what was stored with them.
+
+    It belongs to one generation of the strategy, so whatever follows from it alone is kept.
 
     Attributes:
         generation: of the partition it was made from.
@@ -62,6 +65,9 @@ class View:
         windows: the distinct windows.
         psets: the distinct parameter sets, sorted by their canonical text.
         pset_texts: their canonical texts.
+        specs: the strategy's specs, the one registered last at the end.
+        read_scaler: reads the newest scaler of the embeddings.
+        read_history: reads `status_history` of the strategy.
     """
 
     generation: int
@@ -71,6 +77,9 @@ class View:
     windows: Windows
     psets: list[dict[str, ParamValue]]
     pset_texts: list[str]
+    specs: list[StrategySpec]
+    read_scaler: Callable[[], RegimeScaler | None]
+    read_history: Callable[[], pl.DataFrame]
 
     def __len__(self) -> int:
         return self.frame.height
@@ -80,9 +89,23 @@ class View:
         return self.frame[name].cast(pl.Float64).to_numpy()
 
     def micros(self, name: str) -> Ints:
-        """A time column as microseconds since 1970 UTC; the smallest integer where unknown."""
-        smallest = np.iinfo(np.int64).min
-        return self.frame[name].dt.epoch("us").fill_null(smallest).to_numpy()
+        """A time column as microseconds since 1970 UTC; `NEVER` where unknown."""
+        return self.frame[name].to_physical().fill_null(NEVER).to_numpy()
+
+    @cached_property
+    def scaler(self) -> RegimeScaler | None:
+        """The newest scaler of the embeddings; a new one moves every generation."""
+        return self.read_scaler()
+
+    @cached_property
+    def history(self) -> pl.DataFrame:
+        """Changes of status: trial_id, from_status, to_status, at, ordered by time."""
+        return self.read_history()
+
+    @cached_property
+    def pools(self) -> Memo[Pool]:
+        """Usable trials and what follows from them, by objective and trials."""
+        return Memo(_KEPT_POOLS)
 
     @cached_property
     def known_at(self) -> Ints:
@@ -90,41 +113,150 @@ class View:
         return self.micros("known_at")
 
     @cached_property
-    def has_oos(self) -> Bools:
-        """Whether a trial has any out-of-sample metric."""
-        return self.frame["has_oos"].to_numpy()
+    def promoted_at(self) -> Ints:
+        """When each trial was promoted, microseconds."""
+        return self.micros("promoted_at")
 
     @cached_property
-    def tie_schema(self) -> Bools:
-        """Whether the trial's window was measured with the current regime schema."""
-        current = np.array(
-            [
-                any(r is not None and r.schema_version == REGIME_SCHEMA_VERSION for r in pair)
-                for pair in self.windows.regimes
-            ],
-            dtype=bool,
-        )
-        return current[self.window] if len(current) else np.zeros(0, dtype=bool)
+    def created_at(self) -> Ints:
+        """When each trial was made, microseconds."""
+        return self.micros("created_at")
 
-    def scores(self, objective: Objective, sample: str) -> Floats:
-        """The objective per trial in one sample, NaN where it cannot be computed."""
-        metrics = {m: self.floats(f"{m}_{sample}") for m in METRICS}
-        length = self.windows.frame[f"{sample}_end"] - self.windows.frame[f"{sample}_start"]
-        years = length.dt.total_seconds(fractional=True).cast(pl.Float64).to_numpy()
-        metrics["years"] = years[self.window] / _SECONDS_PER_YEAR
-        return score(objective, metrics, self._stored(objective, sample))
+    @cached_property
+    def archived(self) -> Bools:
+        """Whether a trial is archived in the collection."""
+        return self.frame["archived"].to_numpy()
+
+    @cached_property
+    def statuses(self) -> Statuses:
+        """Statuses as they are now."""
+        return self.frame["kb_status"].cast(_STATUS).to_physical().cast(pl.Int8).to_numpy()
+
+    @cached_property
+    def versions(self) -> tuple[Ints, list[str]]:
+        """The place of each trial's strategy version in the sorted list; -1 where none is named."""
+        column = self.frame["strategy_version"]
+        names = column.drop_nulls().unique().sort().to_list()
+        codes = column.cast(pl.Enum(names)).to_physical().cast(pl.Int64).fill_null(-1)
+        return codes.to_numpy(), names
+
+    @cached_property
+    def filter_columns(self) -> tuple[Any, ...]:
+        """What every filter compares: has_oos, max_drawdown, n_trades, overfit_gap."""
+        numbers = (self.floats(name) for name in ("max_drawdown", "n_trades", "overfit_gap"))
+        return (self.frame["has_oos"].to_numpy(), *numbers)
+
+    @cached_property
+    def identity_order(self) -> Ints:
+        """Each trial's place by source_id, then source_type."""
+        # The separator sorts before any character, so that a prefix comes first.
+        text = self.frame.select(
+            pl.concat_str("source_id", "source_type", separator="\x00").alias("text")
+        )
+        order = text["text"].arg_sort().to_numpy()
+        places = np.empty(len(self), dtype=np.int64)
+        places[order] = np.arange(len(self))
+        return places
+
+    @cached_property
+    def pset_index(self) -> dict[str, int]:
+        """Canonical text to index of the parameter set."""
+        return {text: i for i, text in enumerate(self.pset_texts)}
+
+    @cached_property
+    def _scores(self) -> Memo[Scores]:
+        return Memo(_KEPT_OBJECTIVES)
+
+    @cached_property
+    def _obeying(self) -> Memo[Bools]:
+        return Memo(_KEPT_OBJECTIVES)
+
+    def obeying(self, spec: StrategySpec | None) -> Bools:
+        """Which parameter sets obey the spec, shape (p,); all do when there is none."""
+        if spec is None:
+            return np.ones(len(self.psets), dtype=bool)
+        return self._obeying.get(
+            spec.version,
+            lambda: np.array([not spec.problems(pset) for pset in self.psets], dtype=bool),
+        )
+
+    def scores(self, objective: Objective) -> Scores:
+        """The objective per trial, NaN where it cannot be computed."""
+        return self._scores.get(
+            objective.name,
+            lambda: Scores(self._score(objective, "oos"), self._score(objective, "is")),
+        )
+
+    def _score(self, objective: Objective, sample: str) -> Floats:
+        return score(objective, _Metrics(self, sample), self._stored(objective, sample))
 
     def _stored(self, objective: Objective, sample: str) -> Floats:
         """`objective_score` where it is of this objective and of this sample."""
         same = self.frame["objective_type"] == objective.name
-        oos = self.frame["oos_end"].is_not_null() | self.frame["has_oos"]
+        if not same.any():
+            return np.full(len(self), np.nan)
+        ended = self.windows.frame["oos_end"].is_not_null().to_numpy()[self.window]
+        oos = ended | self.frame["has_oos"].to_numpy()
         of_sample = oos if sample == "oos" else ~oos
-        scores = self.frame["objective_score"].cast(pl.Float64).to_numpy()
-        return np.where((same & of_sample).to_numpy(), scores, np.nan)
+        return np.where(same.to_numpy() & of_sample, self.floats("objective_score"), np.nan)
+
+
+class _Metrics(dict[str, Floats]):
+    """Metric columns of one sample; read when a formula asks for them."""
+
+    def __init__(self, view: View, sample: str) -> None:
+        self._view = view
+        self._sample = sample
+
+    def __missing__(self, name: str) -> Floats:
+        if name == "years":
+            return self._view.windows.years[self._sample][self._view.window]
+        return self._view.floats(f"{name}_{self._sample}")
+
+
+def eligible(statuses: Statuses) -> Bools:
+    """Which trials may be recommended, shape as given."""
+    return np.asarray(_ELIGIBLE[statuses])
+
+
+def statuses_as_of(view: View, as_of_micros: int) -> Statuses:
+    """Each trial's status at a time: the last change before it, else what it was before its first.
+
+    Args:
+        view: the trials.
+        as_of_micros: microseconds since 1970 UTC.
+    """
+    then = view.statuses.copy()
+    history = view.history
+    if history.is_empty():
+        return then
+    ids = view.frame["trial_id"].to_numpy()
+    order = np.argsort(ids)
+    trial = history["trial_id"].to_numpy()
+    # A row of a trial that moved to another strategy since has no place here.
+    place = np.minimum(np.searchsorted(ids[order], trial), len(ids) - 1)
+    mine = ids[order][place] == trial
+    row = order[place]
+    before, after = (
+        history[name].fill_null("candidate").cast(_STATUS).to_physical().to_numpy()
+        for name in ("from_status", "to_status")
+    )
+    past = history["at"].to_physical().to_numpy() <= as_of_micros
+    firsts = np.flatnonzero(mine)[::-1]  # assigned backwards, the first row of a trial stays
+    then[row[firsts]] = before[firsts]
+    lasts = np.flatnonzero(mine & past)
+    then[row[lasts]] = after[lasts]
+    return then
 
 
 def make_view(
-    generation: int, trials: pl.DataFrame, windows: pl.DataFrame, sets: pl.DataFrame
+    generation: int,
+    trials: pl.DataFrame,
+    windows: pl.DataFrame,
+    sets: pl.DataFrame,
+    specs: list[StrategySpec],
+    read_scaler: Callable[[], RegimeScaler | None],
+    read_history: Callable[[], pl.DataFrame],
 ) -> View:
     """Builds the view.
 
@@ -133,78 +265,34 @@ def make_view(
         trials: the partition as the store gives it.
         windows: `window_rows` of the workspace.
         sets: `param_set_rows` of the strategy.
+        specs: of the strategy.
+        read_scaler: reads the scaler of the workspace.
+        read_history: reads `status_history` of the strategy.
     """
-    used_windows = windows.filter(
-        pl.col("window_id").is_in(trials["window_id"].unique().implode())
-    ).sort("window_key")
-    used_sets = sets.filter(
-        pl.col("param_set_id").is_in(trials["param_set_id"].unique().implode())
-    ).sort("params")
-    window_index = used_windows.select("window_id", "oos_end").with_row_index("window")
-    set_index = used_sets.select("param_set_id").with_row_index("pset")
-    frame = (
-        trials.join(window_index, on="window_id", maintain_order="left")
-        .join(set_index, on="param_set_id", maintain_order="left")
-        .sort("source_type", "source_id")
-        .with_columns(FILTER_COLUMNS)
-    )
+    frame = trials.sort("source_type", "source_id").with_columns(FILTER_COLUMNS)
+    used_windows, window = _indexed(windows, "window_id", "window_key", frame)
+    used_sets, pset = _indexed(sets, "param_set_id", "params", frame)
     texts = used_sets["params"].to_list()
     return View(
         generation=generation,
         frame=frame,
-        window=frame["window"].cast(pl.Int64).to_numpy(),
-        pset=frame["pset"].cast(pl.Int64).to_numpy(),
-        windows=_windows(used_windows),
+        window=window,
+        pset=pset,
+        windows=make_windows(used_windows),
         psets=[parse_params(text) for text in texts],
         pset_texts=texts,
+        specs=specs,
+        read_scaler=read_scaler,
+        read_history=read_history,
     )
 
 
-def _windows(frame: pl.DataFrame) -> Windows:
-    regimes = [
-        (regime_from_json(a) if a else None, regime_from_json(b) if b else None)
-        for a, b in frame.select("regime_is", "regime_oos").rows()
-    ]
-    scored = frame.select(pl.coalesce("oos_start", "is_start", "oos_end", "is_end").alias("t"))["t"]
-    quarter = (scored.dt.year().cast(pl.Int64) * 4 + (scored.dt.month() - 1) // 3).fill_null(0)
-    return Windows(
-        frame=frame,
-        regimes=regimes,
-        symbol=frame["symbol"].to_numpy().astype(object),
-        timeframe=frame["timeframe"].to_numpy().astype(object),
-        quarter=quarter.cast(pl.Int64).to_numpy(),
-        before=_matrix([a or b for a, b in regimes]),
-        during=_matrix([b or a for a, b in regimes]),
-    )
-
-
-def _matrix(regimes: list[Regime | None]) -> Floats:
-    rows = [r.vector() if r else np.full(len(FEATURES), np.nan) for r in regimes]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))
-
-
-def statuses_as_of(view: View, history: pl.DataFrame, as_of_micros: int) -> list[str]:
-    """Each trial's status at a time: the last change before it, else what it was before its first.
-
-    Args:
-        view: the trials.
-        history: `status_history` of the strategy, ordered by time.
-        as_of_micros: microseconds since 1970 UTC.
-    """
-    current: dict[int, str] = dict(
-        zip(view.frame["trial_id"], view.frame["kb_status"], strict=True)
-    )
-    then: dict[int, str] = {}
-    for trial, before, after, at in history.with_columns(pl.col("at").dt.epoch("us")).rows():
-        then.setdefault(trial, before or "candidate")
-        if at <= as_of_micros:
-            then[trial] = after
-    return [then.get(trial, status) for trial, status in current.items()]
-
-
-def row_facts(view: View, rows: Ints) -> pl.DataFrame:
-    """Window dates, symbol, timeframe and params of some trials, for display."""
-    columns = ["symbol", "timeframe", *_WINDOW_DATES]
-    windows: pl.DataFrame = view.windows.frame.select(columns)[view.window[rows].tolist()]
-    texts: Mapping[str, Any] = {"params": [view.pset_texts[p] for p in view.pset[rows]]}
-    return windows.hstack(pl.DataFrame(texts, schema={"params": pl.String}))
+def _indexed(
+    rows: pl.DataFrame, key: str, order: str, trials: pl.DataFrame
+) -> tuple[pl.DataFrame, Ints]:
+    """The rows that trials refer to by `key`, in that order, and each trial's index into them."""
+    used = rows.filter(pl.col(key).is_in(trials[key].unique().implode())).sort(order)
+    ids = used[key].to_numpy()
+    by_id = np.argsort(ids)
+    places = by_id[np.searchsorted(ids[by_id], trials[key].to_numpy())]
+    return used, places.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -34,9 +35,13 @@ def bump_all(connection: sa.Connection, workspace_id: str) -> None:
     bump(connection, workspace_id, connection.scalars(known).all())
 
 
+#: Built once: every question asks for it.
+_GENERATION: Final = sa.select(_G.generation).where(
+    _G.workspace_id == sa.bindparam("workspace"), _G.strategy_name == sa.bindparam("strategy")
+)
+
+
 def generation_of(connection: sa.Connection, workspace_id: str, strategy_name: str) -> int:
     """The generation of a strategy; 0 for one that never had a trial."""
-    statement = sa.select(_G.generation).where(
-        _G.workspace_id == workspace_id, _G.strategy_name == strategy_name
-    )
-    return int(connection.scalar(statement) or 0)
+    asked = {"workspace": workspace_id, "strategy": strategy_name}
+    return int(connection.scalar(_GENERATION, asked) or 0)

@@ -55,7 +55,7 @@ class RecordQueries:
             BackendUnavailableError: another writer holds the database.
         """
         with writing(self._impatient) as connection:
-            connection.execute(sa.insert(schema.recommend_events).values(**event))
+            connection.execute(sa.insert(schema.recommend_events), dict(event))
 
     @property
     def _impatient(self) -> sa.Engine:
