@@ -111,7 +111,10 @@ def test_the_sections_may_be_chosen_by_name(monkeypatch, capsys, tmp_path):
     page.write_text("<!-- bench:begin -->\n<!-- bench:end -->\n", encoding="utf-8")
     assert program.main(["--quick", "--only", "retrieval,ingest", "--write", str(page)]) == 0
     assert ran == ["ingest", "retrieval"]
-    assert capsys.readouterr().out.strip() in page.read_text(encoding="utf-8")
+    printed = capsys.readouterr().out.strip()
+    assert printed in page.read_text(encoding="utf-8")
+    for fact in ("machine", "system", "libraries", "date", "load"):
+        assert f"- {fact}: " in printed
 
 
 def test_without_write_no_file_is_touched(monkeypatch, tmp_path, capsys):

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from tradingkb.bench.machine import describe
+from tradingkb.bench.machine import describe, load
 from tradingkb.bench.measure import Findings
 from tradingkb.bench.sections import SECTIONS
 from tradingkb.bench.sizes import FULL, QUICK, Sizes
@@ -29,8 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module, name in _PEERS.items():
         if find_spec(module) is None:
             _tell(f"NOT INSTALLED, LEFT OUT: {name} (pip install 'tradingkb[bench]')")
+    before = load()
     results = measure(QUICK if given.quick else FULL, given.only)
-    report = markdown(describe(datetime.now(UTC)), results)
+    facts = describe(datetime.now(UTC)) | {"load": f"{before} before, {load()} after"}
+    report = markdown(facts, results)
     sys.stdout.write(report + "\n")
     if given.write is None:
         return 0

@@ -24,6 +24,14 @@ def describe(at: datetime) -> dict[str, str]:
     }
 
 
+def load() -> str:
+    """How many processes wanted a core over the last minute: what else the machine was doing."""
+    try:
+        return f"{os.getloadavg()[0]:.1f}"
+    except (AttributeError, OSError):
+        return "unknown"
+
+
 def version(distribution: str) -> str | None:
     """The version of an installed package, None when it is not installed."""
     try:
