@@ -192,8 +192,6 @@ def _params(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
 
 def _regime(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     name = column.name
-    if raw.schema[name] == pl.String:
-        raw = raw.with_columns(pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name)))
     series = raw[name]
     if series.dtype != pl.String:
         problems.add(raw, pl.col(name).is_not_null(), name, f"{series.dtype} is no regime",
@@ -209,6 +207,8 @@ def _regime(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
 
 
 def _canonical_regime(text: str) -> tuple[str | None, str | None]:
+    if not text.strip():
+        return None, None
     try:
         return regime_to_json(regime_from_json(text)), None
     except (ValueError, RecursionError) as error:
