@@ -90,7 +90,10 @@ class TrialStore(BackupStore, CurationStore, Protocol):
     def partition(
         self, workspace_id: str, strategy_name: str, collection: str
     ) -> tuple[int, pl.DataFrame]:
-        """The generation and all trials of one strategy, cached until the generation moves."""
+        """The generation and all trials of one strategy, cached until the generation moves.
+
+        `archived_at` is of the entry in the collection: null where it is not archived.
+        """
 
     def generation(self, workspace_id: str, strategy_name: str) -> int:
         """Counts every change that could alter an answer about this strategy."""

@@ -122,8 +122,10 @@ class ContextReader:
                 "scored": view.scores(objective).known,
             }
         )
+        archived = view.archived(to_micros(request.as_of) if request.as_of else None)
         pool = view.pools.get(
-            (objective.name, usable.tobytes()), lambda: make_pool(view, usable, objective)
+            (objective.name, usable.tobytes(), archived.tobytes()),
+            lambda: make_pool(view, usable, archived, objective),
         )
         context = Context(
             workspace=workspace, request=request, model=model, collection=collection,

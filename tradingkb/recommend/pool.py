@@ -60,6 +60,7 @@ class Pool:
         view: all trials.
         objective: what they are judged by.
         usable: shape (n,), those that count.
+        archived: shape (n,), those that nominate nothing.
         scores: shape (n,), the objective (its own direction), NaN where unusable.
         in_sample: whether scores are in-sample, for want of out-of-sample ones.
         cells: mean utility and rank per (window, parameter set).
@@ -68,6 +69,7 @@ class Pool:
     view: View
     objective: Objective
     usable: Bools
+    archived: Bools
     scores: Floats
     in_sample: bool
     cells: ev.Cells
@@ -87,7 +89,7 @@ class Pool:
     @cached_property
     def may_nominate(self) -> Bools:
         """Trials that carry a score of the evidence's sample and are not archived; shape (n,)."""
-        return np.asarray(np.isfinite(self.scores) & ~self.view.archived)
+        return np.asarray(np.isfinite(self.scores) & ~self.archived)
 
     @cached_property
     def n_may_nominate(self) -> int:
@@ -205,7 +207,7 @@ class Pool:
         return rows, ev.rank_within(trades[rows], self.view.window[rows])[0]
 
 
-def make_pool(view: View, usable: Bools, objective: Objective) -> Pool:
+def make_pool(view: View, usable: Bools, archived: Bools, objective: Objective) -> Pool:
     """Scores of usable trials, out-of-sample unless fewer than three windows have any."""
     found = view.scores(objective)
     scores = found.oos
@@ -222,7 +224,8 @@ def make_pool(view: View, usable: Bools, objective: Objective) -> Pool:
         view.windows.quarter,
         len(view.psets),
     )
-    return Pool(view, objective, usable, np.where(counted, scores, np.nan), in_sample, cells)
+    kept = np.where(counted, scores, np.nan)
+    return Pool(view, objective, usable, archived, kept, in_sample, cells)
 
 
 def _touched(view: View, rows: Bools) -> Bools:

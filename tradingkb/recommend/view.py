@@ -112,6 +112,16 @@ class View:
         """When each result became knowable, microseconds."""
         return self.micros("known_at")
 
+    def archived(self, as_of_micros: int | None) -> Bools:
+        """Whether a trial is archived in the collection, or was at a time; shape (n,).
+
+        Rejecting archives as well: an answer as of an earlier time must not know it yet.
+        """
+        marked = self.frame["archived_at"].is_not_null().to_numpy()
+        if as_of_micros is None:
+            return marked
+        return np.asarray(marked & (self.micros("archived_at") <= as_of_micros))
+
     @cached_property
     def promoted_at(self) -> Ints:
         """When each trial was promoted, microseconds."""
@@ -121,11 +131,6 @@ class View:
     def created_at(self) -> Ints:
         """When each trial was made, microseconds."""
         return self.micros("created_at")
-
-    @cached_property
-    def archived(self) -> Bools:
-        """Whether a trial is archived in the collection."""
-        return self.frame["archived"].to_numpy()
 
     @cached_property
     def statuses(self) -> Statuses:

@@ -160,8 +160,8 @@ class TrialQueries:
     ) -> tuple[int, pl.DataFrame]:
         """The generation and every trial of one strategy, whatever its status; no withdrawn one.
 
-        `archived` says whether its entry in the collection is archived. The frame is cached until
-        the generation moves, and read in one snapshot with it.
+        `archived_at` says since when its entry in the collection is archived, null where it is
+        not. The frame is cached until the generation moves, and read in one snapshot with it.
         """
         key = (workspace_id, strategy_name, collection)
         with reading(self.engine) as connection:
@@ -181,12 +181,9 @@ def _partition_statement(workspace_id: str, strategy_name: str, collection: str)
                 "ingested_at", "withdrawn_at"}  # fmt: skip
     columns = [c for c in schema.trials.columns if c.name not in left_out and c.name != "id"]
     index = schema.kb_trial_index.c
-    archived = sa.exists().where(
-        index.trial_id == _T.id,
-        index.collection == collection,
-        index.archived_at.is_not(None),
-    )
-    return sa.select(_T.id.label("trial_id"), *columns, archived.label("archived")).where(
+    entry = (index.trial_id == _T.id) & (index.collection == collection)
+    archived = sa.select(index.archived_at).where(entry).scalar_subquery()
+    return sa.select(_T.id.label("trial_id"), *columns, archived.label("archived_at")).where(
         _T.workspace_id == workspace_id,
         _T.strategy_name == strategy_name,
         _T.withdrawn_at.is_(None),

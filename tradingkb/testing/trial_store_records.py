@@ -18,6 +18,7 @@ from tradingkb.testing.stored import (
     NOON,
     OTHER_WORKSPACE,
     STRATEGY,
+    UTC_TIME,
     WORKSPACE,
     event,
     fill,
@@ -163,8 +164,10 @@ class RecordContract:
         self, kb: TrialStore, trial: int
     ) -> None:
         kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON), NOON)
-        assert kb.partition(WORKSPACE, STRATEGY, COLLECTION)[1]["archived"].to_list() == [True]
-        assert kb.partition(WORKSPACE, STRATEGY, "kb2")[1]["archived"].to_list() == [False]
+        _, rows = kb.partition(WORKSPACE, STRATEGY, COLLECTION)
+        assert rows["archived_at"].to_list() == [NOON]
+        assert rows.schema["archived_at"] == UTC_TIME
+        assert kb.partition(WORKSPACE, STRATEGY, "kb2")[1]["archived_at"].to_list() == [None]
 
     def test_only_entries_with_a_point_are_counted_as_indexed(
         self, kb: TrialStore, trial: int
