@@ -47,14 +47,15 @@ def refusal(before: Status, after: Status, reason: str | None) -> str | None:
 
 #: Marks an index entry whose point is not known to be gone from the vector index.
 DELETE_FAILED: Final = "qdrant_delete_failed"
-_MARK: Final = f" | {DELETE_FAILED}: "
+#: How such a note begins; a reason that people gave may quote the word alone.
+MARK: Final = f" | {DELETE_FAILED}: "
 
 
 def marked(reason: str, error: str) -> str:
     """The reason of an archived entry, with the note that its point may still be there."""
-    return f"{unmarked(reason)}{_MARK}{error}"
+    return f"{unmarked(reason)}{MARK}{error}"
 
 
 def unmarked(reason: str) -> str:
     """The reason without such a note."""
-    return reason.partition(_MARK)[0]
+    return reason.partition(MARK)[0]

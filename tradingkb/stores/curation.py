@@ -9,7 +9,7 @@ from typing import Any, cast
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.domain.lifecycle import DELETE_FAILED, Status, marked, refusal, unmarked
+from tradingkb.domain.lifecycle import MARK, Status, marked, refusal, unmarked
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import Actor
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in
@@ -108,7 +108,7 @@ class CurationQueries:
         statement = sa.select(_I.trial_id, _I.collection, _I.point_id, _I.reason).where(
             _I.workspace_id == workspace_id,
             _I.archived_at.is_not(None),
-            _I.reason.contains(DELETE_FAILED, autoescape=True),
+            _I.reason.contains(MARK, autoescape=True),
         )
         with reading(self.engine) as connection:
             return read(connection, statement)
