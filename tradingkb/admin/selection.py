@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any, Final
 
 import polars as pl
@@ -45,9 +46,19 @@ def select(store: TrialStore, workspace: Workspace, where: Mapping[str, Any]) ->
             remedy="give ids, a frame with trial_id, or a filter such as strategy_name",
         )  # fmt: skip
     found = store.select(workspace.id, where)
-    for key in _KEYS:
-        if key in where:
-            _refuse_unknown(store, workspace, key, where[key])
+    key = next((k for k in _KEYS if k in where), None)
+    if key is None:
+        return found
+    unknown = _unknown(store, workspace, key, where[key], found)
+    if unknown and key == "point_id":  # a source may have named its trials by UUIDs, too
+        others = {name: value for name, value in where.items() if name != key}
+        more = store.select(workspace.id, {**others, "source_id": unknown})
+        found = pl.concat([found, more]).unique("trial_id").sort("trial_id")
+        unknown = _unknown(store, workspace, "source_id", unknown, more)
+    if unknown:
+        raise NotFoundError(
+            key, str(unknown[0]), [], remedy=f"kb.trials(workspace={workspace.slug!r}) lists them"
+        )
     return found
 
 
@@ -56,9 +67,10 @@ def _by_id(trials: Any) -> dict[str, list[Any]]:
         trials = trials.collect()
     if hasattr(trials, "columns"):  # a Polars or pandas frame
         return _by_column(trials)
-    ids: list[Any] = [trials] if isinstance(trials, str | int) else list(trials)
-    if ids and all(isinstance(i, int) and not isinstance(i, bool) for i in ids):
-        return {"trial_id": ids}
+    single = isinstance(trials, str) or not isinstance(trials, Iterable)
+    ids: list[Any] = [trials] if single else list(trials)
+    if ids and all(isinstance(i, Integral) and not isinstance(i, bool) for i in ids):
+        return {"trial_id": [int(i) for i in ids]}
     if ids and all(isinstance(i, str) for i in ids):
         return {"point_id" if all(_UUID.fullmatch(i) for i in ids) else "source_id": ids}
     raise InvalidInputError(
@@ -77,14 +89,18 @@ def _by_column(frame: Any) -> dict[str, list[Any]]:
     )
 
 
-def _refuse_unknown(store: TrialStore, workspace: Workspace, key: str, ids: list[Any]) -> None:
-    found = store.select(workspace.id, {key: ids})
-    if key == "point_id":
-        identities = found.select("source_type", "source_id").rows()
-        known = {point_id(workspace.id, *identity) for identity in identities}
-    else:
-        known = set(found[key])
-    if unknown := sorted(set(ids) - known):
-        raise NotFoundError(
-            key, str(unknown[0]), [], remedy=f"kb.trials(workspace={workspace.slug!r}) lists them"
-        )
+def _unknown(
+    store: TrialStore, workspace: Workspace, key: str, ids: list[Any], found: pl.DataFrame
+) -> list[Any]:
+    """The ids that no trial of the workspace has; filters may have left out those of others."""
+    missing = set(ids) - _named(workspace, key, found)
+    if missing:
+        missing -= _named(workspace, key, store.select(workspace.id, {key: list(missing)}))
+    return sorted(missing)
+
+
+def _named(workspace: Workspace, key: str, found: pl.DataFrame) -> set[Any]:
+    if key != "point_id":
+        return set(found[key])
+    identities = found.select("source_type", "source_id").rows()
+    return {point_id(workspace.id, *identity) for identity in identities}

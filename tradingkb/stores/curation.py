@@ -41,7 +41,7 @@ class CurationQueries:
             .where(_T.workspace_id == workspace_id)
         )  # fmt: skip
         with reading(self.engine) as connection:
-            return _selected(connection, statement, where).sort("trial_id")
+            return _selected(connection, workspace_id, statement, where).sort("trial_id")
 
     def change_status(
         self, workspace_id: str, trial_ids: pl.Series, to: str, actor: Actor, at: datetime
@@ -99,7 +99,7 @@ class CurationQueries:
         if not any(_is_many(value) for value in where.values()):
             statement = statement.order_by(_H.at.desc(), _H.id.desc()).limit(limit)
         with reading(self.engine) as connection:
-            found = _selected(connection, statement, where)
+            found = _selected(connection, workspace_id, statement, where)
         ordered = found.sort("at", "change", descending=True).drop("change")
         return ordered if limit is None else ordered.head(limit)
 
@@ -151,8 +151,9 @@ def mark_entries(connection: sa.Connection, trial_ids: list[int]) -> None:
 
 
 def _selected(
-    connection: sa.Connection, statement: sa.Select[Any], where: Mapping[str, Any]
-) -> pl.DataFrame:
+    connection: sa.Connection, workspace_id: str, statement: sa.Select[Any],
+    where: Mapping[str, Any],
+) -> pl.DataFrame:  # fmt: skip
     """The rows for which every condition holds; one condition may be a list of any length."""
     lists = {name: value for name, value in where.items() if _is_many(value)}
     for name, value in where.items():
@@ -169,10 +170,30 @@ def _selected(
         statement = statement.where(_column(name).in_(list(few)))
     wanted = pl.Series(list(values)).unique()
     if longest == "point_id":
-        index = sa.select(_I.trial_id)
+        places = _distinct(connection, _I.collection)
+        index = sa.select(_I.trial_id).where(_I.collection.in_(places))
         wanted = read_in(connection, index, _I.point_id, wanted)["trial_id"].unique()
         longest = "trial_id"
+    elif longest == "source_id" and "source_type" not in where:
+        kinds = _distinct(connection, _T.source_type, _T.workspace_id == workspace_id)
+        statement = statement.where(_T.source_type.in_(kinds))
     return read_in(connection, statement, _column(longest), wanted)
+
+
+def _distinct(
+    connection: sa.Connection, column: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]
+) -> list[str]:
+    """The few values of a column that leads an index, found by one look-up each.
+
+    They let a condition on the index's next column use it; DISTINCT would read all of it.
+    """
+    found: list[str] = []
+    smallest = sa.select(sa.func.min(column)).where(*where)
+    value = connection.scalar(smallest)
+    while value is not None:
+        found.append(value)
+        value = connection.scalar(smallest.where(column > value))
+    return found
 
 
 def _column(name: str) -> sa.ColumnElement[Any]:
