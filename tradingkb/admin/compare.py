@@ -71,7 +71,7 @@ def compare(
     )
     points = _points(vectors, workspace, collection)
     ghosts = standing.join(eligible, on="trial_id", how="anti")["trial_id"]
-    current = entries.filter((pl.col("content_hash") != "") | pl.col("archived_at").is_not_null())
+    current = entries.filter(pl.col("content_hash") != "")
     undone = eligible.join(current, on="trial_id", how="anti")["trial_id"] if embedder else ghosts
     with_point = standing.filter(pl.col("reason").is_null())["point_id"]
     stale = ghosts.head(0)

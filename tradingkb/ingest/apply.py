@@ -102,7 +102,7 @@ class Applier:
         if bare.height:  # it may have had a regime before, and a point with it
             self.vectors.delete(target.collection, bare["point_id"].to_list())
         rows = batch.select(
-            "trial_id", "strategy_name", "point_id", "content_hash",
+            "trial_id", "strategy_name", "point_id", "content_hash", "row_hash", "kb_status",
             pl.lit(target.collection).alias("collection"),
             pl.lit(target.model).alias("embed_model"),
             pl.lit(target.pipeline).alias("pipeline"),

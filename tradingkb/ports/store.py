@@ -148,18 +148,23 @@ class TrialStore(BackupStore, CurationStore, Protocol):
     def write_index(self, workspace_id: str, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
         """Inserts or replaces index rows by (trial_id, collection), in one transaction.
 
-        An entry of a trial that is not eligible (any more) is written as archived and marked as
-        not yet deleted: an admin may have rejected it while it was being embedded.
+        `rows` says which `row_hash` and `kb_status` of each trial were embedded. An entry of a
+        trial that is no longer so is marked as unfinished. One of a trial that is not eligible
+        (any more) is written as archived and marked as not yet deleted: an admin may have rejected
+        it while it was being embedded.
 
         Returns:
-            trial_id, collection, point_id of these.
+            trial_id, collection, point_id of those that are not eligible.
         """
 
     def mark_unfinished(self, workspace_id: str, trial_ids: pl.Series, collection: str) -> None:
-        """Marks entries whose point is missing or stale: the next ingest embeds them again."""
+        """Marks entries whose point is missing or stale: the next ingest embeds them again.
+
+        Archived entries stay as they are: archiving lasts until an ingest of the trial.
+        """
 
     def forget_index(self, workspace_id: str, collection: str) -> None:
-        """Marks every entry of the collection as unfinished: a re-embedding begins."""
+        """Marks every entry of the collection as unfinished, except archived ones."""
 
     def scaler(self, workspace_id: str) -> RegimeScaler | None:
         """The newest scaler."""

@@ -51,8 +51,10 @@ class CurationQueries:
             _T.id.label("trial_id"), _T.source_id, _T.strategy_name,
             _T.kb_status.label("from_status"),
         ).where(_T.workspace_id == workspace_id)  # fmt: skip
+        # Locked in one order: two admins at once must see each other's change, and not deadlock.
+        statement = statement.order_by(_T.id).with_for_update()
         with writing(self.engine) as connection:
-            known = read_in(connection, statement, _T.id, trial_ids.unique())
+            known = read_in(connection, statement, _T.id, trial_ids.unique().sort())
             changing = known.filter(pl.col("from_status") != to).sort("trial_id")
             _refuse(changing, cast(Status, to), actor)
             if changing.is_empty():

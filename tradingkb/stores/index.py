@@ -61,31 +61,29 @@ class IndexQueries:
     def write_index(self, workspace_id: str, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
         """Inserts or replaces index rows by (trial_id, collection), in one transaction.
 
-        `rows` has the columns of the table but the id, workspace and time, and `strategy_name`.
-        Entries of trials that are not eligible (any more) are returned; see the port.
+        `rows` has the columns of the table but the id, workspace and time, and `strategy_name`,
+        `row_hash` and `kb_status` of the trial as it was embedded; see the port.
         """
-        frame = rows.select(
-            pl.lit(workspace_id).alias("workspace_id"), *_INDEX_COLUMNS,
-            pl.lit(at).dt.cast_time_unit("us").alias("indexed_at"),
-        )  # fmt: skip
-        update = [c for c in frame.columns if c not in ("workspace_id", "trial_id", "collection")]
         with writing(self.engine) as connection:
-            upsert(connection, schema.kb_trial_index, frame, key=("trial_id", "collection"),
-                   update=update)  # fmt: skip
-            out = _not_eligible(connection, rows)
-            for ids in chunks(out["trial_id"]):
-                own = _I.trial_id.in_(ids) & _I.collection.in_(out["collection"].unique())
-                reason = marked("not eligible: rejected or withdrawn", NOT_CONFIRMED)
-                entries = sa.update(schema.kb_trial_index).where(own)
-                connection.execute(entries.values(archived_at=at, reason=reason))
+            known = _locked(connection, rows["trial_id"])
+            frame = _as_known(rows, known, at).select(
+                pl.lit(workspace_id).alias("workspace_id"), *_INDEX_COLUMNS,
+                pl.lit(at).dt.cast_time_unit("us").alias("indexed_at"),
+            )  # fmt: skip
+            key = ("trial_id", "collection")
+            update = [c for c in frame.columns if c not in ("workspace_id", *key)]
+            upsert(connection, schema.kb_trial_index, frame, key=key, update=update)
             bump(connection, workspace_id, rows["strategy_name"].unique())
-        return out
+        out = known.filter(~pl.col("eligible"))
+        return rows.join(out, on="trial_id", how="semi").select(
+            "trial_id", "collection", "point_id"
+        )
 
     def mark_unfinished(self, workspace_id: str, trial_ids: pl.Series, collection: str) -> None:
-        """Marks entries whose point is missing or stale."""
+        """Marks entries whose point is missing or stale; archived ones stay as they are."""
         if trial_ids.is_empty():
             return
-        entries = (_I.workspace_id == workspace_id) & (_I.collection == collection)
+        entries = _standing(workspace_id, collection)
         with writing(self.engine) as connection:
             for ids in chunks(trial_ids):
                 change = sa.update(schema.kb_trial_index).where(entries, _I.trial_id.in_(ids))
@@ -93,8 +91,8 @@ class IndexQueries:
             bump_all(connection, workspace_id)
 
     def forget_index(self, workspace_id: str, collection: str) -> None:
-        """Marks every entry of the collection as unfinished."""
-        entries = (_I.workspace_id == workspace_id) & (_I.collection == collection)
+        """Marks every entry of the collection as unfinished, except archived ones."""
+        entries = _standing(workspace_id, collection)
         with writing(self.engine) as connection:
             change = sa.update(schema.kb_trial_index).where(entries)
             connection.execute(change.values(content_hash=UNFINISHED))
@@ -157,8 +155,31 @@ def _undone(workspace_id: str, collection: str, pipeline: str) -> sa.Select[Any]
     )
 
 
-def _not_eligible(connection: sa.Connection, rows: pl.DataFrame) -> pl.DataFrame:
-    """trial_id, collection, point_id of the rows whose trial may not be recommended."""
-    statement = sa.select(_T.id.label("trial_id")).where(~_ELIGIBLE)
-    ids = read_in(connection, statement, _T.id, rows["trial_id"])
-    return rows.join(ids, on="trial_id", how="semi").select("trial_id", "collection", "point_id")
+def _standing(workspace_id: str, collection: str) -> sa.ColumnElement[bool]:
+    return (
+        (_I.workspace_id == workspace_id)
+        & (_I.collection == collection)
+        & _I.archived_at.is_(None)
+    )  # fmt: skip
+
+
+def _locked(connection: sa.Connection, trial_ids: pl.Series) -> pl.DataFrame:
+    """What the trials are now, kept so until the transaction ends: an admin's change waits."""
+    statement = sa.select(
+        _T.id.label("trial_id"), _T.row_hash.label("row_now"), _T.kb_status.label("status_now"),
+        _ELIGIBLE.label("eligible"),
+    ).order_by(_T.id)  # fmt: skip
+    return read_in(connection, statement.with_for_update(read=True), _T.id, trial_ids.sort())
+
+
+def _as_known(rows: pl.DataFrame, known: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """Index rows as they may be written, now that it is known what their trials are."""
+    reason = marked("not eligible: rejected or withdrawn", NOT_CONFIRMED)
+    same = (pl.col("row_hash") == pl.col("row_now")) & (pl.col("kb_status") == pl.col("status_now"))
+    out = ~pl.col("eligible")
+    moment = pl.lit(at).dt.cast_time_unit("us")
+    return rows.join(known, on="trial_id", how="left", maintain_order="left").with_columns(
+        pl.when(same).then("content_hash").otherwise(pl.lit(UNFINISHED)).alias("content_hash"),
+        pl.when(out).then(moment).otherwise("archived_at").alias("archived_at"),
+        pl.when(out).then(pl.lit(reason)).otherwise("reason").alias("reason"),
+    )

@@ -212,10 +212,11 @@ def _known(
 
 
 def _mark_trials_of(connection: sa.Connection, workspace_id: str, keys: pl.Series) -> None:
-    """Marks the index entries of the trials of these windows as unfinished."""
+    """Marks the standing index entries of the trials of these windows as unfinished."""
     index = schema.kb_trial_index
     for some in chunks(keys):
         moved = sa.select(_W.id).where(_W.workspace_id == workspace_id, _W.window_key.in_(some))
         touched = sa.select(_T.id).where(_T.window_id.in_(moved))
-        change = sa.update(index).where(index.c.trial_id.in_(touched))
+        standing = index.c.archived_at.is_(None)
+        change = sa.update(index).where(index.c.trial_id.in_(touched), standing)
         connection.execute(change.values(content_hash=UNFINISHED))

@@ -41,7 +41,7 @@ _INDEX_SCHEMA: Final[dict[str, Any]] = {
     "trial_id": pl.Int64, "strategy_name": pl.String, "point_id": pl.String,
     "collection": pl.String, "embed_model": pl.String, "pipeline": pl.String,
     "regime_schema_version": pl.Int64, "content_hash": pl.String, "archived_at": UTC_TIME,
-    "reason": pl.String,
+    "reason": pl.String, "row_hash": pl.String, "kb_status": pl.String,
 }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def index_frame(trial_id: int, **changes: Any) -> pl.DataFrame:
     row = {
         "trial_id": trial_id, "strategy_name": STRATEGY, "point_id": str(uuid.UUID(int=trial_id)),
         "collection": "kb", "embed_model": "m", "pipeline": "p", "content_hash": "c1",
-        **changes,
+        "row_hash": "hash", "kb_status": "candidate", **changes,
     }  # fmt: skip
     return pl.DataFrame([row], schema=_INDEX_SCHEMA)
 
