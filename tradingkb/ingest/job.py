@@ -33,6 +33,7 @@ from tradingkb.ingest.scope import (
     all_windows,
     trials_in,
     with_new_regimes,
+    without_withdrawn,
 )
 from tradingkb.ingest.storing import save_rejects, store_trials
 from tradingkb.ingest.summary import Tally, summarize
@@ -123,15 +124,19 @@ class IngestJob:
         source = batch.source if batch else "stored trials"
         run = RunRecord(str(uuid.uuid4()), workspace.id, self.clock(), source)
         stored = self.store.window_rows(workspace.id)
-        incoming = w.merge_windows(batch.trials, stored) if batch else stored
+        known, taken = self._known(workspace, batch), batch
+        if batch and not request.readmit:
+            taken = without_withdrawn(batch, known, self.store.taken_back(workspace.id))
+        stay_out = batch.trials.height - taken.trials.height if batch and taken else 0
+        incoming = w.merge_windows(taken.trials, stored) if taken else stored
         windows, measured, notes = w.measure_missing(incoming, request.ohlcv)
         before = self.store.scaler(workspace.id)
         scaler = w.current_scaler(before, all_windows(stored, windows))
         return Scope(
             workspace=workspace,
             run=run,
-            batch=batch,
-            known=self._known(workspace, batch),
+            batch=taken,
+            known=known,
             stored=stored,
             windows=windows,
             measured=measured,
@@ -139,6 +144,7 @@ class IngestJob:
             scaler=scaler,
             refit=scaler != before,
             readmit=request.readmit,
+            stay_out=stay_out,
             notes=notes,
         )
 
@@ -186,9 +192,9 @@ class IngestJob:
         """What happens to the trials of the source, then to the others that it concerns."""
         space = scope.workspace
         trials = trials_in(scope)
-        tally.trials += trials.height
-        tally.withdrawn += int(trials["withdrawn"].sum())
-        everything = scope.batch is None or scope.known.height > trials.height
+        asked = trials.height + scope.stay_out
+        tally.trials += asked
+        everything = scope.batch is None or scope.known.height > asked
         ids = None if everything else scope.known["trial_id"]
         index = self.store.index_rows(space.id, target.collection, ids)
         index = index.join(scope.known.select("trial_id", *IDENTITY), on="trial_id")

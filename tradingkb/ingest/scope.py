@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -17,14 +17,16 @@ class Scope:
     """What one run works on.
 
     Attributes:
-        batch: what the source held, None when the stored trials are indexed.
+        batch: what the source held, None when the stored trials are indexed; without the rows
+            that stay out, because they equal trials that were withdrawn.
+        stay_out: how many rows these are.
         known: identities of the stored trials before the run, at least of those of the source.
         stored: the stored windows before the run.
         windows: the windows of the trials in scope, with the regimes that they have now.
         measured: how many of them this run measured.
         changed: keys of windows whose regimes this run changes.
         scaler: the scaler in force after the run; `refit` when this run fits it.
-        readmit: whether rows that equal withdrawn trials are taken.
+        readmit: whether rows that equal withdrawn trials are taken, as if those had never been.
     """
 
     workspace: Workspace
@@ -38,36 +40,47 @@ class Scope:
     scaler: RegimeScaler | None
     refit: bool
     readmit: bool = False
+    stay_out: int = 0
     notes: list[str] = field(default_factory=list)
 
 
 def trials_in(scope: Scope) -> pl.DataFrame:
-    """The trials that the plan is about, with the statuses and regimes they have or would have.
-
-    A row that equals a withdrawn trial stays withdrawn: a scheduled ingest that reads the same
-    file every night must not undo what an admin has taken back.
-    """
+    """The trials that the plan is about, with the statuses and regimes they have or would have."""
     regimes = scope.windows.select("window_key", "regime_is", "regime_oos")
     if scope.batch is None:
         windows = scope.stored.select("window_id", "window_key").join(regimes, on="window_key")
         return scope.known.join(windows, on="window_id", maintain_order="left")
-    statuses = scope.known.select(
-        *IDENTITY,
-        pl.col("kb_status").alias("known_status"),
-        pl.col("row_hash").alias("known_row"),
-        "withdrawn",
-    )
-    stays_out = pl.col("withdrawn") & (pl.col("row_hash") == pl.col("known_row"))
+    statuses = scope.known.select(*IDENTITY, pl.col("kb_status").alias("known_status"))
     return (
         scope.batch.trials.drop("regime_is", "regime_oos")
         .join(regimes, on="window_key", maintain_order="left")
         .join(statuses, on=IDENTITY, how="left", maintain_order="left")
         .with_columns(
             pl.coalesce("known_status", "kb_status").alias("kb_status"),
-            withdrawn=stays_out.fill_null(False) & pl.lit(not scope.readmit),
+            withdrawn=pl.lit(False),
         )
-        .drop("known_status", "known_row")
+        .drop("known_status")
     )
+
+
+def without_withdrawn(batch: Batch, known: pl.DataFrame, taken_back: pl.DataFrame) -> Batch:
+    """A source without the rows that say again what an admin has taken back.
+
+    A scheduled ingest that reads the same file every night must not undo a withdrawal.
+
+    Args:
+        batch: what the source held.
+        known: identities of the stored trials.
+        taken_back: trial_id, row_hash of what withdrawn runs said, where it does not stand now.
+    """
+    standing = known.filter(~pl.col("withdrawn")).select("trial_id", "row_hash")
+    gone = pl.concat([known.filter("withdrawn").select("trial_id", "row_hash"), taken_back])
+    gone = gone.join(standing, on=["trial_id", "row_hash"], how="anti")
+    if gone.is_empty():
+        return batch
+    rows = gone.join(known.select("trial_id", *IDENTITY), on="trial_id")
+    key = [*IDENTITY, "row_hash"]
+    return replace(batch, trials=batch.trials.join(rows, on=key, how="anti", maintain_order="left"))
 
 
 def affected_trials(scope: Scope, store: TrialStore, target: Target, *, dry_run: bool) -> pl.Series:

@@ -21,14 +21,12 @@ class Tally:
     Attributes:
         trials: in scope, eligible or not.
         planned: of these, eligible.
-        withdrawn: rows that equal withdrawn trials.
         bare: planned trials without any regime.
         actions: planned trials by what happens to their entry.
     """
 
     trials: int = 0
     planned: int = 0
-    withdrawn: int = 0
     bare: int = 0
     actions: Counter[str] = field(default_factory=Counter)
 
@@ -65,9 +63,9 @@ def summarize(
     notes = [*(batch.notes if batch else ()), *scope.notes]
     if scope.refit and scope.stored.height:
         notes.append("the windows have doubled: features are scaled anew, stored trials updated")
-    if tally.withdrawn and batch is not None:
+    if scope.stay_out:
         notes.append(
-            f"{tally.withdrawn:,} rows equal trials that were withdrawn: they stay out; bring "
+            f"{scope.stay_out:,} rows equal trials that were withdrawn: they stay out; bring "
             "their run back, or take them with readmit=True"
         )
     if tally.bare:

@@ -79,6 +79,12 @@ class CurationStore(Protocol):
             NotFoundError: no such run.
         """
 
+    def taken_back(self, workspace_id: str) -> pl.DataFrame:
+        """trial_id, row_hash of what withdrawn runs said about trials that say something else now.
+
+        Ingesting the same rows again must not bring them back.
+        """
+
     # leases
     def acquire_lease(
         self, name: str, holder: str, at: datetime, expires_at: datetime

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from tradingkb.exceptions import NotFoundError
 from tradingkb.ports import Actor
 from tradingkb.sql.bulk import read, read_in
-from tradingkb.sql.engine import writing
+from tradingkb.sql.engine import reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import archive_entries, chunks, mark_entries
 from tradingkb.stores.generations import bump
@@ -46,6 +46,17 @@ class VersionQueries:
         """Undoes `withdraw_run`; see the port."""
         values = {"withdrawn_at": None, "withdrawn_by": None, "withdrawn_reason": None}
         return self._settle(workspace_id, run_id, values, at, dry_run)
+
+    def taken_back(self, workspace_id: str) -> pl.DataFrame:
+        """trial_id, row_hash of what withdrawn runs said; see the port."""
+        statement = sa.select(_V.trial_id, _V.row_hash).join_from(
+            schema.ingest_runs, schema.trial_versions, _V.run_id == _R.run_id
+        )
+        with reading(self.engine) as connection:
+            return read(
+                connection,
+                statement.where(_R.workspace_id == workspace_id, _R.withdrawn_at.is_not(None)),
+            )
 
     def _settle(
         self, workspace_id: str, run_id: str, values: dict[str, Any], at: datetime, dry_run: bool
