@@ -131,7 +131,7 @@ class Curator:
                 remedy="say why, for those who rely on it",
             )  # fmt: skip
         move = partial(self.store.withdraw_run, workspace.id, run_id, actor, dry_run=dry_run)
-        return self._settle("withdraw", workspace, active, actor, move, dry_run)
+        return self._settle("withdraw", workspace, active, run_id, actor, move, dry_run)
 
     def reinstate(
         self,
@@ -149,27 +149,30 @@ class Curator:
             WorkspaceBusyError: an ingest of the workspace did not end in time.
         """
         move = partial(self.store.reinstate_run, workspace.id, run_id, dry_run=dry_run)
-        return self._settle("reinstate", workspace, active, actor, move, dry_run)
+        return self._settle("reinstate", workspace, active, run_id, actor, move, dry_run)
 
     def _settle(
         self,
         action: str,
         workspace: Workspace,
         active: Active,
+        run_id: str,
         actor: Actor,
         move: Callable[..., pl.DataFrame],
         dry_run: bool,
     ) -> CurationReport:
         # With the lease: a run that is still writing cannot be taken back.
-        with hold_lease(self.store, workspace, clock=self.clock, patience_s=self.patience_s):
+        lease = hold_lease(self.store, workspace, clock=self.clock, patience_s=self.patience_s)
+        with contextlib.nullcontext() if dry_run else lease:
             changed = move(at=self.clock())
             effects = changed["effect"].to_list()
             report = _report(action, workspace, dry_run, changed.height, changed, effects, actor)
             if dry_run:
                 return report
-            emit(f"kb_run_{action}", count=changed.height, actor=actor.name,
+            emit(f"kb_run_{action}", run_id=run_id, count=changed.height, actor=actor.name,
                  actor_type=actor.kind, reason=actor.reason, workspace_id=workspace.id)  # fmt: skip
-            return self._follow(report, workspace, active, changed["trial_id"])
+            standing = changed.filter(pl.col("effect") != "withdrawn")
+            return self._follow(report, workspace, active, standing["trial_id"])
 
     def _standing(self, workspace: Workspace, chosen: pl.DataFrame) -> pl.DataFrame:
         """Those of the chosen trials that have an entry which is not archived."""
