@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from tradingkb.admin.report import Report
 from tradingkb.exceptions import ConfigurationError
+from tradingkb.ingest.lost import lost_trials
 from tradingkb.observability.events import emit
 from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex, Workspace
 
@@ -86,7 +89,9 @@ def activate(
             f"collection {collection!r} has dimension {dimension}, {model!r} makes "
             f"{embedder.dimension}: choose another collection, or re-embed into a new one"
         )
-    missing = store.unfinished(workspace.id, collection, embedder.pipeline).height
+    undone = store.unfinished(workspace.id, collection, embedder.pipeline)["trial_id"]
+    lost = lost_trials(store, vectors, workspace, collection, dimension)
+    missing = pl.concat([undone, lost]).n_unique()
     if missing and not force:
         raise ConfigurationError(
             f"{missing:,} trials are not in collection {collection!r} as they are: re-embed with "

@@ -21,8 +21,10 @@ class Shared:
     _clock: Callable[[], datetime]
     _progress: bool | None
 
-    def _place(self, workspace: str) -> tuple[Workspace, tuple[str, str]]:
-        space = self._workspaces.find(workspace)
+    def _place(
+        self, workspace: str, *, create_default: bool = False
+    ) -> tuple[Workspace, tuple[str, str]]:
+        space = self._workspaces.find(workspace, create_default=create_default)
         return space, self._workspaces.active(space)
 
     def _set_alias(self) -> None:

@@ -53,7 +53,7 @@ class Upkeep(Shared):
             ConfigurationError: an unknown model, or a collection of another dimension.
             WorkspaceBusyError: an ingest of the workspace did not end in time.
         """
-        space, (model, collection) = self._place(workspace)
+        space, (model, collection) = self._place(workspace, create_default=True)
         if target_model is not None and target_model != model:
             model, collection = target_model, collection_name(target_model)
         job = ReembedJob(self._store, self._vectors, self._embedders, clock=self._clock)
@@ -87,7 +87,7 @@ class Upkeep(Shared):
             ConfigurationError: an unknown model, a collection that does not exist, has another
                 dimension or lacks trials.
         """
-        space, before = self._place(workspace)
+        space, before = self._place(workspace, create_default=True)
         if embed_model is not None and collection is None:
             collection = collection_name(embed_model)
         after = self._workspaces.would_be_active(embed_model, collection)
