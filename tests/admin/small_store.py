@@ -1,0 +1,157 @@
+"""Small stores of trials with regimes, and a vector index that fails when told to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+import tradingkb as tkb
+from tradingkb.ports import Points, VectorIndex
+
+MARKET = {"volatility_annual": 0.3}
+REGIME_V1, COSINE_V1 = "kb_regime_v1_v1", "kb_regime_cosine_v1_v1"
+
+
+def regime(volatility: float) -> str:
+    """A measured regime as JSON, told apart by its volatility."""
+    features = {"volatility_annual": volatility, "atr_pct": volatility / 20}
+    return json.dumps(tkb.Regime(features=features).to_dict())
+
+
+def trials(
+    n_windows: int = 4, fasts: Iterable[int] = (5, 20), scores: dict[str, float] | None = None
+) -> pl.DataFrame:
+    """Trials "0:5", "0:20", "1:5", ... of strategy "s", told by window and parameter.
+
+    Args:
+        n_windows: on so many windows.
+        fasts: one trial per window and value.
+        scores: out-of-sample Sharpe ratios by source_id; otherwise fast / 10.
+    """
+    rows = []
+    for w in range(n_windows):
+        start = datetime(2015, 1, 1) + timedelta(days=91 * w)
+        found = regime(0.1 + 0.1 * w)
+        for fast in fasts:
+            name = f"{w}:{fast}"
+            rows.append(
+                {
+                    "source_id": name, "strategy_name": "s", "symbol": "X", "timeframe": "1d",
+                    "params": json.dumps({"fast": fast}), "oos_start": start,
+                    "oos_end": start + timedelta(days=90),
+                    "sharpe_oos": (scores or {}).get(name, fast / 10),
+                    "max_drawdown_frac_oos": 0.1, "n_trades_oos": 20,
+                    "regime_is": found, "regime_oos": found,
+                }
+            )  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def nominated(kb: tkb.KnowledgeBase, **more: Any) -> set[str]:
+    """Source ids of the trials that a recommendation nominates, with a market to search for."""
+    return set(kb.recommend("s", regime=MARKET, **more).trials["source_id"])
+
+
+def counted(kb: tkb.KnowledgeBase) -> int:
+    """How many trials pass the filters of a recommendation."""
+    return kb.recommend("s", regime=MARKET).strict_count
+
+
+def statuses(kb: tkb.KnowledgeBase) -> dict[str, str]:
+    """Statuses by source id."""
+    rows = kb.trials()
+    return dict(zip(rows["source_id"], rows["kb_status"], strict=True))
+
+
+def ids(kb: tkb.KnowledgeBase) -> dict[str, int]:
+    """Trial ids by source id."""
+    rows = kb.trials()
+    return dict(zip(rows["source_id"], rows["trial_id"], strict=True))
+
+
+def space_id(kb: tkb.KnowledgeBase, slug: str = "default") -> str:
+    """The id of a workspace."""
+    rows = kb.workspaces()
+    return str(rows.filter(pl.col("slug") == slug)["id"].item())
+
+
+def entries(kb: tkb.KnowledgeBase, collection: str = REGIME_V1) -> dict[str, dict[str, Any]]:
+    """Index entries of one collection by source id."""
+    names = {number: name for name, number in ids(kb).items()}
+    rows = kb._store.index_rows(space_id(kb), collection).to_dicts()
+    return {names[row["trial_id"]]: row for row in rows}
+
+
+def pointed(kb: tkb.KnowledgeBase, collection: str = REGIME_V1) -> set[str]:
+    """Source ids of the trials that have a point in the vector index; others by point id."""
+    names = {row["point_id"]: name for name, row in entries(kb, collection).items()}
+    held = kb._vectors.points(collection, space_id(kb))["point_id"]
+    return {names.get(point, point) for point in held}
+
+
+def sql(kb: tkb.KnowledgeBase, text: str, **values: Any) -> list[tuple[Any, ...]]:
+    """Runs SQL as an operator would, by hand."""
+    with kb._store.engine.begin() as connection:
+        result = connection.execute(sa.text(text), values)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def failed_deletes(kb: tkb.KnowledgeBase) -> list[tuple[Any, ...]]:
+    """The runbook's query."""
+    return sql(
+        kb,
+        "SELECT id, reason, archived_at FROM kb_trial_index "
+        "WHERE reason LIKE '%qdrant_delete_failed%'",
+    )
+
+
+def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
+    """The fields of the events of that name."""
+    return [r.tradingkb_fields for r in caplog.records if r.getMessage() == name]
+
+
+class Flaky:
+    """A vector index whose `upsert` and `delete` fail when told to.
+
+    Attributes:
+        down: whether both fail.
+        upserts_left: how many more upserts succeed, None for any number.
+        embedded: how many points were written.
+    """
+
+    def __init__(self, inner: VectorIndex) -> None:
+        self.inner = inner
+        self.down = False
+        self.upserts_left: int | None = None
+        self.embedded = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def upsert(self, name: str, points: Points) -> None:
+        if self.down or self.upserts_left == 0:
+            raise tkb.BackendUnavailableError("the vector index is away")
+        if self.upserts_left is not None:
+            self.upserts_left -= 1
+        self.embedded += len(points.ids)
+        self.inner.upsert(name, points)
+
+    def delete(self, name: str, point_ids: Any) -> None:
+        if self.down:
+            raise tkb.BackendUnavailableError("the vector index is away")
+        self.inner.delete(name, point_ids)
+
+
+def flaky(kb: tkb.KnowledgeBase) -> Flaky:
+    """Puts a vector index between a knowledge base and its own that can be made to fail."""
+    index = Flaky(kb._vectors)
+    for owner, name in ((kb, "_vectors"), (kb._ingest_job, "vectors"),
+                        (kb._recommend_job, "vectors")):  # fmt: skip
+        setattr(owner, name, index)
+    return index
