@@ -85,8 +85,8 @@ class Reconciliation(Report):
 
 
 def _count(name: str, row: dict[str, Any], old: dict[str, Any], repaired: bool) -> str:
-    was = f" ({old[name]:,})" if repaired and old[name] != row[name] else ""
-    return f"{row[name]:,}{was} {name}"
+    was = f" (before: {old[name]:,})" if repaired and old[name] != row[name] else ""
+    return f"{row[name]:,} {name}{was}"
 
 
 class ReconcileJob:
@@ -170,7 +170,8 @@ class ReconcileJob:
         self.store.mark_unfinished(space.id, doubtful, name)
         if active:
             embedder = self._embedder(space, model)
-            todo = self.store.unfinished(space.id, name, embedder.pipeline)["trial_id"]
+            # Not what the store thinks is unfinished: that trusts earlier checks.
+            todo = pl.concat([doubtful, found.unfinished]).unique().sort()
             reindex(
                 self.store, self.vectors, embedder, space, name, todo,
                 clock=self.clock, progress=lambda *_: None,
