@@ -47,6 +47,8 @@ class CosineRegimeEmbedder:
         """Unit vectors, shape (n, 32); zeros where a document has no regime with a direction.
 
         A document with one regime has it in both halves: it is the best estimate of the other.
+        One with two of which only one has a direction is a unit vector of that one alone, so its
+        similarities come out larger, by the square root of 2, and are cut at 1.
         """
         if not documents:
             return np.zeros((0, DIMENSION), dtype=np.float32)
