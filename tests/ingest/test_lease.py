@@ -1,0 +1,243 @@
+"""One ingest or re-embedding of a workspace at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import tradingkb as tkb
+from tradingkb.exceptions import WorkspaceBusyError
+from tradingkb.ingest import lease
+from tradingkb.ingest.lease import TTL, hold_lease
+from tradingkb.ports import TrialStore, Workspace
+from tradingkb.sql.engine import open_engine
+from tradingkb.stores import SqlTrialStore
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SPACE = Workspace("7d9f4a52-0000-4000-8000-000000000001", "desk", None, None, {}, NOW)
+NAME = f"index:{SPACE.id}"
+HOST = socket.gethostname()
+
+
+class Clock:
+    """A clock that moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.slept = 0.0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    store = SqlTrialStore(open_engine(f"sqlite:///{tmp_path / 'kb.db'}"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def time() -> Clock:
+    return Clock()
+
+
+def hold(store: TrialStore, time: Clock, patience_s: float = 600.0):
+    return hold_lease(store, SPACE, clock=time, patience_s=patience_s, sleep=time.sleep)
+
+
+def held_by(store: TrialStore, holder: str, until: datetime) -> None:
+    assert store.acquire_lease(NAME, holder, NOW, until) is None
+
+
+def is_free(store: TrialStore) -> bool:
+    free = store.acquire_lease(NAME, "probe", NOW, NOW) is None
+    store.break_lease(NAME, "probe")
+    return free
+
+
+def dead_pid() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_lease_is_held_inside_and_free_afterwards(store: TrialStore, time: Clock) -> None:
+    with hold(store, time):
+        assert not is_free(store)
+    assert is_free(store)
+
+
+def test_a_lease_is_free_after_an_error_too(store: TrialStore, time: Clock) -> None:
+    with pytest.raises(KeyboardInterrupt), hold(store, time):
+        raise KeyboardInterrupt
+    assert is_free(store)
+
+
+def test_workspaces_do_not_wait_for_each_other(store: TrialStore, time: Clock) -> None:
+    other = Workspace("another", "other", None, None, {}, NOW)
+    with hold(store, time), hold_lease(store, other, clock=time, patience_s=0.0):
+        assert time.slept == 0
+
+
+def test_the_second_waits_until_the_first_has_ended(store: TrialStore, time: Clock) -> None:
+    order = []
+    inside, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with hold(store, time):
+            inside.set()
+            leave.wait(30)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert inside.wait(30)
+
+    def sleep(_: float) -> None:
+        leave.set()
+        thread.join(30)
+
+    with hold_lease(store, SPACE, clock=time, patience_s=600.0, sleep=sleep):
+        order.append("second")
+    assert order == ["first", "second"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process numbers to look up")
+def test_the_lease_of_a_dead_process_of_this_machine_is_taken_over_at_once(
+    store: TrialStore, time: Clock
+) -> None:
+    held_by(store, f"{HOST}:{dead_pid()}:123:abc", NOW + timedelta(days=1))
+    with hold(store, time):
+        assert time.slept == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the kernel does not say")
+def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(
+    store: TrialStore, time: Clock
+) -> None:
+    held_by(store, f"{HOST}:{os.getpid()}:1:abc", NOW + timedelta(days=1))
+    with hold(store, time):
+        assert time.slept == 0
+
+
+def test_the_lease_of_a_living_process_is_honoured_until_it_expires(
+    store: TrialStore, time: Clock
+) -> None:
+    me = lease._own_name()
+    held_by(store, me, NOW + TTL)
+    with hold(store, time):
+        assert time.slept == pytest.approx(TTL.total_seconds(), abs=0.3)
+
+
+def test_the_lease_of_another_machine_is_honoured_until_it_expires(
+    store: TrialStore, time: Clock
+) -> None:
+    held_by(store, f"elsewhere:{dead_pid()}:123:abc", NOW + timedelta(seconds=20))
+    with hold(store, time):
+        assert time.slept == pytest.approx(20, abs=0.3)
+
+
+@pytest.mark.parametrize("holder", ["somebody", "a:b", "elsewhere:1:2:3:4"])
+def test_a_holder_of_another_form_is_honoured_too(
+    store: TrialStore, time: Clock, holder: str
+) -> None:
+    held_by(store, holder, NOW + timedelta(seconds=1))
+    with hold(store, time):
+        assert time.slept == pytest.approx(1, abs=0.3)
+
+
+def test_patience_ends_with_an_error_that_names_the_process(
+    store: TrialStore, time: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    held_by(store, "mercury:4711:123:abc", NOW + timedelta(days=1))
+    with (
+        caplog.at_level(logging.INFO, "tradingkb"),
+        pytest.raises(WorkspaceBusyError, match=r"'desk'.* process 4711 on mercury.*within 5 s"),
+        hold(store, time, patience_s=5.0),
+    ):
+        raise AssertionError("never runs")
+    assert time.slept == pytest.approx(5, abs=0.3)
+    waits = [r.tradingkb_fields for r in caplog.records if r.getMessage() == "kb_lease_wait"]
+    assert waits == [{"workspace_id": SPACE.id, "holder": "process 4711 on mercury"}]
+    assert not is_free(store)
+
+
+def test_a_lease_is_renewed_while_it_is_held(
+    store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    renewed = threading.Event()
+    acquire = store.acquire_lease
+
+    def watched(name: str, holder: str, at: datetime, until: datetime) -> str | None:
+        other = acquire(name, holder, at, until)
+        if at > NOW:
+            renewed.set()
+        return other
+
+    monkeypatch.setattr(store, "acquire_lease", watched)
+    with hold(store, time):
+        time.now = NOW + TTL * 2
+        assert renewed.wait(30)
+        assert acquire(NAME, "other", time.now, time.now) is not None
+
+
+def test_a_lease_that_was_lost_is_not_taken_from_its_new_holder_at_the_end(
+    store: TrialStore, time: Clock
+) -> None:
+    with hold(store, time):
+        time.now += TTL * 2
+        assert store.acquire_lease(NAME, "new", time.now, time.now + TTL) is None
+    assert store.acquire_lease(NAME, "probe", time.now, time.now) == "new"
+
+
+# --- through the front door -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda kb, run: kb.ingest(),
+        lambda kb, run: kb.reembed(),
+        lambda kb, run: kb.withdraw(run, reason="x"),
+        lambda kb, run: kb.reinstate(run),
+        lambda kb, run: kb.reconcile(repair=True),
+    ],
+    ids=["ingest", "reembed", "withdraw", "reinstate", "reconcile"],
+)
+def test_whatever_writes_to_the_index_of_a_workspace_asks_for_its_lease_first(
+    open_kb: Callable[..., tkb.KnowledgeBase],
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[tkb.KnowledgeBase, str], object],
+) -> None:
+    kb = open_kb()
+    row = {"source_id": ["t"], "strategy_name": ["s"], "params": ['{"fast": 5}'],
+           "sharpe_oos": [1.0]}  # fmt: skip
+    run = kb.ingest(pl.DataFrame(row)).run_id
+    runs = kb.runs()
+
+    def busy(*_: object) -> None:
+        raise WorkspaceBusyError("another is at work")
+
+    monkeypatch.setattr(lease, "_acquire", busy)
+    with pytest.raises(WorkspaceBusyError):
+        work(kb, run)
+    assert kb.runs().equals(runs)
+    assert kb.ingest(dry_run=True).skipped == 1
+    assert kb.recommend("s").params == {"fast": 5}
