@@ -148,7 +148,9 @@ def _refuse_loss(counts: dict[str, int], replace: bool) -> None:
     kept = {t.name for t in _NOTHING_LOST}
     held = {name: n for name, n in counts.items() if n and name not in kept}
     if held and not replace:
-        listing = ", ".join(f"{n:,} {name}" for name, n in held.items())
+        first = ("trials", "strategy_specs", "recommend_events", "ingest_runs")
+        known = {name: held[name] for name in first if name in held} or held
+        listing = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in known.items())
         raise InvalidInputError(
             f"the store is not empty ({listing})",
             field="replace",
