@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from tradingkb.bootstrap import connect
+from tradingkb.cli import curation, upkeep
+from tradingkb.cli.common import (
+    AsJson,
+    Constants,
+    DryRun,
+    Limit,
+    Maps,
+    State,
+    Status,
+    Strategy,
+    Symbol,
+    Timeframe,
+    Workspace,
+)
 from tradingkb.cli.options import read_mapping, read_regime
 from tradingkb.cli.output import (
     EPILOG,
@@ -16,10 +28,11 @@ from tradingkb.cli.output import (
     EXIT_ROWS_REFUSED,
     print_frame,
     print_json,
+    print_report,
     reported,
 )
-from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.observability.events import configure_logging
+from tradingkb.cli.usage import OneLineErrors
+from tradingkb.cli.wording import as_commands
 from tradingkb.presentation.text import answer_text
 from tradingkb.settings import describe, load_settings
 from tradingkb.workspaces import DEFAULT_WORKSPACE
@@ -27,21 +40,8 @@ from tradingkb.workspaces import DEFAULT_WORKSPACE
 app = typer.Typer(
     name="tradingkb", no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False,
     help="A knowledge base of your own backtests: trials in, recommendations out.",
+    cls=OneLineErrors,
 )  # fmt: skip
-
-Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Workspace slug or id.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Most rows to show.")]
-
-
-@dataclass
-class _State:
-    arguments: dict[str, Any]
-
-    def open(self) -> KnowledgeBase:
-        settings = load_settings(**self.arguments)
-        configure_logging(settings.log_level, settings.log_format)
-        return connect(settings=settings)
 
 
 @app.callback()
@@ -54,7 +54,7 @@ def _root(
         str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR; default LOG_LEVEL.")
     ] = None,
 ) -> None:
-    context.obj = _State({"home": home, "log_level": log_level.upper() if log_level else None})
+    context.obj = State({"home": home, "log_level": log_level.upper() if log_level else None})
 
 
 @app.command()
@@ -76,27 +76,28 @@ def ingest(
     ohlcv: Annotated[
         Path | None, typer.Option(help="Folder of <symbol>_<timeframe>.parquet, or one file.")
     ] = None,
-    maps: Annotated[
-        list[str] | None, typer.Option("--map", help="canonical=your_column; repeatable.")
-    ] = None,
-    constants: Annotated[
-        list[str] | None, typer.Option("--set", help="canonical=constant; repeatable.")
-    ] = None,
+    maps: Maps = None,
+    constants: Constants = None,
     map_file: Annotated[
         Path | None, typer.Option(help="TOML with the tables [map] and [set].")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would happen, write nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Refuse all when one row is bad.")] = False,
+    dry_run: DryRun = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse all when one row is bad.")
+    ] = False,
+    readmit: Annotated[
+        bool, typer.Option("--readmit", help="Take rows in that equal withdrawn trials.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take trials in and index them; safe to repeat."""
+    """Take trials in and index them; safe to repeat.
+
+    Row numbers in messages count data rows from 1: a header line is not counted.
+    """
     with reported(), context.obj.open() as kb:
         mapping = read_mapping(maps or [], constants or [], map_file)
-        report = kb.ingest(trials, workspace, ohlcv, mapping, dry_run, strict)
-        if as_json:
-            print_json(report.to_dict())
-        else:
-            typer.echo(str(report))
+        report = kb.ingest(trials, workspace, ohlcv, mapping, dry_run, strict, readmit)
+        print_report(report, as_json=as_json)
         if report.error:
             raise typer.Exit(EXIT_ROWS_REFUSED)
 
@@ -144,7 +145,7 @@ def recommend(
         if as_json:
             print_json(answer.to_dict())
         else:
-            typer.echo(answer_text(answer.to_dict()))
+            typer.echo(as_commands(answer_text(answer.to_dict())))
         if answer.status == "none":
             raise typer.Exit(EXIT_NO_ANSWER)
 
@@ -153,17 +154,16 @@ def recommend(
 def trials(
     context: typer.Context,
     workspace: Workspace = DEFAULT_WORKSPACE,
-    strategy: Annotated[str | None, typer.Option(help="Only this strategy.")] = None,
-    symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="Only this timeframe.")] = None,
-    status: Annotated[
-        Literal["candidate", "promoted", "rejected"] | None, typer.Option(help="Only these.")
-    ] = None,
+    strategy: Strategy = None,
+    symbol: Symbol = None,
+    timeframe: Timeframe = None,
+    status: Status = None,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """Stored trials, newest known first."""
     columns = (
+        "trial_id",
         "source_id",
         "strategy_name",
         "symbol",
@@ -237,7 +237,7 @@ def events(
     status: Annotated[
         Literal["ok", "degraded", "none"] | None, typer.Option(help="Only these.")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="Only this strategy.")] = None,
+    strategy: Strategy = None,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -283,6 +283,10 @@ def demo(
 
     with reported():
         typer.echo(f"open {run_demo(data, home, out)}")
+
+
+curation.register(app)
+upkeep.register(app)
 
 
 def main() -> None:

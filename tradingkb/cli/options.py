@@ -24,6 +24,15 @@ def read_mapping(
     return mapping | {k: const(_number(v)) for k, v in (_pair(t, "--set") for t in constants)}
 
 
+def read_ids(ids: Sequence[str] | None, *, by_source_id: bool) -> list[int] | list[str] | None:
+    """Ids as the library tells them apart: numbers are trial ids, unless they are source ids."""
+    if not ids:
+        return None
+    if by_source_id or not all(text.isdecimal() for text in ids):
+        return list(ids)
+    return [int(text) for text in ids]
+
+
 def _from_file(file: Path) -> dict[str, str | Const]:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))

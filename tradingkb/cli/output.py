@@ -7,13 +7,14 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from tradingkb.cli.wording import as_commands
 from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
@@ -32,11 +33,13 @@ EXIT_UNEXPECTED: Final = 1
 EXIT_INTERRUPTED: Final = 130
 EXIT_NO_ANSWER: Final = 5
 EXIT_ROWS_REFUSED: Final = 6
+EXIT_DIFFERENCES: Final = 7
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
     "configuration; 4 a backend did not answer, try again; 5 recommend: status none; "
-    "6 ingest: some rows were refused, the others went in; 130 interrupted."
+    "6 ingest: some rows were refused, the others went in; 7 reconcile: differences found and not "
+    "repaired (restore: an index is not complete); 130 interrupted."
 )
 
 
@@ -46,7 +49,7 @@ def reported() -> Iterator[None]:
     try:
         yield
     except TradingKBError as error:
-        _say(f"error: {error}")
+        say(f"error: {as_commands(str(error))}")
         raise typer.Exit(
             next(code for kind, code in EXIT_CODES if isinstance(error, kind))
         ) from None
@@ -56,22 +59,37 @@ def reported() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except KeyboardInterrupt:
-        _say("interrupted: nothing is lost, the same command finishes what is left")
+        say("interrupted: nothing is lost, the same command finishes what is left")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except Exception as error:
         # The level that was asked for, whatever else a program has done to its loggers.
         if logging.getLogger("tradingkb").getEffectiveLevel() <= logging.DEBUG:
             raise
-        _say(
+        say(
             f"unexpected error: {type(error).__name__}: {error} "
             "(please report it; --log-level debug shows where it happened)"
         )
         raise typer.Exit(EXIT_UNEXPECTED) from None
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """One line on stderr, whatever a driver's message holds."""
     typer.secho(" ".join(text.split()), fg=typer.colors.RED, err=True)
+
+
+class Reported(Protocol):
+    """What commands print: text for people, and a form for machines."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+
+
+def print_report(report: Reported, *, as_json: bool) -> None:
+    """A report as one JSON document, or as text whose advice is commands."""
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        typer.echo(as_commands(str(report)))
 
 
 def print_json(value: Any) -> None:
@@ -87,7 +105,9 @@ def print_frame(frame: pl.DataFrame, *, as_json: bool, columns: Sequence[str] = 
         print_json([_parsed(row) for row in frame.to_dicts()])
         return
     shown = [c for c in columns or frame.columns if c in frame.columns]
-    table = Table(*shown)
+    table = Table()
+    for name in shown:  # a run is named by its whole id
+        table.add_column(name, overflow="fold", min_width=36 if name == "run_id" else None)
     for row in frame.select(shown).rows():
         table.add_row(*(_cell(v) for v in row))
     width = None if sys.stdout.isatty() else 160

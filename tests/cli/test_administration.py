@@ -1,0 +1,197 @@
+"""Administration from the command line: the same reports, and exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+import tradingkb as tkb
+from tradingkb.cli.app import app
+from tradingkb.settings import Settings
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _quiet_surroundings(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for field in Settings.model_fields.values():
+        monkeypatch.delenv(str(field.alias), raising=False)
+
+
+@pytest.fixture(scope="module")
+def small_home(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with forty trials of two runs, and regimes."""
+    home = tmp_path_factory.mktemp("small") / "home"
+    trials = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL").head(40)
+    with tkb.connect(home, progress=False) as kb:
+        kb.ingest(trials.head(20), ohlcv=data / "ohlcv")
+        kb.ingest(trials.tail(20), ohlcv=data / "ohlcv")
+    return home
+
+
+@pytest.fixture
+def home(small_home: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_home, tmp_path / "home"))
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    def call(line: str, at: Path = home, **env: str) -> Result:
+        return CliRunner().invoke(app, ["--home", str(at), *shlex.split(line)], env=env)
+
+    return call
+
+
+def told(result: Result, code: int = 0) -> Any:
+    assert (result.exit_code, result.stderr) == (code, ""), result.output
+    return json.loads(result.stdout)
+
+
+def trials(run: Run) -> list[dict[str, Any]]:
+    return told(run("trials --limit 100 --json"))
+
+
+@pytest.mark.parametrize("key", ["trial_id", "source_id"])
+def test_trials_are_named_by_the_ids_that_the_table_shows(run: Run, key: str) -> None:
+    names = [str(row[key]) for row in trials(run)[:3]]
+    report = told(run(f"reject {shlex.join(names)} --reason 'a bug' --actor ann --json"))
+    assert (report["changed"], report["actor"]) == (3, "ann")
+    rejected = [str(row[key]) for row in trials(run) if row["kb_status"] == "rejected"]
+    assert sorted(rejected) == sorted(names)
+    (first, *_) = told(run("history --json"))
+    assert (first["actor"], first["reason"], first["to_status"]) == ("ann", "a bug", "rejected")
+
+
+def test_source_ids_may_be_numbers(run: Run, tmp_path: Path, data: Path) -> None:
+    few = pl.read_parquet(data / "trials.parquet").head(2)
+    few.with_columns(pl.Series("source_id", ["1", "2"])).write_parquet("n.parquet")
+    other = tmp_path / "other"
+    told(run("ingest n.parquet --json", other))
+    assert told(run("reject 2 --by-source-id --reason bug --json", other))["changed"] == 1
+    assert [row["kb_status"] for row in told(run("trials --json", other))
+            if row["source_id"] == "2"] == ["rejected"]  # fmt: skip
+
+
+def test_filters_select_and_a_dry_run_writes_nothing(run: Run) -> None:
+    strategy = trials(run)[0]["strategy_name"]
+    line = f"promote --strategy {strategy} --symbol AAPL --timeframe 1d --status candidate"
+    report = told(run(f"{line} --dry-run --json"))
+    assert report["dry_run"]
+    assert report["changed"] == sum(row["strategy_name"] == strategy for row in trials(run)) > 0
+    assert {row["kb_status"] for row in trials(run)} == {"candidate"}
+    assert "dry run, nothing written" in run(f"{line} --dry-run").stdout
+
+
+def test_without_ids_and_filters_nothing_is_selected(run: Run) -> None:
+    for command in ("promote", "reject --reason bug", "archive"):
+        result = run(command)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "--strategy" in result.stderr
+
+
+def test_a_run_is_withdrawn_and_reinstated_by_the_id_that_the_table_shows(run: Run) -> None:
+    ids = [row["run_id"] for row in told(run("runs --json"))]
+    assert all(run_id in run("runs").stdout for run_id in ids)
+    assert told(run(f"withdraw {ids[0]} --reason 'a bug' --json"))["changed"] == 20
+    again = run(f"reinstate {ids[0]} --json")
+    assert told(again)["changed"] == 20
+    result = run("withdraw nonsense --reason bug")
+    assert result.exit_code == 2
+    assert "tradingkb runs" in result.stderr
+
+
+def test_experiments_that_were_run_already_are_seen(run: Run, data: Path) -> None:
+    aapl = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL")
+    aapl[38:42].write_parquet("new.parquet")
+    rows = told(run("seen new.parquet --json"))
+    assert [(row["row"], row["seen"]) for row in rows] == [
+        (1, True), (2, True), (3, False), (4, False),
+    ]  # fmt: skip
+
+
+def test_rows_of_a_withdrawn_run_come_back_only_when_readmitted(run: Run, data: Path) -> None:
+    (newest, _) = told(run("runs --json"))
+    told(run(f"withdraw {newest['run_id']} --reason bug --json"))
+    aapl = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL")
+    aapl[20:40].write_parquet("same.parquet")
+    shown = run("ingest same.parquet")
+    assert shown.exit_code == 0
+    assert "--readmit" in shown.stdout
+    assert told(run("reconcile --json"))["before"][0]["expected"] == 20
+    told(run("ingest same.parquet --readmit --json"))
+    assert told(run("reconcile --json"))["before"][0]["expected"] == 40
+
+
+def test_differences_exit_with_7_until_they_are_repaired(run: Run, home: Path) -> None:
+    assert told(run("reconcile --json"))["clean"]
+    with tkb.connect(home, progress=False) as kb:
+        (space,) = kb.workspaces().to_dicts()
+        points = kb._vectors.points(space["collection"], space["id"])["point_id"].head(3)
+        kb._vectors.delete(space["collection"], points.to_list())
+    assert told(run("reconcile --json"), 7)["before"][0]["missing"] == 3
+    assert run("reconcile").exit_code == 7
+    assert told(run("reconcile --repair --json"))["clean"]
+    assert run("reconcile --workspace default").exit_code == 0
+
+
+def test_a_workspace_is_moved_to_another_model_and_back(run: Run) -> None:
+    target = "--model regime-cosine-v1"
+    refused = run(f"activate {target}")
+    assert refused.exit_code == 3
+    line = refused.stderr.partition("with tradingkb ")[2].strip()
+    assert line.startswith("reembed --workspace default --model regime-cosine-v1 --collection")
+    assert told(run(f"{line} --json"))["embedded"] == 40
+    shown = run(f"activate {target}").stdout
+    assert "searches kb_regime_cosine_v1_v1" in shown
+    back = shown.partition("the way back: tradingkb ")[2].strip()
+    assert told(run(f"{back} --json"))["collection"] == "kb_regime_v1_v1"
+    assert run("reembed").stdout.startswith("40 trials of workspace default embedded")
+
+
+def test_a_backup_restores_into_another_home(run: Run, tmp_path: Path) -> None:
+    shown = run("backup kb.tkb")
+    assert (shown.exit_code, shown.stdout[:13]) == (0, "backup kb.tkb")
+    again = run("backup kb.tkb")
+    assert again.exit_code == 2
+    assert "--replace" in again.stderr
+    assert told(run("backup kb.tkb --replace --json"))["rows"]["trials"] == 40
+    other = tmp_path / "other"
+    assert told(run("restore kb.tkb --json", other))["complete"]
+    assert told(run("trials --limit 100 --json", other)) == trials(run)
+    assert run("restore kb.tkb", other).exit_code == 2
+    assert run("restore kb.tkb --replace", other).stdout.startswith("restored kb.tkb of ")
+
+
+def test_a_restore_whose_index_is_not_complete_exits_with_7(run: Run, tmp_path: Path) -> None:
+    run("backup kb.tkb")
+    result = run("restore kb.tkb", tmp_path / "other", EMBED_MODEL="of-another-machine")
+    assert result.exit_code == 7
+    assert "of-another-machine" in result.stdout
+    assert "tradingkb reconcile --repair completes the index" in result.stdout
+
+
+def test_a_file_that_is_no_backup_exits_with_2(run: Run, tmp_path: Path) -> None:
+    Path("letter").write_text("dear reader")
+    result = run("restore letter", tmp_path / "other")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is no backup" in result.stderr
+    assert "tradingkb backup wrote" in result.stderr
+
+
+def test_prune_deletes_only_with_apply(run: Run) -> None:
+    told(run("recommend bb_reversal --symbol AAPL --timeframe 1d --json"))
+    report = told(run("prune --events-days 1 --runs-days 1 --json"))
+    assert (report["dry_run"], report["events"], report["runs_kept"]) == (True, 0, 0)
+    assert told(run("prune --apply --json"))["dry_run"] is False
+    result = run("prune --events-days 0")
+    assert result.exit_code == 2
+    assert "--events-days: 0 is no age in days" in result.stderr

@@ -1,0 +1,80 @@
+"""On the command line advice is a command, not Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tradingkb.cli.wording import as_commands
+
+PACKAGE = Path(__file__).resolve().parents[2] / "tradingkb"
+#: Messages of these are not shown by the command line.
+ELSEWHERE = {"cli", "testing", "bench"}
+PYTHON = re.compile(r"\b(kb|tkb)\.\w+\(|\bconnect\(|\b\w+=(True|False)\b|\bohlcv=")
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Every text of a module but its documentation; a hole in one is filled."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            skipped.add(node.value)
+        if isinstance(node, ast.JoinedStr):
+            skipped.update(node.values)
+            yield "".join(_part(value) for value in node.values)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in skipped:
+            yield node.value
+
+
+def _part(value: ast.expr) -> str:
+    if isinstance(value, ast.Constant):
+        return str(value.value)
+    return "'x'" if getattr(value, "conversion", -1) == ord("r") else "x"
+
+
+MESSAGES = sorted(
+    {
+        text
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] not in ELSEWHERE
+        for text in texts(path)
+        if PYTHON.search(text)
+    }
+)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda text: text[:50])
+def test_no_message_speaks_python_on_the_command_line(message):
+    assert PYTHON.search(as_commands(message)) is None
+
+
+def test_messages_are_looked_at():
+    assert len(MESSAGES) > 10
+
+
+@pytest.mark.parametrize(
+    ("python", "command"),
+    [
+        ("create it with kb.create_workspace('desk')", "tradingkb workspaces --create desk"),
+        ("with kb.reembed('desk', 'm', 'kb_m_v1')",
+         "tradingkb reembed --workspace desk --model m --collection kb_m_v1"),
+        ("the way back: activate regime-v1 with kb_a",
+         "tradingkb activate --model regime-v1 --collection kb_a"),
+        ("run kb.ingest() to index what is stored; give ohlcv= if", "give --ohlcv if"),
+        ("name another file, or say replace=True", "say --replace"),
+        ("kb.strategies(workspace='desk') lists", "tradingkb strategies --workspace desk lists"),
+    ],
+)  # fmt: skip
+def test_a_call_becomes_the_command_that_does_the_same(python, command):
+    assert command in as_commands(python)
+
+
+def test_other_text_stays_as_it_is():
+    text = "AAPL:1d regime=… kbx.ingest() 'a=b' 1,234 inserted"
+    assert as_commands(text) == text

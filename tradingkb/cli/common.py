@@ -1,0 +1,41 @@
+"""What the commands share: how they open the knowledge base, and options of one meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tradingkb.bootstrap import connect
+from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.observability.events import configure_logging
+from tradingkb.settings import load_settings
+
+Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Workspace slug or id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Most rows to show.")]
+Strategy = Annotated[str | None, typer.Option(help="Only this strategy.")]
+Symbol = Annotated[str | None, typer.Option(help="Only this symbol.")]
+Timeframe = Annotated[str | None, typer.Option(help="Only this timeframe.")]
+Status = Annotated[
+    Literal["candidate", "promoted", "rejected"] | None, typer.Option(help="Only these.")
+]
+Maps = Annotated[list[str] | None, typer.Option("--map", help="canonical=your_column; repeatable.")]
+Constants = Annotated[
+    list[str] | None, typer.Option("--set", help="canonical=constant; repeatable.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, write nothing.")]
+
+
+@dataclass
+class State:
+    """What the options before the command say."""
+
+    arguments: dict[str, Any]
+
+    def open(self) -> KnowledgeBase:
+        """The knowledge base of these options and the environment."""
+        settings = load_settings(**self.arguments)
+        configure_logging(settings.log_level, settings.log_format)
+        return connect(settings=settings)

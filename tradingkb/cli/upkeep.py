@@ -1,0 +1,116 @@
+"""Commands that keep a store for years: its index, its backups, its size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tradingkb.cli.common import AsJson, Workspace
+from tradingkb.cli.output import EXIT_DIFFERENCES, print_report, reported
+from tradingkb.workspaces import DEFAULT_WORKSPACE
+
+Model = Annotated[str | None, typer.Option("--model", help="Embedding model.")]
+Collection = Annotated[str | None, typer.Option("--collection", help="Vector collection.")]
+
+
+def reconcile(
+    context: typer.Context,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Embed what is missing or stale, delete the rest.")
+    ] = False,
+    workspace: Annotated[
+        str | None, typer.Option("--workspace", "-w", help="Slug or id; default all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the store with the vector index; exits with 7 when they differ."""
+    with reported(), context.obj.open() as kb:
+        found = kb.reconcile(repair, workspace)
+        print_report(found, as_json=as_json)
+        if not found.clean:
+            raise typer.Exit(EXIT_DIFFERENCES)
+
+
+def reembed(
+    context: typer.Context,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    model: Model = None,
+    collection: Collection = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew instead of resuming.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Embed every eligible trial anew; safe to kill and repeat."""
+    with reported(), context.obj.open() as kb:
+        report = kb.reembed(workspace, model, collection, restart)
+        print_report(report, as_json=as_json)
+
+
+def activate(
+    context: typer.Context,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    model: Model = None,
+    collection: Collection = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Switch although trials are missing there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Switch a workspace to a model and collection; neither: what the environment says."""
+    with reported(), context.obj.open() as kb:
+        report = kb.activate(model, collection, workspace, force)
+        print_report(report, as_json=as_json)
+
+
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The file to write; its folder must exist.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a file of that name.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write everything but vectors to one file, while others work on."""
+    with reported(), context.obj.open() as kb:
+        print_report(kb.backup(file, replace), as_json=as_json)
+
+
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A backup, or the tradingkb.db of a home.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace everything that is stored.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Replace the store by a backup, all or nothing, and rebuild its index."""
+    with reported(), context.obj.open() as kb:
+        report = kb.restore(file, replace)
+        print_report(report, as_json=as_json)
+        if not report.complete:
+            raise typer.Exit(EXIT_DIFFERENCES)
+
+
+def prune(
+    context: typer.Context,
+    events_days: Annotated[
+        int | None, typer.Option(help="Age of events; default TRADINGKB_EVENTS_RETENTION_DAYS.")
+    ] = None,
+    runs_days: Annotated[
+        int | None, typer.Option(help="Age of runs; default TRADINGKB_RUNS_RETENTION_DAYS.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Delete; without it, only count.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Count, or delete, old recommend events and runs; trials stay."""
+    with reported(), context.obj.open() as kb:
+        print_report(kb.prune(events_days, runs_days, dry_run=not apply), as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    for command in (reconcile, reembed, activate, backup, restore, prune):
+        app.command(rich_help_panel="Upkeep")(command)
