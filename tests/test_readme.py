@@ -6,13 +6,16 @@ import json
 import re
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+import tradingkb as tkb
 from tradingkb.cli.app import app
 from tradingkb.settings import Settings
 
@@ -70,8 +73,24 @@ def test_the_python_blocks_run_one_after_the_other_and_mean_what_they_say(folder
     assert capsys.readouterr().out.startswith("ok {")
 
 
+def test_the_queries_run_and_find_what_was_not_deleted(stocked):
+    with tkb.connect(progress=False) as kb:
+        kb.archive(strategy_name="sma_cross", symbol="GOOG")
+    with closing(sqlite3.connect(stocked / ".tradingkb" / "tradingkb.db")) as connection:
+        connection.execute(
+            "UPDATE kb_trial_index SET reason = 'archived; qdrant_delete_failed: timeout' "
+            "WHERE id = (SELECT max(id) FROM kb_trial_index WHERE archived_at IS NOT NULL)"
+        )
+        (query,) = blocks("sql")
+        ((_, reason, archived_at),) = connection.execute(query).fetchall()
+    assert "qdrant_delete_failed" in reason
+    assert archived_at
+
+
 def test_the_commands_run_and_succeed(stocked):
-    lines = commands()
+    with tkb.connect(progress=False) as kb:
+        run_id = kb.runs()["run_id"][0]
+    lines = [line.replace("RUN_ID", run_id) for line in commands()]
     assert len(lines) > 5
     for line in lines:
         result = CliRunner().invoke(app, shlex.split(line, comments=True)[1:])
