@@ -2,7 +2,9 @@
 
 SQLite notes. Python's driver begins transactions late and deferred, so two processes that read
 and then write lose updates or fail with "database is locked": transactions are begun here, and
-writers begin IMMEDIATE. WAL lets any number of processes read while one writes.
+writers begin IMMEDIATE. WAL lets any number of processes read while one writes. But a reader of a
+WAL file writes, too: the file of shared memory beside it. Where that cannot be written (a read-only
+folder, a full disk) the store is read as it lies there, without locks, if no writer is at work.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
 
 #: Marks a connection whose transaction will write.
 WRITER = {"tradingkb_writer": True}
+#: Of a pooled connection that reads without locks: the file, and what it looked like.
+_FROZEN = "tradingkb_frozen"
 _UNWRITABLE = ("readonly", "read-only", "unable to open", "disk is full", "disk i/o")
 
 
@@ -44,7 +48,8 @@ def open_engine(url: str | sa.URL, *, timeout_s: float = 10.0) -> sa.Engine:
     if parsed.database and not parsed.database.startswith((":memory:", "file:")):
         _prepare_folder(Path(parsed.database))
     engine = sa.create_engine(parsed, connect_args={"timeout": timeout_s})
-    sa.event.listen(engine, "connect", _on_connect)
+    sa.event.listen(engine, "do_connect", _connect)
+    sa.event.listen(engine, "checkout", _on_checkout)
     sa.event.listen(engine, "begin", _on_begin)
     return engine
 
@@ -59,10 +64,52 @@ def _prepare_folder(path: Path) -> None:
         ) from error
 
 
-def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
+def _connect(
+    dialect: sa.Dialect, record: sa.pool.ConnectionPoolEntry, args: Any, options: Any
+) -> sqlite3.Connection:
+    connection: Any = dialect.connect(*args, **options)
+    record.info.pop(_FROZEN, None)
+    try:
+        return _set_up(connection)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        path = Path(args[0])
+        if not _says_unwritable(error) or not path.is_file() or _at_work(path):
+            raise
+        record.info[_FROZEN] = path, _stamp(path)
+        url = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        return _set_up(sqlite3.connect(url, uri=True, check_same_thread=False))
+
+
+def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.isolation_level = None  # transactions are begun by _on_begin
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _on_checkout(_connection: Any, record: sa.pool.ConnectionPoolEntry, _proxy: Any) -> None:
+    """Opens a store anew that is read without locks, when somebody has written it."""
+    path, stamp = record.info.get(_FROZEN, (None, None))
+    if path is not None and stamp != _stamp(path):
+        raise exc.DisconnectionError(f"{path} has changed")
+
+
+def _at_work(path: Path) -> bool:
+    """Whether commits are in the log that the file itself does not have yet."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _stamp(path: Path) -> tuple[int, int, bool] | None:
+    if not path.is_file():
+        return None
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, _at_work(path)
+
+
+def _says_unwritable(error: object) -> bool:
+    return any(word in str(error).lower() for word in _UNWRITABLE)
 
 
 def _on_begin(connection: sa.Connection) -> None:
@@ -96,7 +143,7 @@ def translated(engine: sa.Engine) -> Iterator[None]:
     except (exc.OperationalError, exc.TimeoutError, exc.InterfaceError) as error:
         reason = str(getattr(error, "orig", None) or error)
         where = engine.url.render_as_string(hide_password=True)
-        if any(word in reason.lower() for word in _UNWRITABLE):
+        if _says_unwritable(reason):
             raise ConfigurationError(
                 f"the store {where} cannot be written: {reason}; "
                 "check the folder's permissions and free space, or give another home"

@@ -1,0 +1,100 @@
+"""Killing an operation again and again, and asking the store afterwards what it lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from faults import Fault, KilledAtCommit
+from victim import Victim, duration_s
+
+#: TRADINGKB_KILLS multiplies the random kills: 10 for an evening, 100 for a night.
+SEEDS = range(int(os.environ.get("TRADINGKB_KILLS", "1")))
+#: Kills that one store suffers before it is healed.
+IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation that is killed.
+
+    Attributes:
+        start: the home that each attempt begins with; it need not exist.
+        operation, arguments: what is done: `operation(kb, *arguments)`.
+        wounded: checks a home after a kill.
+        healed: does the operation once more, undisturbed, and checks the home.
+    """
+
+    start: Path
+    operation: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    wounded: Callable[[Path], None]
+    healed: Callable[[Path], None]
+
+    def fresh(self, home: Path) -> Path:
+        """A copy of the start, in place of what was there."""
+        return fresh(self.start, home)
+
+    def victim(self, home: Path, *faults: Fault) -> Victim:
+        """A process that does it."""
+        return Victim(home, self.operation, *self.arguments, faults=faults)
+
+
+def fresh(start: Path, home: Path) -> Path:
+    """A copy of a home, in place of what was there; of one that does not exist, nothing."""
+    shutil.rmtree(home, ignore_errors=True)
+    if start.exists():
+        shutil.copytree(start, home)
+    return home
+
+
+def kill_everywhere(case: Case, folder: Path, at: Callable[[int], Fault] = KilledAtCommit) -> int:
+    """One store per commit of the operation, killed just before it; how many there were."""
+    for number in count(1):
+        home = case.fresh(folder / "victim")
+        with _told(f"{at(number)}"):
+            outcome = case.victim(home, at(number)).outcome()
+            if outcome.killed:
+                case.wounded(home)
+            else:
+                outcome.succeeded()
+            case.healed(home)
+        if not outcome.killed:
+            return number - 1
+    raise AssertionError
+
+
+def kill_at_random(case: Case, folder: Path, kills: int, seed: int) -> None:
+    """So many kills at random moments, several on one store before it is healed."""
+    draw = random.Random(seed)
+    whole_s = duration_s(case.fresh(folder / "victim"), case.operation, *case.arguments)
+    done = 0
+    while done < kills:
+        home = case.fresh(folder / "victim")
+        for _ in range(IN_A_ROW):
+            delay_s = draw.uniform(0, whole_s)
+            with _told(f"seed {seed}, kill {done + 1}, after {delay_s:.4f} s"):
+                outcome = case.victim(home).killed_after(delay_s)
+                if not outcome.killed:
+                    outcome.succeeded()
+                    break
+                done += 1
+                case.wounded(home)
+        with _told(f"seed {seed}, healed after kill {done}"):
+            case.healed(home)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(what)
+        raise

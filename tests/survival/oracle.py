@@ -1,0 +1,192 @@
+"""What a store holds, read with plain SQL: the judge shares no code with the accused."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+METRICS = ("sharpe", "return_frac", "max_drawdown_frac", "n_trades", "win_rate", "profit_factor")
+TIMES = ("is_start", "is_end", "oos_start", "oos_end")
+FIELDS = (
+    "strategy_name", "symbol", "timeframe", "engine", "cost_bps",
+    *(f"{metric}_{part}" for metric in METRICS for part in ("is", "oos")), *TIMES,
+)  # fmt: skip
+#: Numbers and moments that are the store's own business, and differ between two equal stores.
+_OWN = {
+    "id", "workspace_id", "param_set_id", "window_id", "run_id", "trial_id", "point_id",
+    "collection_id", "ingested_at", "indexed_at", "created_at", "updated_at", "at", "promoted_at",
+    "archived_at", "withdrawn_at", "reason",
+}  # fmt: skip
+
+Row = dict[str, Any]
+
+
+def sent(frame: pl.DataFrame) -> dict[str, Row]:
+    """What a frame says of each trial, as `stored` says it."""
+    written = frame.with_columns(
+        pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ") for name in TIMES
+    )
+    return {
+        row["source_id"]: {**{f: row[f] for f in FIELDS}, "params": json.loads(row["params"])}
+        for row in written.to_dicts()
+    }
+
+
+def stored(home: Path) -> dict[str, Row]:
+    """What the store says of each trial.
+
+    Raises:
+        AssertionError: a trial is stored twice.
+    """
+    rows = select(
+        home,
+        "SELECT t.*, w.*, p.params FROM trials t JOIN windows w ON w.id = t.window_id "
+        "JOIN param_sets p ON p.id = t.param_set_id",
+    )
+    found = {
+        row["source_id"]: {**{f: row[f] for f in FIELDS}, "params": json.loads(row["params"])}
+        for row in rows
+    }
+    assert len(found) == len(rows) == len(select(home, "SELECT id FROM trials"))
+    return found
+
+
+def statuses(home: Path) -> dict[str, str]:
+    """The status of each trial."""
+    rows = select(home, "SELECT source_id, kb_status FROM trials")
+    return {row["source_id"]: row["kb_status"] for row in rows}
+
+
+def history(home: Path) -> dict[str, list[tuple[str, str]]]:
+    """The changes of status of each trial that has any, oldest first."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in select(
+        home,
+        "SELECT source_id, from_status, to_status FROM kb_status_history h "
+        "JOIN trials t ON t.id = h.trial_id ORDER BY h.id",
+    ):
+        found.setdefault(row["source_id"], []).append((row["from_status"], row["to_status"]))
+    return found
+
+
+def check_sound(home: Path) -> None:
+    """The file is whole, and no status stands without the history that led to it."""
+    if not exists(home):
+        return
+    assert select(home, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert select(home, "PRAGMA foreign_key_check") == []
+    changes = history(home)
+    for trial, status in statuses(home).items():
+        chain = changes.get(trial, [])
+        before = ["candidate", *(to for _, to in chain)]
+        assert [origin for origin, _ in chain] == before[:-1], (trial, chain)
+        assert status == before[-1], (trial, status, chain)
+
+
+def check_every_value_was_sent(home: Path, *allowed: Mapping[str, Row]) -> None:
+    """Each stored trial is, whole, what one of these said of it; the first are not lost."""
+    found = stored(home)
+    assert allowed[0].keys() <= found.keys()
+    for trial, values in found.items():
+        assert any(values == said.get(trial) for said in allowed), (trial, values)
+
+
+def check_points(home: Path, collection: str = "kb_regime_v1_v1") -> None:
+    """One point in the collection for each eligible trial with a regime, none for any other."""
+    rows = select(
+        home,
+        "SELECT t.source_id, t.kb_status IN ('candidate', 'promoted') "
+        "AND (w.regime_is IS NOT NULL OR w.regime_oos IS NOT NULL) AS wanted, "
+        "(SELECT count(*) FROM kb_trial_index i JOIN kb_vectors v ON v.point_id = i.point_id "
+        " JOIN kb_vector_collections c ON c.id = v.collection_id AND c.name = i.collection "
+        " WHERE i.trial_id = t.id AND c.name = ?) AS points "
+        "FROM trials t JOIN windows w ON w.id = t.window_id",
+        collection,
+    )
+    assert [row for row in rows if row["points"] != row["wanted"]] == []
+    held = select(
+        home,
+        "SELECT count(*) AS n FROM kb_vectors v "
+        "JOIN kb_vector_collections c ON c.id = v.collection_id WHERE c.name = ?",
+        collection,
+    )
+    assert held[0]["n"] == sum(row["wanted"] for row in rows)
+
+
+def unfinished_runs(home: Path) -> list[Row]:
+    """Runs of which nobody has said how they ended."""
+    return select(home, "SELECT * FROM ingest_runs WHERE status = 'running'")
+
+
+def contents(home: Path) -> dict[str, list[Row]]:
+    """Everything that two stores share when the same was done to both, in one order."""
+    tables = {
+        "workspaces": "SELECT * FROM workspaces",
+        "specs": "SELECT * FROM strategy_specs",
+        "windows": "SELECT * FROM windows",
+        "trials": (
+            "SELECT t.*, t.promoted_at IS NOT NULL AS was_promoted, "
+            "t.withdrawn_at IS NOT NULL AS withdrawn, p.params, p.params_hash, w.window_key "
+            "FROM trials t JOIN windows w ON w.id = t.window_id "
+            "JOIN param_sets p ON p.id = t.param_set_id"
+        ),
+        "history": (
+            "SELECT h.*, t.source_id, h.reason AS why FROM kb_status_history h "
+            "JOIN trials t ON t.id = h.trial_id"
+        ),
+        "index": (
+            "SELECT i.*, t.source_id, i.archived_at IS NULL AS active, i.reason AS why "
+            "FROM kb_trial_index i JOIN trials t ON t.id = i.trial_id"
+        ),
+        "points": (
+            "SELECT v.*, c.name, c.dimension, t.source_id FROM kb_vectors v "
+            "JOIN kb_vector_collections c ON c.id = v.collection_id "
+            "LEFT JOIN kb_trial_index i ON i.point_id = v.point_id AND i.collection = c.name "
+            "LEFT JOIN trials t ON t.id = i.trial_id"
+        ),
+        "aliases": (
+            "SELECT alias, c.name FROM kb_vector_aliases a "
+            "JOIN kb_vector_collections c ON c.id = a.collection_id"
+        ),
+        "scalers": "SELECT * FROM regime_scalers",
+    }
+    found = {name: select(home, statement) for name, statement in tables.items()}
+    return {
+        name: sorted(
+            ({k: v for k, v in row.items() if k not in _OWN} for row in rows), key=repr
+        )
+        for name, rows in found.items()
+    }  # fmt: skip
+
+
+def select(home: Path, statement: str, *parameters: Any) -> list[Row]:
+    """The rows of a statement; none where the store was killed before it had tables."""
+    if not exists(home):
+        return []
+    with _open(home) as connection:
+        return [dict(row) for row in connection.execute(statement, parameters)]
+
+
+def exists(home: Path) -> bool:
+    """Whether there is a store with tables."""
+    if not (home / "tradingkb.db").exists():
+        return False
+    with _open(home) as connection:
+        made = "SELECT count(*) FROM sqlite_master WHERE name = 'tradingkb_schema'"
+        return bool(connection.execute(made).fetchone()[0])
+
+
+@contextmanager
+def _open(home: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(home / "tradingkb.db")
+    connection.row_factory = sqlite3.Row
+    try:
+        yield connection
+    finally:
+        connection.close()

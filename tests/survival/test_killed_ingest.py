@@ -1,0 +1,80 @@
+"""An ingest that is killed anywhere loses nothing, doubles nothing, and is finished by the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import oracle
+import pytest
+from campaign import SEEDS, Case, fresh, kill_at_random, kill_everywhere
+from workload import OHLCV, answer, changed, do, ingest, sample
+
+import tradingkb as tkb
+
+#: Kills per case and seed; those at every commit come on top.
+RANDOM_KILLS = 3
+
+
+def _cold(home: Path) -> tuple[object, ...]:
+    return (sample(range(4)), OHLCV)
+
+
+def _changed(home: Path) -> tuple[object, ...]:
+    do(home, ingest, sample(range(4)), OHLCV)
+    return (changed(sample(range(4), per_window=9)), OHLCV)
+
+
+def _refit(home: Path) -> tuple[object, ...]:
+    """Windows that double their number: stored trials are embedded anew by another scaler."""
+    do(home, ingest, sample(range(2)), OHLCV)
+    return (sample(range(2, 5), per_window=5), OHLCV)
+
+
+def _measured(home: Path) -> tuple[object, ...]:
+    """Prices for a window that trials of another file have, too: these are embedded with it."""
+    do(home, ingest, sample(range(4)), OHLCV)
+    do(home, ingest, sample([4]), None)
+    return (sample([4]).filter(strategy_name="sma_cross"), OHLCV)
+
+
+CASES = {"cold": _cold, "changed": _changed, "refit": _refit, "measured": _measured}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    start, reference = tmp_path / "start", tmp_path / "reference"
+    arguments = CASES[request.param](start)
+    before, said = oracle.stored(start), oracle.sent(arguments[0])
+    with tkb.connect(fresh(start, reference), progress=False) as kb:
+        ingest(kb, *arguments)
+        expected = answer(kb)
+    whole = oracle.contents(reference)
+
+    def wounded(home: Path) -> None:
+        oracle.check_sound(home)
+        oracle.check_every_value_was_sent(home, before, said)
+
+    def healed(home: Path) -> None:
+        with tkb.connect(home, progress=False) as kb:
+            ingest(kb, *arguments)
+            assert kb.reconcile().clean
+            assert answer(kb) == expected
+            again = ingest(kb, *arguments)
+        assert again["skipped"] == sum(again.values())
+        oracle.check_sound(home)
+        oracle.check_points(home)
+        assert oracle.stored(home) == {**before, **said}
+        assert oracle.contents(home) == whole
+
+    return Case(start, ingest, arguments, wounded, healed)
+
+
+def test_an_ingest_killed_at_any_commit_is_finished_by_the_next(case: Case, tmp_path: Path) -> None:
+    assert kill_everywhere(case, tmp_path) >= 9
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_ingest_killed_at_random_moments_is_finished_by_the_next(
+    case: Case, tmp_path: Path, seed: int
+) -> None:
+    kill_at_random(case, tmp_path, RANDOM_KILLS, seed)
