@@ -135,9 +135,21 @@ canonical_rows = st.fixed_dictionaries(
         "dates": st.lists(times, min_size=6, max_size=6, unique=True).map(dates),
     }
 ).map(lambda row: {**{k: v for k, v in row.items() if k != "dates"}, **row["dates"]})
-sweeps = st.lists(canonical_rows, min_size=1, max_size=5).map(
-    lambda rows: [{**row, "source_id": f"t{i}"} for i, row in enumerate(rows)]
-)
+
+
+def as_one_sweep(rows: list[Row]) -> list[Row]:
+    """Rows with ids of their own; those of one window have one regime, as in the store."""
+    first: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        first.setdefault(tuple(row[name] for name in WINDOW), row)
+    return [
+        {**row, "source_id": f"t{i}", **{name: first[window][name] for name in REGIMES}}
+        for i, row in enumerate(rows)
+        for window in [tuple(row[name] for name in WINDOW)]
+    ]
+
+
+sweeps = st.lists(canonical_rows, min_size=1, max_size=5).map(as_one_sweep)
 
 #: One value of each column, and another one.
 COMPLETE: Row = {

@@ -35,7 +35,7 @@ def content_hashes(trials: pl.DataFrame, target: Target) -> pl.Series:
 
     Args:
         trials: `row_hash` (identity, params, metrics, score, dates), `kb_status`, `window_key`,
-            `regime_is`, `regime_oos` (JSON texts or null).
+            `regime_is`, `regime_oos` (JSON texts or null; the same in every row of a window).
         target: model, pipeline and collection.
     """
     windows = trials.select("window_key", "regime_is", "regime_oos").unique("window_key")
