@@ -55,16 +55,18 @@ class EmbeddedVectorIndex(EmbeddedCollections):
         with writing(self.engine) as connection:
             collection = collection_id(connection, name, vectors.shape[1])
             frame = points.payload.select(
-                pl.lit(collection).alias("collection_id"),
+                pl.lit(collection, dtype=pl.Int64).alias("collection_id"),
                 pl.Series("point_id", list(points.ids)),
                 *PAYLOAD,
                 pl.Series("vector", [row.tobytes() for row in vectors], dtype=pl.Binary),
             )
-            _bump(connection, _partitions_left(connection, collection, frame))
+            # In the order of the index: neighbours share its pages, random ids touch one each.
+            frame = frame.sort("point_id", maintain_order=True)
+            left = _partitions_of(connection, collection, frame["point_id"])
             columns = [c for c in frame.columns if c not in ("collection_id", "point_id")]
             upsert(connection, tables.vectors, frame, key=("collection_id", "point_id"),
                    update=columns)  # fmt: skip
-            _bump(connection, frame.select("collection_id", "workspace_id", "strategy_name"))
+            _bump(connection, pl.concat([left, frame.select(left.columns).unique()]))
 
     def delete(self, name: str, ids: Sequence[str]) -> None:
         """Deletes points in one transaction; ids that do not exist are no error."""
@@ -159,14 +161,8 @@ def _bump(connection: sa.Connection, touched: pl.DataFrame) -> None:
         )  # fmt: skip
 
 
-def _partitions_left(
-    connection: sa.Connection, collection: int, frame: pl.DataFrame
-) -> pl.DataFrame:
-    """The partitions that lose a point because it is now in another one."""
-    statement = sa.select(_V.collection_id, _V.workspace_id, _V.strategy_name, _V.point_id).where(
-        _V.collection_id == collection
-    )
-    found = read_in(connection, statement, _V.point_id, frame["point_id"])
-    key = ["point_id", "workspace_id", "strategy_name"]
-    moved = found.join(frame, on=key, how="anti")
-    return moved.select("collection_id", "workspace_id", "strategy_name")
+def _partitions_of(connection: sa.Connection, collection: int, ids: pl.Series) -> pl.DataFrame:
+    """The partitions in which these points stand; one of another partition leaves them."""
+    columns = (_V.collection_id, _V.workspace_id, _V.strategy_name)
+    statement = sa.select(*columns).where(_V.collection_id == collection).distinct()
+    return read_in(connection, statement, _V.point_id, ids)
