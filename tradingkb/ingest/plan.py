@@ -14,6 +14,8 @@ from tradingkb.domain.regime import REGIME_SCHEMA_VERSION
 IDENTITY: Final = ["source_type", "source_id"]
 #: Text that stands for "no regime" in a hash.
 _NO_REGIME: Final = "-"
+#: Rows that are Python objects at one time.
+_SLICE: Final = 16_384
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,12 @@ def content_hashes(trials: pl.DataFrame, target: Target) -> pl.Series:
         for key, a, b in windows.rows()
     }
     suffix = target.suffix
-    rows = trials.select("row_hash", "kb_status", "window_key").rows()
-    return pl.Series(
-        "content_hash",
-        [
-            hashlib.sha256(f"{row}|{status}|{regimes[key]}|{suffix}".encode()).hexdigest()
-            for row, status, key in rows
-        ],
-        dtype=pl.String,
-    )
+    rows = trials.select("row_hash", "kb_status", "window_key")
+    hashes = [pl.Series(dtype=pl.String)]
+    for part in rows.iter_slices(_SLICE):
+        texts = (f"{row}|{status}|{regimes[key]}|{suffix}" for row, status, key in part.rows())
+        hashes.append(pl.Series([hashlib.sha256(text.encode()).hexdigest() for text in texts]))
+    return pl.concat(hashes).alias("content_hash")
 
 
 def make_plan(trials: pl.DataFrame, index: pl.DataFrame, target: Target) -> pl.DataFrame:

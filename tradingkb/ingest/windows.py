@@ -27,8 +27,8 @@ def merge_windows(incoming: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     """The windows of the incoming trials; regimes given with a trial come before stored ones."""
     fresh = incoming.group_by("window_key").agg(
         *(pl.col(c).first() for c in WINDOW_COLUMNS[1:7]),
-        pl.col("regime_is").drop_nulls().sort().first(),
-        pl.col("regime_oos").drop_nulls().sort().first(),
+        pl.col("regime_is").min(),
+        pl.col("regime_oos").min(),
     )
     known = stored.select("window_key", pl.col("regime_is").alias("known_is"),
                           pl.col("regime_oos").alias("known_oos"))  # fmt: skip
