@@ -95,6 +95,18 @@ def test_a_run_that_is_brought_back_is_as_if_nothing_had_happened(open_kb: Open)
     assert kb.reconcile().clean
 
 
+def test_a_strategy_whose_trials_are_all_withdrawn_is_known_and_has_no_answer(
+    open_kb: Open,
+) -> None:
+    kb = open_kb()
+    kb.withdraw(kb.ingest(trials()).run_id, reason="x")
+    rec = kb.recommend("s", regime=MARKET)
+    assert (rec.status, rec.params) == ("none", None)
+    assert "no_trials_for_strategy" in rec.reasons
+    with pytest.raises(tkb.UnknownStrategyError, match="did you mean s"):
+        kb.recommend("ss")
+
+
 @pytest.mark.parametrize("reason", ["", "  "])
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_withdrawal_needs_a_reason(open_kb: Open, reason: str, dry_run: bool) -> None:

@@ -164,6 +164,8 @@ class ContextReader:
     def _refuse(self, workspace: Workspace, request: RecommendRequest) -> None:
         specs = self.store.specs(workspace.id)
         known = [*(s.name for s in specs), *self.store.strategy_names(workspace.id)]
+        if request.strategy_name in known:  # all its trials are withdrawn: it is known, and empty
+            return
         raise UnknownStrategyError(
             "strategy_name", request.strategy_name, known,
             remedy=f"kb.strategies(workspace={workspace.slug!r}) lists what is there",
