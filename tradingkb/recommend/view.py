@@ -113,10 +113,7 @@ class View:
         return self.micros("known_at")
 
     def archived(self, as_of_micros: int | None) -> Bools:
-        """Whether a trial is archived in the collection, or was at a time; shape (n,).
-
-        Rejecting archives as well: an answer as of an earlier time must not know it yet.
-        """
+        """Whether a trial is archived, or was by then: rejecting archives, too; shape (n,)."""
         marked = self.frame["archived_at"].is_not_null().to_numpy()
         if as_of_micros is None:
             return marked
