@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
 from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.ports import Actor
 from tradingkb.sql.engine import open_engine, writing
-from tradingkb.stores import SqlTrialStore
+from tradingkb.stores import SqlTrialStore, generations
+from tradingkb.stores import index as index_queries
 from tradingkb.testing.stored import (
     COLLECTION,
+    NOON,
     STRATEGY,
     WORKSPACE,
     event,
     fill,
+    index_frame,
     trial_frame,
     workspace,
 )
@@ -95,3 +101,68 @@ def test_a_postgresql_that_does_not_answer_is_unavailable_and_its_password_stays
         SqlTrialStore(engine)
     assert "geheim" not in str(caught.value)
     engine.dispose()
+
+
+ADA = Actor("ada", "lead", "look-ahead")
+
+
+@pytest.fixture
+def trial(store):
+    """The id of a stored candidate."""
+    store.create_workspace(workspace())
+    fill(store)
+    store.write_trials(WORKSPACE, trial_frame(store, {}))
+    return store.identities(WORKSPACE)["trial_id"][0]
+
+
+class InAnotherThread(threading.Thread):
+    """Calls, and waits for the answer when asked; a database's locks are between connections."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.call, self.found = call, []
+        self.start()
+        self.join(0.3)  # time to do the wrong thing
+
+    def run(self):
+        self.found.append(self.call())
+
+    def answer(self):
+        self.join(30)
+        return self.found[0]
+
+
+def test_an_entry_that_is_written_while_its_trial_is_being_rejected_is_archived(store, trial):
+    with writing(store.engine) as connection:
+        connection.execute(sa.text("UPDATE trials SET kb_status = 'rejected'"))
+        writer = InAnotherThread(lambda: store.write_index(WORKSPACE, index_frame(trial), NOON))
+    assert writer.answer()["trial_id"].to_list() == [trial]
+    assert store.index_rows(WORKSPACE, COLLECTION)["archived_at"].to_list() == [NOON]
+
+
+def test_a_trial_that_is_rejected_while_its_first_entry_is_being_written_is_archived(
+    store, trial, monkeypatch
+):
+    admins = []
+
+    def bump(*arguments):
+        ids = pl.Series([trial])
+        admins.append(
+            InAnotherThread(lambda: store.change_status(WORKSPACE, ids, "rejected", ADA, NOON))
+        )
+        monkeypatch.undo()
+        return generations.bump(*arguments)
+
+    monkeypatch.setattr(index_queries, "bump", bump)
+    store.write_index(WORKSPACE, index_frame(trial), NOON)
+    assert admins[0].answer().height == 1
+    assert store.index_rows(WORKSPACE, COLLECTION)["archived_at"].to_list() == [NOON]
+    assert store.pending_deletes(WORKSPACE).height == 1
+
+
+def test_two_admins_at_once_leave_a_history_that_is_a_chain(store, trial):
+    ids = pl.Series([trial])
+    with writing(store.engine) as connection:
+        connection.execute(sa.text("UPDATE trials SET kb_status = 'promoted'"))
+        second = InAnotherThread(lambda: store.change_status(WORKSPACE, ids, "rejected", ADA, NOON))
+    assert second.answer()["from_status"].to_list() == ["promoted"]

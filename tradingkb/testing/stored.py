@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from tradingkb.domain.trial import METRICS
-from tradingkb.ports import TrialStore, Workspace
+from tradingkb.ports import Actor, RunRecord, TrialStore, Workspace
 
 WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000001"
 OTHER_WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000002"
@@ -17,6 +17,7 @@ STRATEGY: Final = "sma_cross"
 COLLECTION: Final = "kb"
 NOON: Final = datetime(2024, 3, 31, 12, 0, 0, 123456, tzinfo=UTC)
 RUN_ID: Final = "7d9f4a52-0000-4000-8000-00000000000a"
+ADA: Final = Actor("ada", "lead", "look-ahead")
 
 UTC_TIME: Final = pl.Datetime("us", "UTC")
 _WINDOW_SCHEMA: Final[dict[str, Any]] = {
@@ -87,6 +88,12 @@ def index_frame(trial_id: int, **changes: Any) -> pl.DataFrame:
         "row_hash": "hash", "kb_status": "candidate", **changes,
     }  # fmt: skip
     return pl.DataFrame([row], schema=_INDEX_SCHEMA)
+
+
+def run_record(run_id: str = RUN_ID, **changes: Any) -> RunRecord:
+    """One run of an ingest."""
+    base: dict[str, Any] = {"workspace_id": WORKSPACE, "started_at": NOON, "source": "x"}
+    return RunRecord(run_id, **{**base, **changes})
 
 
 def event(**changes: Any) -> dict[str, Any]:

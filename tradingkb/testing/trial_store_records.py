@@ -1,4 +1,4 @@
-"""The part of the `TrialStore` contract about generations, index rows, runs and events."""
+"""The part of the `TrialStore` contract about generations, runs and events."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.domain.strategy import ParamSpec, StrategySpec
 from tradingkb.ports import RunRecord, TrialStore
 from tradingkb.testing.stored import (
+    ADA,
     COLLECTION,
     NOON,
     OTHER_WORKSPACE,
+    RUN_ID,
     STRATEGY,
-    UTC_TIME,
     WORKSPACE,
     event,
     fill,
     index_frame,
+    run_record,
     trial_frame,
     window_frame,
     workspace,
@@ -33,6 +36,11 @@ def _fill_another_workspace(store: TrialStore) -> None:
     store.create_workspace(workspace("alpha", OTHER_WORKSPACE))
     fill(store, workspace_id=OTHER_WORKSPACE)
     store.write_trials(OTHER_WORKSPACE, trial_frame(store, {}, workspace_id=OTHER_WORKSPACE))
+
+
+def _run(store: TrialStore) -> str:
+    store.save_run(run_record())
+    return RUN_ID
 
 
 Change = Callable[[TrialStore, int], object]
@@ -51,6 +59,19 @@ MOVES: dict[str, Change] = {
     ),
     "an index row": lambda kb, trial: kb.write_index(WORKSPACE, index_frame(trial), NOON),
     "a scaler": lambda kb, _: kb.save_scaler(WORKSPACE, RegimeScaler(2, (0.0,), (1.0,), 9), NOON),
+    "its status": lambda kb, trial: kb.change_status(
+        WORKSPACE, pl.Series([trial]), "promoted", ADA, NOON
+    ),
+    "an archived entry": lambda kb, trial: (
+        kb.write_index(WORKSPACE, index_frame(trial), NOON),
+        kb.archive(WORKSPACE, pl.Series([trial]), ADA, NOON),
+    ),
+    "a withdrawn run": lambda kb, _: kb.withdraw_run(WORKSPACE, _run(kb), ADA, NOON),
+    "a run that is brought back": lambda kb, _: (
+        kb.withdraw_run(WORKSPACE, _run(kb), ADA, NOON),
+        kb.reinstate_run(WORKSPACE, RUN_ID, NOON),
+    ),
+    "another collection": lambda kb, _: kb.set_active(WORKSPACE, "m2", "kb2"),
     "its spec": lambda kb, _: kb.save_spec(
         WORKSPACE, StrategySpec(STRATEGY, (ParamSpec("slow", "int"),)), NOON
     ),
@@ -73,6 +94,14 @@ STAYS: dict[str, Change] = {
     ),
     "an event": lambda kb, _: kb.save_event(event()),
     "a run": lambda kb, _: kb.save_run(RunRecord(str(uuid.uuid4()), WORKSPACE, NOON, "x")),
+    "a status that it has": lambda kb, trial: kb.change_status(
+        WORKSPACE, pl.Series([trial]), "candidate", ADA, NOON
+    ),
+    "an archive of nothing": lambda kb, trial: kb.archive(WORKSPACE, pl.Series([trial]), ADA, NOON),
+    "a dry run": lambda kb, _: kb.withdraw_run(WORKSPACE, _run(kb), ADA, NOON, dry_run=True),
+    "a run that ends": lambda kb, _: kb.close_runs(WORKSPACE, NOON),
+    "a lease": lambda kb, _: kb.acquire_lease("job", "me", NOON, NOON + timedelta(hours=1)),
+    "looking for what is left to index": lambda kb, _: kb.unfinished(WORKSPACE, COLLECTION, "p"),
     "another workspace": lambda kb, _: _fill_another_workspace(kb),
 }
 
@@ -142,42 +171,6 @@ class RecordContract:
         ))  # fmt: skip
         assert sorted(kb.partition(WORKSPACE, STRATEGY, COLLECTION)[1]["source_id"]) == ["a", "b"]
 
-    # index rows
-
-    def test_an_index_row_is_replaced_by_trial_and_collection(
-        self, kb: TrialStore, trial: int
-    ) -> None:
-        later = NOON + timedelta(hours=1)
-        for rows in (
-            index_frame(trial),
-            index_frame(trial, collection="kb2"),
-            index_frame(trial, content_hash="c2", archived_at=later, reason="rejected"),
-        ):
-            kb.write_index(WORKSPACE, rows, NOON)
-        (row,) = kb.index_rows(WORKSPACE, "kb").to_dicts()
-        assert (row["trial_id"], row["content_hash"]) == (trial, "c2")
-        assert (row["archived_at"], row["reason"]) == (later, "rejected")
-        assert kb.index_rows(WORKSPACE, "kb2")["content_hash"].to_list() == ["c1"]
-        assert kb.index_rows(OTHER_WORKSPACE, "kb").is_empty()
-
-    def test_a_trial_is_archived_in_the_collection_where_it_was_archived(
-        self, kb: TrialStore, trial: int
-    ) -> None:
-        kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON), NOON)
-        _, rows = kb.partition(WORKSPACE, STRATEGY, COLLECTION)
-        assert rows["archived_at"].to_list() == [NOON]
-        assert rows.schema["archived_at"] == UTC_TIME
-        assert kb.partition(WORKSPACE, STRATEGY, "kb2")[1]["archived_at"].to_list() == [None]
-
-    def test_only_entries_with_a_point_are_counted_as_indexed(
-        self, kb: TrialStore, trial: int
-    ) -> None:
-        assert kb.count_indexed(COLLECTION) == 0
-        kb.write_index(WORKSPACE, index_frame(trial), NOON)
-        assert (kb.count_indexed(COLLECTION), kb.count_indexed("kb2")) == (1, 0)
-        kb.write_index(WORKSPACE, index_frame(trial, reason="no_regime"), NOON)
-        assert kb.count_indexed(COLLECTION) == 0
-
     # runs and events
 
     def test_a_run_is_stored_once_and_brought_up_to_date(self, kb: TrialStore) -> None:
@@ -197,6 +190,37 @@ class RecordContract:
         assert [json.loads(text) for text in rows["counts"]] == [{}, {"inserted": 7}]
         assert kb.runs(WORKSPACE, 1)["run_id"].to_list() == [second.run_id]
         assert kb.runs(OTHER_WORKSPACE, 10).is_empty()
+
+    def test_runs_that_nobody_runs_any_more_are_closed(self, kb: TrialStore) -> None:
+        kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
+        for run in (run_record("1"), run_record("2", status="completed"),
+                    run_record("3", workspace_id=OTHER_WORKSPACE)):  # fmt: skip
+            kb.save_run(run)
+        kb.close_runs(WORKSPACE, NOON + timedelta(hours=1))
+        rows = {r["run_id"]: r for r in kb.runs(WORKSPACE, None).to_dicts()}
+        assert (rows["1"]["status"], rows["2"]["status"]) == ("interrupted", "completed")
+        assert rows["1"]["finished_at"] == NOON + timedelta(hours=1)
+        assert kb.runs(OTHER_WORKSPACE, None)["status"].to_list() == ["running"]
+
+    def test_saving_a_run_again_keeps_what_is_known_of_its_withdrawal(self, kb: TrialStore) -> None:
+        kb.withdraw_run(WORKSPACE, _run(kb), ADA, NOON)
+        kb.save_run(run_record(status="completed"))
+        row = kb.runs(WORKSPACE, 1).row(0, named=True)
+        assert (row["status"], row["withdrawn_by"], row["withdrawn_reason"]) == (
+            "completed", "ada", "look-ahead"
+        )  # fmt: skip
+        assert row["withdrawn_at"] == NOON
+
+    def test_a_workspace_says_what_it_searches_and_gives_it_back(self, kb: TrialStore) -> None:
+        kb.set_active(WORKSPACE, "m2", "kb2")
+        (space,) = kb.workspaces()
+        assert (space.default_embed_model, space.default_collection) == ("m2", "kb2")
+        assert space.config == {"chunking": {"embed_model": "m2"}}
+        kb.set_active(WORKSPACE, None, None)
+        (space,) = kb.workspaces()
+        assert (space.default_embed_model, space.default_collection, space.config) == (
+            None, None, {}
+        )  # fmt: skip
 
     def test_events_are_newest_first_and_filtered(self, kb: TrialStore) -> None:
         kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))

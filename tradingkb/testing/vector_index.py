@@ -27,9 +27,10 @@ from tradingkb.testing.points import (
     uid,
     windows,
 )
+from tradingkb.testing.vector_index_listing import ListingContract
 
 
-class VectorIndexContract:
+class VectorIndexContract(ListingContract):
     """Subclass it, and give a fixture `index` with an index to write to."""
 
     @pytest.fixture
@@ -76,6 +77,7 @@ class VectorIndexContract:
         for ask in (
             lambda: index.count(name),
             lambda: index.count(name, EVERYTHING),
+            lambda: index.points(name, WORKSPACE),
             lambda: index.nearest_windows(name, EAST, EVERYTHING, 3),
             lambda: index.upsert(name, points((1, EAST, {}))),
             lambda: index.delete(name, [uid(1)]),

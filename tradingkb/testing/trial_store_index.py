@@ -1,0 +1,122 @@
+"""The part of the `TrialStore` contract about index entries: what the vector index should hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import polars as pl
+
+from tradingkb.ports import TrialStore
+from tradingkb.testing.stored import (
+    ADA,
+    COLLECTION,
+    NOON,
+    OTHER_WORKSPACE,
+    STRATEGY,
+    UTC_TIME,
+    WORKSPACE,
+    index_frame,
+    trial_frame,
+    window_frame,
+)
+
+
+class IndexContract:
+    """Part of `TrialStoreContract`."""
+
+    def test_an_index_row_is_replaced_by_trial_and_collection(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        later = NOON + timedelta(hours=1)
+        for rows in (
+            index_frame(trial),
+            index_frame(trial, collection="kb2"),
+            index_frame(trial, content_hash="c2", archived_at=later, reason="rejected"),
+        ):
+            kb.write_index(WORKSPACE, rows, NOON)
+        (row,) = kb.index_rows(WORKSPACE, "kb").to_dicts()
+        assert (row["trial_id"], row["content_hash"]) == (trial, "c2")
+        assert (row["archived_at"], row["reason"]) == (later, "rejected")
+        assert kb.index_rows(WORKSPACE, "kb2")["content_hash"].to_list() == ["c1"]
+        assert kb.index_rows(OTHER_WORKSPACE, "kb").is_empty()
+
+    def test_a_trial_is_archived_in_the_collection_where_it_was_archived(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON), NOON)
+        _, rows = kb.partition(WORKSPACE, STRATEGY, COLLECTION)
+        assert rows["archived_at"].to_list() == [NOON]
+        assert rows.schema["archived_at"] == UTC_TIME
+        assert kb.partition(WORKSPACE, STRATEGY, "kb2")[1]["archived_at"].to_list() == [None]
+
+    def test_an_entry_is_written_as_its_trial_is_by_then(self, kb: TrialStore, trial: int) -> None:
+        for embedded, hash_now in (({"row_hash": "old"}, ""), ({"kb_status": "promoted"}, ""),
+                                   ({}, "c1")):  # fmt: skip
+            assert kb.write_index(WORKSPACE, index_frame(trial, **embedded), NOON).is_empty()
+            assert kb.index_rows(WORKSPACE, "kb")["content_hash"].to_list() == [hash_now]
+        kb.change_status(WORKSPACE, pl.Series([trial]), "rejected", ADA, NOON)
+        later = NOON + timedelta(hours=1)
+        rows = index_frame(trial)
+        out = kb.write_index(WORKSPACE, rows, later)
+        assert out.equals(rows.select("trial_id", "collection", "point_id"))
+        (row,) = kb.index_rows(WORKSPACE, "kb").to_dicts()
+        assert row["archived_at"] == later
+        assert kb.pending_deletes(WORKSPACE)["trial_id"].to_list() == [trial]
+        assert kb.unfinished(WORKSPACE, "kb", "p").is_empty()
+
+    def test_what_is_left_to_index_is_missing_unfinished_or_of_another_pipeline(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        def left(collection: str = "kb", pipeline: str = "p") -> list[int]:
+            found = kb.unfinished(WORKSPACE, collection, pipeline)["trial_id"].to_list()
+            assert kb.unfinished(WORKSPACE, collection, pipeline)["trial_id"].to_list() == found
+            return found
+
+        assert left() == [trial]
+        kb.write_index(WORKSPACE, index_frame(trial), NOON)
+        assert (left(), left("kb2"), left(pipeline="p2")) == ([], [trial], [trial])
+        marks: tuple[Callable[[], None], ...] = (
+            lambda: kb.mark_unfinished(WORKSPACE, pl.Series([trial]), "kb"),
+            lambda: kb.forget_index(WORKSPACE, "kb"),
+        )
+        for mark in marks:
+            kb.write_index(WORKSPACE, index_frame(trial), NOON)
+            assert left() == []
+            mark()
+            assert left() == [trial]
+            assert kb.count_indexed("kb") == 0
+
+    def test_an_archived_entry_is_never_marked_as_unfinished(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        kb.write_index(WORKSPACE, index_frame(trial), NOON)
+        kb.archive(WORKSPACE, pl.Series([trial]), ADA, NOON)
+        kb.mark_unfinished(WORKSPACE, pl.Series([trial]), "kb")
+        kb.forget_index(WORKSPACE, "kb")
+        kb.write_windows(WORKSPACE, window_frame({"regime_is": '{"a":9}'}))
+        assert kb.unfinished(WORKSPACE, "kb", "another").is_empty()
+
+    def test_a_trial_that_changes_has_unfinished_entries(self, kb: TrialStore, trial: int) -> None:
+        kb.write_index(WORKSPACE, index_frame(trial), NOON)
+        kb.write_trials(WORKSPACE, trial_frame(kb, {"sharpe_oos": 7.0, "row_hash": "2"}))
+        assert kb.unfinished(WORKSPACE, "kb", "p")["trial_id"].to_list() == [trial]
+        kb.write_index(WORKSPACE, index_frame(trial, row_hash="2"), NOON)
+        kb.write_windows(WORKSPACE, window_frame({"regime_is": '{"a":9}'}))
+        assert kb.unfinished(WORKSPACE, "kb", "p")["trial_id"].to_list() == [trial]
+
+    def test_the_collections_with_entries_are_listed(self, kb: TrialStore, trial: int) -> None:
+        assert kb.index_collections(WORKSPACE) == []
+        for name in ("kb2", "kb", "kb2"):
+            kb.write_index(WORKSPACE, index_frame(trial, collection=name), NOON)
+        assert kb.index_collections(WORKSPACE) == ["kb", "kb2"]
+        assert kb.index_collections(OTHER_WORKSPACE) == []
+
+    def test_only_entries_with_a_point_are_counted_as_indexed(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        assert kb.count_indexed(COLLECTION) == 0
+        kb.write_index(WORKSPACE, index_frame(trial), NOON)
+        assert (kb.count_indexed(COLLECTION), kb.count_indexed("kb2")) == (1, 0)
+        kb.write_index(WORKSPACE, index_frame(trial, reason="no_regime"), NOON)
+        assert kb.count_indexed(COLLECTION) == 0
