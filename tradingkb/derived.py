@@ -24,8 +24,14 @@ def _of_scored_sample(metric: str) -> pl.Expr:
 
 #: Drawdown of the sample that earned the score, a positive fraction.
 MAX_DRAWDOWN: Final = _of_scored_sample("max_drawdown_frac").alias("max_drawdown")
-#: Trades in the sample that earned the score.
-N_TRADES: Final = _of_scored_sample("n_trades").alias("n_trades")
+#: Trades of both samples: a slow set trades twice in half a year, and often enough in the whole
+#: trial. Counted in the scored sample alone, "at least 5" turns away the sets that do best
+#: (walk-forward regret on the development trials 0.4095, with both samples 0.4026).
+N_TRADES: Final = (
+    pl.when(pl.any_horizontal(pl.col("n_trades_is", "n_trades_oos").is_not_null()))
+    .then(pl.sum_horizontal("n_trades_is", "n_trades_oos"))
+    .alias("n_trades")
+)
 #: max(0, sharpe_is - sharpe_oos); null when either is missing.
 OVERFIT_GAP: Final = (
     (pl.col("sharpe_is") - pl.col("sharpe_oos")).clip(lower_bound=0.0).alias("overfit_gap")

@@ -120,4 +120,4 @@ def test_a_vector_does_not_depend_on_its_batch_and_is_the_same_every_time(
 
 
 def test_the_pipeline_names_the_scaler_that_every_vector_depends_on() -> None:
-    assert EMBEDDER.pipeline == "regime-v1/scaler-4"
+    assert EMBEDDER.pipeline == "regime-v1/payload-2/scaler-4"

@@ -224,11 +224,11 @@ def test_following_a_relaxation_gives_exactly_the_promised_number(
     sample: tkb.KnowledgeBase, data: Path
 ) -> None:
     market = data / "ohlcv" / "AAPL_1d.parquet"
-    rec = sample.recommend("sma_cross", ohlcv=market, max_drawdown=0.02, min_trades=18)
+    rec = sample.recommend("sma_cross", ohlcv=market, max_drawdown=0.02, min_trades=80)
     usable = [r for r in rec.recommended_relaxed_settings if r["sufficient"]]
     assert usable
     for setting in usable:
-        asked: dict[str, Any] = {"max_drawdown": 0.02, "min_trades": 18}
+        asked: dict[str, Any] = {"max_drawdown": 0.02, "min_trades": 80}
         again = sample.recommend(
             "sma_cross", ohlcv=market, **{**asked, setting["filter"]: setting["suggested"]}
         )

@@ -37,7 +37,7 @@ class Filters:
     Attributes:
         require_oos: only trials with an out-of-sample result.
         max_drawdown: largest drawdown, a positive fraction (0.25 = 25 %).
-        min_trades: fewest trades in the sample that earned the score.
+        min_trades: fewest trades of the trial, in-sample and out-of-sample together.
         max_overfit_gap: largest `max(0, sharpe_is - sharpe_oos)`; infinity switches it off.
         regime_tags: tags that the trial's window must all carry.
         unknown_passes: whether a trial without the metric passes.
@@ -61,9 +61,9 @@ RELAXED: Final = Filters(
 class FilterColumns:
     """What the filters look at, one row per trial, NaN where unknown.
 
-    `max_drawdown` and `n_trades` are those of the sample that earned the score: out-of-sample
-    where there is one, else in-sample; `has_tags` says whether a trial's window carries every
-    requested tag; `window` numbers its window.
+    `max_drawdown` is that of the sample that earned the score: out-of-sample where there is one,
+    else in-sample; `n_trades` counts both samples; `has_tags` says whether a trial's window carries
+    every requested tag; `window` numbers its window.
     """
 
     has_oos: Bools

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from tradingkb.domain.regime import Regime
 from tradingkb.domain.scaling import RegimeScaler
@@ -14,6 +14,9 @@ from tradingkb.ports.vectors import Floats32
 #: (a regime measured now is what came before the future), or "during" it (a regime that the user
 #: expects is what the future will be like).
 Side = Literal["before", "during"]
+#: Which definition of the filter columns a point's payload follows; part of every pipeline text, so
+#: that points of an older one are written again (2: trades of both samples).
+PAYLOAD: Final = "payload-2"
 
 
 @dataclass(frozen=True)
