@@ -16,6 +16,7 @@ from tradingkb.exceptions import ConfigurationError
 from tradingkb.ingest import IngestJob
 from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.ports import Embedder, EmbedderFactory, VectorIndex
+from tradingkb.ranking.evidence import EvidenceWeights
 from tradingkb.recommend import RecommendJob
 from tradingkb.recommend.job import RecommendConfig
 from tradingkb.recommend.record import EventLog
@@ -61,7 +62,7 @@ def connect(
     embedders = _embedders(chosen)
     config = RecommendConfig(
         top_k=chosen.top_k, neighbour_windows=chosen.neighbour_windows,
-        tie_epsilon=chosen.tie_epsilon, embargo_s=chosen.embargo_s,
+        tie_epsilon=chosen.tie_epsilon, embargo_s=chosen.embargo_s, weights=_weights(chosen),
     )  # fmt: skip
     return KnowledgeBase(
         store=store,
@@ -78,6 +79,19 @@ def connect(
         settings=chosen,
         clock=clock,
         progress=progress,
+    )
+
+
+def _weights(settings: Settings) -> EvidenceWeights:
+    return EvidenceWeights(
+        neutral=settings.weight_neutral,
+        timeframe=settings.weight_timeframe,
+        regime_measured=settings.weight_regime_measured,
+        regime_stated=settings.weight_regime_stated,
+        own=settings.weight_own,
+        bandwidth_measured=settings.bandwidth_measured,
+        bandwidth_stated=settings.bandwidth_stated,
+        few_trades=settings.weight_few_trades,
     )
 
 

@@ -32,6 +32,14 @@ _LOG_FLOOR: Final = 1e-6
 #: A spread below this is rounding, not variation: scaling by it would blow up noise.
 _MIN_WIDTH: Final = 1e-9
 
+#: How much a feature counts when a *stated* market is compared with what markets did: which way the
+#: price went decides what paid, and nearly alone (walk-forward over 629 windows of 18 symbols, each
+#: stated as it truly became: regret 0.366 by direction, 0.394 with all features alike, 0.404
+#: without any). The rest speaks where a direction is not stated.
+STATED_WEIGHTS: Final = np.array(
+    [{"drift": 1.0, "trend_direction": 1.0, "range_position": 0.5}.get(f, 0.01) for f in FEATURES]
+)
+
 
 @dataclass(frozen=True)
 class RegimeScaler:
@@ -105,21 +113,23 @@ def _logged(features: Floats) -> Floats:
     return values
 
 
-def regime_distance(query: Floats, windows: Floats) -> Floats:
-    """Root mean square difference of scaled features.
+def regime_distance(query: Floats, windows: Floats, weights: Floats | None = None) -> Floats:
+    """Root of the weighted mean square difference of scaled features.
 
     Args:
         query: shape (16,), NaN where unknown.
         windows: shape (n, 16), NaN where unknown.
+        weights: shape (16,), above 0; None counts every feature alike.
 
     Returns:
         Shape (n,), in robust standard deviations; NaN where no feature is known on both sides.
     """
     difference = (windows - query) ** 2
     known = np.isfinite(difference)
-    n = known.sum(axis=1)
-    total = np.where(known, difference, 0.0).sum(axis=1)
-    return np.where(n > 0, np.sqrt(total / np.maximum(n, 1)), np.nan)
+    weight = known * (np.ones(len(query)) if weights is None else weights)
+    n = weight.sum(axis=1)
+    total = (weight * np.where(known, difference, 0.0)).sum(axis=1)
+    return np.where(n > 0, np.sqrt(total / np.where(n > 0, n, 1.0)), np.nan)
 
 
 def regime_similarity(query: Floats, windows: Floats) -> Floats:

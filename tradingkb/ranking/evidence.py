@@ -34,17 +34,23 @@ class EvidenceWeights:
         regime_measured: kernel mass at which a measured regime's neighbourhood counts half.
         regime_stated: the same for a regime that the user states.
         own: windows' worth of the prior in the own instrument's average.
-        bandwidth: width of the regime kernel exp(-d^2 / (2 h^2)), d in robust standard deviations.
+        bandwidth_measured, bandwidth_stated: width h of the regime kernel exp(-d^2 / (2 h^2)), d in
+            robust standard deviations.
         few_trades: score given up per unit of the rank of the number of in-sample trades.
     """
 
     neutral: float = 2.0
-    timeframe: float = 30.0
-    regime_measured: float = 60.0
-    regime_stated: float = 5.0
+    timeframe: float = 10.0
+    regime_measured: float = 30.0
+    regime_stated: float = 2.0
     own: float = 10.0
-    bandwidth: float = 0.75
-    few_trades: float = 0.10
+    bandwidth_measured: float = 1.0
+    bandwidth_stated: float = 0.5
+    few_trades: float = 0.15
+
+    def bandwidth(self, *, stated: bool) -> float:
+        """The width of the regime kernel."""
+        return self.bandwidth_stated if stated else self.bandwidth_measured
 
 
 @dataclass(frozen=True)

@@ -75,17 +75,19 @@ class RecommendJob:
         watch = Stopwatch()
         context = self.contexts.read(workspace, model, collection, request)
         watch.lap("load_ms")
-        answer = assemble(context, self._find(context, watch), self.config, request_id, watch.total)
+        findings = self.find(context, watch)
+        answer = assemble(context, findings, self.config, request_id, watch.total)
         self.events.record(answer, workspace, request)
         return answer
 
-    def _find(self, c: Context, watch: Stopwatch) -> Findings:
+    def find(self, c: Context, watch: Stopwatch) -> Findings:
+        """Everything that an answer rests on, short of the choice; nothing is recorded."""
         pool, regime = c.pool, c.request.regime
         scaler = pool.scaler if regime is not None else None
         distance = kernel = None
         if regime is not None and scaler is not None:
             distance = distances(pool, regime, scaler)
-            kernel = regime_kernel(distance, self.config.weights.bandwidth)
+            kernel = regime_kernel(distance, self.config.weights.bandwidth(stated=c.stated))
         query = Query(c.own, c.near, kernel, c.stated)
         evidence = j.Evidence(pool, query, pool.standing(query, c.spec))
         # Only trials that carry a score of the evidence's sample nominate: the counts are theirs.

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from tradingkb.domain.document import query_text
 from tradingkb.domain.filters import Filters
 from tradingkb.domain.regime import Regime
-from tradingkb.domain.scaling import RegimeScaler, regime_distance, regime_similarity
+from tradingkb.domain.scaling import (
+    STATED_WEIGHTS,
+    RegimeScaler,
+    regime_distance,
+    regime_similarity,
+)
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, EmptyCollectionError
 from tradingkb.ports import Embedder, VectorFilter, VectorIndex
 from tradingkb.recommend.pool import Pool
@@ -108,7 +113,8 @@ def search_index(
 def distances(pool: Pool, regime: Regime, scaler: RegimeScaler) -> Floats:
     """Regime distance of every window, shape (w,), in robust standard deviations; NaN unknown."""
     scaled = pool.scaled(side_of(regime), scaler)
-    return regime_distance(scaler.transform(regime.vector()), scaled)
+    weights = STATED_WEIGHTS if regime.source == "stated" else None
+    return regime_distance(scaler.transform(regime.vector()), scaled, weights)
 
 
 def search_exact(
