@@ -23,7 +23,7 @@ from tradingkb.market import (
     read_market,
     read_own_trades,
 )
-from tradingkb.operations import Curation, Recovery
+from tradingkb.operations import Curation, Quality, Recovery
 from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import Recommendation, RecommendJob, RecommendRequest
@@ -33,7 +33,7 @@ from tradingkb.settings import Settings
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces
 
 
-class KnowledgeBase(Curation, Recovery):
+class KnowledgeBase(Curation, Recovery, Quality):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
@@ -155,7 +155,7 @@ class KnowledgeBase(Curation, Recovery):
             as_of: answer with what was knowable then; naive times are UTC.
             require_oos: nominate only trials with an out-of-sample result.
             max_drawdown: largest drawdown of a nominating trial, positive fraction.
-            min_trades: fewest trades of a nominating trial.
+            min_trades: fewest trades of a nominating trial, both samples together.
             max_overfit_gap: largest max(0, sharpe_is - sharpe_oos) of a nominating trial.
             regime_tags: nominate only trials that earned their score in a regime with these tags.
             mode: "debug" adds the funnel and every parameter set's evidence.

@@ -62,11 +62,8 @@ def assemble(
     timings: Callable[[], dict[str, float]],
 ) -> Recommendation:
     """Chooses parameters and says how far to trust them."""
-    sets = np.zeros(len(c.view.psets), dtype=bool)
-    sets[c.view.pset[f.rows]] = True
-    chosen = j.choose_params(
-        c.view, f.judged, sets, c.promoted, _places(c.view, f.ranking.rows), c.spec
-    )
+    sets = nominated_sets(c, f)
+    chosen = pick(c, f, sets)
     pset = chosen.tested_pset if chosen else None
     rows = t.evidence_table(f.evidence, pset, f.distance, f.kernel)
     expected = _expected(c, f, chosen)
@@ -95,6 +92,19 @@ def assemble(
                  "neighbour_windows": config.neighbour_windows, "top_k": config.top_k},
         debug=_debug(c, f.judged, sets) if request.mode == "debug" else None, timings=timings(),
     )  # fmt: skip
+
+
+def nominated_sets(c: Context, f: Findings) -> Bools:
+    """Parameter sets that a trial nominates, shape (p,)."""
+    sets = np.zeros(len(c.view.psets), dtype=bool)
+    sets[c.view.pset[f.rows]] = True
+    return sets
+
+
+def pick(c: Context, f: Findings, sets: Bools) -> j.Chosen | None:
+    """The choice among nominated sets; None when nothing is defensible."""
+    places = _places(c.view, f.ranking.rows)
+    return j.choose_params(c.view, f.judged, sets, c.promoted, places, c.spec)
 
 
 def _expected(c: Context, f: Findings, chosen: j.Chosen | None) -> dict[str, Any] | None:

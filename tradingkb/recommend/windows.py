@@ -77,12 +77,15 @@ class Windows:
     """The windows of a view, sorted by key; arrays of shape (w,).
 
     `before` and `during` are what is known of the regime on either side of the scored window; a
-    side that was not measured falls back to the other one, as in the embedder.
+    side that was not measured falls back to the other one, as in the embedder; `own_before` and
+    `own_during` say where it did not.
     """
 
     frame: pl.DataFrame
     before: list[RegimeFacts]
     during: list[RegimeFacts]
+    own_before: Bools
+    own_during: Bools
     symbol: NDArray[np.object_]
     timeframe: NDArray[np.object_]
     quarter: Ints
@@ -175,6 +178,8 @@ def make_windows(frame: pl.DataFrame) -> Windows:
         frame=frame.drop("regime_is", "regime_oos"),
         before=[a or b or _NO_REGIME for a, b in zip(before, during, strict=True)],
         during=[b or a or _NO_REGIME for a, b in zip(before, during, strict=True)],
+        own_before=np.array([a is not None for a in before], dtype=bool),
+        own_during=np.array([b is not None for b in during], dtype=bool),
         symbol=frame["symbol"].to_numpy().astype(object),
         timeframe=frame["timeframe"].to_numpy().astype(object),
         quarter=quarter.cast(pl.Int64).to_numpy(),

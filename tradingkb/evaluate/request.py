@@ -1,0 +1,26 @@
+"""What an evaluation is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """Which decisions are replayed.
+
+    Attributes:
+        objective_type: what a trial is judged by.
+        strategies: names; None for all.
+        symbols: instruments whose windows are decided; evidence comes from all. None for all.
+        max_decisions: drawn at random beyond this number; None replays all.
+        controls: also replay a placebo regime and random neighbours, which should add nothing.
+        seed: of every draw.
+    """
+
+    objective_type: str = "sharpe"
+    strategies: tuple[str, ...] | None = None
+    symbols: tuple[str, ...] | None = None
+    max_decisions: int | None = None
+    controls: bool = True
+    seed: int = 0

@@ -1,0 +1,106 @@
+"""What an evaluation found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+import polars as pl
+
+from tradingkb.domain.objective import Objective
+from tradingkb.evaluate.methods import IMPOSSIBLE, METHODS
+from tradingkb.evaluate.request import EvaluationRequest
+from tradingkb.evaluate.summary import (
+    coverage_table,
+    group_table,
+    interval_coverage,
+    method_table,
+)
+
+#: Groups for which every method's regret is told.
+GROUPS: Final = ("strategy", "timeframe", "status", "relaxed")
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """What advice was worth, replayed over a workspace's own history.
+
+    Regret is (best - earned) / (best - worst) among the parameter sets tried on a window: 0 is the
+    best in hindsight, 1 the worst. Lower is better. Differences are negative where a method is
+    better than what it is compared with.
+
+    Attributes:
+        at: when it was made, UTC.
+        workspace: slug.
+        objective: what decisions were judged by.
+        request: what was replayed.
+        weights: of the recommender, as every answer records them.
+        decisions: one row per decision and method; see `evaluate.frames.decision_frame`.
+    """
+
+    at: datetime
+    workspace: str
+    objective: Objective
+    request: EvaluationRequest
+    weights: dict[str, float]
+    decisions: pl.DataFrame = field(repr=False)
+
+    @property
+    def n_decisions(self) -> int:
+        """How many decisions were replayed."""
+        return self.decisions["decision"].n_unique()
+
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """Every method beside the others; see `evaluate.summary.method_table`."""
+        return method_table(self.decisions, self.request.seed)
+
+    @cached_property
+    def coverage(self) -> pl.DataFrame:
+        """How often the recommender answered, by status."""
+        return coverage_table(self.decisions)
+
+    def by(self, group: str) -> pl.DataFrame:
+        """Mean regret of every method by strategy, timeframe, status, relaxed or symbol."""
+        return group_table(self.decisions, group)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form: every table, without the single decisions."""
+        return {
+            "at": self.at.isoformat(),
+            "workspace": self.workspace,
+            "objective": self.objective.name,
+            "unit": self.objective.unit,
+            "request": dict(vars(self.request)),
+            "weights": self.weights,
+            "n_decisions": self.n_decisions,
+            "n_common": int(self.table["n"][0]) if self.table.height else 0,
+            "n_windows": self.decisions["window_key"].n_unique(),
+            "n_symbols": self.decisions["symbol"].n_unique(),
+            "n_quarters": self.decisions["quarter"].n_unique(),
+            "methods": {m: METHODS[m] for m in self.table["method"]},
+            "impossible": list(IMPOSSIBLE),
+            "table": self.table.to_dicts(),
+            "groups": {g: self.by(g).to_dicts() for g in GROUPS},
+            "coverage": self.coverage.to_dicts(),
+            "window_interval": interval_coverage(self.decisions),
+        }
+
+    def __repr__(self) -> str:
+        row = self.table.row(0, named=True)
+        return (
+            f"<Evaluation: {self.n_decisions:,} decisions, regret {row['regret']:.4f}, "
+            f"{row['vs_average']:+.4f} against the average>"
+        )
+
+    def __str__(self) -> str:
+        from tradingkb.presentation.evaluation import evaluation_text
+
+        return evaluation_text(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        from tradingkb.presentation.evaluation import evaluation_body
+
+        return evaluation_body(self.to_dict())
