@@ -22,7 +22,7 @@ from tradingkb.domain.regime import FEATURES, Regime
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.embedding.regime import regime_or
 from tradingkb.ports import Floats32, QueryVector, Side, TrialDocument
-from tradingkb.ports.embedders import PAYLOAD
+from tradingkb.ports.embedders import PAYLOAD_VERSION
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class CosineRegimeEmbedder:
 
     def __init__(self, scaler: RegimeScaler) -> None:
         self.scaler = scaler
-        self.pipeline = f"{MODEL}/{PAYLOAD}/scaler-{scaler.version}"
+        self.pipeline = f"{MODEL}/{PAYLOAD_VERSION}/scaler-{scaler.version}"
 
     def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
         """Unit vectors, shape (n, 32); zeros where a document has no regime with a direction.

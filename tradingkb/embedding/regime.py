@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tradingkb.domain.regime import FEATURES, Regime
 from tradingkb.domain.scaling import RADIANS, RegimeScaler
 from tradingkb.ports import Floats32, QueryVector, Side, TrialDocument
-from tradingkb.ports.embedders import PAYLOAD
+from tradingkb.ports.embedders import PAYLOAD_VERSION
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -43,7 +43,7 @@ class RegimeEmbedder:
 
     def __init__(self, scaler: RegimeScaler) -> None:
         self.scaler = scaler
-        self.pipeline = f"{MODEL}/{PAYLOAD}/scaler-{scaler.version}"
+        self.pipeline = f"{MODEL}/{PAYLOAD_VERSION}/scaler-{scaler.version}"
 
     def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
         """Unit vectors, shape (n, 64); zeros where a document has no regime at all.

@@ -16,7 +16,7 @@ from tradingkb.ports.vectors import Floats32
 Side = Literal["before", "during"]
 #: Which definition of the filter columns a point's payload follows; part of every pipeline text, so
 #: that points of an older one are written again (2: trades of both samples).
-PAYLOAD: Final = "payload-2"
+PAYLOAD_VERSION: Final = "payload-2"
 
 
 @dataclass(frozen=True)
