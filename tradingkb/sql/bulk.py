@@ -66,19 +66,38 @@ def _driver_rows(connection: sa.Connection, frame: pl.DataFrame) -> list[tuple[A
 def read(connection: sa.Connection, statement: sa.Select[Any]) -> pl.DataFrame:
     """The statement's rows as a frame with exact types; times are aware UTC."""
     columns = list(statement.selected_columns)
-    # Raw driver values: SQLAlchemy's per-value processing would dominate large reads.
-    result = connection.execute(statement.with_only_columns(*(_raw(c) for c in columns)))
     schema = {c.name: _polars_type(c.type, connection.dialect.name) for c in columns}
-    parts = [
-        pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
-        for rows in result.partitions(_READ_ROWS)
-    ]
+    raw = statement.with_only_columns(*(_raw(c) for c in columns))
+    parts = [_columns(rows, schema) for rows in raw_rows(connection, raw)]
     frame = pl.concat(parts, rechunk=True) if parts else pl.DataFrame(schema=schema)
     texts = [c.name for c in columns if isinstance(c.type, UtcTime) and schema[c.name] == pl.String]
     return frame.with_columns(
         pl.col(c).str.strptime(pl.Datetime("us"), _POLARS_ISO).dt.replace_time_zone("UTC")
         for c in texts
     )
+
+
+def raw_rows(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+    """The statement's rows as the driver gives them, some thousand at a time.
+
+    SQLAlchemy's processing of every value would dominate large reads. Its row objects, unlike
+    tuples of plain values, stay known to the garbage collector, which then looks at all there is.
+    """
+    with connection.execute(statement) as result:
+        while rows := result.cursor.fetchmany(_READ_ROWS):
+            yield rows
+
+
+def _columns(rows: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
+    """Rows as a frame, column by column: Polars takes rows one value at a time."""
+    columns = zip(schema.items(), zip(*rows, strict=True), strict=True)
+    return pl.DataFrame([_column(name, kind, values) for (name, kind), values in columns])
+
+
+def _column(name: str, kind: Any, values: Sequence[Any]) -> pl.Series:
+    if kind == pl.Boolean:  # SQLite's are 0 and 1
+        values = [None if value is None else bool(value) for value in values]
+    return pl.Series(name, values, dtype=kind)
 
 
 def read_in(
@@ -130,4 +149,6 @@ def _polars_type(kind: sa.types.TypeEngine[Any], dialect: str) -> Any:
         return pl.Float64
     if isinstance(kind, sa.Integer | sa.BigInteger):
         return pl.Int64
+    if isinstance(kind, sa.LargeBinary):
+        return pl.Binary
     return pl.String

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
-from operator import ne
 from typing import Any, Final
 
 import numpy as np
+import polars as pl
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from tradingkb.ports import Floats32, VectorFilter, WindowHit
+from tradingkb.sql.bulk import read
 from tradingkb.vectors import tables
 from tradingkb.vectors.order import SIMILARITY_DIGITS, by_similarity, rounded
 
@@ -37,7 +36,7 @@ class Partition:
         has_oos, max_drawdown, n_trades, overfit_gap: shape (n,), the payload, NaN where unknown.
     """
 
-    ids: NDArray[np.object_]
+    ids: pl.Series
     matrix: Floats32
     vector: NDArray[np.int64]
     window_keys: list[str]
@@ -86,7 +85,7 @@ class Partition:
         order = np.lexsort((rows, -np.round(exact, SIMILARITY_DIGITS), windows))
         _, firsts = np.unique(windows[order], return_index=True)
         return by_similarity(
-            WindowHit(self.window_keys[windows[i]], self.ids[rows[i]], rounded(exact[i]))
+            WindowHit(self.window_keys[windows[i]], self.ids[int(rows[i])], rounded(exact[i]))
             for i in order[firsts]
         )[:limit]
 
@@ -95,31 +94,40 @@ def load_partition(
     connection: sa.Connection, key: tuple[int, str, str], dimension: int
 ) -> Partition:
     """Reads the points of (collection id, workspace id, strategy)."""
-    statement = sa.select(
+    rows = read(connection, _statement(key)).sort("window_key", "point_id")
+    # Compared as bytes: their equality is exact, and copies nothing.
+    new = rows.select(new=_changed("window_key") | _changed("vector"))["new"]
+    matrix = np.frombuffer(b"".join(rows.filter(new)["vector"]), dtype=VECTOR_DTYPE)
+    return _partition(rows, matrix.reshape(int(new.sum()), dimension), new.to_numpy())
+
+
+def _statement(key: tuple[int, str, str]) -> sa.Select[Any]:
+    return sa.select(
         _V.point_id, _V.window_key, _V.has_oos, _V.max_drawdown, _V.n_trades, _V.overfit_gap,
         _V.vector,
     ).where(
         _V.collection_id == key[0], _V.workspace_id == key[1], _V.strategy_name == key[2]
-    ).order_by(_V.window_key, _V.point_id)  # fmt: skip
-    rows = connection.execute(statement).all()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
-    starts = np.flatnonzero(_changes(columns[1]))
-    new = _changes(columns[6])
-    new[starts] = True
-    matrix = np.frombuffer(b"".join(compress(columns[6], new)), dtype=VECTOR_DTYPE)
+    )  # fmt: skip
+
+
+def _partition(rows: pl.DataFrame, matrix: Floats32, new: Bools) -> Partition:
+    """A partition of sorted rows; `new` says which of them begin another vector."""
+    starts = np.flatnonzero(rows.select(_changed("window_key")).to_series().to_numpy())
+    numbers = {
+        name: rows[name].cast(pl.Float64).to_numpy()
+        for name in ("max_drawdown", "n_trades", "overfit_gap")
+    }
     return Partition(
-        ids=np.array(columns[0], dtype=object),
-        matrix=matrix.reshape(int(new.sum()), dimension),
+        ids=rows["point_id"],
+        matrix=matrix,
         vector=np.cumsum(new) - 1,
-        window_keys=[columns[1][i] for i in starts],
+        window_keys=rows["window_key"].gather(starts).to_list(),
         starts=starts,
-        has_oos=np.array(columns[2], dtype=bool),
-        max_drawdown=np.array(columns[3], dtype=np.float64),
-        n_trades=np.array(columns[4], dtype=np.float64),
-        overfit_gap=np.array(columns[5], dtype=np.float64),
+        has_oos=rows["has_oos"].to_numpy(),
+        **numbers,
     )
 
 
-def _changes(values: Sequence[Any]) -> NDArray[np.bool_]:
+def _changed(name: str) -> pl.Expr:
     """Where a value differs from the one before it; the first one does."""
-    return np.array([True, *map(ne, values[1:], values)][: len(values)], dtype=bool)
+    return (pl.col(name) != pl.col(name).shift()).fill_null(True)
