@@ -80,3 +80,10 @@ def test_a_value_that_could_not_be_made_is_tried_again() -> None:
     with pytest.raises(ZeroDivisionError):
         memo.get("key", lambda: 1 // 0)
     assert memo.get("key", Counted()) == "value"
+
+
+def test_a_value_of_another_stamp_is_renewed_and_one_that_is_not_known_is_made() -> None:
+    memo, make = Memo(3), Counted()
+    renewed = lambda value: f"{value}, renewed"  # noqa: E731
+    found = [memo.get("key", make, stamp=stamp, renew=renewed) for stamp in (1, 1, 2, 2)]
+    assert (found, make.made) == (["value", "value", "value, renewed", "value, renewed"], 1)

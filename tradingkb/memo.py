@@ -25,8 +25,22 @@ class Memo(Generic[V]):
         self._values: OrderedDict[Hashable, tuple[Hashable, V, int]] = OrderedDict()
         self._makers: dict[Hashable, threading.Lock] = {}
 
-    def get(self, key: Hashable, make: Callable[[], V], *, stamp: Hashable = None) -> V:
-        """The value of a key, made where it is not known, or known with another stamp."""
+    def get(
+        self,
+        key: Hashable,
+        make: Callable[[], V],
+        *,
+        stamp: Hashable = None,
+        renew: Callable[[V], V] | None = None,
+    ) -> V:
+        """The value of a key, made where it is not known, or known with another stamp.
+
+        Args:
+            key: of the value.
+            make: makes it.
+            stamp: what else it depends on.
+            renew: makes it from the value that is known with another stamp.
+        """
         with self._lock:
             known = self._find(key, stamp)
             if known is not None:
@@ -35,10 +49,11 @@ class Memo(Generic[V]):
         with maker:
             with self._lock:
                 known = self._find(key, stamp)
+                stale = self._values.get(key)
             if known is not None:
                 return known[1]
             try:
-                value = make()
+                value = renew(stale[1]) if renew is not None and stale is not None else make()
                 self._keep(key, stamp, value)
             finally:
                 with self._lock:

@@ -80,7 +80,8 @@ def rows_of(path: Path) -> dict[str, list[dict[str, Any]]]:
             for t in TABLES
         }
     for row in tables["partition_generations"]:
-        del row["generation"]
+        for name in ("generation", "added_since", "added_until"):
+            del row[name]
     for row in tables["kb_trial_index"]:
         del row["content_hash"]
     for rows in tables.values():

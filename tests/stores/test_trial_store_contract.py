@@ -145,13 +145,13 @@ def test_a_trial_that_is_rejected_while_its_first_entry_is_being_written_is_arch
 ):
     admins = []
 
-    def bump(*arguments):
+    def bump(*arguments, **options):
         ids = pl.Series([trial])
         admins.append(
             InAnotherThread(lambda: store.change_status(WORKSPACE, ids, "rejected", ADA, NOON))
         )
         monkeypatch.undo()
-        return generations.bump(*arguments)
+        return generations.bump(*arguments, **options)
 
     monkeypatch.setattr(index_queries, "bump", bump)
     store.write_index(WORKSPACE, index_frame(trial), NOON)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tradingkb.sql.engine import open_engine
-from tradingkb.testing.points import AWAY, EAST, EVERYTHING, NORTH, points, uid, windows
+from tradingkb.testing.points import AWAY, EAST, EVERYTHING, NORTH, UP, points, uid, windows
 from tradingkb.vectors import embedded as module
+from tradingkb.vectors import partition as partition_module
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
 UPSERT_IN_ANOTHER_PROCESS = """
@@ -82,6 +85,59 @@ def test_arrays_are_read_once_until_their_strategy_changes(index, second, monkey
     second.upsert("kb", points((3, AWAY, {"window_key": "c"})))
     nearest(index)
     assert loads == ["sma_cross"] * 2
+
+
+def older_release(index):
+    """It knows nothing of additions: it moves the generation alone."""
+    with index.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE kb_vectors SET n_trades = n_trades + 1 WHERE id = 1")
+        connection.exec_driver_sql("UPDATE kb_vector_generations SET generation = generation + 1")
+
+
+_NUMBER = st.integers(1, 12)
+_POINT = st.tuples(_NUMBER, st.sampled_from([EAST, NORTH, UP, AWAY]), st.fixed_dictionaries({
+    "window_key": st.sampled_from("abc"), "strategy_name": st.sampled_from(["sma_cross", "rsi"]),
+    "max_drawdown": st.sampled_from([None, 0.1, 0.3]), "has_oos": st.booleans(),
+}))  # fmt: skip
+_CHANGE = st.one_of(
+    st.lists(_POINT, min_size=1, max_size=4, unique_by=lambda row: row[0]).map(
+        lambda rows: lambda index: index.upsert("kb", points(*rows))
+    ),
+    st.lists(_NUMBER, max_size=3).map(
+        lambda numbers: lambda index: index.delete("kb", [uid(n) for n in numbers])
+    ),
+    st.just(older_release),
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(_CHANGE, st.booleans()), min_size=1, max_size=8))
+def test_after_any_changes_the_kept_arrays_are_those_that_a_fresh_process_reads(
+    index, second, changes
+):
+    fresh = EmbeddedVectorIndex(index.engine)
+    for change, asked in changes:
+        change(second)
+        if asked:
+            fresh.close()
+            for where in (EVERYTHING, replace(EVERYTHING, strategy_name="rsi")):
+                kept, whole = index._partition("kb", where), fresh._partition("kb", where)
+                assert kept.rows().equals(whole.rows())
+                assert kept.window_keys == whole.window_keys
+                for name in ("matrix", "vector", "starts"):
+                    np.testing.assert_array_equal(getattr(kept, name), getattr(whole, name))
+
+
+def test_only_points_that_were_added_are_read(index, second, monkeypatch):
+    nearest(index)
+    rows, read = [], partition_module.read
+    spy = lambda *a: (frame := read(*a), rows.append(frame.height))[0]  # noqa: E731
+    monkeypatch.setattr(partition_module, "read", spy)
+    second.upsert("kb", points((0, AWAY, {"window_key": "c"})))
+    assert nearest(index) == ["c", "a", "b"]
+    second.upsert("kb", points((0, UP, {"window_key": "c"})))
+    nearest(index)
+    assert rows == [1, 3]
 
 
 def test_of_equally_near_points_of_a_window_the_lowest_id_stands_for_it(index):

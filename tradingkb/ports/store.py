@@ -64,8 +64,11 @@ class TrialStore(BackupStore, CurationStore, Protocol):
     def documents(self, workspace_id: str, trial_ids: pl.Series) -> pl.DataFrame:
         """Identity, status, parameters, window, regimes and metrics of some trials, by id."""
 
-    def window_rows(self, workspace_id: str) -> pl.DataFrame:
-        """All windows: window_id, window_key, symbol, timeframe, dates, regime_is, regime_oos."""
+    def window_rows(self, workspace_id: str, among: pl.Series | None = None) -> pl.DataFrame:
+        """Windows: window_id, window_key, symbol, timeframe, dates, regime_is, regime_oos.
+
+        All of them, or those of some ids.
+        """
 
     def param_set_rows(self, workspace_id: str, strategy_name: str | None) -> pl.DataFrame:
         """Parameter sets: param_set_id, strategy_name, params_hash, params (canonical JSON)."""
@@ -91,6 +94,9 @@ class TrialStore(BackupStore, CurationStore, Protocol):
         self, workspace_id: str, strategy_name: str, collection: str
     ) -> tuple[int, pl.DataFrame]:
         """The generation and all trials of one strategy, cached until the generation moves.
+
+        The same frame again says more than that its trials are the same: since it was first
+        given, nothing has changed that could alter an answer about the strategy.
 
         `archived_at` is of the entry in the collection: null where it is not archived.
         """

@@ -145,16 +145,21 @@ class ContextReader:
             (workspace.id, strategy_name, collection),
             lambda: self._read_view(workspace.id, strategy_name, collection),
             stamp=self.store.generation(workspace.id, strategy_name),
+            renew=lambda view: self._read_view(workspace.id, strategy_name, collection, view),
         )
 
-    def _read_view(self, workspace_id: str, strategy_name: str, collection: str) -> View:
+    def _read_view(
+        self, workspace_id: str, strategy_name: str, collection: str, known: View | None = None
+    ) -> View:
         # The rest is read after the generation: it may be newer, and then the generation has
         # moved, so that the next question reads again.
-        generation, trials = self.store.partition(workspace_id, strategy_name, collection)
+        _, trials = self.store.partition(workspace_id, strategy_name, collection)
+        if known is not None and known.trials is trials:
+            return known
         specs = self.store.specs(workspace_id)
         return make_view(
-            generation, trials,
-            windows=self.store.window_rows(workspace_id),
+            trials,
+            windows=self.store.window_rows(workspace_id, trials["window_id"].unique()),
             sets=self.store.param_set_rows(workspace_id, strategy_name),
             specs=[s for s in specs if s.name == strategy_name],
             read_scaler=lambda: self.store.scaler(workspace_id),

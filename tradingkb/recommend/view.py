@@ -56,10 +56,10 @@ class Scores:
 class View:
     """One strategy's trials, sorted by (source_type, source_id), and what was stored with them.
 
-    It belongs to one generation of the strategy, so whatever follows from it alone is kept.
+    It stands until something changes about the strategy, so whatever follows from it alone is kept.
 
     Attributes:
-        generation: of the partition it was made from.
+        trials: the partition it was made from.
         frame: the trials, one row each, with the filter columns.
         window, pset: shape (n,), indices into `windows` and `psets`.
         windows: the distinct windows.
@@ -70,7 +70,7 @@ class View:
         read_history: reads `status_history` of the strategy.
     """
 
-    generation: int
+    trials: pl.DataFrame
     frame: pl.DataFrame
     window: Ints
     pset: Ints
@@ -252,7 +252,6 @@ def statuses_as_of(view: View, as_of_micros: int) -> Statuses:
 
 
 def make_view(
-    generation: int,
     trials: pl.DataFrame,
     windows: pl.DataFrame,
     sets: pl.DataFrame,
@@ -263,9 +262,8 @@ def make_view(
     """Builds the view.
 
     Args:
-        generation: of the partition.
         trials: the partition as the store gives it.
-        windows: `window_rows` of the workspace.
+        windows: `window_rows` of the workspace, at least those of the trials.
         sets: `param_set_rows` of the strategy.
         specs: of the strategy.
         read_scaler: reads the scaler of the workspace.
@@ -276,7 +274,7 @@ def make_view(
     used_sets, pset = _indexed(sets, "param_set_id", "params", frame)
     texts = used_sets["params"].to_list()
     return View(
-        generation=generation,
+        trials=trials,
         frame=frame,
         window=window,
         pset=pset,

@@ -211,7 +211,7 @@ def _move_generations(connection: sa.Connection, known: Sequence[sa.Row[Any]]) -
     spaces = set(connection.scalars(sa.select(schema.workspaces.c.id)))
     newest = max((row.generation for row in [*known, *restored]), default=0) + 1
     names = {(r.workspace_id, r.strategy_name) for r in [*known, *restored]}
-    rows = [(space, name, newest) for space, name in sorted(names) if space in spaces]
+    rows = [(space, name, newest, None, None) for space, name in sorted(names) if space in spaces]
     connection.execute(sa.delete(table))
     insert(connection, table, rows)
 

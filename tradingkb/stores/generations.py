@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
+from tradingkb.sql import generations
 from tradingkb.sql.bulk import upsert
 from tradingkb.stores import schema
 
@@ -15,9 +16,24 @@ _G = schema.generations.c
 _KEY = ("workspace_id", "strategy_name")
 
 
-def bump(connection: sa.Connection, workspace_id: str, strategies: Iterable[str]) -> None:
-    """Moves the generation of these strategies, in the transaction that changed them."""
+def bump(
+    connection: sa.Connection,
+    workspace_id: str,
+    strategies: Iterable[str],
+    *,
+    only_added: bool = False,
+) -> None:
+    """Moves the generation of these strategies, in the transaction that changed them.
+
+    Args:
+        connection: the transaction.
+        workspace_id: whose strategies.
+        strategies: their names.
+        only_added: what was known of them stands: trials came in, or current index entries.
+    """
     names = sorted(set(strategies))
+    if not names:
+        return
     frame = pl.DataFrame({"strategy_name": names}, schema={"strategy_name": pl.String}).select(
         pl.lit(workspace_id).alias("workspace_id"), "strategy_name", pl.lit(0).alias("generation")
     )
@@ -25,7 +41,7 @@ def bump(connection: sa.Connection, workspace_id: str, strategies: Iterable[str]
     connection.execute(
         sa.update(schema.generations)
         .where(_G.workspace_id == workspace_id, _G.strategy_name.in_(names))
-        .values(generation=_G.generation + 1)
+        .values(generations.moved(schema.generations, only_added=only_added))
     )
 
 
@@ -36,12 +52,20 @@ def bump_all(connection: sa.Connection, workspace_id: str) -> None:
 
 
 #: Built once: every question asks for it.
-_GENERATION: Final = sa.select(_G.generation).where(
+_GENERATION: Final[sa.Select[Any]] = sa.select(_G.generation, _G.added_since, _G.added_until).where(
     _G.workspace_id == sa.bindparam("workspace"), _G.strategy_name == sa.bindparam("strategy")
 )
 
 
 def generation_of(connection: sa.Connection, workspace_id: str, strategy_name: str) -> int:
     """The generation of a strategy; 0 for one that never had a trial."""
+    row = generation_row(connection, workspace_id, strategy_name)
+    return int(row.generation) if row is not None else 0
+
+
+def generation_row(
+    connection: sa.Connection, workspace_id: str, strategy_name: str
+) -> sa.Row[Any] | None:
+    """The generation of a strategy, and since when trials were only added to it."""
     asked = {"workspace": workspace_id, "strategy": strategy_name}
-    return int(connection.scalar(_GENERATION, asked) or 0)
+    return connection.execute(_GENERATION, asked).first()

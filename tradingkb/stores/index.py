@@ -72,8 +72,10 @@ class IndexQueries:
             )  # fmt: skip
             key = ("trial_id", "collection")
             update = [c for c in frame.columns if c not in ("workspace_id", *key)]
+            kept = frame["archived_at"].null_count() == frame.height
+            kept = kept and not _any_archived(connection, rows)
             upsert(connection, schema.kb_trial_index, frame, key=key, update=update)
-            bump(connection, workspace_id, rows["strategy_name"].unique())
+            bump(connection, workspace_id, rows["strategy_name"].unique(), only_added=kept)
         out = known.filter(~pl.col("eligible"))
         return rows.join(out, on="trial_id", how="semi").select(
             "trial_id", "collection", "point_id"
@@ -170,6 +172,14 @@ def _locked(connection: sa.Connection, trial_ids: pl.Series) -> pl.DataFrame:
         _ELIGIBLE.label("eligible"),
     ).order_by(_T.id)  # fmt: skip
     return read_in(connection, statement.with_for_update(read=True), _T.id, trial_ids.sort())
+
+
+def _any_archived(connection: sa.Connection, rows: pl.DataFrame) -> bool:
+    """Whether one of these entries is archived: writing it anew may bring a trial back."""
+    archived = sa.select(_I.trial_id).where(
+        _I.collection.in_(rows["collection"].unique().to_list()), _I.archived_at.is_not(None)
+    )
+    return not read_in(connection, archived.limit(1), _I.trial_id, rows["trial_id"]).is_empty()
 
 
 def _as_known(rows: pl.DataFrame, known: pl.DataFrame, at: datetime) -> pl.DataFrame:

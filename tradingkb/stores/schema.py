@@ -13,6 +13,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Unique
 
 from tradingkb.domain.lifecycle import STATUSES
 from tradingkb.domain.trial import METRICS
+from tradingkb.sql.generations import counter
 from tradingkb.sql.types import Json, Key, UtcTime
 
 metadata = sa.MetaData(
@@ -188,7 +189,7 @@ generations = Table(
     metadata,
     Column("workspace_id", sa.String(36), ForeignKey("workspaces.id"), primary_key=True),
     Column("strategy_name", sa.String(128), primary_key=True),
-    Column("generation", sa.BigInteger, nullable=False),
+    *counter(),
 )
 
 #: The generation at which every eligible trial of a strategy was found to have a current entry: an

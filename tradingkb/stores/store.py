@@ -15,6 +15,7 @@ from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.leases import LeaseQueries
 from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
+from tradingkb.stores.partitions import PartitionQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
 from tradingkb.stores.trials import TrialQueries
@@ -28,6 +29,7 @@ EVENT_TIMEOUT_S = 0.05
 class SqlTrialStore(
     WorkspaceQueries,
     TrialQueries,
+    PartitionQueries,
     ListingQueries,
     CurationQueries,
     VersionQueries,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Final
 
 import polars as pl
@@ -12,7 +11,7 @@ from tradingkb.sql.bulk import read, read_in, upsert
 from tradingkb.sql.engine import reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import UNFINISHED, chunks
-from tradingkb.stores.generations import bump, bump_all, generation_of
+from tradingkb.stores.generations import bump, bump_all
 from tradingkb.stores.versions import supersede
 
 _T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c
@@ -29,8 +28,6 @@ class TrialQueries:
     """Part of `SqlTrialStore`."""
 
     engine: sa.Engine
-    _partitions: dict[tuple[str, str, str], tuple[int, pl.DataFrame]]
-    _lock: threading.Lock
 
     def count_trials(self, workspace_id: str) -> int:
         """How many trials are stored, whatever their status."""
@@ -57,7 +54,7 @@ class TrialQueries:
         with reading(self.engine) as connection:
             return _known(connection, workspace_id, identities, _T.id.label("trial_id"))
 
-    def window_rows(self, workspace_id: str) -> pl.DataFrame:
+    def window_rows(self, workspace_id: str, among: pl.Series | None = None) -> pl.DataFrame:
         """window_id and the columns of the table; regimes as JSON text."""
         statement = (
             sa.select(_W.id.label("window_id"), *(schema.windows.c[c] for c in _WINDOW_COLUMNS))
@@ -65,7 +62,9 @@ class TrialQueries:
             .order_by(_W.window_key)
         )
         with reading(self.engine) as connection:
-            return read(connection, statement)
+            if among is None:
+                return read(connection, statement)
+            return read_in(connection, statement, _W.id, among)
 
     def param_set_rows(self, workspace_id: str, strategy_name: str | None = None) -> pl.DataFrame:
         """param_set_id, strategy_name, params_hash, params."""
@@ -120,11 +119,11 @@ class TrialQueries:
                    key=("workspace_id", "source_type", "source_id"), update=_REPLACED)  # fmt: skip
             self._record_imported(connection, workspace_id, imported)
             # A strategy may lose a trial because its source now says that it is another's.
-            bump(
-                connection,
-                workspace_id,
-                {*frame["strategy_name"].unique(), *known["before"].unique()},
-            )
+            told = frame.join(known, on=["source_type", "source_id"], how="semi")
+            changed = {*told["strategy_name"].unique(), *known["before"].unique()}
+            bump(connection, workspace_id, changed)
+            grown = {*frame["strategy_name"].unique()} - changed
+            bump(connection, workspace_id, grown, only_added=True)
 
     def _imported_statuses(
         self, connection: sa.Connection, workspace_id: str, frame: pl.DataFrame
@@ -149,45 +148,6 @@ class TrialQueries:
             pl.lit("status came with the import").alias("reason"),
         )  # fmt: skip
         connection.execute(sa.insert(schema.kb_status_history), rows.to_dicts())
-
-    def generation(self, workspace_id: str, strategy_name: str) -> int:
-        """Counts every change that could alter an answer about this strategy; 0 for none."""
-        with reading(self.engine) as connection:
-            return generation_of(connection, workspace_id, strategy_name)
-
-    def partition(
-        self, workspace_id: str, strategy_name: str, collection: str
-    ) -> tuple[int, pl.DataFrame]:
-        """The generation and every trial of one strategy, whatever its status; no withdrawn one.
-
-        `archived_at` says since when its entry in the collection is archived, null where it is
-        not. The frame is cached until the generation moves, and read in one snapshot with it.
-        """
-        key = (workspace_id, strategy_name, collection)
-        with reading(self.engine) as connection:
-            generation = generation_of(connection, workspace_id, strategy_name)
-            with self._lock:
-                cached = self._partitions.get(key)
-            if cached and cached[0] == generation:
-                return cached
-            frame = read(connection, _partition_statement(*key))
-        with self._lock:
-            self._partitions[key] = (generation, frame)
-        return generation, frame
-
-
-def _partition_statement(workspace_id: str, strategy_name: str, collection: str) -> sa.Select[Any]:
-    left_out = {"workspace_id", "strategy_name", "experiment_type", "run_id", "row_hash", "engine",
-                "ingested_at", "withdrawn_at"}  # fmt: skip
-    columns = [c for c in schema.trials.columns if c.name not in left_out and c.name != "id"]
-    index = schema.kb_trial_index.c
-    entry = (index.trial_id == _T.id) & (index.collection == collection)
-    archived = sa.select(index.archived_at).where(entry).scalar_subquery()
-    return sa.select(_T.id.label("trial_id"), *columns, archived.label("archived_at")).where(
-        _T.workspace_id == workspace_id,
-        _T.strategy_name == strategy_name,
-        _T.withdrawn_at.is_(None),
-    )
 
 
 def _regimes(connection: sa.Connection, workspace_id: str) -> pl.DataFrame:

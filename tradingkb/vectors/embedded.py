@@ -7,7 +7,7 @@ read again when its generation counter has moved, so any number of processes may
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from tradingkb.memo import Memo
 from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
 from tradingkb.sql.engine import reading, writing
+from tradingkb.sql.generations import moved, only_added
 from tradingkb.vectors import tables
 from tradingkb.vectors.embedded_collections import (
     EmbeddedCollections,
@@ -40,7 +41,7 @@ class EmbeddedVectorIndex(EmbeddedCollections):
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._cache: Memo[Partition] = Memo(KEPT_POINTS, len)
+        self._cache: Memo[tuple[int, Partition]] = Memo(KEPT_POINTS, lambda kept: len(kept[1]))
 
     def upsert(self, name: str, points: Points) -> None:
         """Writes points in one transaction, replacing those of the same id.
@@ -66,7 +67,9 @@ class EmbeddedVectorIndex(EmbeddedCollections):
             columns = [c for c in frame.columns if c not in ("collection_id", "point_id")]
             upsert(connection, tables.vectors, frame, key=("collection_id", "point_id"),
                    update=columns)  # fmt: skip
-            _bump(connection, pl.concat([left, frame.select(left.columns).unique()]))
+            entered = frame.select(left.columns).unique()
+            # Replaced points may have stood in any of these partitions.
+            _bump(connection, pl.concat([left, entered]), only_added=left.is_empty())
 
     def delete(self, name: str, ids: Sequence[str]) -> None:
         """Deletes points in one transaction; ids that do not exist are no error."""
@@ -115,20 +118,22 @@ class EmbeddedVectorIndex(EmbeddedCollections):
     def _partition(self, name: str, where: VectorFilter) -> Partition:
         asked = {"name": name, "workspace": where.workspace_id, "strategy": where.strategy_name}
         with reading(self.engine) as connection:
-            collection, dimension, generation = _state(connection, asked)
-        key = (collection, where.workspace_id, where.strategy_name)
+            state = _state(connection, asked)
+        key = (int(state.id), where.workspace_id, where.strategy_name)
 
-        def load() -> Partition:
-            with reading(self.engine) as connection:
-                return load_partition(connection, key, dimension)
+        def load(kept: tuple[int, Partition] | None = None) -> tuple[int, Partition]:
+            with reading(self.engine) as connection:  # one snapshot of generation and points
+                now = _state(connection, asked)
+                known = kept[1] if kept and only_added(now, kept[0]) else None
+                partition = load_partition(connection, key, state.dimension, known)
+            return int(now.generation or 0), partition
 
-        # Points that are newer than the generation are read again with the next one.
-        return self._cache.get(key, load, stamp=generation)
+        return self._cache.get(key, load, stamp=state.generation, renew=load)[1]
 
 
 #: Collection and generation of a partition in one statement: every search asks for them.
-_STATE: Final = (
-    sa.select(_C.id, _C.dimension, sa.func.coalesce(_G.generation, 0).label("generation"))
+_STATE: Final[sa.Select[Any]] = (
+    sa.select(_C.id, _C.dimension, _G.generation, _G.added_since, _G.added_until)
     .select_from(
         tables.collections.outerjoin(
             tables.generations,
@@ -141,14 +146,14 @@ _STATE: Final = (
 )
 
 
-def _state(connection: sa.Connection, asked: dict[str, str]) -> tuple[int, int, int]:
+def _state(connection: sa.Connection, asked: dict[str, str]) -> sa.Row[Any]:
     row = connection.execute(_STATE, asked).first()
     if row is None:
         raise no_collection(asked["name"])
-    return int(row.id), int(row.dimension), int(row.generation)
+    return row
 
 
-def _bump(connection: sa.Connection, touched: pl.DataFrame) -> None:
+def _bump(connection: sa.Connection, touched: pl.DataFrame, *, only_added: bool = False) -> None:
     partitions = touched.unique().with_columns(generation=pl.lit(0))
     key = ("collection_id", "workspace_id", "strategy_name")
     upsert(connection, tables.generations, partitions, key=key, update=())
@@ -157,7 +162,7 @@ def _bump(connection: sa.Connection, touched: pl.DataFrame) -> None:
             sa.update(tables.generations)
             .where(_G.collection_id == collection, _G.workspace_id == workspace,
                    _G.strategy_name == strategy)
-            .values(generation=_G.generation + 1)
+            .values(moved(tables.generations, only_added=only_added))
         )  # fmt: skip
 
 

@@ -16,9 +16,11 @@ from tradingkb.vectors import tables
 from tradingkb.vectors.order import SIMILARITY_DIGITS, by_similarity, rounded
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 _V = tables.vectors.c
 VECTOR_DTYPE: Final = "<f4"
+_NUMBERS: Final = ("max_drawdown", "n_trades", "overfit_gap")
 #: Rows nearer than this are compared in float64: float32 sums of equal rows differ by their place.
 _FLOAT32_NOISE: Final = 1e-5
 
@@ -34,20 +36,32 @@ class Partition:
         vector: shape (n,), index into `matrix`.
         window_keys: the windows; `starts` are their first rows.
         has_oos, max_drawdown, n_trades, overfit_gap: shape (n,), the payload, NaN where unknown.
+        last: the largest row number of the table among them, 0 for none.
     """
 
     ids: pl.Series
     matrix: Floats32
-    vector: NDArray[np.int64]
+    vector: Ints
     window_keys: list[str]
-    starts: NDArray[np.int64]
+    starts: Ints
     has_oos: NDArray[np.bool_]
     max_drawdown: NDArray[np.float64]
     n_trades: NDArray[np.float64]
     overfit_gap: NDArray[np.float64]
+    last: int
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def rows(self) -> pl.DataFrame:
+        """Everything but the vectors, as a frame of n rows."""
+        sizes = np.diff(self.starts, append=len(self))
+        keys = pl.Series("window_key", self.window_keys, dtype=pl.String)
+        numbers = [pl.Series(name, getattr(self, name)) for name in _NUMBERS]
+        places = np.repeat(np.arange(len(sizes)), sizes)
+        return pl.DataFrame(
+            [self.ids, keys.gather(places), pl.Series("has_oos", self.has_oos), *numbers]
+        )
 
     def mask(self, where: VectorFilter) -> Bools:
         """Which points pass, shape (n,)."""
@@ -91,43 +105,73 @@ class Partition:
 
 
 def load_partition(
-    connection: sa.Connection, key: tuple[int, str, str], dimension: int
+    connection: sa.Connection,
+    key: tuple[int, str, str],
+    dimension: int,
+    known: Partition | None = None,
 ) -> Partition:
-    """Reads the points of (collection id, workspace id, strategy)."""
-    rows = read(connection, _statement(key)).sort("window_key", "point_id")
-    # Compared as bytes: their equality is exact, and copies nothing.
-    new = rows.select(new=_changed("window_key") | _changed("vector"))["new"]
-    matrix = np.frombuffer(b"".join(rows.filter(new)["vector"]), dtype=VECTOR_DTYPE)
-    return _partition(rows, matrix.reshape(int(new.sum()), dimension), new.to_numpy())
+    """Reads the points of (collection id, workspace id, strategy).
+
+    Args:
+        connection: where they are.
+        key: whose points.
+        dimension: of their vectors.
+        known: the partition as it was, when points were only added to it since.
+    """
+    rows = read(connection, _statement(key, after=known.last if known else 0))
+    last = int(rows["id"].max() or 0)  # type: ignore[arg-type]
+    matrix = _matrix(rows.drop_in_place("vector"), dimension)
+    rows = rows.with_columns(pl.col(_NUMBERS).cast(pl.Float64))
+    found = _arranged(rows.drop("id"), matrix, np.arange(rows.height), last)
+    return _joined(known, found) if known else found
 
 
-def _statement(key: tuple[int, str, str]) -> sa.Select[Any]:
+def _statement(key: tuple[int, str, str], after: int) -> sa.Select[Any]:
     return sa.select(
-        _V.point_id, _V.window_key, _V.has_oos, _V.max_drawdown, _V.n_trades, _V.overfit_gap,
-        _V.vector,
+        _V.id, _V.point_id, _V.window_key, _V.has_oos, _V.max_drawdown, _V.n_trades,
+        _V.overfit_gap, _V.vector,
     ).where(
-        _V.collection_id == key[0], _V.workspace_id == key[1], _V.strategy_name == key[2]
+        _V.collection_id == key[0], _V.workspace_id == key[1], _V.strategy_name == key[2],
+        _V.id > after,
     )  # fmt: skip
 
 
-def _partition(rows: pl.DataFrame, matrix: Floats32, new: Bools) -> Partition:
-    """A partition of sorted rows; `new` says which of them begin another vector."""
-    starts = np.flatnonzero(rows.select(_changed("window_key")).to_series().to_numpy())
-    numbers = {
-        name: rows[name].cast(pl.Float64).to_numpy()
-        for name in ("max_drawdown", "n_trades", "overfit_gap")
-    }
+def _matrix(vectors: pl.Series, dimension: int) -> Floats32:
+    return np.frombuffer(b"".join(vectors), dtype=VECTOR_DTYPE).reshape(len(vectors), dimension)
+
+
+def _joined(known: Partition, added: Partition) -> Partition:
+    """Both as one."""
+    if not len(added):
+        return known
+    vector = np.append(known.vector, added.vector + len(known.matrix))
+    rows = pl.concat([known.rows(), added.rows()])
+    return _arranged(rows, np.vstack([known.matrix, added.matrix]), vector, added.last)
+
+
+def _arranged(rows: pl.DataFrame, matrix: Floats32, vector: Ints, last: int) -> Partition:
+    """A partition of rows in any order, row i with the vector `matrix[vector[i]]`."""
+    rows = rows.with_columns(pl.Series("vector", vector)).sort("window_key", "point_id")
+    vector, keys = rows["vector"].to_numpy(), rows["window_key"]
+    first = (keys != keys.shift()).fill_null(True).to_numpy()
+    new = first | _differ(matrix, vector)
     return Partition(
         ids=rows["point_id"],
-        matrix=matrix,
+        matrix=matrix[vector[new]],
         vector=np.cumsum(new) - 1,
-        window_keys=rows["window_key"].gather(starts).to_list(),
-        starts=starts,
+        window_keys=keys.filter(first).to_list(),
+        starts=np.flatnonzero(first),
         has_oos=rows["has_oos"].to_numpy(),
-        **numbers,
+        **{n: rows[n].fill_null(np.nan).to_numpy() for n in _NUMBERS},
+        last=last,
     )
 
 
-def _changed(name: str) -> pl.Expr:
-    """Where a value differs from the one before it; the first one does."""
-    return (pl.col(name) != pl.col(name).shift()).fill_null(True)
+def _differ(matrix: Floats32, vector: Ints) -> Bools:
+    """Where a row's vector differs from that of the row before it."""
+    before, own = vector[:-1], vector[1:]
+    # Few that differ have their first number in common: only these are compared in full.
+    alike = np.flatnonzero(matrix[before, 0] == matrix[own, 0])
+    differ = np.ones(len(vector), dtype=bool)
+    differ[alike + 1] = (matrix[before[alike]] != matrix[own[alike]]).any(axis=1)
+    return differ

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Table
 
+from tradingkb.sql.generations import counter
+
 metadata = sa.MetaData()
 
 collections = Table(
@@ -47,5 +49,5 @@ generations = Table(
     Column("collection_id", sa.Integer, ForeignKey("kb_vector_collections.id"), primary_key=True),
     Column("workspace_id", sa.String(36), primary_key=True),
     Column("strategy_name", sa.String(128), primary_key=True),
-    Column("generation", sa.BigInteger, nullable=False),
+    *counter(),
 )
