@@ -232,9 +232,7 @@ class KnowledgeBase(Curation, Recovery, Quality):
 
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
-        specs = [
-            s for s in self._store.specs(self._workspaces.find(workspace).id) if s.name == name
-        ]
+        specs = self._store.specs(self._workspaces.find(workspace).id, name)
         return specs[-1] if specs else None
 
     def events(

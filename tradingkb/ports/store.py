@@ -38,8 +38,8 @@ class TrialStore(BackupStore, CurationStore, Protocol):
     def save_spec(self, workspace_id: str, spec: StrategySpec, at: datetime) -> None:
         """Inserts or replaces the spec of (name, version)."""
 
-    def specs(self, workspace_id: str) -> list[StrategySpec]:
-        """Every spec, by name; newest version of each name last."""
+    def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
+        """Every spec, or those of one name, by name; newest version of each name last."""
 
     # trials
     def count_trials(self, workspace_id: str) -> int:

@@ -156,12 +156,11 @@ class ContextReader:
         _, trials = self.store.partition(workspace_id, strategy_name, collection)
         if known is not None and known.trials is trials:
             return known
-        specs = self.store.specs(workspace_id)
         return make_view(
             trials,
             windows=self.store.window_rows(workspace_id, trials["window_id"].unique()),
             sets=self.store.param_set_rows(workspace_id, strategy_name),
-            specs=[s for s in specs if s.name == strategy_name],
+            specs=self.store.specs(workspace_id, strategy_name),
             read_scaler=lambda: self.store.scaler(workspace_id),
             read_history=lambda: self.store.status_history(workspace_id, strategy_name),
         )  # fmt: skip

@@ -192,10 +192,13 @@ def _matrix(facts: list[RegimeFacts]) -> Floats:
 
 
 def _tag_table(facts: list[RegimeFacts]) -> TagTable:
-    names = sorted({tag for f in facts for tag in f.tags})
-    carried = np.array([[n in f.tags for n in names] for f in facts], dtype=bool)
-    lists = pl.Series("tags", [list(f.tags) for f in facts], dtype=pl.List(pl.String))
-    return TagTable(names, carried.reshape(len(facts), len(names)), lists)
+    # Hundreds of windows share a few dozen combinations.
+    places: dict[tuple[str, ...], int] = {}
+    place = np.array([places.setdefault(f.tags, len(places)) for f in facts], dtype=np.int64)
+    names = sorted({tag for tags in places for tag in tags})
+    carried = np.array([[n in tags for n in names] for tags in places], dtype=bool)
+    lists = pl.Series("tags", [list(tags) for tags in places], dtype=pl.List(pl.String))
+    return TagTable(names, carried.reshape(len(places), len(names))[place], lists.gather(place))
 
 
 def side_of(regime: Regime) -> Side:

@@ -79,14 +79,16 @@ class WorkspaceQueries:
             )  # fmt: skip
             bump(connection, workspace_id, [spec.name])
 
-    def specs(self, workspace_id: str) -> list[StrategySpec]:
-        """Every spec, by name; the one updated last comes last within its name."""
+    def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
+        """Every spec, or those of one name; the one updated last comes last within its name."""
         table = schema.strategy_specs
         statement = (
             sa.select(table.c.spec)
             .where(table.c.workspace_id == workspace_id)
             .order_by(table.c.name, table.c.updated_at, table.c.id)
         )
+        if name is not None:
+            statement = statement.where(table.c.name == name)
         with reading(self.engine) as connection:
             return [StrategySpec.from_dict(spec) for spec in connection.scalars(statement)]
 

@@ -62,6 +62,8 @@ class TrialStoreContract(CurationContract, IndexContract, RecordContract, Backup
             kb.save_spec(WORKSPACE, spec, NOON + timedelta(days=n))
         assert kb.specs(WORKSPACE) == [third, second]
         assert kb.specs(OTHER_WORKSPACE) == []
+        kb.save_spec(WORKSPACE, StrategySpec("rsi", (ParamSpec("n", "int", 2, 50),)), NOON)
+        assert kb.specs(WORKSPACE, STRATEGY) == [third, second]
 
     def test_the_newest_scaler_is_given_and_a_stored_version_never_changes(
         self, kb: TrialStore
