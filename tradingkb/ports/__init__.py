@@ -5,6 +5,7 @@ candidate is then read from SQL, and payloads of a vector index are never truste
 """
 
 from tradingkb.ports.backup import BackupContents, BackupStore, Restored
+from tradingkb.ports.calibration import Calibration
 from tradingkb.ports.embedders import Embedder, EmbedderFactory, QueryVector, Side, TrialDocument
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.values import Actor, RunRecord, Workspace
@@ -22,6 +23,7 @@ __all__ = [
     "Actor",
     "BackupContents",
     "BackupStore",
+    "Calibration",
     "Embedder",
     "EmbedderFactory",
     "Floats32",

@@ -11,11 +11,12 @@ import polars as pl
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.domain.strategy import StrategySpec
 from tradingkb.ports.backup import BackupStore
+from tradingkb.ports.calibration import CalibrationStore
 from tradingkb.ports.curation import CurationStore
 from tradingkb.ports.values import RunRecord, Workspace
 
 
-class TrialStore(BackupStore, CurationStore, Protocol):
+class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
     """The truth: workspaces, trials, windows, specs, index rows, events, runs.
 
     Guarantees: writes are atomic per call and visible to every process when the call returns;

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores.backup import BackupQueries
+from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries
 from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.leases import LeaseQueries
@@ -36,6 +37,7 @@ class SqlTrialStore(
     LeaseQueries,
     IndexQueries,
     RecordQueries,
+    CalibrationQueries,
     BackupQueries,
     RetentionQueries,
 ):
