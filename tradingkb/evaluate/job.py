@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tradingkb.domain.names import near_names
 from tradingkb.domain.objective import get_objective
 from tradingkb.evaluate.decisions import Decision, list_decisions, sample
 from tradingkb.evaluate.frames import decision_frame
+from tradingkb.evaluate.learning import calibration_scores, outcome_frame, to_outcomes
 from tradingkb.evaluate.methods import METHODS
 from tradingkb.evaluate.replay import Replay, Replayed
 from tradingkb.evaluate.request import EvaluationRequest
@@ -59,6 +60,7 @@ class EvaluateJob:
             request=request,
             weights=dict(vars(self._job.config.weights)),
             decisions=decision_frame(replayed, objective),
+            calibration=_calibration(replayed, request.seed),
         )
 
     def _decisions(
@@ -87,3 +89,9 @@ class EvaluateJob:
                     remedy=f"use one of {', '.join(near_names(name, known) or known)}",
                 )  # fmt: skip
         return sorted(request.strategies or known)
+
+
+def _calibration(replayed: list[Replayed], seed: int) -> dict[str, Any] | None:
+    frame = outcome_frame(replayed)
+    names = frame["strategy_name"].unique().sort().to_list()
+    return calibration_scores(to_outcomes(frame, names), seed)

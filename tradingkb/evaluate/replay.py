@@ -24,6 +24,7 @@ from tradingkb.recommend import RecommendJob, RecommendRequest
 from tradingkb.recommend.assemble import Findings, assemble, nominated_sets, pick
 from tradingkb.recommend.context import Context
 from tradingkb.recommend.job import Stopwatch
+from tradingkb.recommend.stake import stake
 from tradingkb.recommend.view import View
 
 Bools = NDArray[np.bool_]
@@ -37,6 +38,9 @@ _VARIANTS: Final = {
     "no_own_results": ("measured", False),
     "placebo": ("placebo", True),
 }
+
+#: All that a calibration needs.
+_CALIBRATING: Final = frozenset({"tradingkb", "defaults"})
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,9 @@ class Replay:
                 choice = pick(asked, findings, nominated_sets(asked, findings))
                 chosen[name] = _looked_up(choice.pset, choice.tested_pset) if choice else None
         assert main is not None
-        chosen |= self._others(c, d, main, rng)
+        chosen["defaults"] = _defaults(c)
+        if self._wanted != _CALIBRATING:
+            chosen |= self._others(c, d, main, rng)
         outcomes = {
             name: look_up(pset, d.utility, d.returns, near) for name, pset in chosen.items()
         }
@@ -138,7 +144,9 @@ class Replay:
         choice = pick(c, f, nominated_sets(c, f))
         pset = _looked_up(choice.pset, choice.tested_pset) if choice else None
         expected = answer.expected or {}
+        ok = answer.status == "ok"
         return pset, {
+            "stake": stake(c, f.evidence, f.judged, choice, ok=ok) if choice else None,
             "status": answer.status,
             "relaxed": answer.used_relaxed_filters,
             "params": canonical_params(answer.params) if answer.params else None,
@@ -168,7 +176,7 @@ class Replay:
         }
         found = {name: m.best(score, allowed) for name, score in scores.items()}
         found["oracle"] = m.best(scores["oracle"], np.ones_like(allowed))
-        return {**found, "defaults": _defaults(c)}
+        return found
 
 
 def _looked_up(pset: int, tested: int | None) -> int:

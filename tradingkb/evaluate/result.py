@@ -38,6 +38,8 @@ class Evaluation:
         request: what was replayed.
         weights: of the recommender, as every answer records them.
         decisions: one row per decision and method; see `evaluate.frames.decision_frame`.
+        calibration: how well a confidence would have forecast whether the choice beats the
+            defaults; see `evaluate.learning.calibration_scores`. None where too little is known.
     """
 
     at: datetime
@@ -46,6 +48,7 @@ class Evaluation:
     request: EvaluationRequest
     weights: dict[str, float]
     decisions: pl.DataFrame = field(repr=False)
+    calibration: dict[str, Any] | None = None
 
     @property
     def n_decisions(self) -> int:
@@ -86,6 +89,7 @@ class Evaluation:
             "groups": {g: self.by(g).to_dicts() for g in GROUPS},
             "coverage": self.coverage.to_dicts(),
             "window_interval": interval_coverage(self.decisions),
+            "calibration": self.calibration,
         }
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tradingkb.evaluate.calibrate import CalibrateJob, CalibrationReport
 from tradingkb.evaluate.job import EvaluateJob
 from tradingkb.evaluate.request import EvaluationRequest
 from tradingkb.evaluate.result import Evaluation
@@ -53,6 +54,35 @@ class Quality(Shared):
         job = EvaluateJob(self._recommend_job, clock=self._clock)
         with progress_bar(self._progress, "decisions") as progress:
             return job.run((space, *self._workspaces.active(space)), request, progress)
+
+    def calibrate(
+        self,
+        objective_type: str = "sharpe",
+        workspace: str = DEFAULT_WORKSPACE,
+        restart: bool = False,
+        seed: int = 0,
+    ) -> CalibrationReport:
+        """Fits the confidence of answers on what past decisions earned against the defaults.
+
+        Decisions whose outcome is known already are not replayed again, so repeat it whenever
+        trials have come in. Too few outcomes leave answers uncalibrated.
+
+        Args:
+            objective_type: of the answers whose confidence it is.
+            workspace: slug or id.
+            restart: replay every decision again, as after trials were rejected or withdrawn.
+            seed: of the draws behind the intervals.
+
+        Raises:
+            UnknownObjectiveError, UnknownWorkspaceError: with near names.
+        """
+        space = self._workspaces.find(workspace)
+        job = CalibrateJob(self._recommend_job, clock=self._clock)
+        with progress_bar(self._progress, "strategies") as progress:
+            return job.run(
+                (space, *self._workspaces.active(space)), objective_type,
+                restart=restart, seed=seed, progress=progress,
+            )  # fmt: skip
 
 
 def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:

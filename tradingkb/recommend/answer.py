@@ -24,7 +24,10 @@ class Recommendation:
         status: "ok", "degraded" (usable, with a caveat) or "none" (nothing is defensible).
         params: the recommended parameters; None when status is "none".
         confidence: probability that these parameters beat the strategy's defaults in the next
-            window; None while `uncalibrated`.
+            window, from what past choices did; None while `uncalibrated`.
+        calibration: what the confidence rests on: value, low and high (at `level`), n and
+            n_quarters (past decisions), kind (base_rate, pooled, logistic), base_rate,
+            evidence_band, fitted_at, known_until; None while `uncalibrated`.
         expected: the objective per window: value, low and high (90 % interval of the mean),
             window_low and window_high (10 % and 90 % of single windows), n_windows, n_quarters,
             own_windows; None when status is "none".
@@ -89,6 +92,7 @@ class Recommendation:
     tie_break_counts: dict[str, int] = field(default_factory=dict)
     weights: dict[str, Any] = field(default_factory=dict)
     debug: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
     confidence: float | None = None
     confidence_band: Literal["high", "medium", "low", "none"] = "none"
 

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from tradingkb.domain.filters import MIN_CANDIDATES, MIN_WINDOWS
 from tradingkb.domain.names import near_names
 from tradingkb.ranking.choose import spreads
+from tradingkb.ranking.evidence import EvidenceWeights
 from tradingkb.recommend import judge as j
 from tradingkb.recommend import tables as t
 from tradingkb.recommend.answer import AnswerStatus, Recommendation
 from tradingkb.recommend.codes import CODES, actions_for
+from tradingkb.recommend.confidence import Calibrated, Verdict, verdict
 from tradingkb.recommend.context import Context
 from tradingkb.recommend.nominate import Filtered
 from tradingkb.recommend.retrieve import Retrieved
+from tradingkb.recommend.stake import stake
 from tradingkb.recommend.view import View
 
 if TYPE_CHECKING:
@@ -60,6 +63,7 @@ def assemble(
     config: RecommendConfig,
     request_id: str,
     timings: Callable[[], dict[str, float]],
+    calibration: Calibrated | None = None,
 ) -> Recommendation:
     """Chooses parameters and says how far to trust them."""
     sets = nominated_sets(c, f)
@@ -68,6 +72,7 @@ def assemble(
     rows = t.evidence_table(f.evidence, pset, f.distance, f.kernel)
     expected = _expected(c, f, chosen)
     status = _judge_status(c, f, chosen, expected)
+    said = _confidence(c, f, config.weights, chosen, calibration, ok=status == "ok")
     base = _baseline(c, f, sets, chosen, expected)
     table = _nominations(c, f, pset)
     request, filtered = c.request, f.filtered
@@ -91,6 +96,7 @@ def assemble(
         weights={**asdict(config.weights), "tie_epsilon": config.tie_epsilon,
                  "neighbour_windows": config.neighbour_windows, "top_k": config.top_k},
         debug=_debug(c, f.judged, sets) if request.mode == "debug" else None, timings=timings(),
+        confidence=said.value, confidence_band=said.band, calibration=said.calibration,
     )  # fmt: skip
 
 
@@ -146,7 +152,6 @@ def _judge_status(
     c: Context, f: Findings, chosen: j.Chosen | None, expected: dict[str, Any] | None
 ) -> AnswerStatus:
     """Fills reasons and warnings, and says ok, degraded or none."""
-    c.warnings.append("uncalibrated")
     if f.found.reason is not None:
         c.reasons += [f.found.reason, "metadata_only"]
         c.notes.append(f.found.detail or CODES[f.found.reason].meaning)
@@ -177,6 +182,24 @@ def _judge_status(
     if zero is not None and sign * (expected["value"] - zero) < 0:
         c.warnings.append("expected_loss")
     return "degraded" if c.reasons else "ok"
+
+
+def _confidence(
+    c: Context,
+    f: Findings,
+    weights: EvidenceWeights,
+    chosen: j.Chosen | None,
+    calibration: Calibrated | None,
+    *,
+    ok: bool,
+) -> Verdict:
+    """The confidence in the choice; warns when there is none."""
+    if chosen is None:
+        return Verdict()
+    said = verdict(c, weights, calibration, stake(c, f.evidence, f.judged, chosen, ok=ok))
+    c.warnings += [said.warning] if said.warning else []
+    c.notes += [said.note] if said.note else []
+    return said
 
 
 def _near_symbols(c: Context, symbol: str) -> list[str]:

@@ -105,7 +105,16 @@ CODES: Final[dict[str, Code]] = {
         "ingest out-of-sample results",
     ),
     "uncalibrated": Code(
-        "the confidence is not calibrated on outcomes; read the interval of `expected` instead"
+        "the confidence is not calibrated on outcomes; read the interval of `expected` instead",
+        "once trials of several years are stored, calibrate it: kb.calibrate()",
+    ),
+    "calibration_stale": Code(
+        "many windows came in since the confidence was calibrated",
+        "calibrate it again: kb.calibrate()",
+    ),
+    "defaults_recommended": Code(
+        "the evidence recommends the strategy's defaults, or these were never tried: there is "
+        "nothing that a confidence could compare"
     ),
     "mixed_strategy_versions": Code(
         "trials that name no strategy version are pooled with those that do",

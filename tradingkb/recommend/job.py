@@ -18,6 +18,7 @@ from tradingkb.ranking.evidence import EvidenceWeights, Query
 from tradingkb.recommend import judge as j
 from tradingkb.recommend.answer import Recommendation
 from tradingkb.recommend.assemble import Findings, assemble
+from tradingkb.recommend.confidence import Calibrations
 from tradingkb.recommend.context import Context, ContextReader, to_micros
 from tradingkb.recommend.nominate import Filtered, apply_filters, thresholds
 from tradingkb.recommend.record import EventLog
@@ -58,6 +59,7 @@ class RecommendJob:
         self.embedders = embedders
         self.config = config
         self.events = events
+        self.calibrations = Calibrations(store)
         self.contexts = ContextReader(store, clock=clock, embargo_s=config.embargo_s)
 
     def run(
@@ -76,7 +78,8 @@ class RecommendJob:
         context = self.contexts.read(workspace, model, collection, request)
         watch.lap("load_ms")
         findings = self.find(context, watch)
-        answer = assemble(context, findings, self.config, request_id, watch.total)
+        known = self.calibrations.newest(workspace.id, request.objective_type)
+        answer = assemble(context, findings, self.config, request_id, watch.total, known)
         self.events.record(answer, workspace, request)
         return answer
 
