@@ -21,8 +21,9 @@ from tradingkb.evaluate.outcomes import Neighbours, Outcome, at_random, look_up
 from tradingkb.ports import Workspace
 from tradingkb.ranking.plateau import coordinates
 from tradingkb.recommend import RecommendJob, RecommendRequest
-from tradingkb.recommend.assemble import Findings, assemble, nominated_sets, pick
+from tradingkb.recommend.assemble import assemble, nominated_sets, pick
 from tradingkb.recommend.context import Context
+from tradingkb.recommend.findings import Findings
 from tradingkb.recommend.job import Stopwatch
 from tradingkb.recommend.stake import stake
 from tradingkb.recommend.view import View

@@ -76,7 +76,10 @@ class Expectation:
         window_low, window_high: 10 % and 90 % quantiles of single windows: the spread of luck;
             None below 20 windows.
         n_windows, n_quarters: distinct windows and quarters that tried this set.
+        n_symbols: distinct instruments among them.
         own_windows: those of the query's own instrument and timeframe.
+        unshrunk: plain mean over these windows, every quarter counted equally, and `shrinkage` what
+            shrinking added to it; None where no quoted window tried the exact set.
         from_neighbours: no quoted window tried the exact set; what is known of other sets speaks.
     """
 
@@ -88,6 +91,9 @@ class Expectation:
     n_windows: int
     n_quarters: int
     own_windows: int
+    n_symbols: int = 0
+    unshrunk: float | None = None
+    shrinkage: float | None = None
     level: float = INTERVAL_LEVEL
     from_neighbours: bool = False
 
@@ -97,7 +103,13 @@ class Expectation:
 
 
 def expectation(
-    cells: Cells, expected: Expected, pset: int, use: Bools, own: Bools, sign: float
+    cells: Cells,
+    expected: Expected,
+    pset: int,
+    use: Bools,
+    own: Bools,
+    sign: float,
+    symbol: NDArray[Any] | None = None,
 ) -> Expectation:
     """What a parameter set is expected to earn.
 
@@ -108,6 +120,7 @@ def expectation(
         use: shape (w,), the windows whose spread is quoted.
         own: shape (w,), the query's own windows.
         sign: the objective's sign, to turn utilities back into scores.
+        symbol: shape (w,), the windows' instruments, where they are known.
     """
     mine = cells.of_pset(pset)
     mine = mine[use[cells.window[mine]]]
@@ -120,6 +133,7 @@ def expectation(
         if len(values) >= MIN_SPREAD_WINDOWS
         else None
     )
+    plain = sign * _quarter_mean(values, cells.quarter[windows]) if len(values) else None
     return Expectation(
         value=sign * value,
         low=bounds[0] if bounds else None,
@@ -129,8 +143,17 @@ def expectation(
         n_windows=len(values),
         n_quarters=len(np.unique(cells.quarter[windows])),
         own_windows=int(own[windows].sum()),
+        n_symbols=len({s for s in symbol[windows] if s is not None}) if symbol is not None else 0,
+        unshrunk=plain,
+        shrinkage=sign * value - plain if plain is not None else None,
         from_neighbours=len(values) == 0,
     )
+
+
+def _quarter_mean(values: Floats, quarter: Ints) -> float:
+    """Mean over quarters of the mean within each."""
+    _, place = np.unique(quarter, return_inverse=True)
+    return float((np.bincount(place, values) / np.bincount(place)).mean())
 
 
 def _half_width(expected: Expected, pset: int) -> float | None:

@@ -25,6 +25,10 @@ class Recommendation:
         params: the recommended parameters; None when status is "none".
         confidence: probability that these parameters beat the strategy's defaults in the next
             window, from what past choices did; None while `uncalibrated`.
+        overfitting: `deflated_sharpe` of these parameters (value: probability that their Sharpe
+            ratio exceeds the annualised `benchmark` that the best of `n_trials` shows by luck;
+            sharpe, years) and `pbo` of taking the best set (value, loss_probability, n_sets,
+            n_splits, n_quarters); either is None where it is unknown.
         calibration: what the confidence rests on: value, low and high (at `level`), n and
             n_quarters (past decisions), kind (base_rate, pooled, logistic), base_rate,
             evidence_band, fitted_at, known_until; None while `uncalibrated`.
@@ -92,6 +96,7 @@ class Recommendation:
     tie_break_counts: dict[str, int] = field(default_factory=dict)
     weights: dict[str, Any] = field(default_factory=dict)
     debug: dict[str, Any] | None = None
+    overfitting: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
     confidence: float | None = None
     confidence_band: Literal["high", "medium", "low", "none"] = "none"

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.domain.filters import MIN_CANDIDATES, MIN_WINDOWS
-from tradingkb.domain.names import near_names
 from tradingkb.ranking.choose import spreads
 from tradingkb.ranking.evidence import EvidenceWeights
 from tradingkb.recommend import judge as j
 from tradingkb.recommend import tables as t
-from tradingkb.recommend.answer import AnswerStatus, Recommendation
-from tradingkb.recommend.codes import CODES, actions_for
+from tradingkb.recommend.answer import Recommendation
+from tradingkb.recommend.codes import actions_for
 from tradingkb.recommend.confidence import Calibrated, Verdict, verdict
 from tradingkb.recommend.context import Context
-from tradingkb.recommend.nominate import Filtered
-from tradingkb.recommend.retrieve import Retrieved
+from tradingkb.recommend.findings import Findings
+from tradingkb.recommend.overfit import allowed, luck
 from tradingkb.recommend.stake import stake
+from tradingkb.recommend.status import judge_status
 from tradingkb.recommend.view import View
 
 if TYPE_CHECKING:
@@ -31,30 +30,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What the steps before the choice found.
-
-    Attributes:
-        rows: nominated trials; `ranking` has the best of them in order.
-        distance, kernel: shape (w,), None without a regime.
-    """
-
-    filtered: Filtered
-    found: Retrieved
-    evidence: j.Evidence
-    judged: j.Judged
-    rows: Ints
-    ranking: t.Ranking
-    distance: Floats | None
-    kernel: Floats | None
-
-    @property
-    def metadata_only(self) -> bool:
-        """Whether a wanted similarity could not be computed."""
-        return self.found.reason is not None
 
 
 def assemble(
@@ -71,7 +46,8 @@ def assemble(
     pset = chosen.tested_pset if chosen else None
     rows = t.evidence_table(f.evidence, pset, f.distance, f.kernel)
     expected = _expected(c, f, chosen)
-    status = _judge_status(c, f, chosen, expected)
+    status = judge_status(c, f, chosen, expected)
+    found_luck = luck(c)
     said = _confidence(c, f, config.weights, chosen, calibration, ok=status == "ok")
     base = _baseline(c, f, sets, chosen, expected)
     table = _nominations(c, f, pset)
@@ -97,14 +73,16 @@ def assemble(
                  "neighbour_windows": config.neighbour_windows, "top_k": config.top_k},
         debug=_debug(c, f.judged, sets) if request.mode == "debug" else None, timings=timings(),
         confidence=said.value, confidence_band=said.band, calibration=said.calibration,
+        overfitting=found_luck.of(pset) if chosen else None,
     )  # fmt: skip
 
 
 def nominated_sets(c: Context, f: Findings) -> Bools:
-    """Parameter sets that a trial nominates, shape (p,)."""
+    """Parameter sets that a trial nominates and that pass the limits on luck, shape (p,)."""
     sets = np.zeros(len(c.view.psets), dtype=bool)
     sets[c.view.pset[f.rows]] = True
-    return sets
+    limits = (c.request.min_deflated_sharpe, c.request.max_pbo)
+    return sets if limits == (None, None) else sets & allowed(luck(c), *limits)
 
 
 def pick(c: Context, f: Findings, sets: Bools) -> j.Chosen | None:
@@ -148,42 +126,6 @@ def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _judge_status(
-    c: Context, f: Findings, chosen: j.Chosen | None, expected: dict[str, Any] | None
-) -> AnswerStatus:
-    """Fills reasons and warnings, and says ok, degraded or none."""
-    if f.found.reason is not None:
-        c.reasons += [f.found.reason, "metadata_only"]
-        c.notes.append(f.found.detail or CODES[f.found.reason].meaning)
-    if c.request.regime is None:
-        c.warnings.append("missing_regime_context")
-    if chosen is None or expected is None:
-        c.reasons[:0] = _obstacles(c, f.filtered)
-        return "none"
-    seen = c.pool.seen
-    checks = {
-        "strict_to_relaxed": f.filtered.used_relaxed,
-        "few_candidates": len(f.rows) < MIN_CANDIDATES,
-        "few_windows": min(expected["n_windows"], _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
-        "one_quarter": expected["n_quarters"] == 1,
-        "missing_regime_context": c.request.regime is None,
-        "no_trials_of_timeframe": not c.near[seen].any(),
-        "in_sample_only": c.pool.in_sample,
-        "repaired_params": bool(chosen.repaired),
-        "flat_prices": "flat_prices" in c.warnings,
-    }
-    c.reasons += [code for code, holds in checks.items() if holds]
-    if c.request.symbol is not None and not c.own[seen].any():
-        c.warnings.append("no_own_history")
-        c.notes += _near_symbols(c, c.request.symbol)
-    if chosen.tested_pset is None:
-        c.warnings.append("params_not_tested")
-    zero, sign = c.objective.break_even, c.objective.sign
-    if zero is not None and sign * (expected["value"] - zero) < 0:
-        c.warnings.append("expected_loss")
-    return "degraded" if c.reasons else "ok"
-
-
 def _confidence(
     c: Context,
     f: Findings,
@@ -200,34 +142,6 @@ def _confidence(
     c.warnings += [said.warning] if said.warning else []
     c.notes += [said.note] if said.note else []
     return said
-
-
-def _near_symbols(c: Context, symbol: str) -> list[str]:
-    """A note on symbols like this one, where the strategy has no window of it at all."""
-    known = {s for s in c.view.windows.symbol if s is not None}
-    near = [] if symbol in known else near_names(symbol, known)
-    return [f"no window is of {symbol!r}: did you mean {' or '.join(near)}?"] if near else []
-
-
-def _distinct(windows: Ints) -> int:
-    return len(np.unique(windows))
-
-
-def _obstacles(c: Context, filtered: Filtered) -> list[str]:
-    """What stood in the way, from the first condition that left nothing."""
-    left = c.funnel
-    if not left["stored"]:
-        return ["collection_empty", "no_trials_for_strategy"]
-    for name, code in (
-        ("known", "no_trials_known_by_then"), ("eligible", "all_trials_rejected"),
-        ("of_version", "no_trials_for_version"), ("scored", "no_score_for_objective"),
-        ("not_archived", "all_trials_archived"),
-    ):  # fmt: skip
-        if not left[name]:
-            return [code]
-    if not filtered.nominating.any():
-        return ["no_matches_after_strict_filters", "no_matches_after_relaxed_filters"]
-    return ["no_params_obey_the_spec"]
 
 
 def _places(view: View, ranked: Ints) -> Ints:

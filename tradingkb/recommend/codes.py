@@ -108,6 +108,19 @@ CODES: Final[dict[str, Code]] = {
         "the confidence is not calibrated on outcomes; read the interval of `expected` instead",
         "once trials of several years are stored, calibrate it: kb.calibrate()",
     ),
+    "backtest_overfitting": Code(
+        "taking the best parameters of this grid is likely overfitting: beyond the limit asked for",
+        "try fewer parameter sets on more windows, or raise max_pbo",
+    ),
+    "low_deflated_sharpe": Code(
+        "no nominated parameters have the deflated Sharpe ratio that was asked for: what they show "
+        "may be the luck of the best of so many",
+        "ingest more windows, or lower min_deflated_sharpe",
+    ),
+    "few_in_sample_trades": Code(
+        "these parameters traded fewer than 10 times in-sample on average: their scores rest on "
+        "little"
+    ),
     "calibration_stale": Code(
         "many windows came in since the confidence was calibrated",
         "calibrate it again: kb.calibrate()",

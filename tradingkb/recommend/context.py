@@ -45,6 +45,7 @@ class Context:
         pool: the usable trials: eligible, known, of the version, with a score.
         own, near: shape (w,), windows of the query's instrument, and of its timeframe.
         timeframe: the query's, or the one that the evidence suggests.
+        known_until: microseconds since 1970 UTC; what became known later does not count.
         reasons, warnings, notes: filled by the steps.
         funnel: trials that are left after each condition.
     """
@@ -63,6 +64,7 @@ class Context:
     own: Bools
     near: Bools
     timeframe: str | None
+    known_until: int
     reasons: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -133,6 +135,7 @@ class ContextReader:
             statuses=statuses, pool=pool,
             own=np.zeros(len(view.windows), dtype=bool),
             near=np.ones(len(view.windows), dtype=bool), timeframe=request.timeframe,
+            known_until=micros,
             warnings=list(request.warnings), notes=list(request.notes), funnel=funnel,
         )  # fmt: skip
         _place(context)

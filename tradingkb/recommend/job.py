@@ -17,9 +17,10 @@ from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex, Workspace
 from tradingkb.ranking.evidence import EvidenceWeights, Query
 from tradingkb.recommend import judge as j
 from tradingkb.recommend.answer import Recommendation
-from tradingkb.recommend.assemble import Findings, assemble
+from tradingkb.recommend.assemble import assemble
 from tradingkb.recommend.confidence import Calibrations
 from tradingkb.recommend.context import Context, ContextReader, to_micros
+from tradingkb.recommend.findings import Findings
 from tradingkb.recommend.nominate import Filtered, apply_filters, thresholds
 from tradingkb.recommend.record import EventLog
 from tradingkb.recommend.request import RecommendRequest

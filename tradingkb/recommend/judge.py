@@ -156,7 +156,8 @@ def choose_params(
 def expect(evidence: Evidence, judged: Judged, pset: int, objective: Objective) -> Expectation:
     """What a set is expected to earn, with the spread of the quoted windows."""
     use, own = evidence.standing.quoted, evidence.query.own
-    return expectation(evidence.cells, judged.expected, pset, use, own, objective.sign)
+    symbol = evidence.pool.view.windows.symbol
+    return expectation(evidence.cells, judged.expected, pset, use, own, objective.sign, symbol)
 
 
 def baseline(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from tradingkb.ranking.expected import Background, background
 from tradingkb.ranking.plateau import Plateau, coordinates
 from tradingkb.recommend.nominate import Filtered
 from tradingkb.recommend.view import View
+
+if TYPE_CHECKING:
+    from tradingkb.recommend.overfit import Luck
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -143,6 +146,11 @@ class Pool:
     @cached_property
     def filtered(self) -> Memo[Filtered]:
         """What filters let through, by their settings."""
+        return Memo(_KEPT)
+
+    @cached_property
+    def luck(self) -> Memo[Luck]:
+        """What luck may explain, by timeframe."""
         return Memo(_KEPT)
 
     @cached_property
