@@ -1,4 +1,4 @@
-# `make` prints what there is to do. PYTHON, VENV and, for the benchmark, ARGS may be set:
+# `make` prints what there is to do. PYTHON, VENV and, for bench and evaluate, ARGS may be set:
 #   make test PYTHON=python3.13 VENV=.venv313
 #   make bench ARGS="--only retrieval,ingest"
 
@@ -9,7 +9,7 @@ PIP    := $(PY) -m pip install -qq --disable-pip-version-check
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format docs guides lock sample-data clean
+.PHONY: help setup demo test check bench evaluate format docs guides lock sample-data clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ check: $(STAMP) ## Style, types and import contracts
 
 bench: $(STAMP) ## Compare speed and memory with peers and limits (ARGS="--quick", "--write")
 	$(PY) -m tradingkb.bench $(ARGS)
+
+evaluate: $(STAMP) ## Replay the sample trials: what advice was worth (ARGS=--write for README)
+	$(PY) .ci/evaluation.py $(ARGS)
 
 format: $(STAMP) ## Sort imports and format the code
 	$(PY) -m ruff check --select I --fix .

@@ -50,6 +50,9 @@ EVERY_COMMAND = {
     "activate": dict,
     "backup backup.tkb": dict,
     "prune": dict,
+    # quality
+    "calibrate": dict,
+    "evaluate --strategy sma_cross --symbol AAPL --max-decisions 5": dict,
 }
 #: Tried in test_administration.py, on stores that they may change.
 ELSEWHERE = {"demo", "reembed", "restore"}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tradingkb.cli import curation, upkeep
+from tradingkb.cli import curation, quality, upkeep
 from tradingkb.cli.common import (
     AsJson,
     Constants,
@@ -287,6 +287,7 @@ def demo(
 
 curation.register(app)
 upkeep.register(app)
+quality.register(app)
 
 
 def main() -> None:

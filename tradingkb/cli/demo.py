@@ -36,6 +36,7 @@ def run_demo(data: Path, home: Path, out: Path) -> Path:
         kb.register_strategy(data / "strategies")
         report = kb.ingest(data / "trials.parquet", ohlcv=data / "ohlcv")
         typer.echo(str(report))
+        typer.echo(f"confidence: {kb.calibrate()}")
         answers = _ask(kb, data / "ohlcv" / MARKET)
     typer.echo("\n" + answer_text(answers[0][1].to_dict()) + "\n")
     out.mkdir(parents=True, exist_ok=True)

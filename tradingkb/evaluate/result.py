@@ -18,6 +18,7 @@ from tradingkb.evaluate.summary import (
     interval_coverage,
     method_table,
 )
+from tradingkb.recommend.answer import json_ready
 
 #: Groups for which every method's regret is told.
 GROUPS: Final = ("strategy", "timeframe", "status", "relaxed")
@@ -71,6 +72,10 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form: every table, without the single decisions."""
+        found: dict[str, Any] = json_ready(self._plain())
+        return found
+
+    def _plain(self) -> dict[str, Any]:
         return {
             "at": self.at.isoformat(),
             "workspace": self.workspace,

@@ -134,7 +134,7 @@ class Recommendation:
         plain["meanings"] = self.explain_codes()
         if self.debug is None:
             del plain["debug"]
-        result: dict[str, Any] = _json_ready(plain)
+        result: dict[str, Any] = json_ready(plain)
         return result
 
     def _repr_html_(self) -> str:
@@ -158,12 +158,12 @@ def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.with_columns(pl.col(c).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for c in times).to_dicts()
 
 
-def _json_ready(value: Any) -> Any:
+def json_ready(value: Any) -> Any:
     """JSON knows no infinity, NaN or tuples: None and lists instead."""
     if isinstance(value, dict):
-        return {str(k): _json_ready(v) for k, v in value.items()}
+        return {str(k): json_ready(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_json_ready(v) for v in value]
+        return [json_ready(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
