@@ -178,6 +178,7 @@ def _foot(answer: Answer) -> str:
     agreed = "; ".join(facts.agreement(answer))
     n = facts.agreement_size(answer)
     lines = [
+        *(text[0].upper() + text[1:] + "." for text in facts.luck(answer)),
         *([f"The {n} best-supported sets: {agreed}."] if agreed and n > 1 else []),
         f"{facts.passed(answer)}. Index {answer['active_collection']}, {answer['embed_model']}.",
     ]

@@ -125,7 +125,9 @@ def support(answer: Answer) -> tuple[str, str]:
     if not expected:
         return fmt.count(answer["windows_used"], "window"), ""
     own = f", {expected['own_windows']:,} on {market(answer)}" if answer.get("symbol") else ""
-    quarters = fmt.count(expected["n_quarters"], "quarter") + own
+    n_symbols = expected.get("n_symbols", 0)
+    symbols = f"{fmt.count(n_symbols, 'symbol')}, " if n_symbols else ""
+    quarters = symbols + fmt.count(expected["n_quarters"], "quarter") + own
     if expected.get("from_neighbours"):
         return "0 windows", "estimated from neighbouring parameters"
     return fmt.count(expected["n_windows"], "window"), quarters
@@ -139,8 +141,45 @@ def confidence(answer: Answer) -> tuple[str, str]:
     if value is None:
         known = fmt.finite((answer.get("expected") or {}).get("low")) is not None
         return fmt.UNKNOWN, "uncalibrated" + (": read the interval" if known else "")
-    band = answer.get("confidence_band", "none")
-    return fmt.percent(value, 0), f"{band}: chance to beat the defaults in the next window"
+    band: str = answer.get("confidence_band", "none")
+    known: Mapping[str, Any] | None = answer.get("calibration")
+    if not known:
+        return fmt.percent(value, 0), f"{band}: chance to beat the defaults in the next window"
+    bounds = f"{fmt.percent(known['low'], 0)} to {fmt.percent(known['high'], 0)}"
+    source = "rate of" if known["kind"] == "base_rate" else "from"
+    return fmt.percent(value, 0), (
+        f"{band}: chance to beat the defaults in the next window ({bounds}; "
+        f"{source} {known['n']:,} past decisions)"
+    )
+
+
+def shrinkage(answer: Answer) -> str:
+    """How far the expectation was moved from the plain mean of the set's own windows."""
+    expected = answer.get("expected") or {}
+    plain, moved = (fmt.finite(expected.get(k)) for k in ("unshrunk", "shrinkage"))
+    if plain is None or moved is None:
+        return ""
+    return f"plain mean {fmt.score(plain, unit(answer))}, moved by {moved:+.2f}"
+
+
+def luck(answer: Answer) -> list[str]:
+    """What may be the luck of trying much, as sentences; none where nothing is known."""
+    found = answer.get("overfitting") or {}
+    deflated, pbo = found.get("deflated_sharpe"), found.get("pbo")
+    texts = []
+    if deflated:
+        texts.append(
+            f"deflated Sharpe {fmt.percent(deflated['value'], 0)}: chance that "
+            f"{deflated['sharpe']:.2f}"
+            f" is more than the luck of the best of {fmt.count(deflated['n_trials'], 'set')} "
+            f"({deflated['benchmark']:.2f} over {deflated['years']:.1f} years)"
+        )
+    if pbo:
+        texts.append(
+            f"overfitting {fmt.percent(pbo['value'], 0)}: chance that the best set of one half of "
+            f"{fmt.count(pbo['n_quarters'], 'quarter')} is below the median in the other"
+        )
+    return texts
 
 
 def coded(answer: Answer, key: str) -> list[tuple[str, str]]:

@@ -69,8 +69,10 @@ def _chosen(answer: Answer) -> Iterator[tuple[str, str]]:
     yield from _labelled("repaired", [f"{k}: {v}" for k, v in answer["repaired_params"].items()])
     if answer["expected"]:
         yield "expected", _expected(answer)
-        yield "evidence", ", ".join(part for part in facts.support(answer) if part)
+        parts = (*facts.support(answer), facts.shrinkage(answer))
+        yield "evidence", ", ".join(part for part in parts if part)
     yield "confidence", ", ".join(facts.confidence(answer))
+    yield from _labelled("luck", facts.luck(answer))
 
 
 def _expected(answer: Answer) -> str:
