@@ -142,14 +142,14 @@ def confidence(answer: Answer) -> tuple[str, str]:
         known = fmt.finite((answer.get("expected") or {}).get("low")) is not None
         return fmt.UNKNOWN, "uncalibrated" + (": read the interval" if known else "")
     band: str = answer.get("confidence_band", "none")
-    known: Mapping[str, Any] | None = answer.get("calibration")
-    if not known:
+    basis: Mapping[str, Any] | None = answer.get("calibration")
+    if not basis:
         return fmt.percent(value, 0), f"{band}: chance to beat the defaults in the next window"
-    bounds = f"{fmt.percent(known['low'], 0)} to {fmt.percent(known['high'], 0)}"
-    source = "rate of" if known["kind"] == "base_rate" else "from"
+    bounds = f"{fmt.percent(basis['low'], 0)} to {fmt.percent(basis['high'], 0)}"
+    source = "rate of" if basis["kind"] == "base_rate" else "from"
     return fmt.percent(value, 0), (
         f"{band}: chance to beat the defaults in the next window ({bounds}; "
-        f"{source} {known['n']:,} past decisions)"
+        f"{source} {basis['n']:,} past decisions)"
     )
 
 
