@@ -130,7 +130,9 @@ def support(answer: Answer) -> tuple[str, str]:
     quarters = symbols + fmt.count(expected["n_quarters"], "quarter") + own
     if expected.get("from_neighbours"):
         return "0 windows", "estimated from neighbouring parameters"
-    return fmt.count(expected["n_windows"], "window"), quarters
+    near = expected.get("near_windows")
+    around = f", {fmt.count(near, 'window')} with near parameters" if near else ""
+    return fmt.count(expected["n_windows"], "window"), quarters + around
 
 
 def confidence(answer: Answer) -> tuple[str, str]:

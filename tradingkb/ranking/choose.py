@@ -78,6 +78,8 @@ class Expectation:
         n_windows, n_quarters: distinct windows and quarters that tried this set.
         n_symbols: distinct instruments among them.
         own_windows: those of the query's own instrument and timeframe.
+        near_windows, near_quarters: windows and quarters that tried this set or one within a step
+            of it, where the exact set alone has too few; else None.
         unshrunk: plain mean over these windows, every quarter counted equally, and `shrinkage` what
             shrinking added to it; None where no quoted window tried the exact set.
         from_neighbours: no quoted window tried the exact set; what is known of other sets speaks.
@@ -92,6 +94,8 @@ class Expectation:
     n_quarters: int
     own_windows: int
     n_symbols: int = 0
+    near_windows: int | None = None
+    near_quarters: int | None = None
     unshrunk: float | None = None
     shrinkage: float | None = None
     level: float = INTERVAL_LEVEL

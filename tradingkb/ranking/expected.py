@@ -28,9 +28,11 @@ from tradingkb.ranking.evidence import (
     shrink,
     window_level,
 )
+from tradingkb.ranking.plateau import Plateau
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 #: Where nothing can be estimated, one quarter counts a tenth against the average.
 DEFAULT_RATIO: Final = 10.0
@@ -38,6 +40,8 @@ DEFAULT_RATIO: Final = 10.0
 RATIO_BOUNDS: Final = (0.05, 1000.0)
 #: Fewer sets than this, tried in two quarters each, and noise cannot be told from signal.
 MIN_SETS: Final = 3
+#: Neighbours of less evidence than this are rounding.
+_NO_MASS: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -117,23 +121,57 @@ class Background:
         base: their level, own windows left out.
         own: moments of the query's own windows.
         mine: the level of the own windows.
+        prior: shape (p,), what is believed of a set before its own results are looked at: what its
+            neighbours earned, as far as they were tried, else the mean of all.
     """
 
     group: Moments
     base: Level
     own: Moments
     mine: Level
+    prior: Floats
 
 
-def background(cells: Cells, query: Query) -> Background:
-    """The background of a query's instrument and timeframe; it does not depend on the regime."""
+def background(
+    cells: Cells, query: Query, neighbours: tuple[Plateau, Ints] | None = None
+) -> Background:
+    """The background of a query's instrument and timeframe; it does not depend on the regime.
+
+    Args:
+        cells: the table.
+        query: the windows seen from the query.
+        neighbours: the plateau of sets with evidence, and which they are; None: no set is near
+            another.
+    """
     used = _prior_windows(cells, query)
+    group = moments(cells, used)
+    base = level(cells, (used & ~query.own).astype(np.float64), cells.utility)
     return Background(
-        group=moments(cells, used),
-        base=level(cells, (used & ~query.own).astype(np.float64), cells.utility),
+        group=group,
+        base=base,
         own=moments(cells, query.own),
         mine=window_level(cells, query.own.astype(np.float64), cells.utility),
+        prior=_prior(level(cells, used.astype(np.float64), cells.utility), group, neighbours),
     )
+
+
+def _prior(base: Level, group: Moments, neighbours: tuple[Plateau, Ints] | None) -> Floats:
+    """Each set's neighbours, itself left out, shrunk towards the mean of all.
+
+    Where every set was tried once, as by a free-form search, it is what its surroundings say.
+    """
+    prior = np.full(len(base.mean), group.everyone)
+    if neighbours is None:
+        return prior
+    plateau, active = neighbours
+    mean, n = base.mean[active], base.n[active]
+    around = plateau.mass_around(n)
+    others = np.maximum(around - n, 0.0)
+    found = plateau.smooth(mean, n) * around - mean * n
+    near = np.divide(found, others, out=np.zeros(len(active)), where=others > _NO_MASS)
+    share = np.where(others > _NO_MASS, others / (others + group.ratio), 0.0)
+    prior[active] = share * near + (1.0 - share) * group.everyone
+    return prior
 
 
 def expected_utility(
@@ -160,7 +198,7 @@ def expected_utility(
     if moving is None:
         moving = moving_levels(cells, query, [cells.utility])[0]
     mine, group = moving.get("own", back.mine), back.group
-    value = shrink(back.base, group.everyone, group.ratio)
+    value = shrink(back.base, back.prior, group.ratio)
     if "regime" in moving:
         value = shrink(moving["regime"], value, regime_prior(query, weights))
     k = back.own.ratio if back.own.noise is not None else group.ratio

@@ -65,6 +65,7 @@ class Plateau:
 
     def __init__(self, steps: Floats, codes: Ints) -> None:
         """Takes what `coordinates` gave: steps, shape (p, a), and codes, shape (p,)."""
+        self._steps, self._codes = steps, codes
         self._parts = [_part(np.flatnonzero(codes == c), steps) for c in np.unique(codes)]
 
     def smooth(self, values: Floats, mass: Floats) -> Floats:
@@ -88,6 +89,19 @@ class Plateau:
                     mean = found / np.where(total > 0, total, 1.0)
                     result[rows] = np.where(total > 0, mean, values[rows])
         return results
+
+    def within(self, place: int, steps: float) -> Ints:
+        """Sets of the same category no further from one than so many steps, itself included."""
+        distance = np.abs(self._steps - self._steps[place]).sum(axis=1)
+        return np.flatnonzero((distance <= steps) & (self._codes == self._codes[place]))
+
+    def mass_around(self, mass: Floats) -> Floats:
+        """The evidence on and around each set: the sum of mass times exp(-steps), shape (p,)."""
+        result = np.zeros(len(mass))
+        for part in self._parts:
+            for rows, total, _ in part.sums([], mass):
+                result[rows] = total
+        return result
 
 
 Sums = Iterator[tuple[Ints, Floats, list[Floats]]]

@@ -95,7 +95,7 @@ def _expected(c: Context, f: Findings, chosen: j.Chosen | None) -> dict[str, Any
     if chosen is None:
         return None
     pset = chosen.pset if chosen.tested_pset is None else chosen.tested_pset
-    found = j.expect(f.evidence, f.judged, pset, c.objective).to_dict()
+    found = j.expect(f.evidence, f.judged, pset, c.objective, c.spec).to_dict()
     return {**found, "unit": c.objective.unit, "direction": c.objective.direction}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tradingkb.domain.filters import MIN_WINDOWS
 from tradingkb.domain.objective import Objective
 from tradingkb.domain.strategy import ParamValue, StrategySpec
 from tradingkb.domain.trial import canonical_params
@@ -30,6 +31,9 @@ Ints = NDArray[np.int64]
 
 #: Parameter sets that traded less often than this in the user's own tuning are not chosen.
 MIN_OWN_TRADES: Final = 2
+#: Sets no further than this from each other speak of the same parameters; ten steps span an axis of
+#: free-form values.
+NEAR_STEPS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -153,11 +157,30 @@ def choose_params(
     return Chosen(params, choice.pset, tried, repaired, choice.rule)
 
 
-def expect(evidence: Evidence, judged: Judged, pset: int, objective: Objective) -> Expectation:
+def expect(
+    evidence: Evidence, judged: Judged, pset: int, objective: Objective, spec: StrategySpec | None
+) -> Expectation:
     """What a set is expected to earn, with the spread of the quoted windows."""
     use, own = evidence.standing.quoted, evidence.query.own
     symbol = evidence.pool.view.windows.symbol
-    return expectation(evidence.cells, judged.expected, pset, use, own, objective.sign, symbol)
+    found = expectation(evidence.cells, judged.expected, pset, use, own, objective.sign, symbol)
+    if found.n_windows >= MIN_WINDOWS and found.n_quarters > 1:
+        return found
+    # A free-form search tries no set twice: what was tried around one stands behind it too.
+    windows = _windows_near(evidence, pset, spec)
+    quarters = np.unique(evidence.cells.quarter[windows])
+    return replace(found, near_windows=len(windows), near_quarters=len(quarters))
+
+
+def _windows_near(evidence: Evidence, pset: int, spec: StrategySpec | None) -> Ints:
+    """Quoted windows that tried this set or one within a step of it."""
+    pool, cells = evidence.pool, evidence.cells
+    place = np.flatnonzero(pool.active == pset)
+    if not len(place):
+        return np.zeros(0, dtype=np.int64)
+    near = pool.active[pool.plateau(spec).within(int(place[0]), NEAR_STEPS)]
+    mine = np.isin(cells.pset, near) & evidence.standing.quoted[cells.window]
+    return np.unique(cells.window[mine])
 
 
 def baseline(
@@ -172,7 +195,7 @@ def baseline(
     if choice is not None:
         average = {
             "params": dict(view.psets[choice.pset]),
-            "expected": expect(evidence, judged, choice.pset, objective).to_dict(),
+            "expected": expect(evidence, judged, choice.pset, objective, spec).to_dict(),
         }
     return {
         "regime_agnostic": average,
@@ -189,5 +212,5 @@ def _defaults(
     expected = None
     pset = view.pset_index.get(canonical_params(params))
     if pset is not None:
-        expected = expect(evidence, judged, pset, objective).to_dict()
+        expected = expect(evidence, judged, pset, objective, spec).to_dict()
     return {"params": params, "expected": expected}

@@ -182,7 +182,7 @@ class Pool:
         quoted = near if near[self.seen].any() else np.ones(len(near), dtype=bool)
         return Standing(
             ev.fixed_levels(self.cells, query, self.cells.rank),
-            background(self.cells, query),
+            background(self.cells, query, (self.plateau(spec), self.active)),
             self.price(self._trade_ranks(near), spec),
             quoted,
         )

@@ -36,11 +36,13 @@ def judge_status(
         c.reasons[:0] = _obstacles(c, f.filtered)
         return "none"
     seen = c.pool.seen
+    windows = expected["near_windows"] or expected["n_windows"]
+    quarters = expected["near_quarters"] or expected["n_quarters"]
     checks = {
         "strict_to_relaxed": f.filtered.used_relaxed,
         "few_candidates": len(f.rows) < MIN_CANDIDATES,
-        "few_windows": min(expected["n_windows"], _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
-        "one_quarter": expected["n_quarters"] == 1,
+        "few_windows": min(windows, _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
+        "one_quarter": quarters == 1,
         "missing_regime_context": c.request.regime is None,
         "no_trials_of_timeframe": not c.near[seen].any(),
         "in_sample_only": c.pool.in_sample,
