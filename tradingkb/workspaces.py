@@ -17,6 +17,8 @@ from tradingkb.settings import Settings
 
 DEFAULT_WORKSPACE: Final = "default"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+#: A slug of this form could name another workspace by its id.
+_ID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 class Workspaces:
@@ -61,7 +63,7 @@ class Workspaces:
         """Creates a workspace and returns its id.
 
         Raises:
-            InvalidInputError: the slug is malformed or taken.
+            InvalidInputError: the slug is malformed, of the form of an id, or taken.
         """
         if not _SLUG.fullmatch(slug):
             raise InvalidInputError(
@@ -69,6 +71,11 @@ class Workspaces:
                 field="workspace",
                 remedy="use lower-case letters, digits, - and _, at most 64, not - or _ first",
             )
+        if _ID.fullmatch(slug):
+            raise InvalidInputError(
+                f"{slug!r} has the form of an id, and would be taken for one", field="workspace",
+                remedy="choose a name",
+            )  # fmt: skip
         space = Workspace(str(uuid.uuid4()), slug, embed_model, collection, {}, self._clock())
         self._store.create_workspace(space)
         return space.id

@@ -204,6 +204,11 @@ def test_the_help_names_every_exit_code():
         ("regime data/trials.parquet", "no column for ts", "rename the columns"),
         ("workspaces --create default", "exists already", "another slug"),
         ("init --workspace 'My Trials'", "is no slug", "lower-case"),
+        (
+            "workspaces --create 7d9f4a52-0000-4000-8000-00000000000a",
+            "has the form of an id",
+            "choose a name",
+        ),
         ("strategies --register none.toml", "none.toml", "cannot be read"),
     ],
 )
