@@ -195,3 +195,14 @@ def test_prune_deletes_only_with_apply(run: Run) -> None:
     result = run("prune --events-days 0")
     assert result.exit_code == 2
     assert "--events-days: 0 is no age in days" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "reason", ["closes [/red] nothing", "[bold]kept[/bold]", "[1, 2]", '{"a": 1}']
+)
+def test_what_people_write_is_shown_as_they_wrote_it(run: Run, reason: str) -> None:
+    run(f"reject 1 --reason {shlex.quote(reason)}")
+    assert [row["reason"] for row in told(run("history --json"))] == [reason]
+    shown = run("history")
+    assert shown.exit_code == 0
+    assert reason.rsplit(maxsplit=1)[-1] in shown.stdout

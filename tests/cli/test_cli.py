@@ -16,12 +16,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
 import tradingkb as tkb
 from tradingkb.cli.app import app
-from tradingkb.cli.output import EPILOG, EXIT_CODES
+from tradingkb.cli.output import EPILOG, EXIT_CODES, STRUCTURES
 from tradingkb.settings import Settings
+from tradingkb.stores import schema
 
 Run = Callable[..., Result]
 MARKET = "data/ohlcv/AAPL_1d.parquet"
@@ -445,3 +447,10 @@ def test_a_reader_that_leaves_early_is_no_error(read_only_home):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("[\n", "")
+
+
+def test_every_json_column_of_a_table_that_is_listed_is_a_structure_for_machines():
+    listed = [schema.recommend_events, schema.ingest_runs, schema.trials]
+    names = {c.name for t in listed for c in t.columns if isinstance(c.type, sa.JSON)}
+    assert "counts" in names
+    assert names <= STRUCTURES

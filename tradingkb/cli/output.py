@@ -13,6 +13,7 @@ import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tradingkb.cli.wording import as_commands
 from tradingkb.exceptions import (
@@ -34,6 +35,12 @@ EXIT_INTERRUPTED: Final = 130
 EXIT_NO_ANSWER: Final = 5
 EXIT_ROWS_REFUSED: Final = 6
 EXIT_DIFFERENCES: Final = 7
+
+#: Columns of frames that hold JSON text. Any other text is what somebody wrote, "[1]" included.
+STRUCTURES: Final = frozenset({
+    "params", "defaults", "counts", "reasons", "warnings", "repaired_params", "filter_rejections",
+    "relaxations", "regime_tags", "regime_is", "regime_oos", "timings", "weights",
+})  # fmt: skip
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
@@ -109,23 +116,16 @@ def print_frame(frame: pl.DataFrame, *, as_json: bool, columns: Sequence[str] = 
     for name in shown:  # a run is named by its whole id
         table.add_column(name, overflow="fold", min_width=36 if name == "run_id" else None)
     for row in frame.select(shown).rows():
-        table.add_row(*(_cell(v) for v in row))
+        # As text: rich would read the brackets of a reason as markup, and drop or refuse them.
+        table.add_row(*(Text(_cell(v)) for v in row))
     width = None if sys.stdout.isatty() else 160
     Console(width=width).print(table)
 
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:
     """Structures are stored as JSON text: machines get them as structures."""
-    return {k: _maybe_json(v) for k, v in row.items()}
-
-
-def _maybe_json(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in "{[":
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value
+    return {k: json.loads(v) if k in STRUCTURES and isinstance(v, str) else v
+            for k, v in row.items()}  # fmt: skip
 
 
 def _cell(value: Any) -> str:
