@@ -258,10 +258,12 @@ def test_withdrawing_twice_changes_nothing_more(open_kb: Open) -> None:
     kb = open_kb()
     run = kb.ingest(scored(1.0)).run_id
     assert kb.reinstate(run).changed == 0
-    kb.withdraw(run, reason="x")
-    again = kb.withdraw(run, reason="x")
+    kb.withdraw(run, reason="looked ahead", actor="ada")
+    first = kb.runs()
+    again = kb.withdraw(run, reason="another", actor="bob")
     assert (again.changed, again.transitions) == (0, {})
     assert "nothing to change" in str(again)
+    assert kb.runs().equals(first)
 
 
 # --- ingesting again ------------------------------------------------------------------------------

@@ -61,7 +61,8 @@ class CurationStore(Protocol):
     ) -> pl.DataFrame:
         """Takes back what a run said, in one transaction: its trials go back to earlier versions.
 
-        A trial that no other run brought is withdrawn: stored, but counting for nothing.
+        A trial that no other run brought is withdrawn: stored, but counting for nothing. A run
+        that is withdrawn already keeps who withdrew it, when and why.
 
         Returns:
             trial_id, strategy_name, effect ("withdrawn", "reverted") of the trials that changed.

@@ -110,11 +110,14 @@ def _mark_run(
     connection: sa.Connection, workspace_id: str, run_id: str, values: dict[str, Any]
 ) -> None:
     mine = (_R.workspace_id == workspace_id) & (_R.kind == "ingest")
-    if not connection.execute(
-        sa.update(schema.ingest_runs).where(mine, _R.run_id == run_id).values(values)
-    ).rowcount:
+    this = mine & (_R.run_id == run_id)
+    found = connection.execute(sa.select(_R.withdrawn_at).where(this).with_for_update()).first()
+    if found is None:
         known = connection.scalars(sa.select(_R.run_id).where(mine)).all()
         raise NotFoundError("run_id", run_id, known, remedy="kb.runs() lists them")
+    # A run that is out already keeps who took it out, when and why.
+    if found.withdrawn_at is None or values["withdrawn_at"] is None:
+        connection.execute(sa.update(schema.ingest_runs).where(this).values(values))
 
 
 def _standing(connection: sa.Connection, workspace_id: str, run_id: str) -> pl.DataFrame:

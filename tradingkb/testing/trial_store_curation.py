@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -245,6 +246,16 @@ class CurationContract:
     ) -> None:
         assert kb.withdraw_run(WORKSPACE, FIRST, ADA, LATER)["effect"].to_list() == ["withdrawn"]
         assert self.told(kb) == {"t2": 2.0, "t3": 2.0}
+
+    @pytest.mark.usefixtures("runs")
+    def test_a_run_that_is_withdrawn_again_keeps_who_withdrew_it_first_and_why(
+        self, kb: TrialStore
+    ) -> None:
+        kb.withdraw_run(WORKSPACE, SECOND, ADA, LATER)
+        first = kb.runs(WORKSPACE, None)
+        other = replace(ADA, name="bob", reason="another")
+        kb.withdraw_run(WORKSPACE, SECOND, other, LATER + timedelta(hours=1))
+        assert kb.runs(WORKSPACE, None).equals(first)
 
     @pytest.mark.usefixtures("runs")
     def test_a_run_of_another_workspace_or_kind_cannot_be_withdrawn(self, kb: TrialStore) -> None:
