@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import shutil
@@ -317,6 +318,40 @@ def test_a_folder_that_cannot_be_written_is_the_operators_to_change(
         pytest.skip("needs a folder that not even root can write to")
     with pytest.raises(ConfigurationError, match=r"cannot be written: unable to open.*permissions"):
         write(store, Path("/proc/self/backup"))
+
+
+def test_a_file_system_that_is_mounted_to_be_read_is_the_operators_to_change(
+    store: SqlTrialStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs a folder that not even root can write to")
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:  # even of a file that is not there
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ConfigurationError, match=r"cannot be written: .*permissions"):
+        write(store, Path("/proc/self/backup"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("UPDATE tradingkb_backup SET value = 'nonsense'", "table of contents cannot be read"),
+        ("DELETE FROM tradingkb_backup", "table of contents cannot be read"),
+        ("UPDATE tradingkb_backup SET value = '{}' WHERE name = 'contents'", "says nothing about"),
+    ],
+)
+def test_a_table_of_contents_that_was_changed_is_damage(
+    store: SqlTrialStore, backup: Path, change: str, says: str
+) -> None:
+    before = everything(store)
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.execute(change)
+        connection.commit()
+    with pytest.raises(InvalidBackupError, match=says):
+        restore(store, backup)
+    assert everything(store) == before
 
 
 def test_a_backup_that_does_not_exist_is_an_error_of_the_input(

@@ -6,8 +6,7 @@ keeps a digest of them, so that a file that has lost or changed a value is told 
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
 import os
 import sqlite3
 import tempfile
@@ -31,15 +30,14 @@ from tradingkb.exceptions import (
 )
 from tradingkb.ports import BackupContents
 from tradingkb.sql.engine import open_engine
+from tradingkb.stores.backup_contents import damaged, summary, verified, write_contents
 from tradingkb.stores.migrate import SCHEMA_MAJOR, VERSION_TABLE, is_older, migrate
-from tradingkb.stores.transfer import TABLES, column_names, stream_file
+from tradingkb.stores.transfer import TABLES, column_names
 
-_CONTENTS: Final = "tradingkb_backup"
 _MAGIC: Final = b"SQLite format 3\x00"
 #: Byte 18 of a SQLite file is 2 when it was last opened in WAL mode, as stores are.
 _WAL_BYTE, _WAL = 18, 2
 _SIDECARS: Final = ("-wal", "-shm", "-journal")
-_KEYS: Final = {t.name: tuple(c.name for c in t.primary_key.columns) for t in TABLES}
 
 
 @contextmanager
@@ -66,7 +64,8 @@ def new_backup(path: Path, *, replace: bool) -> Iterator[sqlite3.Connection]:
             _sync(path.parent)
     finally:
         for suffix in ("", *_SIDECARS):
-            temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it must not hide what happened
+                temporary.with_name(temporary.name + suffix).unlink()
 
 
 def seal(connection: sqlite3.Connection, at: datetime, expected: dict[str, int]) -> str:
@@ -75,16 +74,14 @@ def seal(connection: sqlite3.Connection, at: datetime, expected: dict[str, int])
     Raises:
         ConfigurationError: the file does not hold what was written to it.
     """
-    contents = {name: _summary(connection, name, column_names(t)) for name, t in _tables()}
+    contents = {name: summary(connection, name, column_names(t)) for name, t in _tables()}
     found = {name: entry["rows"] for name, entry in contents.items()}
     broken = _problem(connection) or connection.execute("PRAGMA foreign_key_check").fetchone()
     if broken or found != expected:
         raise ConfigurationError(
             f"the backup is not what was written to it ({broken or found}): check the disk"
         )
-    connection.execute(f"CREATE TABLE {_CONTENTS} (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
-    entries = {"format": "1", "made_at": at.isoformat(), "contents": json.dumps(contents)}
-    connection.executemany(f"INSERT INTO {_CONTENTS} VALUES (?, ?)", list(entries.items()))
+    write_contents(connection, at, contents)
     return _revision(connection)
 
 
@@ -110,15 +107,15 @@ def open_backup(path: Path) -> Iterator[OpenBackup]:
         with closing(_read_only(path)) as connection:
             connection.execute("BEGIN")  # the file of a store may be written to meanwhile
             _refuse_foreign(connection, path)
-            made_at = _verified(connection, path) if sealed else None
+            made_at = verified(connection, path) if sealed else None
             if problem := _problem(connection):
-                raise _damaged(path, problem)
+                raise damaged(path, problem)
             revision = _revision(connection)
             with _current(connection, revision, path) as current:
                 rows = {name: _count(current, name) for name, _ in _tables()}
                 yield OpenBackup(current, BackupContents(made_at, revision, rows))
     except sqlite3.Error as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
 
 
 def _create(path: Path) -> None:
@@ -207,27 +204,6 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _verified(connection: sqlite3.Connection, path: Path) -> datetime | None:
-    """Compares each table with the table of contents; when the backup was made."""
-    if not connection.execute(
-        "SELECT 1 FROM sqlite_master WHERE name = ?", (_CONTENTS,)
-    ).fetchone():
-        return None
-    entries = dict(connection.execute(f"SELECT name, value FROM {_CONTENTS}").fetchall())
-    for table, entry in json.loads(entries["contents"]).items():
-        if _summary(connection, table, entry["columns"]) != entry:
-            raise _damaged(path, f"the rows of {table} are not those that were written")
-    return datetime.fromisoformat(entries["made_at"])
-
-
-def _summary(connection: sqlite3.Connection, table: str, columns: Any) -> dict[str, Any]:
-    digest, rows = hashlib.sha256(), 0
-    for chunk in stream_file(connection, table, columns, _KEYS.get(table, ("rowid",))):
-        digest.update("".join(f"{row!r}\n" for row in chunk).encode())
-        rows += len(chunk)
-    return {"columns": list(columns), "rows": rows, "sha256": digest.hexdigest()}
-
-
 @contextmanager
 def _current(
     connection: sqlite3.Connection, revision: str, path: Path
@@ -273,11 +249,4 @@ def _no_backup(path: Path, reason: str) -> InvalidBackupError:
     return InvalidBackupError(
         f"{path} is no backup: {reason}", field="path",
         remedy="name a file that kb.backup() wrote, or the tradingkb.db of a home",
-    )  # fmt: skip
-
-
-def _damaged(path: Path, reason: str) -> InvalidBackupError:
-    return InvalidBackupError(
-        f"the backup {path} is damaged: {reason}", field="path",
-        remedy="restore another one; nothing has been changed",
     )  # fmt: skip
