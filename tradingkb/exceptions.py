@@ -63,12 +63,18 @@ class InvalidBackupError(InvalidInputError):
 
 
 class NotFoundError(InvalidInputError):
-    """A name does not exist; names close to it are suggested."""
+    """A name does not exist; names close to it are suggested.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, remedy: str = "") -> None:
-        names = sorted(set(known))
+    `known` is None where there are too many to look at.
+    """
+
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str] | None, *, remedy: str = ""
+    ) -> None:
+        names = sorted(set(known or ()))
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else _listing(names)
+        listing = "" if known is None else _listing(names)
+        hint = f"did you mean {' or '.join(near)}?" if near else listing
         super().__init__(
             f"unknown {kind} {name!r}",
             field=kind,

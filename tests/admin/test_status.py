@@ -139,8 +139,9 @@ def test_a_source_id_that_looks_like_a_point_id_is_found(open_kb: Open) -> None:
 def test_an_unknown_id_is_named_and_nothing_changes(
     kb: tkb.KnowledgeBase, unknown: list[Any], dry_run: bool
 ) -> None:
-    with pytest.raises(tkb.NotFoundError, match=str(unknown[-1])):
+    with pytest.raises(tkb.NotFoundError, match=str(unknown[-1])) as refused:
         kb.reject(unknown, reason="x", dry_run=dry_run)
+    assert "none exist" not in str(refused.value)  # others do
     assert set(statuses(kb).values()) == {"candidate"}
 
 
@@ -153,6 +154,28 @@ def test_trials_that_are_not_named_are_refused(
     with pytest.raises(tkb.InvalidInputError, match="trials"):
         kb.reject(*nothing, reason="x")
     assert set(statuses(kb).values()) == {"candidate"}
+
+
+def test_filters_that_select_nothing_say_so(kb: tkb.KnowledgeBase) -> None:
+    for filters in ({"strategy_name": "typo"}, {"symbol": ""}, {"run_id": ""}):
+        report = kb.reject(**filters, reason="x")
+        assert (report.selected, report.changed) == (0, 0)
+        assert "no trial of workspace default is selected" in str(report)
+    assert "is selected" not in str(kb.reject("0:5", reason="x"))
+
+
+@pytest.mark.parametrize(
+    ("who", "field"),
+    [({"actor": "x" * 129}, "actor"), ({"actor_type": "x" * 33}, "actor_type"),
+     ({"reason": "a\0b"}, "reason"), ({"actor": "\0"}, "actor")],
+)  # fmt: skip
+def test_who_and_why_that_no_database_can_hold_are_refused(
+    kb: tkb.KnowledgeBase, who: dict[str, str], field: str
+) -> None:
+    with pytest.raises(tkb.InvalidInputError, match=field):
+        kb.reject("0:5", **{"reason": "x", **who})
+    assert set(statuses(kb).values()) == {"candidate"}
+    assert kb.history().is_empty()
 
 
 def test_a_trial_of_another_workspace_is_unknown(kb: tkb.KnowledgeBase) -> None:

@@ -90,6 +90,8 @@ class CurationReport(Report):
     def details(self) -> list[str]:
         """What is left to do."""
         lines = []
+        if not self.selected and self.action not in ("withdraw", "reinstate"):
+            lines.append(f"no trial of workspace {self.workspace} is selected")
         if self.points_pending:
             lines.append(
                 f"{self.points_pending:,} points could not be deleted from the vector index: they "

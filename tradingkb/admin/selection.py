@@ -57,7 +57,7 @@ def select(store: TrialStore, workspace: Workspace, where: Mapping[str, Any]) ->
         unknown = _unknown(store, workspace, "source_id", unknown, more)
     if unknown:
         raise NotFoundError(
-            key, str(unknown[0]), [], remedy=f"kb.trials(workspace={workspace.slug!r}) lists them"
+            key, str(unknown[0]), None, remedy=f"kb.trials(workspace={workspace.slug!r}) lists them"
         )
     return found
 

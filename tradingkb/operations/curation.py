@@ -13,6 +13,7 @@ from tradingkb.admin.report import CurationReport
 from tradingkb.admin.seen import seen
 from tradingkb.admin.selection import conditions, select
 from tradingkb.domain.lifecycle import Status
+from tradingkb.exceptions import InvalidInputError
 from tradingkb.importers.source import Const
 from tradingkb.operations.base import Shared
 from tradingkb.ports import Actor
@@ -233,7 +234,16 @@ def _filters(
 
 
 def _actor(name: str | None, kind: str, reason: str | None) -> Actor:
-    return Actor(name or _user(), kind, reason.strip() or None if reason else None)
+    name = name or _user()
+    for field, text, longest in (("actor", name, 128), ("actor_type", kind, 32)):
+        if len(text) > longest:  # what the store's columns hold
+            raise InvalidInputError(
+                f"is longer than {longest} characters", field=field, remedy="shorten it"
+            )
+    for field, given in (("actor", name), ("actor_type", kind), ("reason", reason)):
+        if "\0" in (given or ""):  # PostgreSQL stores no NUL in a text
+            raise InvalidInputError("holds a NUL character", field=field, remedy="remove it")
+    return Actor(name, kind, reason.strip() or None if reason else None)
 
 
 def _user() -> str:
