@@ -15,7 +15,7 @@ from tradingkb.embedding import cosine, regime
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.ingest import IngestJob
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.ports import Embedder, EmbedderFactory, VectorIndex
+from tradingkb.ports import Embedder, VectorIndex
 from tradingkb.ranking.evidence import EvidenceWeights
 from tradingkb.recommend import RecommendJob
 from tradingkb.recommend.job import RecommendConfig
@@ -44,12 +44,14 @@ def connect(
         **overrides: single settings by field name, such as `qdrant_url=...`.
 
     Raises:
-        ConfigurationError: a setting cannot be used, or the home cannot be written.
+        ConfigurationError: a setting cannot be used, EMBED_DIM is not that of EMBED_MODEL, or the
+            home cannot be written.
         StoreTooNewError: a newer release wrote the store.
         BackendUnavailableError: the database or the vector index does not answer.
     """
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
+    _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
     home_path = chosen.home.expanduser().resolve()
     store = SqlTrialStore(open_engine(_store_url(chosen, home_path)))
@@ -59,7 +61,6 @@ def connect(
         store.close()
         raise
     events = EventLog(store, chosen.replica)
-    embedders = _embedders(chosen)
     config = RecommendConfig(
         top_k=chosen.top_k, neighbour_windows=chosen.neighbour_windows,
         tie_epsilon=chosen.tie_epsilon, embargo_s=chosen.embargo_s, weights=_weights(chosen),
@@ -67,15 +68,15 @@ def connect(
     return KnowledgeBase(
         store=store,
         vectors=vectors,
-        embedders=embedders,
+        embedders=make_embedder,
         ingest_job=IngestJob(
             store,
             vectors,
-            embedders,
+            make_embedder,
             rejects_dir=home_path / "rejects",
             clock=clock,
         ),
-        recommend_job=RecommendJob(store, vectors, embedders, config, events, clock=clock),
+        recommend_job=RecommendJob(store, vectors, make_embedder, config, events, clock=clock),
         settings=chosen,
         clock=clock,
         progress=progress,
@@ -113,19 +114,16 @@ def make_embedder(model: str, scaler: RegimeScaler | None) -> Embedder:
     return _EMBEDDERS[model](scaler or _NEUTRAL)
 
 
-def _embedders(settings: Settings) -> EmbedderFactory:
-    """Makes embedders; the environment's model must have the dimension that EMBED_DIM says."""
-
-    def make(model: str, scaler: RegimeScaler | None) -> Embedder:
-        embedder = make_embedder(model, scaler)
-        if model == settings.embed_model and embedder.dimension != settings.embed_dim:
-            raise ConfigurationError(
-                f"EMBED_DIM is {settings.embed_dim}, but EMBED_MODEL {model!r} makes "
-                f"{embedder.dimension} dimensions: set EMBED_DIM={embedder.dimension}"
-            )
-        return embedder
-
-    return make
+def _check_dimension(settings: Settings) -> None:
+    """Refuses an EMBED_DIM that a built-in EMBED_MODEL does not have, before anything is opened."""
+    if settings.embed_model not in _EMBEDDERS:
+        return
+    made = make_embedder(settings.embed_model, None).dimension
+    if made != settings.embed_dim:
+        raise ConfigurationError(
+            f"EMBED_DIM is {settings.embed_dim}, but EMBED_MODEL {settings.embed_model!r} makes "
+            f"{made} dimensions: set EMBED_DIM={made}"
+        )
 
 
 _EMBEDDERS: dict[str, Callable[[RegimeScaler], Embedder]] = {

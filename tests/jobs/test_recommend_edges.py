@@ -396,10 +396,18 @@ def test_an_unknown_embedding_model_is_refused_before_anything_is_written(open_k
     assert kb.trials().is_empty()
 
 
-def test_an_embed_dim_that_the_model_does_not_have_is_refused(open_kb: Open) -> None:
-    kb = open_kb(embed_dim=768)
-    with pytest.raises(tkb.ConfigurationError, match="EMBED_DIM=64"):
-        kb.ingest(grid())
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [({"embed_dim": 768}, "EMBED_DIM=64"), ({"embed_model": "regime-cosine-v1"}, "EMBED_DIM=32")],
+)
+def test_an_embed_dim_that_the_model_does_not_have_is_refused_before_anything_is_opened(
+    tmp_path: Path, given: dict[str, Any], right: str
+) -> None:
+    with pytest.raises(tkb.ConfigurationError, match=right):
+        tkb.connect(tmp_path / "home", progress=False, **given)
+    assert not (tmp_path / "home").exists()
+    corrected = {**given, "embed_dim": int(right.partition("=")[2])}
+    tkb.connect(tmp_path / "home", progress=False, **corrected).close()
 
 
 def test_a_workspace_config_of_any_shape_breaks_nothing(open_kb: Open, tmp_path: Path) -> None:
