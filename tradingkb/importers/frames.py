@@ -22,6 +22,7 @@ from tradingkb.domain.trial import METRICS, as_utc
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, TIMES, WINDOW
 from tradingkb.importers.hashing import hashed, hashed_once
+from tradingkb.importers.loose import typed_params
 from tradingkb.importers.params import gather_params
 from tradingkb.importers.source import ROW, Const, read_source
 
@@ -84,8 +85,9 @@ def read_trials(
         InvalidTrialError: the table as a whole cannot be used. Single bad rows raise nothing.
     """
     source = read_source(trials, mapping)
-    raw = gather_params(source.frame)
     problems = Problems()
+    typed, said = typed_params(source.frame, problems)
+    raw = gather_params(typed)
     columns = [read_column(raw, column, problems) for column in COLUMNS.values()]
     frame = _with_defaults(pl.DataFrame([raw[ROW], *columns]))
     _check_rows(frame, problems)
@@ -101,7 +103,7 @@ def read_trials(
     good = _known_by(now, good)
     duplicates = sound.height - good.height
     rejects = _rejects(problems.frame(), source.frame)
-    notes = _notes(problems.nan_counts, source.ignored, duplicates, good)
+    notes = (*said, *_notes(problems.nan_counts, source.ignored, duplicates, good))
     return Batch(good, rejects, raw.height, duplicates, notes, source.name)
 
 
