@@ -265,7 +265,7 @@ def test_a_trials_dates_may_be_dates_or_iso_texts(value: Any) -> None:
         ("t.parquet", b"no parquet at all", "cannot be read"),
         ("t.parquet", b"", "cannot be read"),
         ("t.csv", b"", "cannot be read"),
-        ("t.csv", b"a,b\n\xff\xfe,1\n", "cannot be read"),
+        ("t.csv", b"a,b\n\xff\xfe,1\n", r"line 2 of t.csv is not UTF-8 \(byte 0xff\)"),
         ("t.ndjson", b'{"a":', "cannot be read"),
         ("missing.csv", None, "does not exist"),
     ],
@@ -278,6 +278,37 @@ def test_a_file_that_cannot_be_used_is_named_with_a_remedy(
     with pytest.raises(InvalidTrialError, match=message) as caught:
         read_trials(tmp_path / name, now=NOW)
     assert caught.value.remedy
+
+
+HEAD = "source_id,strategy_name,param_n,sharpe_oos\n"
+MANY = "".join(f"t{i},{'s' * 100},{i},0.5\n" for i in range(20_000))  # more than one block
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encoding", "line"),
+    [
+        ("t.csv", f"{HEAD}a,caf\u00e9,1,0.5\n", "cp1252", 2),
+        ("t.csv", f'{HEAD}a,s,1,0.5\nb,"caf\u00e9, no",1,0.5\n', "latin-1", 3),
+        ("t.csv", f"{HEAD.strip()},not\u00e9\na,s,1,0.5,x\n", "cp1252", 1),
+        ("t.csv", f"{HEAD}{MANY}b,caf\u00e9,1,0.5\n", "cp1252", 20_002),
+        ("t.csv", f"{HEAD}a,s,1,0.5\n", "utf-16", 1),
+        ("t.csv", f"{HEAD}a,s,1,0.5\n", "utf-16-le", 1),
+        ("t.ndjson", '{"source_id":"a"}\n{"source_id":"caf\u00e9"}\n', "cp1252", 2),
+    ],
+)
+def test_a_text_file_that_is_not_utf8_is_refused_by_its_line_and_never_guessed_at(
+    tmp_path: Path, name: str, text: str, encoding: str, line: int
+) -> None:
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    with pytest.raises(InvalidTrialError, match=f"line {line} of {name} is not UTF-8") as caught:
+        read_trials(tmp_path / name, now=NOW)
+    assert "save it as UTF-8" in str(caught.value)
+    assert "encoding=" in str(caught.value)
+
+
+def test_letters_beyond_ascii_arrive_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"{HEAD}a,caf\u00e9,1,0.5\n", encoding="utf-8")
+    assert read_trials(tmp_path / "t.csv", now=NOW).trials["strategy_name"][0] == "caf\u00e9"
 
 
 def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from tradingkb.domain.regime import Regime
 from tradingkb.domain.trial import Trial, canonical_params, regime_to_json
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS
+from tradingkb.importers.files import read_path, reading
 from tradingkb.importers.objects import from_objects, from_pandas, is_pandas
 
 #: Names the row of the source in every frame of the importer; 1-based.
 ROW = "__row__"
-_SUFFIXES = (".parquet", ".csv", ".ndjson", ".jsonl")
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
 
 def _load(trials: Any, mapping: Mapping[str, str | Const]) -> tuple[pl.DataFrame, str]:
     if isinstance(trials, str | Path):
-        return _load_path(trials, _text_columns(mapping)), str(trials)
+        return read_path(trials, _text_columns(mapping)), str(trials)
     if isinstance(trials, pl.LazyFrame):
-        return _reading("the LazyFrame", trials.collect), "a Polars frame"
+        return reading("the LazyFrame", trials.collect), "a Polars frame"
     if isinstance(trials, pl.DataFrame):
         return trials, "a Polars frame"
     if is_pandas(trials):
@@ -95,60 +95,6 @@ def _load(trials: Any, mapping: Mapping[str, str | Const]) -> tuple[pl.DataFrame
         field="trials",
         remedy="give a path, a Polars or pandas frame, or Trial objects",
     )
-
-
-def _load_path(given: str | Path, texts: set[str]) -> pl.DataFrame:
-    path = Path(given)
-    if not str(given).strip() or path.is_dir():
-        what = f"{path} is a folder" if str(given).strip() else "the path is empty"
-        raise InvalidTrialError(what, field="trials", remedy="name a file of trials")
-    suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise InvalidTrialError(
-            f"{path.name}: files of type {suffix or 'none'!r} are not read",
-            field="trials",
-            remedy=f"convert it to one of {', '.join(_SUFFIXES)}",
-        )
-    if not path.is_file():
-        raise InvalidTrialError(f"{path} does not exist", field="trials", remedy="check the path")
-    if suffix == ".parquet":
-        return _reading(path.name, lambda: pl.read_parquet(path))
-    if suffix == ".csv":
-        _check_separator(path)
-        # Texts stay as they are written: the symbol 000001 is no number.
-        overrides = dict.fromkeys(texts, pl.String)
-        return _reading(
-            path.name,
-            lambda: pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides),
-        )
-    # All rows decide a column's type: a metric may be null in the first hundred.
-    return _reading(path.name, lambda: pl.read_ndjson(path, infer_schema_length=None))
-
-
-def _check_separator(path: Path) -> None:
-    """Refuses a file whose header is separated by something else than commas.
-
-    Reading it with another separator would be a guess: decimal commas come with semicolons.
-    """
-    with path.open("rb") as file:
-        header = file.readline()
-    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
-        if header.count(separator) > header.count(b","):
-            raise InvalidTrialError(
-                f"the columns of {path.name} are separated by {name}",
-                field="trials",
-                remedy="save it with commas and decimal points, or read it yourself "
-                "(pl.read_csv(path, separator=...)) and give the frame",
-            )
-
-
-def _reading(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    try:
-        return read()
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise InvalidTrialError(
-            f"{name} cannot be read: {error}", field="trials", remedy="check the file"
-        ) from error
 
 
 def _text_columns(mapping: Mapping[str, str | Const]) -> set[str]:
