@@ -323,6 +323,13 @@ cost_bps = 2.5
 """
 
 
+def test_a_mapping_file_that_is_not_utf8_exits_with_2(run):
+    Path("map.toml").write_bytes(b'[set]\nengine = "caf\xe9"\n')
+    result = run("ingest data/trials.parquet --map-file map.toml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "map.toml cannot be read" in result.stderr
+
+
 @pytest.mark.parametrize("how", [OPTIONS, "--map-file map.toml --map sharpe_oos=test"])
 def test_columns_are_mapped_by_options_and_by_a_file_and_options_win(run, mine, how):
     mine.write_parquet("mine.parquet")

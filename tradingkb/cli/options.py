@@ -36,7 +36,7 @@ def read_ids(ids: Sequence[str] | None, *, by_source_id: bool) -> list[int] | li
 def _from_file(file: Path) -> dict[str, str | Const]:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{file} cannot be read: {error}", field="--map-file") from None
     if unknown := sorted(set(data) - {"map", "set"}):
         raise InvalidInputError(
