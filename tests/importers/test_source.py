@@ -130,6 +130,33 @@ def test_a_pandas_frame_is_read_without_pyarrow(monkeypatch: pytest.MonkeyPatch)
     same_as_objects(frame)
 
 
+@pytest.mark.parametrize("names", [["source_id"], ["strategy_name", "source_id"], ["is_start"]])
+def test_a_pandas_index_that_has_a_name_is_columns(names: list[str]) -> None:
+    same_as_objects(pandas_frame().set_index(names))
+
+
+def test_a_mapping_may_name_a_pandas_index() -> None:
+    frame = pandas_frame().rename(columns={"source_id": "id"}).set_index("id")
+    found = read_trials(frame, mapping={"source_id": "id"}, now=NOW)
+    assert found.trials["source_id"].to_list() == [t.source_id for t in TRIALS]
+
+
+def test_a_pandas_index_without_a_name_is_said_to_be_unused_unless_it_only_counts_rows() -> None:
+    frame = pandas_frame()
+    for index in (["a", "b"], [7, 3], pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])):
+        batch = read_trials(frame.set_axis(index, axis=0), now=NOW)
+        assert batch.trials.height == 2
+        assert any("the index of the frame has no name" in note for note in batch.notes)
+    for plain in (frame, frame.set_axis([0, 1], axis=0)):
+        assert not any("index" in note for note in read_trials(plain, now=NOW).notes)
+
+
+def test_a_pandas_index_and_a_column_of_one_name_are_refused() -> None:
+    frame = pandas_frame().set_index("source_id", drop=False)
+    with pytest.raises(InvalidTrialError, match=r"the index and a column are named 'source_id'"):
+        read_trials(frame, now=NOW)
+
+
 def test_missing_values_of_pandas_are_missing() -> None:
     frame = pandas_frame(
         sharpe_oos=[math_nan := float("nan"), 0.5],

@@ -103,7 +103,7 @@ def read_trials(
     good = _known_by(now, good)
     duplicates = sound.height - good.height
     rejects = _rejects(problems.frame(), source.frame)
-    notes = (*said, *_notes(problems.nan_counts, source.ignored, duplicates, good))
+    notes = (*source.notes, *said, *_notes(problems.nan_counts, source.ignored, duplicates, good))
     return Batch(good, rejects, raw.height, duplicates, notes, source.name)
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tradingkb.domain.regime import Regime
@@ -25,21 +26,39 @@ def is_pandas(value: Any) -> bool:
     )
 
 
-def from_pandas(frame: Any) -> pl.DataFrame:
+def from_pandas(frame: Any) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """A pandas frame as a Polars one, without needing pyarrow.
 
-    NaN stays NaN in columns of floats; NaN, NaT and NA elsewhere become null.
+    NaN stays NaN in columns of floats; NaN, NaT and NA elsewhere become null. Named levels of the
+    index come first, as columns.
+
+    Returns:
+        The frame, and a note where an index may hold data but has no name.
 
     Raises:
-        InvalidTrialError: two columns of one name.
+        InvalidTrialError: two columns, or a column and an index, of one name.
     """
-    names = [str(name) for name in frame.columns]
+    index = {i: str(name) for i, name in enumerate(frame.index.names) if name is not None}
+    names = [*index.values(), *(str(name) for name in frame.columns)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
+        what = "the index and a column" if twice[0] in index.values() else "two columns"
         raise InvalidTrialError(
-            f"two columns are named {twice[0]!r}", field="trials", remedy="rename one"
+            f"{what} are named {twice[0]!r}", field="trials", remedy="rename one"
         )
-    columns = [_from_pandas(name, frame.iloc[:, i]) for i, name in enumerate(names)]
-    return pl.DataFrame(columns)
+    levels = [_from_pandas(name, frame.index.get_level_values(i).to_series())
+              for i, name in index.items()]  # fmt: skip
+    columns = [_from_pandas(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
+    nameless = len(index) < frame.index.nlevels and not _counts_rows(frame.index)
+    note = (
+        "the index of the frame has no name and was not used: where it holds data, name it "
+        "(frame.rename_axis(...)) or make a column of it (frame.reset_index())"
+    )
+    return pl.DataFrame([*levels, *columns]), (note,) if nameless else ()
+
+
+def _counts_rows(index: Any) -> bool:
+    """Whether an index is the one that pandas makes itself: 0, 1, 2, ..."""
+    return index.nlevels == 1 and bool(np.array_equal(index.to_numpy(), np.arange(len(index))))
 
 
 def _from_pandas(name: str, series: Any) -> pl.Series:

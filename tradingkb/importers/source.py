@@ -44,11 +44,13 @@ class Source:
         frame: canonical columns (not yet checked), `param_*` columns, and `ROW`.
         name: how messages call it.
         ignored: the user's columns that no canonical column takes.
+        notes: what the user should know, as sentences.
     """
 
     frame: pl.DataFrame
     name: str
     ignored: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -> Source:
@@ -62,7 +64,7 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
         InvalidTrialError: no such file, an unknown format, a mapping that names no column; near
             names are suggested.
     """
-    frame, name = _load(trials, mapping or {})
+    frame, name, notes = _load(trials, mapping or {})
     if ROW in frame.columns:
         raise InvalidTrialError(f"the column name {ROW!r} is reserved", remedy="rename it")
     mapped = _mapped(frame, mapping or {})
@@ -74,18 +76,26 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
     numbered = mapped.select(kept).with_row_index(ROW, offset=1)
     if frame.width:  # spreadsheets leave blank lines; rows keep their numbers
         numbered = numbered.filter(frame.select(~pl.all_horizontal(pl.all().is_null())).to_series())
-    return Source(numbered, name, ignored)
+    return Source(numbered, name, ignored, notes)
 
 
-def _load(trials: Any, mapping: Mapping[str, str | Const]) -> tuple[pl.DataFrame, str]:
+def _load(
+    trials: Any, mapping: Mapping[str, str | Const]
+) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
+    """The user's table, how messages call it, and notes."""
+    if is_pandas(trials):
+        frame, notes = from_pandas(trials)
+        return frame, "a pandas frame", notes
+    return *_load_plain(trials, mapping), ()
+
+
+def _load_plain(trials: Any, mapping: Mapping[str, str | Const]) -> tuple[pl.DataFrame, str]:
     if isinstance(trials, str | Path):
         return read_path(trials, _text_columns(mapping)), str(trials)
     if isinstance(trials, pl.LazyFrame):
         return reading("the LazyFrame", trials.collect), "a Polars frame"
     if isinstance(trials, pl.DataFrame):
         return trials, "a Polars frame"
-    if is_pandas(trials):
-        return from_pandas(trials), "a pandas frame"
     if isinstance(trials, Trial):
         trials = [trials]
     if isinstance(trials, Sequence) and all(isinstance(t, Trial) for t in trials):
