@@ -84,7 +84,7 @@ class KnowledgeBase(Curation, Recovery, Quality):
             mapping: canonical column to your column, or to a constant as `tkb.const("sharpe")`.
             dry_run: say what would happen and write nothing.
             strict: refuse everything when one row is bad; otherwise the good rows go in and the
-                bad ones into a rejects file.
+                bad ones into a rejects file, to be corrected and ingested with the same arguments.
             readmit: take rows that equal trials of a withdrawn run; otherwise they stay out.
 
         Raises:

@@ -358,7 +358,10 @@ def test_a_bad_row_exits_with_6_and_the_good_ones_go_in(run, mine):
     assert (report["rejects"][0]["row"], report["rejects"][0]["field"]) == (
         5, "max_drawdown_frac_oos",
     )  # fmt: skip
-    assert pl.read_csv(report["rejects_path"]).height == 1
+    rejects = Path(report["rejects_path"])
+    rejects.write_text(rejects.read_text().replace("25.0", "0.25"))
+    corrected = json.loads(run(f"ingest {rejects} {OPTIONS} --json", home="own").stdout)
+    assert (corrected["inserted"], corrected["error"]) == (1, 0)
     refused = the_error(run(f"ingest mine.csv {OPTIONS} --strict", home="other"), 2)
     assert "row 5, max_drawdown_frac_oos" in refused
     assert json.loads(run("trials --json --workspace default", home="own").stdout) != []

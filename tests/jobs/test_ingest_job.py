@@ -94,9 +94,29 @@ def test_bad_rows_go_to_the_rejects_file_and_good_rows_go_in(open_kb: Open) -> N
     assert (report.inserted, report.error) == (5, 1)
     assert report.rejects_path is not None
     saved = pl.read_csv(report.rejects_path)
-    assert saved.select("row", "field").row(0) == (3, "max_drawdown_frac_oos")
-    assert "0.25" in saved["remedy"][0]
-    assert '"t2"' in saved["values"][0]
+    assert saved.columns[5:] == frame.columns
+    assert saved.select("_rejected_row", "_rejected_field", "source_id").row(0) == (
+        3, "max_drawdown_frac_oos", "t2",
+    )  # fmt: skip
+    assert "0.25" in saved["_rejected_remedy"][0]
+
+
+def test_a_rejects_file_that_was_corrected_brings_the_missing_rows(open_kb: Open) -> None:
+    kb = open_kb()
+    drawdown = pl.col("max_drawdown_frac_oos")
+    right = few(max_drawdown_frac_oos=0.25)
+    percent = pl.when(pl.col("source_id") > "t3").then(25.0).otherwise(drawdown)
+    first = kb.ingest(right.with_columns(percent.alias("max_drawdown_frac_oos")))
+    assert (first.inserted, first.error) == (4, 2)
+    again = kb.ingest(first.rejects_path)
+    assert (again.inserted, again.error) == (0, 2)
+    saved = pl.read_csv(again.rejects_path)
+    assert saved["_rejected_row"].to_list() == [1, 2]
+    saved.with_columns(drawdown / 100).write_csv(again.rejects_path)
+    corrected = kb.ingest(again.rejects_path)
+    assert (corrected.inserted, corrected.error) == (2, 0)
+    assert not any("not used" in note for note in corrected.notes)
+    assert kb.ingest(right).skipped == 6
 
 
 def test_strict_refuses_everything_and_names_the_first_bad_row(open_kb: Open) -> None:

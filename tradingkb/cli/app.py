@@ -92,7 +92,8 @@ def ingest(
 ) -> None:
     """Take trials in and index them; safe to repeat.
 
-    Row numbers in messages count data rows from 1: a header line is not counted.
+    Row numbers in messages count data rows from 1: a header line is not counted. Refused rows go
+    into a file: correct it, and ingest it with the same options. Text files have to be UTF-8.
     """
     with reported(), context.obj.open() as kb:
         mapping = read_mapping(maps or [], constants or [], map_file)

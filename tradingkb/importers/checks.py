@@ -10,9 +10,8 @@ import numpy as np
 import polars as pl
 
 from tradingkb.domain.trial import as_utc, regime_from_json, regime_to_json
-from tradingkb.importers.columns import INFINITE_REMEDY, Column
+from tradingkb.importers.columns import INFINITE_REMEDY, ROW, Column
 from tradingkb.importers.params import canonical_column
-from tradingkb.importers.source import ROW
 
 _UTC: Final = pl.Datetime("us", "UTC")
 PROBLEM_SCHEMA: Final = {

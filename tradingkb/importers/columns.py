@@ -9,6 +9,9 @@ from tradingkb.domain.lifecycle import STATUSES
 from tradingkb.domain.objective import objectives
 from tradingkb.domain.trial import EXPERIMENT_TYPES
 
+#: Names the row of the source in every frame of the importer; 1-based.
+ROW: Final = "__row__"
+
 Kind = Literal["text", "number", "count", "time", "params", "regime"]
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from tradingkb.exceptions import InvalidTrialError
+from tradingkb.importers.rejects import text_columns
 
 _SUFFIXES: Final = (".parquet", ".csv", ".ndjson", ".jsonl")
 _BLOCK: Final = 1 << 20
@@ -64,7 +65,7 @@ def reading(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
 def _csv(path: Path, texts: set[str]) -> pl.DataFrame:
     _check_header(path)
     # Texts stay as they are written: the symbol 000001 is no number.
-    overrides = dict.fromkeys(texts, pl.String)
+    overrides = dict.fromkeys(texts | text_columns(path), pl.String)
     return reading(
         path.name,
         lambda: pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides),

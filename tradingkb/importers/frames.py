@@ -6,8 +6,6 @@ written here.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +18,12 @@ from tradingkb.domain.objective import get_objective, score
 from tradingkb.domain.timeframe import canonical_timeframe
 from tradingkb.domain.trial import METRICS, as_utc
 from tradingkb.importers.checks import Problems, read_column
-from tradingkb.importers.columns import COLUMNS, NUMBERS, TIMES, WINDOW
+from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
 from tradingkb.importers.hashing import hashed, hashed_once
 from tradingkb.importers.loose import typed_params
-from tradingkb.importers.params import gather_params
-from tradingkb.importers.source import ROW, Const, read_source
+from tradingkb.importers.params import PREFIX, gather_params
+from tradingkb.importers.rejects import refused_rows, rejects_table
+from tradingkb.importers.source import Const, read_source
 
 SECONDS_PER_YEAR: Final = 365.25 * 86400
 _IDENTITY: Final = ("source_type", "source_id")
@@ -38,10 +37,6 @@ _EXPERIMENT: Final = (
     "objective_type",
 )
 _CONTENT: Final = (*_TEXTS, *NUMBERS, *TIMES, "regime_is", "regime_oos")
-REJECTS_SCHEMA: Final = {
-    "row": pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String,
-    "values": pl.String,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,7 @@ class Batch:
     Attributes:
         trials: the good rows: canonical columns, `window_key`, `params_hash`, `row_hash`, `ROW`.
         rejects: row, field, message, remedy, values (the row as JSON): one per problem.
+        refused: the user's rows at fault with `MARKS`, as CSV can hold them: one per row.
         n_rows: rows of the source.
         duplicates: rows that repeat an earlier row exactly, and were taken once.
         notes: what the user should know, as sentences.
@@ -59,6 +55,7 @@ class Batch:
 
     trials: pl.DataFrame
     rejects: pl.DataFrame
+    refused: pl.DataFrame
     n_rows: int
     duplicates: int
     notes: tuple[str, ...]
@@ -102,9 +99,11 @@ def read_trials(
         good = sound
     good = _known_by(now, good)
     duplicates = sound.height - good.height
-    rejects = _rejects(problems.frame(), source.frame)
+    found = problems.frame()
+    rejects = rejects_table(found, source.frame)
+    refused = refused_rows(found, source.original, _text_params(typed, mapping or {}))
     notes = (*source.notes, *said, *_notes(problems.nan_counts, source.ignored, duplicates, good))
-    return Batch(good, rejects, raw.height, duplicates, notes, source.name)
+    return Batch(good, rejects, refused, raw.height, duplicates, notes, source.name)
 
 
 def _without(frame: pl.DataFrame, bad: pl.Series) -> pl.DataFrame:
@@ -214,22 +213,11 @@ def _check_duplicates(frame: pl.DataFrame, problems: Problems) -> None:
     )
 
 
-def _rejects(problems: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
-    if problems.is_empty():
-        return pl.DataFrame(schema=REJECTS_SCHEMA)
-    bad = raw.filter(np.isin(raw[ROW].to_numpy(), problems[ROW].to_numpy()))
-    rows = [_as_json(row) for row in bad.drop(ROW).to_dicts()]
-    values = pl.DataFrame({ROW: bad[ROW].cast(pl.UInt32), "values": rows})
-    return problems.join(values, on=ROW, how="left", maintain_order="left").rename({ROW: "row"})
-
-
-def _as_json(row: Mapping[str, Any]) -> str:
-    """A row as JSON, which has no NaN and no infinity: they are written as texts."""
-    plain = {
-        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
-    }
-    return json.dumps(plain, default=str)
+def _text_params(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> list[str]:
+    """The user's columns that hold parameters which are texts."""
+    names = [c for c, t in frame.schema.items() if c.startswith(PREFIX) and t == pl.String]
+    columns = [mapping.get(name, name) for name in names]
+    return [column for column in columns if isinstance(column, str)]
 
 
 def _notes(

@@ -13,12 +13,10 @@ import polars as pl
 from tradingkb.domain.regime import Regime
 from tradingkb.domain.trial import Trial, canonical_params, regime_to_json
 from tradingkb.exceptions import InvalidTrialError
-from tradingkb.importers.columns import COLUMNS
+from tradingkb.importers.columns import COLUMNS, ROW
 from tradingkb.importers.files import read_path, reading
 from tradingkb.importers.objects import from_objects, from_pandas, is_pandas
-
-#: Names the row of the source in every frame of the importer; 1-based.
-ROW = "__row__"
+from tradingkb.importers.rejects import without_marks
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,14 @@ class Source:
     """A user's table under canonical names.
 
     Attributes:
+        original: the table as the user gave it.
         frame: canonical columns (not yet checked), `param_*` columns, and `ROW`.
         name: how messages call it.
         ignored: the user's columns that no canonical column takes.
         notes: what the user should know, as sentences.
     """
 
+    original: pl.DataFrame
     frame: pl.DataFrame
     name: str
     ignored: tuple[str, ...]
@@ -65,6 +65,7 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
             names are suggested.
     """
     frame, name, notes = _load(trials, mapping or {})
+    frame = without_marks(frame)
     if ROW in frame.columns:
         raise InvalidTrialError(f"the column name {ROW!r} is reserved", remedy="rename it")
     mapped = _mapped(frame, mapping or {})
@@ -76,7 +77,7 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
     numbered = mapped.select(kept).with_row_index(ROW, offset=1)
     if frame.width:  # spreadsheets leave blank lines; rows keep their numbers
         numbered = numbered.filter(frame.select(~pl.all_horizontal(pl.all().is_null())).to_series())
-    return Source(numbered, name, ignored, notes)
+    return Source(frame, numbered, name, ignored, notes)
 
 
 def _load(

@@ -33,7 +33,9 @@ class IngestReport:
         collection, embed_model: where the vectors went.
         notes: what the user should know.
         rejects: row, field, message, remedy, values; one line per problem.
-        rejects_path: the file that holds `rejects`, None when there are none or on a dry run.
+        rejects_path: a CSV file of the refused rows as they came, with what is wrong in columns
+            named `_rejected_*`, which an ingest does not look at: correct it, and ingest it like
+            the source. None when there are none, or on a dry run.
         duration_s: wall time.
     """
 
@@ -87,7 +89,7 @@ class IngestReport:
         if self.rejects.height > 5:
             lines.append(f"  ... and {self.rejects.height - 5} more problems")
         if self.rejects_path:
-            lines.append(f"  rejected rows: {self.rejects_path}")
+            lines.append(f"  rejected rows: {self.rejects_path}: correct and ingest it, as before")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

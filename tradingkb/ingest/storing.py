@@ -64,10 +64,10 @@ def _rows(store: TrialStore, scope: Scope, fresh: pl.DataFrame, now: datetime) -
 
 
 def save_rejects(scope: Scope, folder: Path) -> Path | None:
-    """Writes the refused rows of a run; returns the file, None when there are none."""
+    """Writes the refused rows of a run, to be corrected and ingested; None when there are none."""
     if scope.batch is None or scope.batch.rejects.is_empty():
         return None
     path = folder / f"{scope.run.run_id}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    scope.batch.rejects.write_csv(path)
+    scope.batch.refused.write_csv(path)
     return path

@@ -1,0 +1,105 @@
+"""Refused rows: a table of problems for the report, and a file to be corrected and ingested."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from tradingkb.domain.trial import canonical_params
+from tradingkb.exceptions import InvalidTrialError
+from tradingkb.importers.columns import ROW
+
+REJECTS_SCHEMA: Final = {
+    "row": pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String,
+    "values": pl.String,
+}  # fmt: skip
+#: What a rejects file adds to the user's columns, and an ingest does not look at. The last one
+#: names columns that are texts whatever they look like: CSV does not tell "5" from 5.
+MARKS: Final = (
+    "_rejected_row", "_rejected_field", "_rejected_message", "_rejected_remedy", "_rejected_texts",
+)  # fmt: skip
+
+
+def rejects_table(problems: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
+    """One row per problem: row, field, message, remedy, and the row's values as JSON."""
+    if problems.is_empty():
+        return pl.DataFrame(schema=REJECTS_SCHEMA)
+    bad = raw.filter(np.isin(raw[ROW].to_numpy(), problems[ROW].to_numpy()))
+    rows = [_as_json(row) for row in bad.drop(ROW).to_dicts()]
+    values = pl.DataFrame({ROW: bad[ROW].cast(pl.UInt32), "values": rows})
+    return problems.join(values, on=ROW, how="left", maintain_order="left").rename({ROW: "row"})
+
+
+def refused_rows(
+    problems: pl.DataFrame, original: pl.DataFrame, texts: Sequence[str]
+) -> pl.DataFrame:
+    """One row per refused row of the source: what is wrong, then the user's columns as they were.
+
+    Args:
+        problems: row, field, message, remedy; several per row.
+        original: the user's table.
+        texts: columns of it that are texts, whatever they look like.
+    """
+    joined = [pl.col(name).str.join(" | ") for name in ("field", "message", "remedy")]
+    bad = problems.group_by(ROW).agg(joined).sort(ROW)
+    rows = original[(bad[ROW].cast(pl.Int64) - 1).to_list()]
+    marks = [bad[name].alias(mark) for name, mark in zip(bad.columns, MARKS, strict=False)]
+    listed = pl.Series(MARKS[-1], [json.dumps(list(texts))] * bad.height, dtype=pl.String)
+    return pl.DataFrame([*marks, listed, *(_for_csv(column) for column in rows)])
+
+
+def without_marks(frame: pl.DataFrame) -> pl.DataFrame:
+    """A table without what a rejects file added to it."""
+    return frame.drop(MARKS, strict=False)
+
+
+def text_columns(path: Path) -> set[str]:
+    """The columns that a rejects file says are texts; none for any other CSV file."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            first = next(csv.DictReader(file), None) or {}
+        except csv.Error:
+            return set()
+    try:
+        return set(json.loads(first.get(MARKS[-1]) or "[]"))
+    except (TypeError, ValueError):  # edited by hand
+        return set()
+
+
+def _as_json(row: Mapping[str, Any]) -> str:
+    """A row as JSON, which has no NaN and no infinity: they are written as texts."""
+    plain = {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+    return json.dumps(plain, default=str)
+
+
+def _for_csv(column: pl.Series) -> pl.Series:
+    """A column as the importer reads it from CSV: structures as JSON, times in ISO 8601."""
+    kind = column.dtype
+    if isinstance(kind, pl.Datetime):
+        utc = column.dt.convert_time_zone("UTC") if kind.time_zone else column
+        return utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if kind.time_zone else ""))
+    if not (kind.is_nested() or kind in (pl.Object, pl.Binary)):
+        return column
+    values = [None if v is None else _text(v, kind == pl.Object) for v in column.to_list()]
+    return pl.Series(column.name, values, dtype=pl.String)
+
+
+def _text(value: Any, nulls: bool) -> str:
+    """JSON of a structure; `nulls` tells whether a null in it is a value or a missing field."""
+    if isinstance(value, Mapping):
+        given = {k: v for k, v in value.items() if nulls or v is not None}
+        with contextlib.suppress(InvalidTrialError):  # what is wrong with it stays visible
+            return canonical_params(given)
+        return json.dumps(given, default=str)
+    return json.dumps(value, default=str) if isinstance(value, list | tuple) else str(value)
