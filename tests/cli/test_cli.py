@@ -202,6 +202,11 @@ def test_the_help_names_every_exit_code():
         ("ingest data/trials.parquet --map sharpe_is", "--map", "--map sharpe_is=is_sharpe"),
         ("ingest data/trials.parquet --map sharp_is=x", "'sharp_is'", "did you mean sharpe_is"),
         ("ingest data/trials.parquet --map sharpe_is=is", "column 'is'", "sharpe_is"),
+        (
+            "ingest data/trials.parquet --set engine=mine --set objective_type=sharp",
+            "objective_type: the constant 'sharp' is not known",
+            "use one of sharpe",
+        ),
         ("ingest data/trials.parquet --map-file none.toml", "--map-file", "none.toml"),
         ("regime data/trials.parquet", "no column for ts", "rename the columns"),
         ("workspaces --create default", "exists already", "another slug"),

@@ -412,6 +412,38 @@ def test_trials_without_a_window_are_counted_in_a_note() -> None:
     assert any(note.startswith("2 trials name no symbol") for note in batch.notes)
 
 
+# --- constants -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("max_drawdown_frac_oos", 25.0, "the constant 25.0 is not between 0 and 1"),
+        ("objective_type", "sharp", "the constant 'sharp' is not known"),
+        ("is_start", "yesterday", "the constant 'yesterday' is no time"),
+        ("n_trades_oos", "many", "the constant 'many' is no number"),
+        ("symbol", "x" * 65, "the constant is longer than 64 characters"),
+        ("params", "{", "the constant params are no JSON"),
+        ("regime_is", "{}x", "the constant cannot be read as a regime"),
+        ("param_k", math.inf, "the constant parameter k is infinite"),
+    ],
+)
+def test_a_constant_that_no_row_could_have_is_refused_once(
+    read: Any, name: str, value: Any, message: str
+) -> None:
+    left_out = {"params": ...} if name == "param_k" else {}
+    with pytest.raises(InvalidTrialError, match=message) as caught:
+        read(left_out, left_out, mapping={name: const(value)})
+    assert (caught.value.row, caught.value.field) == (None, name)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("value", [None, "", 0.25, "0.25", math.nan])
+def test_a_constant_that_a_row_could_have_is_taken(read: Any, value: Any) -> None:
+    batch = read({}, {}, mapping={"max_drawdown_frac_is": const(value)})
+    assert batch.trials.height == 2
+
+
 # --- rejects -------------------------------------------------------------------------------------
 
 

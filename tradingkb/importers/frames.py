@@ -19,6 +19,7 @@ from tradingkb.domain.timeframe import canonical_timeframe
 from tradingkb.domain.trial import METRICS, as_utc
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
+from tradingkb.importers.constants import check_constants
 from tradingkb.importers.hashing import hashed, hashed_once
 from tradingkb.importers.loose import typed_params
 from tradingkb.importers.params import PREFIX, gather_params
@@ -82,6 +83,7 @@ def read_trials(
         InvalidTrialError: the table as a whole cannot be used. Single bad rows raise nothing.
     """
     source = read_source(trials, mapping)
+    check_constants(mapping or {})
     problems = Problems()
     typed, said = typed_params(source.frame, problems)
     raw = gather_params(typed)

@@ -124,7 +124,7 @@ def _mapped(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> pl.DataF
                 remedy=_near(str(canonical), COLUMNS) + "; a mapping is {canonical: your column}",
             )
         if isinstance(column, Const):
-            expressions.append(pl.lit(_literal(column.value)).alias(canonical))
+            expressions.append(pl.lit(literal(column.value)).alias(canonical))
         elif column in frame.columns:
             expressions.append(pl.col(column).alias(canonical))
         else:
@@ -136,7 +136,8 @@ def _mapped(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> pl.DataF
     return frame.with_columns(expressions)
 
 
-def _literal(value: Any) -> Any:
+def literal(value: Any) -> Any:
+    """A constant as a cell of a column: structures become their JSON text."""
     if isinstance(value, Regime):
         return regime_to_json(value)
     return canonical_params(value) if isinstance(value, Mapping) else value
