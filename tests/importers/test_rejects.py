@@ -86,15 +86,18 @@ def test_all_that_is_wrong_with_a_row_stands_beside_its_columns_as_they_came() -
     assert (row["mine"], row["param_x"]) == ('c"', 6)
 
 
-def test_a_cell_that_is_no_number_is_written_as_it_came_and_corrected_as_a_number(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "t.csv"
-    file.write_text("strategy_name,sharpe_oos,param_x\ns,1,5\ns,1,6O\ns,1,7\n", encoding="utf-8")
-    read_trials(file, now=NOW).refused.write_csv(tmp_path / "r.csv")
-    text = (tmp_path / "r.csv").read_text(encoding="utf-8")
-    (tmp_path / "r.csv").write_text(text.replace("s,1,6O", "s,1,60"), encoding="utf-8")
-    assert read_trials(tmp_path / "r.csv", now=NOW).trials["params"].to_list() == ['{"x":60}']
+def test_a_cell_that_is_no_number_is_refused_again_until_it_is_corrected(tmp_path: Path) -> None:
+    first, file = tmp_path / "t.csv", tmp_path / "r.csv"
+    first.write_text("strategy_name,sharpe_oos,param_x\ns,1,5\ns,1,6O\ns,1,7\n", encoding="utf-8")
+    read_trials(first, now=NOW).refused.write_csv(file)
+    again = read_trials(file, now=NOW)  # the cell is the only one of its column now
+    assert again.rejects.select("row", "field", "message").rows() == [
+        (1, "param_x", "'6O' is no number")
+    ]
+    again.refused.write_csv(file)
+    text = file.read_text(encoding="utf-8").replace("s,1,6O", "s,1,60")
+    file.write_text(text, encoding="utf-8")
+    assert read_trials(file, now=NOW).trials["params"].to_list() == ['{"x":60}']
 
 
 def test_a_rejects_file_of_which_columns_were_deleted_is_still_read(tmp_path: Path) -> None:

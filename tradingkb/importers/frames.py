@@ -21,8 +21,8 @@ from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
 from tradingkb.importers.constants import check_constants
 from tradingkb.importers.hashing import hashed, hashed_once
-from tradingkb.importers.loose import typed_params
-from tradingkb.importers.params import PREFIX, gather_params
+from tradingkb.importers.loose import kinds_of, typed_params
+from tradingkb.importers.params import gather_params
 from tradingkb.importers.rejects import refused_rows, rejects_table
 from tradingkb.importers.source import Const, read_source
 
@@ -85,7 +85,7 @@ def read_trials(
     source = read_source(trials, mapping)
     check_constants(mapping or {})
     problems = Problems()
-    typed, said = typed_params(source.frame, problems)
+    typed, said = typed_params(source.frame, problems, source.kinds)
     raw = gather_params(typed)
     columns = [read_column(raw, column, problems) for column in COLUMNS.values()]
     frame = _with_defaults(pl.DataFrame([raw[ROW], *columns]))
@@ -103,7 +103,7 @@ def read_trials(
     duplicates = sound.height - good.height
     found = problems.frame()
     rejects = rejects_table(found, source.frame)
-    refused = refused_rows(found, source.original, _text_params(typed, mapping or {}))
+    refused = refused_rows(found, source.original, _kinds(typed, mapping or {}))
     notes = (*source.notes, *said, *_notes(problems.nan_counts, source.ignored, duplicates, good))
     return Batch(good, rejects, refused, raw.height, duplicates, notes, source.name)
 
@@ -215,11 +215,10 @@ def _check_duplicates(frame: pl.DataFrame, problems: Problems) -> None:
     )
 
 
-def _text_params(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> list[str]:
-    """The user's columns that hold parameters which are texts."""
-    names = [c for c, t in frame.schema.items() if c.startswith(PREFIX) and t == pl.String]
-    columns = [mapping.get(name, name) for name in names]
-    return [column for column in columns if isinstance(column, str)]
+def _kinds(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> dict[str, str]:
+    """What the user's columns that hold parameters are."""
+    columns = [(mapping.get(name, name), kind) for name, kind in kinds_of(frame).items()]
+    return {column: kind for column, kind in columns if isinstance(column, str)}
 
 
 def _notes(

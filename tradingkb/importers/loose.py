@@ -6,6 +6,7 @@ which is another parameter set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -18,11 +19,18 @@ _REMEDY: Final = (
 )
 
 
-def typed_params(frame: pl.DataFrame, problems: Problems) -> tuple[pl.DataFrame, list[str]]:
+def typed_params(
+    frame: pl.DataFrame, problems: Problems, kinds: Mapping[str, str]
+) -> tuple[pl.DataFrame, list[str]]:
     """Makes numbers of text columns most of whose values are numbers; likewise booleans.
 
     The other values of such a column are problems. Where numbers are the smaller part, the column
     stays a text, and a note says so; a column of texts or of numbers alone stays as it is.
+
+    Args:
+        frame: the source.
+        problems: where the other values are recorded.
+        kinds: "number", "boolean" or "text" of the columns of which that is known already.
 
     Returns:
         The frame, and the notes.
@@ -31,33 +39,55 @@ def typed_params(frame: pl.DataFrame, problems: Problems) -> tuple[pl.DataFrame,
     for name in [c for c in frame.columns if c.startswith(PREFIX)]:
         if frame.schema[name] != pl.String:
             continue
-        frame, note = _typed(frame, name, problems)
+        frame, note = _typed(frame, name, problems, kinds.get(name))
         notes += [note] if note else []
     return frame, notes
 
 
-def _typed(frame: pl.DataFrame, name: str, problems: Problems) -> tuple[pl.DataFrame, str | None]:
+def kinds_of(frame: pl.DataFrame) -> dict[str, str]:
+    """What the values of `param_*` columns are; columns without any value are left out."""
+    kinds = {}
+    for name, kind in frame.schema.items():
+        if name.startswith(PREFIX) and kind != pl.Null:
+            boolean = "boolean" if kind == pl.Boolean else "text"
+            kinds[name] = "number" if kind.is_numeric() else boolean
+    return kinds
+
+
+def _typed(
+    frame: pl.DataFrame, name: str, problems: Problems, kind: str | None
+) -> tuple[pl.DataFrame, str | None]:
     text = pl.col(name).str.strip_chars()
     counts = frame.select(pl.when(text != "").then(text)).drop_nulls()[name].value_counts()
-    total = counts["count"].sum()
+    total = int(counts["count"].sum())
     for what, read in (("number", _numbers), ("boolean", _booleans)):
-        known = counts.with_columns(value=read(counts[name]))
-        alike = known.filter(pl.col("value").is_not_null())
-        n = int(alike["count"].sum())
-        if n in (0, total):
+        if kind not in (None, what):
             continue
-        if 2 * n <= total:
+        known = counts.with_columns(value=read(counts[name]))
+        n = int(known.filter(pl.col("value").is_not_null())["count"].sum())
+        if kind is None and n in (0, total):
+            continue
+        if kind is None and 2 * n <= total:
             return frame, (
                 f"{name}: {n:,} of {total:,} values are {what}s, and taken as texts like the others"
             )
-        others = known.filter(pl.col("value").is_null())[name]
-        problems.add(
-            frame, text.is_in(others.implode()), name,
-            pl.format(f"'{{}}' is no {what}, as {n:,} of {total:,} values are", text), _REMEDY,
-        )  # fmt: skip
-        value = text.replace_strict(alike[name], alike["value"], default=None)
-        return frame.with_columns(value.alias(name)), None
+        why = "" if kind else f", as {n:,} of {total:,} values are"
+        return _read_as(frame, name, known, f"is no {what}{why}", problems), None
     return frame, None
+
+
+def _read_as(
+    frame: pl.DataFrame, name: str, known: pl.DataFrame, message: str, problems: Problems
+) -> pl.DataFrame:
+    """The column with the values of `known`; texts that have none there are problems."""
+    text = pl.col(name).str.strip_chars()
+    unread = known.filter(pl.col("value").is_null())[name]
+    bad = text.is_in(unread.implode())
+    problems.add(frame, bad, name, pl.format(f"'{{}}' {message}", text), _REMEDY)
+    kind = known["value"].dtype
+    values = text.replace_strict(known[name], known["value"], default=None, return_dtype=kind)
+    # Some value, for the row is refused: without any its parameters would be called empty, too.
+    return frame.with_columns(pl.when(bad).then(pl.lit(0).cast(kind)).otherwise(values).alias(name))
 
 
 def _numbers(texts: pl.Series) -> pl.Series:

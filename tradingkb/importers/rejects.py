@@ -6,7 +6,7 @@ import contextlib
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +22,9 @@ REJECTS_SCHEMA: Final = {
     "values": pl.String,
 }  # fmt: skip
 #: What a rejects file adds to the user's columns, and an ingest does not look at. The last one
-#: names columns that are texts whatever they look like: CSV does not tell "5" from 5.
+#: says what parameter columns hold: CSV does not tell "5" from 5, nor one bad cell from a text.
 MARKS: Final = (
-    "_rejected_row", "_rejected_field", "_rejected_message", "_rejected_remedy", "_rejected_texts",
+    "_rejected_row", "_rejected_field", "_rejected_message", "_rejected_remedy", "_rejected_types",
 )  # fmt: skip
 
 
@@ -39,26 +39,33 @@ def rejects_table(problems: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def refused_rows(
-    problems: pl.DataFrame, original: pl.DataFrame, texts: Sequence[str]
+    problems: pl.DataFrame, original: pl.DataFrame, kinds: Mapping[str, str]
 ) -> pl.DataFrame:
     """One row per refused row of the source: what is wrong, then the user's columns as they were.
 
     Args:
         problems: row, field, message, remedy; several per row.
         original: the user's table.
-        texts: columns of it that are texts, whatever they look like.
+        kinds: "number", "boolean" or "text" by column of it.
     """
     joined = [pl.col(name).str.join(" | ") for name in ("field", "message", "remedy")]
     bad = problems.group_by(ROW).agg(joined).sort(ROW)
     rows = original[(bad[ROW].cast(pl.Int64) - 1).to_list()]
     marks = [bad[name].alias(mark) for name, mark in zip(bad.columns, MARKS, strict=False)]
-    listed = pl.Series(MARKS[-1], [json.dumps(list(texts))] * bad.height, dtype=pl.String)
-    return pl.DataFrame([*marks, listed, *(_for_csv(column) for column in rows)])
+    types = pl.Series(MARKS[-1], [json.dumps(dict(kinds))] * bad.height, dtype=pl.String)
+    return pl.DataFrame([*marks, types, *(_for_csv(column) for column in rows)])
 
 
 def without_marks(frame: pl.DataFrame) -> pl.DataFrame:
     """A table without what a rejects file added to it."""
     return frame.drop(MARKS, strict=False)
+
+
+def kinds_in(frame: pl.DataFrame) -> dict[str, str]:
+    """What a rejects file says about its columns; nothing for any other table."""
+    if MARKS[-1] not in frame.columns:
+        return {}
+    return _kinds(frame[MARKS[-1]].drop_nulls().first())
 
 
 def text_columns(path: Path) -> set[str]:
@@ -68,10 +75,14 @@ def text_columns(path: Path) -> set[str]:
             first = next(csv.DictReader(file), None) or {}
         except csv.Error:
             return set()
+    return {name for name, kind in _kinds(first.get(MARKS[-1])).items() if kind == "text"}
+
+
+def _kinds(text: Any) -> dict[str, str]:
     try:
-        return set(json.loads(first.get(MARKS[-1]) or "[]"))
-    except (TypeError, ValueError):  # edited by hand
-        return set()
+        return {str(name): str(kind) for name, kind in json.loads(text).items()}
+    except (AttributeError, TypeError, ValueError):  # missing, or edited by hand
+        return {}
 
 
 def _as_json(row: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS, ROW
 from tradingkb.importers.files import read_path, reading
 from tradingkb.importers.objects import from_objects, from_pandas, is_pandas
-from tradingkb.importers.rejects import without_marks
+from tradingkb.importers.rejects import kinds_in, without_marks
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,15 @@ class Source:
         name: how messages call it.
         ignored: the user's columns that no canonical column takes.
         notes: what the user should know, as sentences.
+        kinds: what a rejects file says about its `param_*` columns.
     """
 
     original: pl.DataFrame
     frame: pl.DataFrame
     name: str
     ignored: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    kinds: Mapping[str, str]
 
 
 def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -> Source:
@@ -65,6 +67,7 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
             names are suggested.
     """
     frame, name, notes = _load(trials, mapping or {})
+    kinds = kinds_in(frame)
     frame = without_marks(frame)
     if ROW in frame.columns:
         raise InvalidTrialError(f"the column name {ROW!r} is reserved", remedy="rename it")
@@ -77,7 +80,9 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
     numbered = mapped.select(kept).with_row_index(ROW, offset=1)
     if frame.width:  # spreadsheets leave blank lines; rows keep their numbers
         numbered = numbered.filter(frame.select(~pl.all_horizontal(pl.all().is_null())).to_series())
-    return Source(frame, numbered, name, ignored, notes)
+    columns = [(c, (mapping or {}).get(c, c)) for c in kept]
+    known = {c: kinds[own] for c, own in columns if isinstance(own, str) and own in kinds}
+    return Source(frame, numbered, name, ignored, notes, known)
 
 
 def _load(
