@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,21 @@ def test_only_points_that_were_added_are_read(index, second, monkeypatch):
     second.upsert("kb", points((0, UP, {"window_key": "c"})))
     nearest(index)
     assert rows == [1, 3]
+
+
+def test_writing_points_looks_for_them_alone_however_many_there_are(index):
+    plans = []
+
+    def explain(connection, cursor, statement, parameters, context, many):
+        if "kb_vectors" in statement and not many:
+            plan = connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[3] for row in plan if "kb_vectors" in row[3])
+
+    sa.event.listen(index.engine, "before_cursor_execute", explain)
+    index.upsert("kb", points((1, AWAY, {}), (3, AWAY, {})))
+    index.delete("kb", [uid(1)])
+    assert plans
+    assert all("(collection_id=? AND point_id=?)" in plan for plan in plans), plans
 
 
 def test_of_equally_near_points_of_a_window_the_lowest_id_stands_for_it(index):

@@ -169,5 +169,6 @@ def _bump(connection: sa.Connection, touched: pl.DataFrame, *, only_added: bool 
 def _partitions_of(connection: sa.Connection, collection: int, ids: pl.Series) -> pl.DataFrame:
     """The partitions in which these points stand; one of another partition leaves them."""
     columns = (_V.collection_id, _V.workspace_id, _V.strategy_name)
-    statement = sa.select(*columns).where(_V.collection_id == collection).distinct()
-    return read_in(connection, statement, _V.point_id, ids)
+    # No DISTINCT: SQLite would walk the whole collection in the order of its partitions for it.
+    statement = sa.select(*columns).where(_V.collection_id == collection)
+    return read_in(connection, statement, _V.point_id, ids).unique()
