@@ -22,7 +22,7 @@ from tradingkb.ingest import windows as w
 from tradingkb.ingest.apply import Applier
 from tradingkb.ingest.lease import hold_lease
 from tradingkb.ingest.lost import lost_trials
-from tradingkb.ingest.plan import IDENTITY, Target, make_plan
+from tradingkb.ingest.plan import IDENTITY, Target, make_plan, only
 from tradingkb.ingest.points import PointRemover
 from tradingkb.ingest.reindex import stored_plans, without_hashes_of
 from tradingkb.ingest.report import IngestReport
@@ -181,7 +181,7 @@ class IngestJob:
         for plan in self._plans(scope, target, lost, dry_run, tally):
             tally.add(plan)
             if applier is not None:
-                work = plan.filter(pl.col("action") != "skipped")
+                work = only(plan, pl.col("action") != "skipped")
                 applier.apply(space, target, work, progress)
         path = None if dry_run else save_rejects(scope, self.rejects_dir)
         return summarize(scope, target, tally, dry_run, path, began)
@@ -199,7 +199,7 @@ class IngestJob:
         index = self.store.index_rows(space.id, target.collection, ids)
         index = index.join(scope.known.select("trial_id", *IDENTITY), on="trial_id")
         index = without_hashes_of(index, lost)
-        yield make_plan(trials.filter(~pl.col("withdrawn")), index, target)
+        yield make_plan(only(trials, ~pl.col("withdrawn")), index, target)
         others = affected_trials(scope, self.store, target, dry_run=dry_run)
         for plan in stored_plans(
             self.store, space, target, others, lost=lost,

@@ -54,6 +54,12 @@ def content_hashes(trials: pl.DataFrame, target: Target) -> pl.Series:
     return pl.concat(hashes).alias("content_hash")
 
 
+def only(frame: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
+    """The rows for which it holds; no copy of a million rows where it holds for all."""
+    chosen = frame.select(condition.fill_null(False)).to_series()
+    return frame if chosen.all() else frame.filter(chosen)
+
+
 def make_plan(trials: pl.DataFrame, index: pl.DataFrame, target: Target) -> pl.DataFrame:
     """Classifies every eligible trial.
 
@@ -68,7 +74,7 @@ def make_plan(trials: pl.DataFrame, index: pl.DataFrame, target: Target) -> pl.D
         `trials` without the ineligible ones, with `content_hash` and `action`: "inserted" (no
         index row), "unarchived" (archived), "updated" (another hash) or "skipped" (equal hash).
     """
-    eligible = trials.filter(pl.col("kb_status").is_in(list(ELIGIBLE)))
+    eligible = only(trials, pl.col("kb_status").is_in(list(ELIGIBLE)))
     eligible = eligible.with_columns(content_hashes(eligible, target))
     known = index.select(*IDENTITY, pl.col("content_hash").alias("known_hash"), "archived_at")
     joined = eligible.join(known, on=IDENTITY, how="left", maintain_order="left")

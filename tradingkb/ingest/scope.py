@@ -92,8 +92,10 @@ def affected_trials(scope: Scope, store: TrialStore, target: Target, *, dry_run:
     """
     space = scope.workspace.id
     left = store.unfinished(space, target.collection, target.pipeline, note=not dry_run)
-    mine = scope.known if scope.batch is None else scope.batch.trials
-    others = left.join(mine, on=IDENTITY, how="anti")["trial_id"]
+    mine = (scope.known if scope.batch is None else scope.batch.trials).select(IDENTITY)
+    # A join makes a table of its right side: of what is left, which is little, not of the source.
+    done = mine.join(left, on=IDENTITY, how="semi")
+    others = left.join(done, on=IDENTITY, how="anti", maintain_order="left")["trial_id"]
     if not dry_run:  # writing the windows has marked the entries of their trials
         return others
     moved = scope.stored.join(scope.changed, on="window_key", how="semi")["window_key"]

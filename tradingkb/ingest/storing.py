@@ -32,24 +32,29 @@ def store_trials(store: TrialStore, scope: Scope, now: datetime, progress: Progr
     if scope.readmit:  # what is withdrawn is taken as if it had never been here
         stored = stored.filter(~pl.col("withdrawn"))
     stored = stored.select(*IDENTITY, "row_hash")
-    fresh = scope.batch.trials.join(stored, on=[*IDENTITY, "row_hash"], how="anti")
+    fresh = scope.batch.trials
+    if not stored.is_empty():
+        fresh = fresh.join(stored, on=[*IDENTITY, "row_hash"], how="anti")
     if fresh.is_empty():
         return
     sets = fresh.select("strategy_name", "params_hash", "params")
     sets = sets.unique(["strategy_name", "params_hash"]).sort("strategy_name", "params_hash")
     store.write_param_sets(scope.workspace.id, sets)
-    rows = _rows(store, scope, fresh, now)
-    for start in range(0, rows.height, WRITE_BATCH):
-        store.write_trials(scope.workspace.id, rows.slice(start, WRITE_BATCH))
-        progress("store", min(start + WRITE_BATCH, rows.height), rows.height)
-
-
-def _rows(store: TrialStore, scope: Scope, fresh: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Rows of the trials table: windows and parameter sets by number."""
     windows = store.window_rows(scope.workspace.id).select("window_key", "window_id")
-    sets = store.param_set_rows(scope.workspace.id, None).select(
+    numbered = store.param_set_rows(scope.workspace.id, None).select(
         "strategy_name", "params_hash", "param_set_id"
     )
+    # A batch at a time: rows of a million trials would double what the ingest holds.
+    for start in range(0, fresh.height, WRITE_BATCH):
+        rows = _rows(scope, fresh.slice(start, WRITE_BATCH), windows, numbered, now)
+        store.write_trials(scope.workspace.id, rows)
+        progress("store", min(start + WRITE_BATCH, fresh.height), fresh.height)
+
+
+def _rows(
+    scope: Scope, fresh: pl.DataFrame, windows: pl.DataFrame, sets: pl.DataFrame, now: datetime
+) -> pl.DataFrame:
+    """Rows of the trials table: windows and parameter sets by number."""
     promoted = pl.when(pl.col("kb_status") == "promoted").then("known_at")
     return (
         fresh.join(windows, on="window_key", maintain_order="left")
