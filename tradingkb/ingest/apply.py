@@ -26,7 +26,7 @@ from tradingkb.ports import (
     Workspace,
 )
 
-BATCH: Final = 10_000
+BATCH: Final = 20_000
 #: The alias that always points at the active collection.
 ALIAS: Final = "kb_trials"
 #: The reason of entries that have no point, because nothing says in which market they were tried.

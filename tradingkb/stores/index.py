@@ -70,6 +70,8 @@ class IndexQueries:
                 pl.lit(workspace_id).alias("workspace_id"), *_INDEX_COLUMNS,
                 pl.lit(at).dt.cast_time_unit("us").alias("indexed_at"),
             )  # fmt: skip
+            # Neighbours share pages of the index of points; the ids of a batch's trials are near.
+            frame = frame.sort("point_id")
             key = ("trial_id", "collection")
             update = [c for c in frame.columns if c not in ("workspace_id", *key)]
             kept = frame["archived_at"].null_count() == frame.height
