@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import nbformat
@@ -30,6 +31,7 @@ def execute(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    for guide in sorted(GUIDES.glob("*.ipynb")):
+    wanted = sys.argv[1:] or sorted(GUIDES.glob("*.ipynb"))
+    for guide in map(Path, wanted):
         execute(guide)
         print(guide.name)
