@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from tradingkb.exceptions import ConfigurationError
@@ -19,21 +18,21 @@ from tradingkb.presentation.figure_data import (
     plain,
     scored,
 )
+from tradingkb.presentation.figure_style import (
+    AXIS,
+    BLUE,
+    GREEN,
+    INK,
+    LEGEND,
+    ORANGE,
+    PURPLE,
+    frame,
+)
 
-# Legible on white and on dark pages: the figure itself is transparent.
-_INK: Final = "#7d7d7d"
-_GRID: Final = "rgba(128,128,128,.22)"
-# Orange and blue of Okabe and Ito's palette, which colour-blind readers tell apart; shapes differ.
-_MARKS: Final = {"own": ("#d96c00", "diamond"), "other": ("#3f8fc9", "circle")}
-_EXPECTED: Final = "#12936f"
-_DEFAULTS: Final = "#a3589a"
-_FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
+_MARKS: Final = {"own": (ORANGE, "diamond"), "other": (BLUE, "circle")}
+_EXPECTED: Final = GREEN
+_DEFAULTS: Final = PURPLE
 _HEIGHT: Final = 500
-# Placed by the container, so that it takes more height on a narrow page instead of covering axes.
-_LEGEND: Final = {
-    "orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom",
-    "itemsizing": "constant", "itemwidth": 40, "font": {"size": 12},
-}  # fmt: skip
 _FEWEST_FOR_BOX: Final = 5
 
 
@@ -85,7 +84,7 @@ def _empty(figure: Any, answer: Answer) -> Any:
         text=text, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 15}
     )
     hidden = {"visible": False, "range": [0, 1]}
-    figure.update_layout(xaxis=hidden, yaxis=hidden, title=_title(answer, 0), **_frame(260))
+    figure.update_layout(xaxis=hidden, yaxis=hidden, title=_title(answer, 0), **frame(260))
     return figure
 
 
@@ -124,7 +123,7 @@ def _add_groups(figure: Any, groups: list[Group], answer: Answer) -> None:
             jitter=0.5,
             pointpos=0,
             marker={"color": _MARKS["other"][0], "size": 4, "opacity": 0.45},
-            line={"color": "rgba(0,0,0,0)" if few else _INK, "width": 1.6},
+            line={"color": "rgba(0,0,0,0)" if few else INK, "width": 1.6},
             fillcolor="rgba(0,0,0,0)" if few else "rgba(128,128,128,.10)",
             customdata=[[hover(row, answer)] for row in group.rows],
             hovertemplate="%{customdata[0]}<extra></extra>",
@@ -165,13 +164,8 @@ def _add_expectation(figure: Any, answer: Answer) -> None:
 def _style(figure: Any, rows: list[Row], answer: Answer) -> None:
     unit = facts.unit_label(answer)
     objective = plain(answer["objective_type"])
-    axis = {
-        "gridcolor": _GRID, "zerolinecolor": "rgba(128,128,128,.6)", "linecolor": _GRID,
-        "ticks": "outside", "tickcolor": _GRID,
-        "title": {"font": {"size": 13}, "standoff": 12}, "automargin": True,
-    }  # fmt: skip
-    figure.update_xaxes(axis)
-    figure.update_yaxes(axis)
+    figure.update_xaxes(AXIS)
+    figure.update_yaxes(AXIS)
     if facts.unit(answer) == "fraction":
         figure.update_yaxes(tickformat=".0%")
     label = f"{objective} per window" + (f" ({plain(unit)})" if unit else "")
@@ -179,7 +173,7 @@ def _style(figure: Any, rows: list[Row], answer: Answer) -> None:
     figure.update_xaxes(title_text="end of the window (UTC)", type="date", row=1, col=1)
     figure.update_xaxes(title_text="regime distance to the query", row=1, col=2)
     figure.update_xaxes(showgrid=False, tickangle=0, row=1, col=2)
-    figure.update_layout(legend=_LEGEND, title=_title(answer, len(rows)), **_frame(_HEIGHT))
+    figure.update_layout(legend=LEGEND, title=_title(answer, len(rows)), **frame(_HEIGHT))
 
 
 def _title(answer: Answer, n: int) -> dict[str, Any]:
@@ -199,17 +193,3 @@ def _subtitle(answer: Answer, n: int) -> str:
     if fmt.finite(expected.get("low")) is not None:
         keys.append(f"band: {facts.interval_name(expected)} of the expected value")
     return f"{plain(fmt.params_text(answer['params']))}<br>{'; '.join(keys)}"
-
-
-def _frame(height: int) -> Mapping[str, Any]:
-    return {
-        "template": "none",
-        "height": height,
-        "margin": {"l": 64, "r": 16, "t": 92, "b": 20},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": _INK, "activecolor": _EXPECTED},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": _INK, "family": _FONT, "size": 13},
-        "hoverlabel": {"align": "left"},
-        "hovermode": "closest",
-    }

@@ -12,9 +12,8 @@ from tradingkb.presentation.card import card_body
 from tradingkb.presentation.facts import Answer
 from tradingkb.presentation.figure import evidence_figure
 from tradingkb.presentation.markup import el, esc
-from tradingkb.presentation.report_style import FIGURE_SCRIPT, REPORT_CSS
+from tradingkb.presentation.page import NO_FIGURES, figure_html, html_page, offline_plotly
 from tradingkb.presentation.report_tables import summary_table, trials_table
-from tradingkb.presentation.style import CARD_CSS
 
 _HOW_TO_READ: Final = (
     ("Status", "OK: usable. DEGRADED: usable, with the caveat that the reasons name. NONE: no "
@@ -80,36 +79,14 @@ def html_report(title: str, sections: Sequence[Section]) -> str:
     """
     named = [(f"part-{place}", section) for place, section in enumerate(sections, start=1)]
     answers = [(anchor, s.answer, s.label) for anchor, s in named if s.answer is not None]
-    plotly = _plotly() if answers else None
+    plotly = offline_plotly() if answers else None
     parts = [
         el("h1", esc(title)),
         _summary(answers, has_figures=plotly is not None),
         *(_part(anchor, section, plotly) for anchor, section in named),
         _how_to_read() if answers else "",
     ]
-    scripts = (_script(plotly.get_plotlyjs()), _script(FIGURE_SCRIPT)) if plotly else ("", "")
-    return _page(title, scripts[0] + el("main", *parts) + scripts[1])
-
-
-def _plotly() -> Any:
-    try:
-        from plotly import offline
-    except ImportError:
-        return None
-    return offline
-
-
-def _script(code: str) -> str:
-    return f"<script>{code}</script>\n"
-
-
-def _page(title: str, body: str) -> str:
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{esc(title)}</title>\n<style>{CARD_CSS}{REPORT_CSS}</style>\n</head>\n"
-        f"<body>\n{body}</body>\n</html>\n"
-    )
+    return html_page(title, "".join(parts), plotly)
 
 
 def _summary(answers: Sequence[tuple[str, Answer, str]], *, has_figures: bool) -> str:
@@ -117,8 +94,7 @@ def _summary(answers: Sequence[tuple[str, Answer, str]], *, has_figures: bool) -
         return ""
     note = "Expected values are per window, with the 90 % interval of the mean below them."
     if not has_figures:
-        note += " Figures are left out, because plotly is not installed: "
-        note += "pip install 'tradingkb[notebooks]'."
+        note += f" {NO_FIGURES}"
     return el(
         "section",
         el("h2", "All answers"),
@@ -140,15 +116,7 @@ def _figure(anchor: str, answer: Answer) -> str:
         figure = evidence_figure(answer)
     except ConfigurationError:
         return ""
-    html: str = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        include_mathjax=False,
-        div_id=f"{anchor}-figure",
-        default_height=f"{figure.layout.height}px",
-        config={"displaylogo": False, "responsive": True},
-    )
-    return el("h3", "Evidence") + el("div", html, cls="plot")
+    return el("h3", "Evidence") + el("div", figure_html(figure, f"{anchor}-figure"), cls="plot")
 
 
 def _how_to_read() -> str:
