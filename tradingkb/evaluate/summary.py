@@ -14,6 +14,11 @@ from tradingkb.evaluate.methods import METHODS
 CLUSTERS: Final = ("symbol", "as_of", "quarter")
 #: Differences are taken to these; negative is better than them.
 REFERENCES: Final = ("average", "average_others", "defaults", "is_best")
+#: Variants and controls are also taken to what they were made from: what does the change do?
+ORIGINALS: Final = {
+    "stated": "tradingkb", "no_regime": "tradingkb", "no_own_results": "tradingkb",
+    "placebo": "tradingkb", "random_windows": "knn",
+}  # fmt: skip
 
 
 def common(decisions: pl.DataFrame) -> pl.DataFrame:
@@ -34,7 +39,8 @@ def method_table(decisions: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
     Columns: method, n, regret, rank, objective, return_frac (means), beats_defaults (share of the
     decisions where it chose something else than the defaults) and is_defaults; per reference the
     mean difference of regret (negative: better than the reference) and its 95 % intervals by
-    resampling symbols, window dates and quarters, as `vs_<reference>`, `..._low_symbol`, ...
+    resampling symbols, window dates and quarters, as `vs_<reference>`, `..._low_symbol`, ...;
+    null for the original of `ORIGINALS` where a method has none.
     """
     shared = common(decisions).sort("decision")
     by_method = {str(m[0]): rows for m, rows in shared.group_by("method")}
@@ -50,7 +56,8 @@ def _method_row(method: str, by_method: dict[str, pl.DataFrame], seed: int) -> d
     row: dict[str, Any] = {"method": method, "n": mine.height}
     for name in ("regret", "rank", "objective", "return_frac", "beats_defaults", "is_defaults"):
         row[name] = mine[name].cast(pl.Float64).mean()
-    for reference in REFERENCES:
+    original = ORIGINALS.get(method)
+    for reference in (*REFERENCES, *([original] if original else [])):
         if reference in by_method:
             row |= _difference(mine, by_method[reference], reference, seed)
     return row
