@@ -190,3 +190,78 @@ def none() -> Answer:
         recommended_relaxed_settings=RELAXED,
         baseline=None,
     )
+
+
+METHODS = {
+    "tradingkb": "this recommender", "stated": "the same, with hindsight",
+    "placebo": "control: another window's regime", "average": "best average rank",
+    "knn": "nearest windows", "random_windows": "control: windows at random",
+    "is_best": "best in-sample score", "defaults": "declared defaults",
+    "oracle": "the best set in hindsight",
+}  # fmt: skip
+REGRET = dict(zip(METHODS, (0.40, 0.35, 0.41, 0.42, 0.44, 0.46, 0.43, 0.45, 0.0), strict=True))
+
+
+def method_dict(method: str) -> dict[str, Any]:
+    """A row of the table; intervals reach 0.01 by symbol, 0.03 by date and 0.05 by quarter."""
+    row: dict[str, Any] = {
+        "method": method, "n": 90, "regret": REGRET[method], "rank": 0.6, "objective": 0.5,
+        "return_frac": 0.05, "beats_defaults": None if method == "defaults" else 0.55,
+        "is_defaults": 0.1,
+    }  # fmt: skip
+    for reference in ("average", "defaults", "is_best", "tradingkb", "knn"):
+        value = REGRET[method] - REGRET[reference]
+        row[f"vs_{reference}"] = value
+        for cluster, reach in (("symbol", 0.01), ("as_of", 0.03), ("quarter", 0.05)):
+            row[f"vs_{reference}_low_{cluster}"] = value - reach
+            row[f"vs_{reference}_high_{cluster}"] = value + reach
+    return row
+
+
+def group_dict(name: str, value: object, n: int) -> dict[str, Any]:
+    return {name: value, "n": n, **REGRET, "vs_average": -0.02}
+
+
+@pytest.fixture
+def evaluation() -> dict[str, Any]:
+    """`Evaluation.to_dict()` of a small made-up replay, uncalibrated."""
+    return {
+        "at": "2026-01-02T03:04:05+00:00", "workspace": "default", "objective": "sharpe",
+        "unit": "annualised",
+        "request": {"objective_type": "sharpe", "strategies": None, "symbols": ("AAPL", "IBM"),
+                    "max_decisions": 100, "controls": True, "seed": 7},
+        "weights": {"own": 10.0, "few_trades": 0.15},
+        "n_decisions": 100, "n_common": 90, "n_windows": 50, "n_symbols": 2, "n_quarters": 40,
+        "n_dates": 45, "first_as_of": "2010-01-04T00:00:00+00:00",
+        "last_as_of": "2019-10-01T00:00:00+00:00",
+        "methods": dict(METHODS), "impossible": ["stated", "oracle"],
+        "table": [method_dict(method) for method in METHODS],
+        "groups": {
+            "strategy": [group_dict("strategy", "rsi", 40), group_dict("strategy", "sma", 50)],
+            "timeframe": [group_dict("timeframe", None, 90)],
+            "status": [group_dict("status", "ok", 90)],
+            "relaxed": [group_dict("relaxed", True, 9), group_dict("relaxed", False, 81)],
+        },
+        "coverage": [
+            {"status": "none", "n": 10, "share": 0.1, "relaxed": 0.0, "regret": None,
+             "beats_defaults": None},
+            {"status": "ok", "n": 90, "share": 0.9, "relaxed": 0.1, "regret": 0.4,
+             "beats_defaults": 0.55},
+        ],
+        "window_interval": {"n": 80, "inside": 0.75, "below": 0.15, "above": 0.1},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def calibration() -> dict[str, Any]:
+    """Scores of a confidence, as an evaluation holds them."""
+    steps = [(0.40, 0.48, 0.45, 30), (0.50, 0.55, 0.52, 60), (0.60, 0.60, 0.70, 10)]
+    keys = ("low", "high", "recalibrated", "n")
+    return {
+        "n": 100, "n_quarters": 12, "base_rate": 0.54, "kind": "pooled", "brier": 0.245,
+        "miscalibration": 0.004, "discrimination": 0.007, "uncertainty": 0.248,
+        "skill": {"value": 0.012, "low": -0.01, "high": 0.03},
+        "ece": 0.021, "ece_null_mean": 0.018, "ece_null_high": 0.030,
+        "steps": [dict(zip(keys, step, strict=True)) for step in steps],
+        "band": [{"x": x, "low": x - 0.1, "high": x + 0.1} for x in (0.4, 0.5, 0.6)],
+    }  # fmt: skip

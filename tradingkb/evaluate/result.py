@@ -88,6 +88,9 @@ class Evaluation:
             "n_windows": self.decisions["window_key"].n_unique(),
             "n_symbols": self.decisions["symbol"].n_unique(),
             "n_quarters": self.decisions["quarter"].n_unique(),
+            "n_dates": self.decisions["as_of"].n_unique(),
+            "first_as_of": _iso(self.decisions["as_of"].min()),
+            "last_as_of": _iso(self.decisions["as_of"].max()),
             "methods": {m: METHODS[m] for m in self.table["method"]},
             "impossible": list(IMPOSSIBLE),
             "table": self.table.to_dicts(),
@@ -110,6 +113,10 @@ class Evaluation:
         return evaluation_text(self.to_dict())
 
     def _repr_html_(self) -> str:
-        from tradingkb.presentation.evaluation import evaluation_body
+        from tradingkb.presentation.evaluation import evaluation_card
 
-        return evaluation_body(self.to_dict())
+        return evaluation_card(self.to_dict())
+
+
+def _iso(moment: object) -> str | None:
+    return moment.isoformat() if isinstance(moment, datetime) else None

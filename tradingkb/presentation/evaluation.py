@@ -1,107 +1,109 @@
-"""An evaluation as text, Markdown and the body of a page."""
+"""An evaluation as text, as Markdown and as the card of a notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from tradingkb.presentation.markup import el, esc
+from tradingkb.presentation.evaluation_facts import (
+    CHOSEN,
+    CLUSTERS,
+    Evaluation,
+    Row,
+    caution,
+    difference,
+    earned,
+    mark,
+    number,
+    share,
+    summary_sentence,
+    verdict,
+)
+from tradingkb.presentation.markup import el, esc, num
+from tradingkb.presentation.style import CARD_CSS
 
-#: Which resampling the narrow tables quote: the one that asks most of few symbols.
-_CLUSTER: Final = "symbol"
-_COLUMNS: Final = (
-    "method", "regret", "against the average", "against the defaults", "beats defaults", "mean",
-)  # fmt: skip
+_LEGEND: Final = (
+    "Regret: 0 is the best set tried on a window, 1 the worst. Negative differences are better. "
+    "Hindsight: sees what nobody could know by then."
+)
 
 
-def table_rows(evaluation: Mapping[str, Any]) -> list[list[str]]:
-    """One row of texts per method: `COLUMNS` of the narrow table."""
-    return [_row(row, evaluation["impossible"]) for row in evaluation["table"]]
+def columns(e: Evaluation) -> tuple[str, ...]:
+    """The heads of the narrow table; they name what is resampled for the intervals."""
+    by = f"(95 % by {CLUSTERS[CHOSEN]})"
+    return (
+        "method", "regret", f"vs average {by}", f"vs defaults {by}", "beats defaults",
+        f"mean {e['objective']}",
+    )  # fmt: skip
 
 
-def _row(row: Mapping[str, Any], impossible: Sequence[str]) -> list[str]:
-    mark = " (hindsight)" if row["method"] in impossible else ""
+def table_rows(e: Evaluation) -> list[list[str]]:
+    """One row of texts per method: the `columns` of the narrow table."""
+    return [_row(row, e) for row in e["table"]]
+
+
+def _row(row: Row, e: Evaluation) -> list[str]:
+    said = mark(e, row["method"])
     return [
-        row["method"] + mark,
+        row["method"] + (f" ({said})" if said else ""),
         number(row["regret"], 4),
         difference(row, "average"),
         difference(row, "defaults"),
         share(row["beats_defaults"]),
-        number(row["objective"], 3, signed=True),
+        earned(e, row),
     ]
 
 
-def difference(row: Mapping[str, Any], reference: str, cluster: str = _CLUSTER) -> str:
-    """-0.013 (-0.022 to -0.004), the 95 % interval by resampling clusters."""
-    value = row.get(f"vs_{reference}")
-    if value is None or row["method"] == reference:
-        return ""
-    low, high = (row[f"vs_{reference}_{side}_{cluster}"] for side in ("low", "high"))
-    text = number(value, 3, signed=True)
-    if low is None or low != low:
-        return text
-    return f"{text} ({number(low, 3, signed=True)} to {number(high, 3, signed=True)})"
+def _notes(e: Evaluation) -> list[str]:
+    return [text for text in (verdict(e), caution(e), _LEGEND) if text]
 
 
-def number(value: float | None, digits: int, *, signed: bool = False) -> str:
-    """A number of fixed digits; an empty text where it is unknown."""
-    if value is None or value != value:
-        return ""
-    return f"{value:{'+' if signed else ''}.{digits}f}"
-
-
-def share(value: float | None) -> str:
-    """55 %; an empty text where it is unknown."""
-    return "" if value is None or value != value else f"{100 * value:.0f} %"
-
-
-def summary_sentence(e: Mapping[str, Any]) -> str:
-    """What was replayed, in one sentence."""
-    return (
-        f"{e['n_decisions']:,} decisions ({e['n_common']:,} that every method made) on "
-        f"{e['n_windows']:,} windows of {e['n_symbols']} symbols in {e['n_quarters']} quarters, "
-        f"judged by {e['objective']}"
-    )
-
-
-def verdict(e: Mapping[str, Any]) -> str:
-    """Whether the recommender is better than the average and the defaults, as far as it shows."""
-    mine = next(row for row in e["table"] if row["method"] == "tradingkb")
-    parts = []
-    for reference, name in (("average", "the plain average"), ("defaults", "the defaults"),
-                            ("is_best", "the in-sample best")):  # fmt: skip
-        low, high = (mine.get(f"vs_{reference}_{s}_{_CLUSTER}") for s in ("low", "high"))
-        if low is None or high is None or low != low:
-            continue
-        word = "better than" if high < 0 else "worse than" if low > 0 else "not told apart from"
-        parts.append(f"{word} {name}")
-    return f"the recommender is {', '.join(parts)} (95 % intervals by {_CLUSTER})" if parts else ""
-
-
-def evaluation_text(e: Mapping[str, Any]) -> str:
+def evaluation_text(e: Evaluation) -> str:
     """The table for a terminal."""
-    rows = [list(_COLUMNS), *table_rows(e)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(_COLUMNS))]
+    rows = [list(columns(e)), *table_rows(e)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [summary_sentence(e), ""]
     lines += ["  ".join(t.ljust(w) for t, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-    lines += ["", verdict(e)]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_notes(e)])
 
 
-def evaluation_markdown(e: Mapping[str, Any]) -> str:
+def evaluation_markdown(e: Evaluation) -> str:
     """The table for a README."""
-    lines = [
-        f"| {' | '.join(_COLUMNS)} | what it is |",
-        f"|{' --- |' * (len(_COLUMNS) + 1)}",
-    ]
+    heads = (*columns(e), "what it is")
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for row, texts in zip(e["table"], table_rows(e), strict=True):
         lines.append(f"| {' | '.join(texts)} | {e['methods'][row['method']]} |")
     return "\n".join(lines)
 
 
-def evaluation_body(e: Mapping[str, Any]) -> str:
-    """The sentence, the table and the verdict as HTML."""
-    head = el("tr", *(el("th", esc(name)) for name in _COLUMNS))
-    body = "".join(el("tr", *(el("td", esc(text)) for text in row)) for row in table_rows(e))
-    table = el("table", el("thead", head), el("tbody", body))
-    return el("p", esc(summary_sentence(e))) + table + el("p", esc(verdict(e)))
+def evaluation_card(e: Evaluation) -> str:
+    """HTML for a notebook: self-contained, no script, light and dark.
+
+    Equal evaluations give equal cards: when they were made is left out.
+    """
+    return el("div", el("style", CARD_CSS), evaluation_body(e))
+
+
+def evaluation_body(e: Evaluation) -> str:
+    """The card without its stylesheet, for a page that brings `CARD_CSS` once."""
+    return el(
+        "div",
+        el("div", el("span", f"Evaluation: {esc(e['objective'])}", cls="tkb-name"), cls="tkb-head"),
+        el("div", esc(summary_sentence(e)), cls="tkb-context tkb-faint"),
+        el("div", _table(e), cls="tkb-section", style="overflow-x:auto"),
+        el("div", *(el("div", num(text)) for text in _notes(e)), cls="tkb-foot tkb-small"),
+        cls="tkb-card",
+        style="max-width:980px;--tkb-status:var(--tkb-line)",
+    )
+
+
+def _table(e: Evaluation) -> str:
+    head = el("tr", *(el("th", esc(name), scope="col") for name in columns(e)))
+    rows = zip(e["table"], table_rows(e), strict=True)
+    body = "".join(_table_row(e["methods"][row["method"]], texts) for row, texts in rows)
+    return el("table", el("thead", head), el("tbody", body), cls="tkb-table")
+
+
+def _table_row(meaning: str, texts: list[str]) -> str:
+    first, *others = texts
+    name = el("td", el("span", esc(first), cls="tkb-first tkb-nobreak", title=meaning))
+    return el("tr", name, *(el("td", el("span", num(t), cls="tkb-num")) for t in others))
