@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 import tradingkb as tkb
+from tradingkb.evaluate.result import Evaluation
 
 settings.register_profile("tradingkb", deadline=None, derandomize=True, database=None)
 settings.load_profile("tradingkb")
@@ -76,3 +77,11 @@ def open_kb(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., tkb.Knowledg
     yield connect
     for kb in opened:
         kb.close()
+
+
+@pytest.fixture(scope="session")
+def sample_evaluation(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """The whole sample replayed, once per session."""
+    home = shutil.copytree(sample_home, tmp_path_factory.mktemp("evaluated") / "home")
+    with tkb.connect(home, clock=Clock(), progress=False) as kb:
+        return kb.evaluate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -99,6 +100,15 @@ class Evaluation:
             "window_interval": interval_coverage(self.decisions),
             "calibration": self.calibration,
         }
+
+    def to_html(self, path: str | Path) -> Path:
+        """Writes a report that needs no network; returns its path."""
+        from tradingkb.presentation.evaluation_report import evaluation_report
+
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(evaluation_report(self.to_dict()), encoding="utf-8")
+        return target
 
     def __repr__(self) -> str:
         row = self.table.row(0, named=True)

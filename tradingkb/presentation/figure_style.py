@@ -13,6 +13,7 @@ ORANGE: Final = "#d96c00"
 BLUE: Final = "#3f8fc9"
 GREEN: Final = "#12936f"
 PURPLE: Final = "#a3589a"
+YELLOW: Final = "#b58900"
 FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
 # Placed by the container, so that it takes more height on a narrow page instead of covering axes.
 LEGEND: Final = {

@@ -12,6 +12,7 @@ from tradingkb.presentation.style import CARD_CSS
 NO_FIGURES: Final = (
     "Figures are left out, because plotly is not installed: pip install 'tradingkb[notebooks]'."
 )
+_NO_TOOLS: Final = {"displayModeBar": False, "scrollZoom": False}
 
 
 def offline_plotly() -> Any:
@@ -40,15 +41,21 @@ def html_page(title: str, main: str, plotly: Any = None) -> str:
     )
 
 
-def figure_html(figure: Any, name: str) -> str:
-    """A figure's element for a page that has plotly.js; `name` is its id."""
+def figure_html(figure: Any, name: str, *, tools: bool = True) -> str:
+    """A figure's element for a page that has plotly.js.
+
+    Args:
+        figure: with a height.
+        name: the element's id.
+        tools: whether it has buttons to zoom and to save it.
+    """
     html: str = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
         include_mathjax=False,
         div_id=name,
         default_height=f"{figure.layout.height}px",
-        config={"displaylogo": False, "responsive": True},
+        config={"displaylogo": False, "responsive": True, **({} if tools else _NO_TOOLS)},
     )
     return html
 

@@ -23,7 +23,14 @@ section>.tkb-card.tkb-card{max-width:none}
 .note{opacity:.78;font-size:13.5px;margin:0 0 10px}
 td .note{margin:0}
 .wide{overflow-x:auto}
-.plot{overflow-x:auto}.plot>div{min-width:600px}
+.plot{overflow-x:auto}.plot>div{min-width:600px}.plot.slim>div{min-width:0}
+table.pinned :is(th,td):first-child{position:sticky;left:0;
+background:var(--paper);z-index:1}
+section table.pinned:not(.tkb-table) th{opacity:1;
+color:color-mix(in srgb,var(--ink) 78%,var(--paper))}
+.said{min-width:130px}
+.wide+.wide,.plot+.wide{margin-top:16px}.plot+.note{margin-top:8px}
+.narrow{max-width:640px}
 section table:not(.tkb-table){border-collapse:collapse;width:100%;font-size:13.5px}
 section table:not(.tkb-table) :is(th,td){text-align:left;vertical-align:top;
 padding:6px 14px 6px 0;border-bottom:1px solid var(--line)}

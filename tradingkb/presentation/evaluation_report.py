@@ -1,0 +1,215 @@
+"""An evaluation as one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from tradingkb.presentation import evaluation_sections as say
+from tradingkb.presentation import evaluation_tables as tables
+from tradingkb.presentation.evaluation_facts import (
+    CHOSEN,
+    CLUSTERS,
+    Evaluation,
+    caution,
+    mark,
+    method_row,
+    objective_name,
+    summary_sentence,
+    verdict,
+)
+from tradingkb.presentation.evaluation_figures import (
+    forest_figure,
+    group_figure,
+    reliability_figure,
+)
+from tradingkb.presentation.markup import el, esc, num
+from tradingkb.presentation.page import NO_FIGURES, figure_html, html_page, offline_plotly
+
+Part = tuple[str, str, str]
+_DRAWN_GROUPS: Final = ("strategy", "timeframe")
+
+
+def evaluation_report(e: Evaluation) -> str:
+    """One HTML page: what was replayed, every method beside the others, and how to read it.
+
+    Args:
+        e: `Evaluation.to_dict()`; parts that it lacks are left out.
+
+    Returns:
+        The text of a file. It asks no other host for anything: plotly.js is part of it. Without
+        plotly there are no figures, and the page says so.
+    """
+    plotly = offline_plotly()
+    title = f"What advice was worth: {e['objective']}, workspace {e['workspace']}"
+    parts = [part for part in _parts(e, _Figures(plotly is not None)) if part[2]]
+    links = " · ".join(el("a", esc(name), href=f"#{anchor}") for anchor, name, _ in parts)
+    sections = (
+        el("section", el("h2", esc(name)), html, id=anchor) + "\n" for anchor, name, html in parts
+    )
+    top = el("h1", esc(title)) + el("p", links, cls="note")
+    return html_page(title, top + "".join(sections), plotly)
+
+
+class _Figures:
+    """Embeds figures where plotly is installed."""
+
+    def __init__(self, drawn: bool) -> None:
+        self.drawn = drawn
+
+    def __call__(self, name: str, caption: str, draw: Callable[[], Any], cls: str = "") -> str:
+        """A caption and its figure; "" without plotly."""
+        if not self.drawn:
+            return ""
+        figure = figure_html(draw(), f"figure-{name}", tools=False)
+        return el("h3", esc(caption)) + el("div", figure, cls=f"plot slim {cls}".strip())
+
+
+def _parts(e: Evaluation, figures: _Figures) -> Iterator[Part]:
+    """(anchor, title, HTML) of every section; HTML is "" where there is nothing to say."""
+    yield "replayed", "What was replayed", _replayed(e, figures.drawn)
+    yield "methods", "Methods side by side", _methods(e, figures)
+    for group in _DRAWN_GROUPS:
+        yield group, f"By {group}", _group(e, group, figures)
+    yield "status", "By status of the answer", _status(e)
+    yield "regime", "Stated against measured regime", _regime(e)
+    yield "controls", "Controls", _controls(e)
+    yield "window", "Spread of single windows", _window(e)
+    yield "confidence", "Confidence", _confidence(e, figures)
+    yield "read", "How to read this", _definitions(say.HOW_TO_READ)
+    yield "meaning", "What the methods are", _meanings(e)
+    yield "weights", "Weights in force", say.weights(e)
+
+
+def _note(text: str) -> str:
+    return el("p", num(text), cls="note") if text else ""
+
+
+_GROUP_NOTE: Final = _note("Mean regret over the decisions that every method made.")
+
+
+def _paragraphs(texts: Iterable[str]) -> str:
+    return "".join(el("p", num(text)) for text in texts)
+
+
+def _definitions(entries: Iterable[tuple[str, str]]) -> str:
+    return el("dl", *(el("dt", esc(name)) + el("dd", num(text)) for name, text in entries))
+
+
+def _replayed(e: Evaluation, drawn: bool) -> str:
+    return (
+        el("p", esc(f"{summary_sentence(e)}."))
+        + el("p", el("strong", num(verdict(e))))
+        + _note(caution(e))
+        + _note("" if drawn else NO_FIGURES)
+        + _definitions(say.replayed(e))
+    )
+
+
+def _methods(e: Evaluation, figures: _Figures) -> str:
+    if not e["table"]:
+        return el("p", "There is no decision that every method made, so nothing can be compared.")
+    mine = method_row(e, "tradingkb")
+    note = (
+        f"n = {e['n_common']:,} decisions that every method made. Regret: 0 best, 1 worst. "
+        f"Differences of regret are negative where a method is better; below them the 95 % "
+        f"interval by resampling {CLUSTERS[CHOSEN]}s, bold where it leaves out zero."
+    )
+    return (
+        _note(note)
+        + tables.main_table(e)
+        + (_clusters(e, mine) if mine else "")
+        + _forest(e, figures)
+    )
+
+
+def _clusters(e: Evaluation, mine: Any) -> str:
+    head = el("h3", "The recommender, by what is resampled")
+    note = f"Differences of mean regret, negative is better; n = {e['n_common']:,} decisions."
+    return head + _note(note) + tables.cluster_table(e, mine)
+
+
+def _forest(e: Evaluation, figures: _Figures) -> str:
+    if method_row(e, "average") is None:
+        return ""
+    caption = "Difference of every method to the plain average (the oracle is far to the left)"
+    return figures("forest", caption, lambda: forest_figure(e))
+
+
+def _group(e: Evaluation, group: str, figures: _Figures) -> str:
+    rows = e["groups"].get(group)
+    if not rows:
+        return ""
+    drawn = figures(group, f"Mean regret by {group}", lambda: group_figure(e, group))
+    return _GROUP_NOTE + drawn + tables.group_table(e, group)
+
+
+def _status(e: Evaluation) -> str:
+    covered = tables.coverage_table(e)
+    if not covered:
+        return ""
+    html = _note(f"All {e['n_decisions']:,} decisions; “none” chose nothing.") + covered
+    for group, title in (("status", "Regret by status"), ("relaxed", "Regret by relaxation")):
+        table = tables.group_table(e, group)
+        html += el("h3", title) + _GROUP_NOTE + table if table else ""
+    return html
+
+
+def _regime(e: Evaluation) -> str:
+    found = [m for m in tables.VARIANTS if method_row(e, m)]
+    if len(found) < 2:
+        return ""
+    note = (
+        f"n = {e['n_common']:,} decisions. The stated regime is what truly followed: it has "
+        "hindsight, and is the most that knowing the regime could bring. What measuring it brings "
+        "is what leaving it out would cost."
+    )
+    table = tables.against_table(e, tables.VARIANTS, "tradingkb")
+    return _note(note) + _paragraphs(say.regime_findings(e)) + table
+
+
+def _controls(e: Evaluation) -> str:
+    pairs = (
+        ("placebo", "tradingkb", "the regime is another window's, drawn at random"),
+        ("random_windows", "knn", "neighbours are drawn at random instead of by regime"),
+    )
+    known = [pair for pair in pairs if method_row(e, pair[0]) and method_row(e, pair[1])]
+    if not known:
+        return el("p", "No control was replayed.")
+    note = (
+        f"n = {e['n_common']:,} decisions. A control should be worse than what it imitates. Where "
+        "it is not, what it replaced by chance, the measured regime or the nearness of windows, "
+        "adds nothing that shows."
+    )
+    html = _note(note) + _paragraphs(say.control_findings(e))
+    for control, original, what in known:
+        named = {original: "the original", control: what}
+        html += tables.against_table(e, named, original)
+    return html
+
+
+def _window(e: Evaluation) -> str:
+    note = f"Outcomes of exactly the chosen parameters, per window, by {objective_name(e)}."
+    return _note(note) + say.window_interval(e)
+
+
+def _confidence(e: Evaluation, figures: _Figures) -> str:
+    calibration = e.get("calibration")
+    if not calibration:
+        return say.no_calibration(e)
+    caption = "How often the choice beat the defaults, by confidence (CORP reliability diagram)"
+    drawn = figures("reliability", caption, lambda: reliability_figure(calibration), "narrow")
+    note = (
+        "The curve of calibrated confidences follows the diagonal; inside the band it may leave it "
+        "by chance. Steps are found by isotonic regression, not chosen (Dimitriadis, Gneiting and "
+        "Jordan 2021)."
+    )
+    return say.calibration_facts(calibration) + (drawn + _note(note) if drawn else "")
+
+
+def _meanings(e: Evaluation) -> str:
+    entries = []
+    for method, meaning in e["methods"].items():
+        said = mark(e, method)
+        entries.append((f"{method} ({said})" if said else method, meaning))
+    return _definitions(entries)

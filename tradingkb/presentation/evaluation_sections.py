@@ -1,0 +1,168 @@
+"""What an evaluation's report says beside its tables: findings and how to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from tradingkb.presentation import format as fmt
+from tradingkb.presentation.evaluation_facts import (
+    Evaluation,
+    method_row,
+    number,
+    objective_name,
+    share,
+    standing,
+)
+from tradingkb.presentation.evaluation_tables import cell, names_table, wide
+from tradingkb.presentation.markup import el, esc, num
+
+#: Share of single windows that the quoted spread should hold.
+SHOULD_HOLD: Final = 0.8
+
+HOW_TO_READ: Final = (
+    ("Decision", "one strategy on one window, asked when the window's scored part began. Only what "
+     "was knowable by then is used; what the choice earned is looked up afterwards."),
+    ("Regret", "(best − earned) / (best − worst) among the parameter sets tried on the window. 0 "
+     "is the best in hindsight, 1 the worst; lower is better. It has no unit, so that windows and "
+     "strategies can be averaged."),
+    ("Difference", "the mean of regret minus the other method's regret, on the same decisions. "
+     "Negative is better."),
+    ("Interval", "95 %, from drawing whole symbols, window dates or quarters again: decisions of "
+     "one symbol or date share their luck. A difference counts when zero is outside, and firmly "
+     "when all three agree. Few symbols or dates make an interval too narrow."),
+    ("Hindsight", "marked methods see what nobody could know by then. They are limits, not "
+     "choices."),
+    ("Control", "a method with its information replaced by chance. Whatever is no better than its "
+     "control adds nothing."),
+    ("Beats the defaults", "share of the decisions that earned more than the strategy's declared "
+     "defaults, ties half, where something else was chosen."),
+    ("Mean", "of the objective out-of-sample, per window. It is dominated by loud markets, which "
+     "is why methods are told apart by regret."),
+)  # fmt: skip
+
+_KINDS: Final = {
+    "base_rate": "the base rate speaks: nothing finer forecast better",
+    "pooled": "rates speak that are pooled by strategy and evidence",
+    "logistic": "pooled rates speak that are corrected by features",
+}
+
+
+def replayed(e: Evaluation) -> Iterator[tuple[str, str]]:
+    """What was replayed, as names and plain texts."""
+    asked = e["request"]
+    yield "objective", objective_name(e)
+    yield "workspace", str(e["workspace"])
+    if e.get("first_as_of"):
+        yield "windows from", f"{fmt.day(e['first_as_of'])} to {fmt.day(e['last_as_of'])} (UTC)"
+    yield "strategies", ", ".join(asked["strategies"] or ()) or "all"
+    yield "symbols", ", ".join(asked["symbols"] or ()) or "all"
+    if asked["max_decisions"] is not None:
+        yield "drawn at random", f"at most {fmt.count(asked['max_decisions'], 'decision')}"
+    yield "seed", str(asked["seed"])
+    yield "made at", f"{fmt.day(e['at'][:16])} (UTC)"
+
+
+def regime_findings(e: Evaluation) -> list[str]:
+    """What the regime and the tuning's own results add, as far as it shows."""
+    subjects = {
+        "no_regime": "Leaving the regime out",
+        "stated": "Stating the regime as it truly became",
+        "no_own_results": "Leaving the tuning's own in-sample results out",
+    }
+    found = [_finding(e, method, "tradingkb", text) for method, text in subjects.items()]
+    return [text for text in found if text]
+
+
+def control_findings(e: Evaluation) -> list[str]:
+    """Whether the controls stay behind what they imitate."""
+    found = [
+        _finding(e, "placebo", "tradingkb", "A placebo regime"),
+        _finding(e, "random_windows", "knn", "Drawing windows at random"),
+    ]
+    return [text for text in found if text]
+
+
+def _finding(e: Evaluation, method: str, reference: str, subject: str) -> str:
+    row = method_row(e, method)
+    found = standing(row, reference) if row else ""
+    return f"{subject} is {found}." if found else ""
+
+
+def window_interval(e: Evaluation) -> str:
+    """How many outcomes fell into the spread that answers quote for single windows."""
+    found = e["window_interval"]
+    inside = fmt.finite(found["inside"])
+    if not found["n"] or inside is None:
+        return el("p", "No answer quoted a spread for parameters whose result is known.")
+    should = fmt.percent(SHOULD_HOLD, 0)
+    tail = fmt.percent((1 - SHOULD_HOLD) / 2, 0)
+    points = 100 * (inside - SHOULD_HOLD)
+    word = "fewer" if points < 0 else "more"
+    text = (
+        f"Answers quote where {should} of single windows should fall. Of {found['n']:,} outcomes "
+        f"{share(inside, 1)} fell inside, {abs(points):.1f} points {word} than should."
+    )
+    head = ("share of outcomes", "below", "inside", "above")
+    rows = [
+        ["measured", *(cell(share(found[key], 1)) for key in ("below", "inside", "above"))],
+        ["should be", cell(tail), cell(should), cell(tail)],
+    ]
+    return el("p", num(text)) + el("div", wide(head, rows), cls="narrow")
+
+
+def no_calibration(e: Evaluation) -> str:
+    """Why there is no reliability diagram."""
+    if method_row(e, "defaults") is None:
+        why = "no strategy declares defaults that were tried, so there is nothing to beat"
+    else:
+        why = (
+            "too few decisions, from too few quarters, chose something else than the declared "
+            "defaults with both results known"
+        )
+    return el("p", f"There is no reliability diagram: {why}. Answers say “uncalibrated”.")
+
+
+def calibration_facts(c: Mapping[str, Any]) -> str:
+    """The confidence's scores: sentences, then the parts of the Brier score."""
+    kind = _KINDS.get(c["kind"], str(c["kind"]))
+    texts = [
+        f"{c['n']:,} confidences of {fmt.count(c['n_quarters'], 'quarter')}, each forecast from "
+        f"outcomes known before; {share(c['base_rate'], 1)} of the choices beat the defaults. Now "
+        f"{kind}.",
+        *_skills(c["skill"]),
+        f"Expected calibration error {number(c['ece'], 3)}. Perfectly calibrated confidences would "
+        f"show {number(c['ece_null_mean'], 3)} by chance, and up to {number(c['ece_null_high'], 3)}"
+        " in nine of ten draws.",
+    ]
+    parts = [
+        ("Brier score = miscalibration − discrimination + uncertainty", c["brier"]),
+        ("miscalibration: what recalibrating would save", c["miscalibration"]),
+        ("discrimination: what telling decisions apart gains", c["discrimination"]),
+        ("uncertainty: the score of the base rate", c["uncertainty"]),
+    ]
+    rows = [[esc(name), cell(number(value, 4))] for name, value in parts]
+    head = ("mean squared error of the confidence", f"n = {c['n']:,}")
+    lines = "".join(el("p", num(text)) for text in texts)
+    return lines + el("div", wide(head, rows), cls="narrow")
+
+
+def _skills(skill: Mapping[str, Any]) -> list[str]:
+    """One sentence per model: a single skill, or one by the name of what forecast."""
+    named = {"": skill} if "value" in skill else skill
+    return [_skill(name, found) for name, found in named.items()]
+
+
+def _skill(name: str, found: Mapping[str, Any]) -> str:
+    low, high = fmt.finite(found.get("low")), fmt.finite(found.get("high"))
+    within = ""
+    if low is not None and high is not None:
+        apart = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+        within = f" (90 % interval {low:+.3f} to {high:+.3f}): {apart} the base rate"
+    of = f"Brier skill of the {name} rates" if name else "Brier skill"
+    return f"{of} over the base rate {number(found['value'], 3, signed=True)}{within}."
+
+
+def weights(e: Evaluation) -> str:
+    """The weights in force."""
+    return names_table(("weight", "value"), ((k, f"{v:g}") for k, v in e["weights"].items()))
