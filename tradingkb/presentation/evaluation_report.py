@@ -12,7 +12,6 @@ from tradingkb.presentation.evaluation_facts import (
     CLUSTERS,
     Evaluation,
     caution,
-    mark,
     method_row,
     objective_name,
     summary_sentence,
@@ -210,6 +209,6 @@ def _confidence(e: Evaluation, figures: _Figures) -> str:
 def _meanings(e: Evaluation) -> str:
     entries = []
     for method, meaning in e["methods"].items():
-        said = mark(e, method)
-        entries.append((f"{method} ({said})" if said else method, meaning))
+        hindsight = " (hindsight)" if method in e["impossible"] else ""
+        entries.append((f"{method}{hindsight}", meaning))
     return _definitions(entries)

@@ -34,7 +34,7 @@ HOW_TO_READ: Final = (
     ("Hindsight", "marked methods see what nobody could know by then. They are limits, not "
      "choices."),
     ("Control", "a method with its information replaced by chance. Whatever is no better than its "
-     "control adds nothing."),
+     "control adds nothing that shows."),
     ("Beats the defaults", "share of the decisions that earned more than the strategy's declared "
      "defaults, ties half, where something else was chosen."),
     ("Mean", "of the objective out-of-sample, per window. It is dominated by loud markets, which "
