@@ -15,6 +15,7 @@ from tradingkb.evaluate.replay import Replayed
 from tradingkb.ranking import calibration as cal
 from tradingkb.ranking.confidence import fit_confidence
 from tradingkb.ranking.outcomes import Outcomes, forecasts
+from tradingkb.ranking.pooled import intraclass
 from tradingkb.recommend.stake import FEATURES
 
 Floats = NDArray[np.float64]
@@ -90,8 +91,12 @@ def calibration_scores(outcomes: Outcomes, seed: int) -> dict[str, Any] | None:
     name = model.rates + ("+" if model.kind == "logistic" else "")
     p, won = past[name], past["won"]
     found = cal.corp(p, won)
-    null = cal.ece_null_level(p, _RESAMPLES, rng)
-    band = cal.consistency_band(p, _RESAMPLES, _BAND_LEVEL, rng)
+    # Decisions of one quarter share their luck: without that, the band would be too narrow.
+    clusters = np.unique(past["quarter"], return_inverse=True)[1]
+    shared = intraclass(won - p, np.zeros(len(p), dtype=np.int64), clusters)
+    rho = shared.within if shared else 0.0
+    null = cal.ece_null_level(p, _RESAMPLES, rng, clusters=clusters, correlation=rho)
+    band = cal.consistency_band(p, _RESAMPLES, _BAND_LEVEL, rng, clusters=clusters, correlation=rho)
     return {
         "n": len(p), "n_quarters": len(np.unique(past["quarter"])), "base_rate": float(won.mean()),
         "kind": model.kind, **vars(found.decomposition),

@@ -111,11 +111,12 @@ class Evaluation:
         return target
 
     def __repr__(self) -> str:
-        row = self.table.row(0, named=True)
-        return (
-            f"<Evaluation: {self.n_decisions:,} decisions, regret {row['regret']:.4f}, "
-            f"{row['vs_average']:+.4f} against the average>"
-        )
+        found = f"<Evaluation: {self.n_decisions:,} decisions"
+        mine = self.table.filter(pl.col("method") == "tradingkb")
+        if mine.is_empty():
+            return f"{found}, none that every method made>"
+        regret, lead = mine["regret"][0], mine["vs_average"][0]
+        return f"{found}, regret {regret:.4f}, {lead:+.4f} against the average>"
 
     def __str__(self) -> str:
         from tradingkb.presentation.evaluation import evaluation_text

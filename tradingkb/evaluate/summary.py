@@ -48,6 +48,8 @@ def method_table(decisions: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
     for method in METHODS:
         if method in by_method:
             rows.append(_method_row(method, by_method, seed))
+    if not rows:  # no decision that every method made
+        return pl.DataFrame(schema={"method": pl.String, "n": pl.Int64, "regret": pl.Float64})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
