@@ -27,7 +27,7 @@ def block(found: Mapping[str, Any]) -> str:
         "",
         evaluation_markdown(found),
         "",
-        f"In words: {verdict(found)}.",
+        verdict(found),
     ]
     return "\n".join(lines)
 
