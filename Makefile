@@ -29,8 +29,12 @@ demo: $(STAMP) ## Ingest the sample trials, recommend, and write demo/report.htm
 	rm -rf .demo && mkdir -p .demo
 	TRADINGKB_HOME=.demo $(PY) -m tradingkb demo --out demo/
 
+# Nothing is compiled by `make setup`, and the tests start some fifty processes: they share what the
+# first of them compiles, whatever the environment says, and leave no trace of it among the sources.
+test: export PYTHONDONTWRITEBYTECODE =
+test: export PYTHONPYCACHEPREFIX = $(abspath $(VENV))/pycache
 test: $(STAMP) ## Run the tests, the guides in notebooks/guides included
-	$(PY) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env \
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 	  --nbval-cell-timeout=180 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 
 check: $(STAMP) ## Style, types and import contracts

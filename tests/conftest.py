@@ -1,4 +1,4 @@
-"""Fixtures that more than one folder uses."""
+"""Fixtures that more than one folder uses, and the order of the tests."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ settings.load_profile("tradingkb")
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+#: What takes longest goes first, so that no worker is left alone with it at the end.
+FIRST = ("tests/survival/", "tests/stores/", "notebooks/", "tests/admin/", "tests/cli/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        found = [n for n, folder in enumerate(FIRST) if item.nodeid.startswith(folder)]
+        return found[0] if found else len(FIRST)
+
+    items.sort(key=place)
 
 
 class Clock:
