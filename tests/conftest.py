@@ -1,4 +1,4 @@
-"""Fixtures that more than one folder uses, and the order of the tests."""
+"""Fixtures that more than one folder uses; the order of the tests; the count of the kills."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 import tradingkb as tkb
+from tests.kills import Kills
 from tradingkb.evaluate.result import Evaluation
 
 settings.register_profile("tradingkb", deadline=None, derandomize=True, database=None)
@@ -20,6 +21,11 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 #: What takes longest goes first, so that no worker is left alone with it at the end.
 FIRST = ("tests/survival/", "tests/stores/", "notebooks/", "tests/admin/", "tests/cli/")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # workers send their reports to the process that counts
+        config.pluginmanager.register(Kills(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

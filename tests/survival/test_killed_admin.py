@@ -17,7 +17,10 @@ from workload import OHLCV, answer, changed, do, ingest, sample
 import tradingkb as tkb
 
 #: Kills per case and seed; those at every commit come on top.
-RANDOM_KILLS = 2
+RANDOM_KILLS = {"archive": 12, "rotate": 8, "rebuild": 8}
+FEW = 2
+#: Both are one operation of the product.
+NAMES = {"rotate": "reembed", "rebuild": "reembed"}
 KB = tkb.KnowledgeBase
 
 
@@ -64,11 +67,13 @@ def _active_is_clean(kb: KB) -> bool:
     return not any(active.select("missing", "orphaned", "stale", "unfinished").sum().row(0))
 
 
-@pytest.fixture
-def case(start: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Case:
+@pytest.fixture(scope="module")
+def case(
+    start: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Case:
     operation: Callable[[KB], Any] = OPERATIONS[request.param]
     said = oracle.stored(start)
-    reference = fresh(start, tmp_path / "reference")
+    reference = fresh(start, tmp_path_factory.mktemp(request.param) / "reference")
     with tkb.connect(reference, progress=False) as kb:
         seen = [answer(kb)]
         operation(kb)
@@ -92,7 +97,7 @@ def case(start: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Case:
         assert oracle.contents(home) == whole
         assert oracle.unfinished_runs(home) == []
 
-    return Case(start, operation, (), wounded, healed)
+    return Case(NAMES.get(request.param, request.param), start, operation, (), wounded, healed)
 
 
 @pytest.mark.parametrize("case", OPERATIONS, indirect=True)
@@ -107,4 +112,5 @@ def test_a_change_killed_at_any_commit_is_whole_and_finished_by_the_next(
 def test_a_change_killed_at_random_moments_is_whole_and_finished_by_the_next(
     case: Case, tmp_path: Path, seed: int
 ) -> None:
-    kill_at_random(case, tmp_path, RANDOM_KILLS, seed)
+    kills = RANDOM_KILLS.get(case.operation.__name__, FEW)
+    kill_at_random(case, tmp_path, kills, seed)

@@ -12,7 +12,7 @@ from workload import OHLCV, answer, changed, do, ingest, sample
 import tradingkb as tkb
 
 #: Kills per case and seed; those at every commit come on top.
-RANDOM_KILLS = 3
+RANDOM_KILLS = 8
 
 
 def _cold(home: Path) -> tuple[object, ...]:
@@ -40,9 +40,10 @@ def _measured(home: Path) -> tuple[object, ...]:
 CASES = {"cold": _cold, "changed": _changed, "refit": _refit, "measured": _measured}
 
 
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
-    start, reference = tmp_path / "start", tmp_path / "reference"
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    folder = tmp_path_factory.mktemp(request.param)
+    start, reference = folder / "start", folder / "reference"
     arguments = CASES[request.param](start)
     before, said = oracle.stored(start), oracle.sent(arguments[0])
     with tkb.connect(fresh(start, reference), progress=False) as kb:
@@ -66,7 +67,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
         assert oracle.stored(home) == {**before, **said}
         assert oracle.contents(home) == whole
 
-    return Case(start, ingest, arguments, wounded, healed)
+    return Case("ingest", start, ingest, arguments, wounded, healed)
 
 
 def test_an_ingest_killed_at_any_commit_is_finished_by_the_next(case: Case, tmp_path: Path) -> None:

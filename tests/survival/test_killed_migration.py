@@ -14,21 +14,22 @@ from workload import answer, nothing
 import tradingkb as tkb
 
 #: Kills per seed; those at every statement come on top.
-RANDOM_KILLS = 3
+RANDOM_KILLS = 32
 FIXTURE = Path(__file__).resolve().parents[1] / "stores" / "fixtures" / "store_0001.db.gz"
 TABLES = ("workspaces", "strategy_specs", "windows", "param_sets", "trials", "kb_trial_index",
           "kb_status_history", "regime_scalers", "ingest_runs", "recommend_events",
           "kb_vectors")  # fmt: skip
 
 
-@pytest.fixture
-def case(tmp_path: Path) -> Case:
-    start = tmp_path / "start"
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    folder = tmp_path_factory.mktemp("migration")
+    start = folder / "start"
     start.mkdir()
     (start / "tradingkb.db").write_bytes(gzip.decompress(FIXTURE.read_bytes()))
     rows = {table: oracle.select(start, f"SELECT * FROM {table}") for table in TABLES}
     old = _schema(start)
-    reference = fresh(start, tmp_path / "reference")
+    reference = fresh(start, folder / "reference")
     with tkb.connect(reference, progress=False) as kb:
         expected = answer(kb)
     new = _schema(reference)
@@ -49,7 +50,7 @@ def case(tmp_path: Path) -> Case:
             assert again["skipped"] == sum(again.values())
             assert kb.reconcile().clean
 
-    return Case(start, nothing, (), wounded, healed)
+    return Case("migration", start, nothing, (), wounded, healed)
 
 
 def _schema(home: Path) -> list[tuple[str, str]]:

@@ -12,25 +12,26 @@ from workload import OHLCV, answer, changed, do, ingest, sample
 import tradingkb as tkb
 
 #: Kills per seed; those at every commit come on top.
-RANDOM_KILLS = 6
+RANDOM_KILLS = 8
 
 
 def restore(kb: tkb.KnowledgeBase, path: Path) -> int:
     return kb.restore(path, replace=True).rows["trials"]
 
 
-@pytest.fixture
-def case(tmp_path: Path) -> Case:
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """A store that holds other trials, and others' results, than the backup."""
-    kept, start = tmp_path / "kept", tmp_path / "start"
+    folder = tmp_path_factory.mktemp("restore")
+    kept, start = folder / "kept", folder / "start"
     do(kept, ingest, changed(sample(range(4))), OHLCV)
-    path = tmp_path / "kept.tkb"
+    path = folder / "kept.tkb"
     with tkb.connect(kept, progress=False) as kb:
         kb.reject(strategy_name="macd_trend", reason="a bug", actor="me")
         kb.backup(path)
     do(start, ingest, sample(range(2, 6), per_window=5), OHLCV)
     said, backed = oracle.stored(start), oracle.stored(kept)
-    reference = fresh(start, tmp_path / "reference")
+    reference = fresh(start, folder / "reference")
     do(reference, restore, path)
     whole = oracle.contents(reference)
     with tkb.connect(reference, progress=False) as kb:
@@ -49,7 +50,7 @@ def case(tmp_path: Path) -> Case:
         assert oracle.stored(home) == backed
         assert oracle.contents(home) == whole
 
-    return Case(start, restore, (path,), wounded, healed)
+    return Case("restore", start, restore, (path,), wounded, healed)
 
 
 def test_a_restore_killed_at_any_commit_is_whole_and_finished_by_the_next(
