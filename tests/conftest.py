@@ -12,6 +12,8 @@ from hypothesis import settings
 
 import tradingkb as tkb
 from tests.kills import Kills
+from tradingkb.sql.engine import open_engine
+from tradingkb.stores import SqlTrialStore
 from tradingkb.evaluate.result import Evaluation
 
 settings.register_profile("tradingkb", deadline=None, derandomize=True, database=None)
@@ -80,13 +82,27 @@ def sample(sample_copy: Path, clock: Clock) -> Iterator[tkb.KnowledgeBase]:
         yield kb
 
 
+@pytest.fixture(scope="session")
+def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the tables of a store and nothing in them: a copy costs less than migrations."""
+    path = tmp_path_factory.mktemp("schema") / "kb.db"
+    SqlTrialStore(open_engine(f"sqlite:///{path}")).close()
+    return path
+
+
 @pytest.fixture
-def open_kb(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., tkb.KnowledgeBase]]:
+def open_kb(
+    tmp_path: Path, clock: Clock, sqlite_schema: Path
+) -> Iterator[Callable[..., tkb.KnowledgeBase]]:
     """Opens empty knowledge bases under the test's folder and closes them."""
     opened = []
 
     def connect(name: str = "home", **settings: object) -> tkb.KnowledgeBase:
-        kb = tkb.connect(tmp_path / name, clock=clock, progress=False, **settings)
+        home = tmp_path / name
+        if not home.exists() and "database_url" not in settings:
+            home.mkdir(parents=True)
+            shutil.copy(sqlite_schema, home / "tradingkb.db")
+        kb = tkb.connect(home, clock=clock, progress=False, **settings)
         opened.append(kb)
         return kb
 

@@ -35,6 +35,11 @@ JSON_COLUMNS = {c.name for t in TABLES for c in t.columns if isinstance(c.type, 
 Open = Callable[[str], SqlTrialStore]
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, with_tables: Callable[[str], str]) -> str:
+    return with_tables(request.param)
+
+
 @pytest.fixture
 def open_store() -> Iterator[Open]:
     opened = []

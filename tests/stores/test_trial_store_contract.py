@@ -40,6 +40,11 @@ store.write_trials(WORKSPACE, trial_frame(store, {"source_id": "late"}))
 """
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, with_tables):
+    return with_tables(request.param)
+
+
 @pytest.fixture
 def store(engine):
     store = SqlTrialStore(engine)
