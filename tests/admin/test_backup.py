@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import tradingkb as tkb
@@ -19,13 +20,34 @@ OLD = Path(__file__).resolve().parents[1] / "stores/fixtures/store_0001.db.gz"
 Open = Callable[..., tkb.KnowledgeBase]
 
 
+@pytest.fixture(scope="module")
+def some_trials(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two strategies on two symbols: every test writes and restores all of them."""
+    path = tmp_path_factory.mktemp("some") / "trials.parquet"
+    pl.read_parquet(data / "trials.parquet").filter(
+        pl.col("strategy_name").is_in(["bb_reversal", "sma_cross"]),
+        pl.col("symbol").is_in(["AAPL", "GOOG"]),
+    ).write_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def sample_home(some_trials: Path, data: Path) -> Path:
+    """The store behind `sample`, with fewer trials."""
+    home = some_trials.with_name("home")
+    with tkb.connect(home, clock=lambda: datetime(2026, 1, 1, tzinfo=UTC), progress=False) as kb:
+        kb.register_strategy(data / "strategies")
+        kb.ingest(some_trials, ohlcv=data / "ohlcv")
+    return home
+
+
 def answer(kb: tkb.KnowledgeBase, data: Path) -> dict[str, Any]:
     told = kb.recommend("bb_reversal", ohlcv=data / "ohlcv" / "AAPL_1d.parquet").to_dict()
     return {k: v for k, v in told.items() if k not in ("at", "request_id", "timings")}
 
 
 def test_a_restored_knowledge_base_gives_the_same_recommendation_and_a_clean_index(
-    sample: tkb.KnowledgeBase, open_kb: Open, data: Path, tmp_path: Path
+    sample: tkb.KnowledgeBase, open_kb: Open, data: Path, some_trials: Path, tmp_path: Path
 ) -> None:
     before = answer(sample, data)
     sample.backup(tmp_path / "b")
@@ -36,7 +58,7 @@ def test_a_restored_knowledge_base_gives_the_same_recommendation_and_a_clean_ind
     assert report.rows["trials"] == other.trials().height == sample.trials().height
     assert report.index == {"default": report.rows["trials"]}
     assert other.reconcile().clean
-    assert other.ingest(data / "trials.parquet").counts()["skipped"] == report.rows["trials"]
+    assert other.ingest(some_trials).counts()["skipped"] == report.rows["trials"]
 
 
 def test_a_restore_takes_back_what_was_done_since(
