@@ -79,6 +79,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_database"))
 
 
+@pytest.fixture(scope="module")
+def postgres_module_database(postgres_url: sa.URL, postgres_schema: str) -> Iterator[str]:
+    """The URL of a database with tables for all tests of a module."""
+    with _database(postgres_url, postgres_schema) as url:
+        yield url.render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def with_tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Makes a database of a kind that has its tables, by a copy, which costs less: its URL."""

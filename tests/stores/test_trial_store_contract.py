@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.ports import Actor
 from tradingkb.sql.engine import open_engine, writing
-from tradingkb.stores import SqlTrialStore, generations
+from tradingkb.stores import SqlTrialStore, generations, schema
 from tradingkb.stores import index as index_queries
 from tradingkb.testing.stored import (
     COLLECTION,
@@ -40,9 +41,32 @@ store.write_trials(WORKSPACE, trial_frame(store, {"source_id": "late"}))
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, with_tables):
-    return with_tables(request.param)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def kept(request, tmp_path_factory):
+    """One engine for all tests: a new one compiles every statement, a new database plans it."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("contract") / "kb.db"
+        shutil.copy(request.getfixturevalue("sqlite_schema"), path)
+        url = f"sqlite:///{path}"
+    else:
+        url = request.getfixturevalue("postgres_module_database")
+    engine = open_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(kept):
+    """The same, with nothing in its tables."""
+    with writing(kept) as connection:
+        for table in reversed(schema.metadata.sorted_tables):
+            connection.execute(table.delete())
+    return kept
+
+
+@pytest.fixture
+def url(engine):
+    return engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -79,7 +103,7 @@ def test_readers_do_not_wait_for_a_writer(store):
         assert time.monotonic() - started < 1
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
 def test_an_event_does_not_wait_for_a_writer(store):
     store.create_workspace(workspace())
     with writing(store.engine):
@@ -91,7 +115,7 @@ def test_an_event_does_not_wait_for_a_writer(store):
     assert len(store.events(WORKSPACE, 9, {})) == 1
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
 def test_a_database_that_another_writer_holds_too_long_is_unavailable(store, url):
     hurried = SqlTrialStore(open_engine(url, timeout_s=0.1))
     with writing(store.engine), pytest.raises(BackendUnavailableError, match="locked"):
