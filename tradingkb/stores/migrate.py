@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -76,11 +77,13 @@ def is_known(revision: str) -> bool:
     return revision in _revisions()
 
 
-def _revisions() -> list[str]:
-    """All revisions, newest first."""
+@cache
+def _revisions() -> tuple[str, ...]:
+    """All revisions, newest first; reading them takes longer than the rest of opening a store."""
     from alembic.script import ScriptDirectory
 
-    return [script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()]
+    scripts = ScriptDirectory(str(_MIGRATIONS)).walk_revisions()
+    return tuple(script.revision for script in scripts)
 
 
 @contextmanager
