@@ -87,14 +87,24 @@ def test_the_queries_run_and_find_what_was_not_deleted(stocked):
     assert archived_at
 
 
-def test_the_commands_run_and_succeed(stocked, data):
-    """`data/trials.parquet` has fewer rows here: `seen` draws a table of every one."""
+@pytest.fixture
+def small(folder: Path, data: Path) -> Path:
+    """The same with four parameter sets of each window, and a store of these: every command of the
+    README embeds, restores or draws all there are."""
     Path("data").unlink()
     Path("data").mkdir()
-    for path in data.iterdir():
-        (Path("data") / path.name).symlink_to(path)
-    Path("data/trials.parquet").unlink()
-    pl.read_parquet(data / "trials.parquet").head(500).write_parquet("data/trials.parquet")
+    for name in ("ohlcv", "strategies"):
+        (Path("data") / name).symlink_to(data / name, target_is_directory=True)
+    number = pl.col("source_id").str.split(":").list.last().cast(pl.Int32)
+    few = pl.read_parquet(data / "trials.parquet").filter(number < 4)
+    few.write_parquet("data/trials.parquet")
+    with tkb.connect(progress=False) as kb:
+        kb.register_strategy("data/strategies")
+        kb.ingest(few, ohlcv="data/ohlcv")
+    return folder
+
+
+def test_the_commands_run_and_succeed(small):
     with tkb.connect(progress=False) as kb:
         run_id = kb.runs()["run_id"][0]
     lines = [line.replace("RUN_ID", run_id) for line in commands()]
