@@ -516,3 +516,23 @@ def test_both_counts_are_given_whether_relaxing_was_needed_or_not(
     assert not rec.trials["relaxed"].any()
     event = sample.events().row(0, named=True)
     assert (event["after_strict"], event["after_relaxed"]) == (rec.strict_count, rec.relaxed_count)
+
+
+def test_an_in_sample_score_never_stands_in_for_a_missing_out_of_sample_one(open_kb: Open) -> None:
+    """fast=40 shone in-sample and has no ratio after it: a flat line has none."""
+    flat = pl.col("params").str.contains('"fast": 40')
+    kb = open_kb()
+    kb.ingest(grid().with_columns(
+        pl.when(flat).then(9.0).otherwise("sharpe_is").alias("sharpe_is"),
+        pl.when(flat).then(None).otherwise("sharpe_oos").alias("sharpe_oos"),
+    ))  # fmt: skip
+    rec = kb.recommend("s", symbol="X", timeframe="1d", mode="debug")
+    assert rec.params == {"fast": 20, "slow": 50}
+    assert rec.strict_count == 48
+    told = {row["params"]: row["n_everything"] for row in rec.debug["param_sets"]}
+    assert told['{"fast":40,"slow":50}'] == 0
+    given = open_kb("given")
+    given.ingest(grid().drop("sharpe_oos").with_columns(objective_score=pl.lit(1.5)))
+    assert given.recommend("s", symbol="X", timeframe="1d").expected["value"] == (
+        pytest.approx(1.5)
+    )

@@ -200,7 +200,12 @@ class View:
         ended = self.windows.frame["oos_end"].is_not_null().to_numpy()[self.window]
         oos = ended | self.frame["has_oos"].to_numpy()
         of_sample = oos if sample == "oos" else ~oos
-        return np.where(same.to_numpy() & of_sample, self.floats("objective_score"), np.nan)
+        of_sample &= same.to_numpy()
+        stored = self.floats("objective_score")
+        if sample == "oos" and objective.formula is not None:
+            # Where no other score was known, an ingest stored what the in-sample metrics give.
+            of_sample &= ~np.isclose(stored, objective.formula(_Metrics(self, "is")), 1e-9, 0.0)
+        return np.where(of_sample, stored, np.nan)
 
 
 class _Metrics(dict[str, Floats]):
