@@ -16,6 +16,7 @@ from tradingkb.domain.strategy import StrategySpec
 from tradingkb.exceptions import UnknownStrategyError
 from tradingkb.memo import Memo
 from tradingkb.ports import TrialStore, Workspace
+from tradingkb.recommend.history import statuses_as_of
 from tradingkb.recommend.pool import Pool, make_pool
 from tradingkb.recommend.request import RecommendRequest
 from tradingkb.recommend.view import (
@@ -24,7 +25,6 @@ from tradingkb.recommend.view import (
     View,
     eligible,
     make_view,
-    statuses_as_of,
 )
 
 Bools = NDArray[np.bool_]

@@ -14,7 +14,8 @@ from tradingkb.domain.lifecycle import STATUSES
 from tradingkb.domain.regime import Regime
 from tradingkb.ports import Side
 from tradingkb.ranking.rerank import nomination_scores
-from tradingkb.ranking.tiebreak import NEVER, Contest, band_floor, rank_contest
+from tradingkb.ranking.tiebreak import Contest, band_floor, rank_contest
+from tradingkb.recommend.history import promoted_as_of
 from tradingkb.recommend.judge import Evidence
 from tradingkb.recommend.pool import Pool
 from tradingkb.recommend.view import STATUS_CODE, Statuses, View
@@ -95,14 +96,12 @@ def rank_nominations(
         last = np.partition(scores, -top)[-top]
         keep = scores >= band_floor(float(last), epsilon)
         rows, scores = rows[keep], scores[keep]
-    promoted_at = view.promoted_at[rows]
-    if as_of_micros is not None:  # a later promotion was not known then
-        promoted_at = np.where(promoted_at <= as_of_micros, promoted_at, NEVER)
+    known = view.promoted_at if as_of_micros is None else promoted_as_of(view, as_of_micros)
     contest = Contest(
         score=scores,
         promoted=statuses[rows] == STATUS_CODE["promoted"],
         current_schema=view.windows.current_schema[view.window[rows]],
-        promoted_at=promoted_at,
+        promoted_at=known[rows],
         created_at=view.created_at[rows],
         identity=view.identity_order[rows],
     )

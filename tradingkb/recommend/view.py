@@ -30,7 +30,7 @@ Bools = NDArray[np.bool_]
 #: Indices into `STATUSES`.
 Statuses = NDArray[np.int8]
 
-_STATUS: Final = pl.Enum(STATUSES)
+STATUS: Final = pl.Enum(STATUSES)
 STATUS_CODE: Final = {status: code for code, status in enumerate(STATUSES)}
 _ELIGIBLE: Final = np.array([s in ELIGIBLE for s in STATUSES])
 #: Objectives whose scores are kept per view.
@@ -132,7 +132,7 @@ class View:
     @cached_property
     def statuses(self) -> Statuses:
         """Statuses as they are now."""
-        return self.frame["kb_status"].cast(_STATUS).to_physical().cast(pl.Int8).to_numpy()
+        return self.frame["kb_status"].cast(STATUS).to_physical().cast(pl.Int8).to_numpy()
 
     @cached_property
     def versions(self) -> tuple[Ints, list[str]]:
@@ -224,36 +224,6 @@ class _Metrics(dict[str, Floats]):
 def eligible(statuses: Statuses) -> Bools:
     """Which trials may be recommended, shape as given."""
     return np.asarray(_ELIGIBLE[statuses])
-
-
-def statuses_as_of(view: View, as_of_micros: int) -> Statuses:
-    """Each trial's status at a time: the last change before it, else what it was before its first.
-
-    Args:
-        view: the trials.
-        as_of_micros: microseconds since 1970 UTC.
-    """
-    then = view.statuses.copy()
-    history = view.history
-    if history.is_empty():
-        return then
-    ids = view.frame["trial_id"].to_numpy()
-    order = np.argsort(ids)
-    trial = history["trial_id"].to_numpy()
-    # A row of a trial that moved to another strategy since has no place here.
-    place = np.minimum(np.searchsorted(ids[order], trial), len(ids) - 1)
-    mine = ids[order][place] == trial
-    row = order[place]
-    before, after = (
-        history[name].fill_null("candidate").cast(_STATUS).to_physical().to_numpy()
-        for name in ("from_status", "to_status")
-    )
-    past = history["at"].to_physical().to_numpy() <= as_of_micros
-    firsts = np.flatnonzero(mine)[::-1]  # assigned backwards, the first row of a trial stays
-    then[row[firsts]] = before[firsts]
-    lasts = np.flatnonzero(mine & past)
-    then[row[lasts]] = after[lasts]
-    return then
 
 
 def make_view(
