@@ -15,22 +15,12 @@ from tradingkb.domain.lifecycle import STATUSES
 from tradingkb.domain.trial import METRICS
 from tradingkb.sql.generations import counter
 from tradingkb.sql.types import Json, Key, UtcTime
+from tradingkb.stores import schema_base, schema_calibration
+from tradingkb.stores.schema_base import workspace_column
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = schema_base.metadata
 
 _STATUS_LIST = ", ".join(f"'{s}'" for s in STATUSES)
-
-
-def _workspace() -> Column[Any]:
-    return Column("workspace_id", sa.String(36), ForeignKey("workspaces.id"), nullable=False)
 
 
 workspaces = Table(
@@ -48,7 +38,7 @@ strategy_specs = Table(
     "strategy_specs",
     metadata,
     Column("id", Key, primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("name", sa.String(128), nullable=False),
     Column("version", sa.String(64), nullable=False),
     Column("spec", Json, nullable=False),
@@ -60,7 +50,7 @@ windows = Table(
     "windows",
     metadata,
     Column("id", Key, primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("window_key", sa.String(64), nullable=False),
     Column("symbol", sa.String(64)),
     Column("timeframe", sa.String(16)),
@@ -78,7 +68,7 @@ param_sets = Table(
     "param_sets",
     metadata,
     Column("id", Key, primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("strategy_name", sa.String(128), nullable=False),
     Column("params_hash", sa.String(64), nullable=False),
     Column("params", sa.Text, nullable=False),
@@ -117,7 +107,7 @@ trials = Table(
     "trials",
     metadata,
     Column("id", Key, primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("source_type", sa.String(64), nullable=False),
     Column("source_id", sa.String(255), nullable=False),
     *_content(),
@@ -138,7 +128,7 @@ trial_versions = Table(
     "trial_versions",
     metadata,
     Column("id", Key, primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("trial_id", Key, ForeignKey("trials.id"), nullable=False),
     *_content(),
     UniqueConstraint("trial_id", "run_id"),
@@ -150,7 +140,7 @@ kb_trial_index = Table(
     "kb_trial_index",
     metadata,
     Column("id", Key, primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("trial_id", Key, ForeignKey("trials.id"), nullable=False),
     Column("point_id", sa.String(36), nullable=False),
     Column("collection", sa.String(128), nullable=False),
@@ -172,7 +162,7 @@ kb_status_history = Table(
     "kb_status_history",
     metadata,
     Column("id", Key, primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("trial_id", Key, ForeignKey("trials.id"), nullable=False),
     Column("from_status", sa.String(16)),
     Column("to_status", sa.String(16), nullable=False),
@@ -208,7 +198,7 @@ regime_scalers = Table(
     "regime_scalers",
     metadata,
     Column("id", Key, primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("version", sa.Integer, nullable=False),
     Column("scaler", Json, nullable=False),
     Column("created_at", UtcTime, nullable=False),
@@ -219,7 +209,7 @@ ingest_runs = Table(
     "ingest_runs",
     metadata,
     Column("run_id", sa.String(36), primary_key=True),
-    _workspace(),
+    workspace_column(),
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("status", sa.String(16), nullable=False),
@@ -243,44 +233,8 @@ leases = Table(
     Column("expires_at", UtcTime, nullable=False),
 )
 
-#: What became of each past decision, replayed: what a confidence is calibrated on. `won` is 1 where
-#: the choice beat the defaults, 0.5 for a tie, null where there is nothing to compare.
-decision_outcomes = Table(
-    "decision_outcomes",
-    metadata,
-    Column("id", Key, primary_key=True),
-    _workspace(),
-    Column("objective_type", sa.String(64), nullable=False),
-    Column("strategy_name", sa.String(128), nullable=False),
-    Column("window_key", sa.String(64), nullable=False),
-    # Of the weights and the strategy's spec: a decision made otherwise is replayed anew.
-    Column("fingerprint", sa.String(64), nullable=False),
-    Column("as_of", UtcTime, nullable=False),
-    Column("known_at", UtcTime, nullable=False),
-    Column("quarter", sa.Integer, nullable=False),
-    Column("status", sa.String(16), nullable=False),
-    Column("band", sa.Integer),
-    Column("features", Json, nullable=False),
-    Column("won", sa.Double),
-    UniqueConstraint("workspace_id", "objective_type", "strategy_name", "window_key"),
-)
-
-#: Each confidence that was fitted; the newest of an objective speaks. `model` is null where the
-#: outcomes were too few.
-calibrations = Table(
-    "calibrations",
-    metadata,
-    Column("id", Key, primary_key=True),
-    _workspace(),
-    Column("objective_type", sa.String(64), nullable=False),
-    Column("fitted_at", UtcTime, nullable=False),
-    Column("known_until", UtcTime),
-    Column("fingerprint", sa.String(64), nullable=False),
-    Column("n_outcomes", sa.Integer, nullable=False),
-    Column("strategies", Json, nullable=False),
-    Column("model", Json),
-    Index("ix_calibrations_workspace_id_objective_type", "workspace_id", "objective_type"),
-)
+decision_outcomes = schema_calibration.decision_outcomes
+calibrations = schema_calibration.calibrations
 
 recommend_events = Table(
     "recommend_events",
@@ -288,7 +242,7 @@ recommend_events = Table(
     Column("id", Key, primary_key=True),
     Column("request_id", sa.String(36), nullable=False, unique=True),
     Column("at", UtcTime, nullable=False),
-    _workspace(),
+    workspace_column(),
     Column("strategy_name", sa.String(128), nullable=False),
     Column("objective_type", sa.String(64), nullable=False),
     Column("status", sa.String(16), nullable=False),

@@ -40,7 +40,7 @@ def upgrade() -> None:
             "objective_type",
             "strategy_name",
             "window_key",
-            name=op.f("uq_decision_outcomes_workspace_id_objective_type_strategy_name_window_key"),
+            name=op.f("uq_decision_outcomes_decision"),
         ),
     )
     op.create_table(
