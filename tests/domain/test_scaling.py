@@ -9,6 +9,7 @@ import pytest
 from tradingkb.domain.regime import FEATURE_INFO, FEATURES
 from tradingkb.domain.scaling import (
     CLIP,
+    STATED_WEIGHTS,
     RegimeScaler,
     regime_distance,
     regime_similarity,
@@ -116,3 +117,45 @@ def test_a_feature_unknown_to_the_query_is_left_out_and_one_unknown_to_a_window_
     windows[0, :2] = [NAN, 0.0]
     np.testing.assert_allclose(regime_similarity(query, windows), [0.5], atol=1e-12)
     assert np.isnan(regime_similarity(np.full(N, NAN), windows)).all()
+
+
+def test_without_weights_every_feature_counts_alike() -> None:
+    rng = np.random.default_rng(0)
+    query, windows = rng.normal(size=N), rng.normal(size=(9, N))
+    windows[2, 3:], query[1] = NAN, NAN
+    for alike in (1.0, 0.2):
+        found = regime_distance(query, windows, np.full(N, alike))
+        np.testing.assert_allclose(found, regime_distance(query, windows))
+
+
+def test_a_weighted_distance_is_the_root_of_the_weighted_mean_of_what_both_sides_know() -> None:
+    query, windows = np.full(N, NAN), np.full((2, N), NAN)
+    query[:3], windows[0, :2], windows[1, 3] = [0.0, 0.0, 9.0], [1.0, 2.0], 1.0
+    weights = np.full(N, 0.5)
+    weights[0] = 3.0
+    found = regime_distance(query, windows, weights)
+    np.testing.assert_allclose(found, [math.sqrt((3 * 1 + 0.5 * 4) / 3.5), NAN])
+
+
+def test_the_direction_decides_how_near_a_stated_market_is_where_it_is_known() -> None:
+    """Eleven other features that agree do not outweigh a direction that is the opposite."""
+    query = np.zeros(N)
+    same_way, otherwise_alike = np.full(N, CLIP), np.zeros(N)
+    for name in ("drift", "trend_direction", "range_position"):
+        query[FEATURES.index(name)] = same_way[FEATURES.index(name)] = 1.5
+        otherwise_alike[FEATURES.index(name)] = -1.5
+    windows = np.vstack([same_way, otherwise_alike])
+    plain, stated = regime_distance(query, windows), regime_distance(query, windows, STATED_WEIGHTS)
+    assert plain[0] > plain[1]
+    assert stated[0] < stated[1]
+
+
+def test_other_features_decide_where_no_direction_is_stated() -> None:
+    query = np.full(N, NAN)
+    query[ATR], query[RSI] = 1.0, 0.0
+    windows = np.zeros((2, N))
+    windows[0, ATR], windows[1, ATR] = 1.0, -1.0
+    windows[0, FEATURES.index("drift")] = CLIP
+    found = regime_distance(query, windows, STATED_WEIGHTS)
+    np.testing.assert_allclose(found, [0.0, math.sqrt(4 / 2)])
+    np.testing.assert_allclose(found, regime_distance(query, windows))

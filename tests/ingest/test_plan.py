@@ -126,15 +126,21 @@ def test_the_content_hash_does_not_depend_on_the_other_trials() -> None:
         ),
         (
             {"sharpe_is": 2.0, "sharpe_oos": 0.5, "max_drawdown_frac_is": 0.3, "n_trades_is": 9},
-            (True, None, None, 1.5),
+            (True, None, 9, 1.5),
         ),
         (
-            {"sharpe_is": 0.5, "sharpe_oos": 2.0, "max_drawdown_frac_oos": 0.1, "n_trades_oos": 3},
-            (True, 0.1, 3, 0.0),
+            {
+                "sharpe_is": 0.5,
+                "sharpe_oos": 2.0,
+                "max_drawdown_frac_oos": 0.1,
+                "n_trades_is": 9,
+                "n_trades_oos": 3,
+            },
+            (True, 0.1, 12, 0.0),
         ),
     ],
 )
-def test_filters_look_at_the_sample_that_earned_the_score(
+def test_filters_look_at_the_drawdown_of_the_sample_that_earned_the_score_and_all_trades(
     facts: dict[str, float], expected: tuple[Any, ...]
 ) -> None:
     names = [f"{metric}_{sample}" for metric in METRICS for sample in ("is", "oos")]

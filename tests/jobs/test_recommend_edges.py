@@ -536,3 +536,67 @@ def test_an_in_sample_score_never_stands_in_for_a_missing_out_of_sample_one(open
     assert given.recommend("s", symbol="X", timeframe="1d").expected["value"] == (
         pytest.approx(1.5)
     )
+
+
+@pytest.mark.parametrize(("inside", "outside", "nominated"), [(5, 0, 60), (2, 2, 0), (None, 5, 60)])
+def test_trades_of_both_samples_let_a_trial_nominate(
+    open_kb: Open, inside: int | None, outside: int, nominated: int
+) -> None:
+    """A slow set that trades five times before a window and never in it is no unknown."""
+    kb = open_kb()
+    kb.ingest(grid().with_columns(
+        n_trades_is=pl.lit(inside, pl.Int64), n_trades_oos=pl.lit(outside, pl.Int64)
+    ))  # fmt: skip
+    assert kb.recommend("s", symbol="X", timeframe="1d").strict_count == nominated
+    rec = kb.recommend("s", symbol="X", timeframe="1d", regime={"volatility_annual": 0.3})
+    assert rec.strict_count == nominated
+
+
+@pytest.mark.parametrize(("drift", "fast"), [(0.8, 5), (-0.8, 20)])
+def test_the_stated_direction_decides_whatever_else_is_stated(
+    open_kb: Open, drift: float, fast: int
+) -> None:
+    """fast=5 earns when prices rise; the volatility stated is that of the falling markets."""
+
+    def market(rising: bool) -> str:
+        features = {"drift": 0.8 if rising else -0.8, "volatility_annual": 0.2 if rising else 0.6}
+        return json.dumps(tkb.Regime(features=features).to_dict())
+
+    frame = by_volatility()
+    lively = frame["regime_oos"].str.contains("0.8")
+    regimes = pl.Series("regime_oos", [market(up) for up in lively])
+    kb = open_kb()
+    kb.ingest(frame.with_columns(regimes, regimes.alias("regime_is")))
+    stated = {"drift": drift, "volatility_annual": 0.6 if drift > 0 else 0.2}
+    assert kb.recommend("s", regime=stated, symbol="AAA", timeframe="1d").params == {"fast": fast}
+    del stated["drift"]
+    other = kb.recommend("s", regime=stated, symbol="AAA", timeframe="1d")
+    assert other.params == {"fast": 20 if fast == 5 else 5}
+
+
+def test_every_weight_is_a_setting_and_recorded_with_the_answer(
+    open_kb: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"neutral": 3.0, "timeframe": 4.0, "own": 5.0, "regime_measured": 6.0,
+             "regime_stated": 7.0, "few_trades": 0.25}  # fmt: skip
+    for name, value in asked.items():
+        monkeypatch.setenv(f"TRADINGKB_WEIGHT_{name.upper()}", str(value))
+    widths = {"bandwidth_measured": 0.8, "bandwidth_stated": 0.9}
+    for name, value in widths.items():
+        monkeypatch.setenv(f"TRADINGKB_{name.upper()}", str(value))
+    kb = open_kb()
+    kb.ingest(grid())
+    weights = kb.recommend("s").weights
+    assert {name: weights[name] for name in (*asked, *widths)} == asked | widths
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WEIGHT_OWN", "0"), ("WEIGHT_FEW_TRADES", "1.5"), ("BANDWIDTH_STATED", "-1")],
+)
+def test_a_weight_out_of_its_range_is_refused_by_name(
+    open_kb: Open, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"TRADINGKB_{name}", value)
+    with pytest.raises(tkb.ConfigurationError, match=f"TRADINGKB_{name}"):
+        open_kb()

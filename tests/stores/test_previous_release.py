@@ -63,10 +63,13 @@ def test_an_old_store_keeps_every_row_when_it_is_upgraded(old_home: Path) -> Non
     assert len(before["trials"]) == 312
 
 
-def test_an_old_store_answers_and_has_nothing_to_ingest_again(old_home: Path) -> None:
+def test_an_old_store_answers_and_its_points_are_written_again_once(old_home: Path) -> None:
+    """Their payload counts the trades of one sample; that of this release counts both."""
     with tkb.connect(old_home, progress=False) as kb:
         report = kb.ingest()
-        assert report.skipped == report.skipped + report.inserted + report.updated > 280
+        assert report.updated == report.skipped + report.inserted + report.updated > 280
+        again = kb.ingest()
+        assert (again.skipped, again.inserted, again.updated) == (report.updated, 0, 0)
         assert kb.recommend("sma_cross", symbol="GOOG", timeframe="1d").params is not None
         assert set(kb.trials()["kb_status"]) == {"candidate", "promoted", "rejected"}
 
