@@ -20,7 +20,7 @@ class Calibration:
         known_until: when the newest outcome in it became knowable; None without any.
         fingerprint: of the weights that the decisions were made with.
         n_outcomes: decisions that could be compared with the defaults.
-        strategies: names by their code in the model, and how many windows of each were replayed.
+        strategies: names by their code in the model, and how many windows of each had a score.
         model: `ConfidenceModel.to_dict()`; None where the outcomes were too few.
         id: given by the store; a later one has a larger number.
     """
@@ -53,8 +53,13 @@ class CalibrationStore(Protocol):
     def save_calibration(self, workspace_id: str, calibration: Calibration) -> None:
         """Stores a fitted confidence; the ones before it stay, for audits."""
 
-    def calibration_id(self, workspace_id: str, objective_type: str) -> int | None:
-        """Number of the newest confidence of an objective: caches compare it."""
+    def calibration_mark(
+        self, workspace_id: str, objective_type: str
+    ) -> tuple[int, datetime] | None:
+        """Number and time of the newest confidence of an objective: caches compare them.
+
+        The number alone would not do: a restore may bring another one back under it.
+        """
 
     def calibration(self, workspace_id: str, objective_type: str) -> Calibration | None:
         """The newest confidence of an objective."""

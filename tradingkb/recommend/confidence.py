@@ -76,7 +76,7 @@ class Calibrations:
         return self._kept.get(
             (workspace_id, objective_type),
             lambda: self._read(workspace_id, objective_type),
-            stamp=self._store.calibration_id(workspace_id, objective_type),
+            stamp=self._store.calibration_mark(workspace_id, objective_type),
         )
 
     def _read(self, workspace_id: str, objective_type: str) -> Calibrated | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -62,27 +63,28 @@ class CalibrationQueries:
                 sa.insert(schema.calibrations).values(workspace_id=workspace_id, **values)
             )
 
-    def calibration_id(self, workspace_id: str, objective_type: str) -> int | None:
-        """Number of the newest confidence of an objective."""
-        statement = sa.select(sa.func.max(_C.id)).where(_of(workspace_id, objective_type))
+    def calibration_mark(
+        self, workspace_id: str, objective_type: str
+    ) -> tuple[int, datetime] | None:
+        """Number and time of the newest confidence of an objective."""
+        newest = _newest(sa.select(_C.id, _C.fitted_at), workspace_id, objective_type)
         with reading(self.engine) as connection:
-            found = connection.scalar(statement)
-        return None if found is None else int(found)
+            row = connection.execute(newest).first()
+        return None if row is None else (int(row[0]), row[1])
 
     def calibration(self, workspace_id: str, objective_type: str) -> Calibration | None:
         """The newest confidence of an objective."""
-        statement = (
-            sa.select(schema.calibrations)
-            .where(_of(workspace_id, objective_type))
-            .order_by(_C.id.desc())
-            .limit(1)
-        )
+        newest = _newest(sa.select(schema.calibrations), workspace_id, objective_type)
         with reading(self.engine) as connection:
-            row = connection.execute(statement).mappings().first()
+            row = connection.execute(newest).mappings().first()
         if row is None:
             return None
         return Calibration(**{k: v for k, v in row.items() if k != "workspace_id"})
 
 
-def _of(workspace_id: str, objective_type: str) -> sa.ColumnElement[bool]:
-    return (_C.workspace_id == workspace_id) & (_C.objective_type == objective_type)
+def _newest(
+    rows: sa.Select[tuple[Any, ...]], workspace_id: str, objective_type: str
+) -> sa.Select[tuple[Any, ...]]:
+    """The last one of an objective."""
+    mine = (_C.workspace_id == workspace_id) & (_C.objective_type == objective_type)
+    return rows.where(mine).order_by(_C.id.desc()).limit(1)

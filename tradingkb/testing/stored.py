@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from tradingkb.domain.trial import METRICS
-from tradingkb.ports import Actor, RunRecord, TrialStore, Workspace
+from tradingkb.ports import Actor, Calibration, RunRecord, TrialStore, Workspace
 
 WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000001"
 OTHER_WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000002"
@@ -43,6 +43,11 @@ _INDEX_SCHEMA: Final[dict[str, Any]] = {
     "collection": pl.String, "embed_model": pl.String, "pipeline": pl.String,
     "regime_schema_version": pl.Int64, "content_hash": pl.String, "archived_at": UTC_TIME,
     "reason": pl.String, "row_hash": pl.String, "kb_status": pl.String,
+}  # fmt: skip
+_OUTCOME_SCHEMA: Final[dict[str, Any]] = {
+    "strategy_name": pl.String, "window_key": pl.String, "fingerprint": pl.String,
+    "as_of": UTC_TIME, "known_at": UTC_TIME, "quarter": pl.Int64, "status": pl.String,
+    "band": pl.Int64, "features": pl.String, "won": pl.Float64,
 }  # fmt: skip
 
 
@@ -108,3 +113,23 @@ def event(**changes: Any) -> dict[str, Any]:
         "embed_model": "m", "collection": "kb", "timings": {"total_ms": 8.5}, "weights": {},
         "source": "python", "replica": "host", **changes,
     }  # fmt: skip
+
+
+def outcome_rows(*rows: dict[str, Any]) -> pl.DataFrame:
+    """Outcomes of decisions, with the changes that each row states."""
+    base = {
+        "strategy_name": STRATEGY, "window_key": "w1", "fingerprint": "f" * 64, "as_of": NOON,
+        "known_at": NOON, "quarter": 8096, "status": "ok", "band": 2, "features": "[1.5]",
+        "won": 1.0,
+    }  # fmt: skip
+    return pl.DataFrame([{**base, **row} for row in rows], schema=_OUTCOME_SCHEMA)
+
+
+def calibration(**changes: Any) -> Calibration:
+    """One fitted confidence."""
+    base: dict[str, Any] = {
+        "objective_type": "sharpe", "fitted_at": NOON, "known_until": NOON,
+        "fingerprint": "f" * 64, "n_outcomes": 120,
+        "strategies": [{"name": STRATEGY, "windows": 60}], "model": {"version": 1},
+    }  # fmt: skip
+    return Calibration(**{**base, **changes})

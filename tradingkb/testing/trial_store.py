@@ -26,12 +26,15 @@ from tradingkb.testing.stored import (
     workspace,
 )
 from tradingkb.testing.trial_store_backup import BackupContract
+from tradingkb.testing.trial_store_calibration import CalibrationContract
 from tradingkb.testing.trial_store_curation import CurationContract
 from tradingkb.testing.trial_store_index import IndexContract
 from tradingkb.testing.trial_store_records import RecordContract
 
 
-class TrialStoreContract(CurationContract, IndexContract, RecordContract, BackupContract):
+class TrialStoreContract(
+    CurationContract, IndexContract, RecordContract, CalibrationContract, BackupContract
+):
     """Subclass it, and give a fixture `store` with an empty store."""
 
     # workspaces, specs, scalers

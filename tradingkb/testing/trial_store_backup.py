@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -19,9 +20,11 @@ from tradingkb.testing.stored import (
     RUN_ID,
     STRATEGY,
     WORKSPACE,
+    calibration,
     event,
     fill,
     index_frame,
+    outcome_rows,
     trial_frame,
     window_frame,
     workspace,
@@ -59,6 +62,12 @@ def fill_every_table(store: TrialStore) -> None:
         store.save_run(RunRecord(run_id, WORKSPACE, NOON, "a.csv", finished, "completed", {"n": 1}))
     for day in range(4):
         store.save_event(event(at=NOON + timedelta(days=day), strict_to_relaxed=day % 2 == 0))
+    features = {"features": "[0.1, null, -1e-17]"}
+    store.replace_outcomes(WORKSPACE, "sharpe", STRATEGY, outcome_rows(features, {
+        "window_key": "w2", "band": None, "won": None, "features": "[]"
+    }))  # fmt: skip
+    for n, model in enumerate((None, {"version": 1, "rates": [0.1 + 0.2]})):
+        store.save_calibration(WORKSPACE, calibration(n_outcomes=n, model=model))
 
 
 def everything(store: TrialStore) -> list[Any]:
@@ -72,6 +81,10 @@ def everything(store: TrialStore) -> list[Any]:
             store.index_rows(WORKSPACE, COLLECTION).drop("content_hash").sort("trial_id"),
             store.runs(WORKSPACE, None).sort("run_id"), store.events(None, 99, {}),
         )),
+        # Numbers within JSON text are written differently by each database.
+        [{**row, "features": json.loads(row["features"])}
+         for row in store.outcomes(WORKSPACE, "sharpe").to_dicts()],
+        store.calibration(WORKSPACE, "sharpe"),
     ]  # fmt: skip
 
 
@@ -123,6 +136,10 @@ class BackupContract:
         known = set(full.identities(WORKSPACE)["trial_id"])
         full.write_trials(WORKSPACE, trial_frame(full, {"source_id": "next"}))
         full.save_event(event())
+        before = full.calibration_mark(WORKSPACE, "sharpe")
+        full.save_calibration(WORKSPACE, calibration())
+        assert before is not None
+        assert full.calibration_mark(WORKSPACE, "sharpe") > before  # type: ignore[operator]
         (new,) = set(full.identities(WORKSPACE)["trial_id"]) - known
         assert new > max(known)
 
@@ -143,6 +160,25 @@ class BackupContract:
         assert all(full.generation(WORKSPACE, name) > seen for name in names)
         assert full.partition(WORKSPACE, STRATEGY, COLLECTION)[1] is not before
         assert full.partition(WORKSPACE, "rsi", COLLECTION)[1].is_empty()
+
+    def test_a_confidence_that_a_restore_brings_back_has_another_mark_than_the_one_in_its_place(
+        self, full: TrialStore, backup: Path, tmp_path: Path
+    ) -> None:
+        """Both have the same number: caches must not take one for the other."""
+        mine = full.calibration_mark(WORKSPACE, "sharpe")
+        bare = tmp_path / "before any"
+        with sqlite3.connect(backup) as old, sqlite3.connect(bare) as copy:
+            old.backup(copy)
+            copy.execute("DROP TABLE tradingkb_backup")
+            copy.execute("UPDATE calibrations SET fitted_at = '2020-01-01T00:00:00.000000Z'")
+        for connection in (old, copy):
+            connection.close()
+        self.restore(full, bare)
+        found = full.calibration_mark(WORKSPACE, "sharpe")
+        assert mine is not None
+        assert found is not None
+        assert (found[0], found[1].year) == (mine[0], 2020)
+        assert found != mine
 
     def test_a_store_that_is_not_empty_is_replaced_only_when_told(
         self, full: TrialStore, backup: Path
