@@ -1,8 +1,9 @@
 """Past decisions: what was asked at the start of each window, and what every answer earned in it.
 
 A decision is one strategy on one window, asked when the window's scored part began. What is known
-of it by then: the regime of its in-sample part, and the in-sample results of its own trials. What
-became of it: the out-of-sample score of every parameter set that was tried on it.
+of it by then: the regime of its in-sample part, and the in-sample results of its own trials,
+whatever became of them. What became of it: the out-of-sample score of every parameter set that was
+tried on it, as far as nobody has rejected it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from tradingkb.domain.objective import Objective
 from tradingkb.domain.regime import FEATURES, Regime
-from tradingkb.recommend.view import View
+from tradingkb.recommend.context import of_version, to_micros
+from tradingkb.recommend.view import View, eligible
 from tradingkb.recommend.windows import RegimeFacts
 
 Floats = NDArray[np.float64]
@@ -78,12 +80,15 @@ def list_decisions(
         symbols: only these instruments; None for all.
     """
     scores = view.scores(objective)
-    usable = np.flatnonzero(np.isfinite(scores.oos))
-    table = _Table(view, usable)
+    of_spec = of_version(view, view.specs[-1].version if view.specs else None)
+    # What is known only later must not decide which of the tuning's own results are.
+    tuning = _Table(view, np.flatnonzero(of_spec))
+    scored = of_spec & eligible(view.statuses) & np.isfinite(scores.oos)
+    table = _Table(view, np.flatnonzero(scored))
     starts = view.windows.frame["oos_start"]
     order = np.argsort(starts.to_physical().fill_null(0).to_numpy(), kind="stable")
     for w in order.tolist():
-        rows = table.rows(w)
+        rows, own = table.rows(w), tuning.rows(w)
         if starts[w] is None or len(np.unique(view.pset[rows])) < MIN_SETS:
             continue
         if symbols is not None and view.windows.symbol[w] not in symbols:
@@ -101,8 +106,8 @@ def list_decisions(
             stated=_regime(view.windows.during[w], view.windows.own_during[w], "stated"),
             utility=objective.sign * table.means(rows, scores.oos),
             returns=table.means(rows, view.floats("return_frac_oos")),
-            inside=objective.sign * table.means(rows, scores.inside),
-            trades=table.means(rows, view.floats("n_trades_is")),
+            inside=objective.sign * tuning.means(own, scores.inside),
+            trades=tuning.means(own, view.floats("n_trades_is")),
         )
 
 
@@ -135,6 +140,40 @@ def _regime(
     if not measured_here or not known:
         return None
     return Regime(features=known, tags=facts.tags, source=source)
+
+
+@dataclass(frozen=True)
+class Donors:
+    """Regimes that a placebo may borrow: of windows whose in-sample part had been measured.
+
+    Attributes:
+        as_of: when each was known, microseconds since 1970 UTC, ascending.
+        window: index into the view's windows.
+        regimes: in the same order.
+    """
+
+    as_of: Ints
+    window: Ints
+    regimes: list[Regime]
+
+    def draw(self, d: Decision, rng: np.random.Generator) -> Regime | None:
+        """The regime of another window, known by then; None where there is none."""
+        known = np.flatnonzero((self.as_of <= to_micros(d.as_of)) & (self.window != d.window))
+        return self.regimes[int(rng.choice(known))] if len(known) else None
+
+
+def list_donors(view: View) -> Donors:
+    """The measured regimes of a view's windows, by time and window key."""
+    windows = view.windows
+    starts = windows.frame["oos_start"]
+    found = [
+        (to_micros(starts[w]), w, regime)
+        for w in np.flatnonzero(windows.own_before & starts.is_not_null().to_numpy()).tolist()
+        if (regime := _regime(windows.before[w], True, "measured")) is not None
+    ]
+    found.sort(key=lambda row: row[:2])
+    as_of, window = (np.array([row[i] for row in found], dtype=np.int64) for i in (0, 1))
+    return Donors(as_of, window, [regime for _, _, regime in found])
 
 
 def sample(

@@ -10,7 +10,7 @@ import polars as pl
 
 from tradingkb.domain.objective import Objective
 from tradingkb.evaluate.decisions import quarter_names
-from tradingkb.evaluate.outcomes import Outcome, beats
+from tradingkb.evaluate.outcomes import beats
 from tradingkb.evaluate.replay import Replayed
 
 SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
@@ -32,15 +32,14 @@ def decision_frame(replayed: Iterable[Replayed], objective: Objective) -> pl.Dat
     nearest tested one's), regret (0 best, 1 worst), rank (share of sets beaten), objective (its own
     direction), return_frac, beats_defaults (1, 0.5 for a tie, 0; null where the choice *is* the
     defaults, or where these were not tried on the window), is_defaults, status and relaxed of the
-    recommender's answer, and for the recommender alone its params and expectation.
+    recommender's answer, params (what was chosen), and for the recommender alone its expectation.
     """
     rows: list[dict[str, Any]] = []
     for k, one in enumerate(replayed):
         shared = _shared(k, one)
-        defaults = one.outcomes.get("defaults")
-        for method, outcome in one.outcomes.items():
+        for method in one.outcomes:
             rows.append(
-                {**shared, "method": method, **_earned(outcome, defaults, objective.sign)}
+                {**shared, "method": method, **_earned(one, method, objective.sign)}
                 | (_expectation(one.facts) if method == "tradingkb" else {})
             )
     return pl.DataFrame(rows, schema=SCHEMA)
@@ -56,22 +55,24 @@ def _shared(k: int, one: Replayed) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _earned(outcome: Outcome | None, defaults: Outcome | None, sign: float) -> dict[str, Any]:
+def _earned(one: Replayed, method: str, sign: float) -> dict[str, Any]:
+    outcome, defaults = one.outcomes[method], one.outcomes.get("defaults")
+    params = one.chosen.get(method)
     if outcome is None:
-        return {"chosen": False}
-    same = defaults is not None and outcome.pset is not None and outcome.pset == defaults.pset
+        return {"chosen": False, "params": params}
+    same = params is not None and params == one.chosen.get("defaults")
     won = float("nan")
     if defaults is not None and defaults.exact and not same:
         won = beats(outcome.utility, defaults.utility)
     return {
         "chosen": True, "exact": outcome.exact, "regret": outcome.regret, "rank": outcome.rank,
         "objective": sign * outcome.utility, "return_frac": _known(outcome.returns),
-        "beats_defaults": _known(won), "is_defaults": same,
+        "beats_defaults": _known(won), "is_defaults": same, "params": params,
     }  # fmt: skip
 
 
 def _expectation(facts: Any) -> dict[str, Any]:
-    names = ("params", "expected", "window_low", "window_high", "n_windows")
+    names = ("expected", "window_low", "window_high", "n_windows")
     return {name: facts[name] for name in names}
 
 

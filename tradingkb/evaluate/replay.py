@@ -5,6 +5,7 @@ The recommender is the one that answers questions, not a copy of it. Nothing is 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -16,7 +17,7 @@ from tradingkb.domain.objective import Objective
 from tradingkb.domain.regime import Regime
 from tradingkb.domain.trial import canonical_params
 from tradingkb.evaluate import methods as m
-from tradingkb.evaluate.decisions import Decision
+from tradingkb.evaluate.decisions import Decision, Donors, list_donors
 from tradingkb.evaluate.outcomes import Neighbours, Outcome, at_random, look_up
 from tradingkb.ports import Workspace
 from tradingkb.ranking.plateau import coordinates
@@ -25,6 +26,7 @@ from tradingkb.recommend.assemble import assemble, nominated_sets, pick
 from tradingkb.recommend.context import Context
 from tradingkb.recommend.findings import Findings
 from tradingkb.recommend.job import Stopwatch
+from tradingkb.recommend.judge import Chosen
 from tradingkb.recommend.stake import stake
 from tradingkb.recommend.view import View
 
@@ -50,11 +52,13 @@ class Replayed:
 
     Attributes:
         outcomes: by method; None where a method chose nothing.
+        chosen: the parameters that each method chose, as canonical text; None for nothing.
         facts: of the recommender's answer: status, filters, evidence, expectation, params.
     """
 
     decision: Decision
     outcomes: Mapping[str, Outcome | None]
+    chosen: Mapping[str, str | None]
     facts: Mapping[str, Any]
 
 
@@ -89,7 +93,7 @@ class Replay:
         if not decisions:
             return []
         view = self.view(decisions[0].strategy_name)
-        donors = [d.measured for d in decisions if d.measured is not None]
+        donors = list_donors(view) if "placebo" in self._wanted else None
         near: Neighbours | None = None
         found = []
         for k, decision in enumerate(decisions):
@@ -106,31 +110,38 @@ class Replay:
         )  # fmt: skip
         return self._job.contexts.read(*self._place, request)
 
-    def _one(self, c: Context, d: Decision, near: Neighbours, donors: list[Regime]) -> Replayed:
-        rng = np.random.default_rng([self._seed, d.window])
-        chosen: dict[str, int | None] = {}
+    def _one(self, c: Context, d: Decision, near: Neighbours, donors: Donors | None) -> Replayed:
+        chosen: dict[str, _Choice | None] = {}
         facts: dict[str, Any] = {}
         main: Findings | None = None
         for name, (regime, own) in _VARIANTS.items():
             if name not in self._wanted and name != "tradingkb":
                 continue
-            asked = self._asked(c, d, _regime(d, regime, donors, rng), own=own)
+            asked = self._asked(c, d, self._regime(d, regime, donors), own=own)
             findings = self._job.find(asked, Stopwatch())
             if name == "tradingkb":
                 main = findings
                 chosen[name], facts = self._answer(asked, findings)
             else:
-                choice = pick(asked, findings, nominated_sets(asked, findings))
-                chosen[name] = _looked_up(choice.pset, choice.tested_pset) if choice else None
+                chosen[name] = _choice(pick(asked, findings, nominated_sets(asked, findings)))
         assert main is not None
         chosen["defaults"] = _defaults(c)
         if self._wanted != _CALIBRATING:
-            chosen |= self._others(c, d, main, rng)
-        outcomes = {
-            name: look_up(pset, d.utility, d.returns, near) for name, pset in chosen.items()
-        }
+            chosen |= self._others(c, d, main)
+        outcomes = {name: _outcome(choice, d, near) for name, choice in chosen.items()}
         outcomes["random"] = at_random(d.utility, d.returns)
-        return Replayed(d, outcomes, facts)
+        texts = {name: choice.text if choice else None for name, choice in chosen.items()}
+        return Replayed(d, outcomes, texts, facts)
+
+    def _regime(self, d: Decision, which: str | None, donors: Donors | None) -> Regime | None:
+        if which == "placebo":
+            return donors.draw(d, self._rng(d, which)) if donors and d.measured else None
+        return {"measured": d.measured, "stated": d.stated}.get(which or "")
+
+    def _rng(self, d: Decision, method: str) -> np.random.Generator:
+        """Draws of one decision and method: windows that come in later change none of them."""
+        digest = hashlib.sha256(f"{method} {d.strategy_name} {d.window_key}".encode()).digest()
+        return np.random.default_rng([self._seed, int.from_bytes(digest[:8], "big")])
 
     def _asked(self, c: Context, d: Decision, regime: Regime | None, *, own: bool) -> Context:
         trades = d.own_trades(c.view) if own else None
@@ -139,18 +150,16 @@ class Replay:
             reasons=[], warnings=list(c.warnings), notes=[], funnel=dict(c.funnel),
         )  # fmt: skip
 
-    def _answer(self, c: Context, f: Findings) -> tuple[int | None, dict[str, Any]]:
+    def _answer(self, c: Context, f: Findings) -> tuple[_Choice | None, dict[str, Any]]:
         """What the whole answer says; its tables are not needed, its status and evidence are."""
         answer = assemble(c, f, self._job.config, "replay", dict)
         choice = pick(c, f, nominated_sets(c, f))
-        pset = _looked_up(choice.pset, choice.tested_pset) if choice else None
         expected = answer.expected or {}
         ok = answer.status == "ok"
-        return pset, {
+        return _choice(choice), {
             "stake": stake(c, f.evidence, f.judged, choice, ok=ok) if choice else None,
             "status": answer.status,
             "relaxed": answer.used_relaxed_filters,
-            "params": canonical_params(answer.params) if answer.params else None,
             "reasons": answer.reasons,
             "expected": expected.get("value"),
             "window_low": expected.get("window_low"),
@@ -158,9 +167,7 @@ class Replay:
             "n_windows": expected.get("n_windows"),
         }
 
-    def _others(
-        self, c: Context, d: Decision, f: Findings, rng: np.random.Generator
-    ) -> dict[str, int | None]:
+    def _others(self, c: Context, d: Decision, f: Findings) -> dict[str, _Choice | None]:
         """What the other methods choose among the sets that obey the spec."""
         pool, cells, n_windows = c.pool, c.pool.cells, len(c.view.windows)
         allowed = c.view.obeying(c.spec)
@@ -170,29 +177,42 @@ class Replay:
             "average": m.average(levels["everything"]),
             "average_others": m.average(levels["all"]),
             "knn": m.nearest_windows(cells, f.distance, n_windows),
-            "random_windows": m.random_windows(cells, n_windows, rng),
+            "random_windows": m.random_windows(cells, n_windows, self._rng(d, "random_windows")),
             "is_best": m.in_sample(d.inside),
             "is_best_smoothed": smoothed,
             "oracle": np.where(np.isfinite(d.utility), d.utility, -np.inf),
         }
         found = {name: m.best(score, allowed) for name, score in scores.items()}
         found["oracle"] = m.best(scores["oracle"], np.ones_like(allowed))
-        return found
+        texts = c.view.pset_texts
+        wanted = {name: pset for name, pset in found.items() if name in self._wanted}
+        return {name: None if p is None else _Choice(p, texts[p]) for name, p in wanted.items()}
 
 
-def _looked_up(pset: int, tested: int | None) -> int:
+@dataclass(frozen=True)
+class _Choice:
+    """What a method chose: where its result is looked up, its text, and whether that is it."""
+
+    pset: int
+    text: str
+    tested: bool = True
+
+
+def _choice(chosen: Chosen | None) -> _Choice | None:
     """Repaired parameters that nobody tried are looked up where they came from."""
-    return pset if tested is None else tested
+    if chosen is None:
+        return None
+    text, tested = canonical_params(chosen.params), chosen.tested_pset
+    return _Choice(chosen.pset, text, False) if tested is None else _Choice(tested, text)
 
 
-def _defaults(c: Context) -> int | None:
+def _defaults(c: Context) -> _Choice | None:
     params = c.spec.defaults if c.spec else None
-    return c.view.pset_index.get(canonical_params(params)) if params else None
+    text = canonical_params(params) if params else ""
+    pset = c.view.pset_index.get(text)
+    return None if pset is None else _Choice(pset, text)
 
 
-def _regime(
-    d: Decision, which: str | None, donors: list[Regime], rng: np.random.Generator
-) -> Regime | None:
-    if which == "placebo":
-        return donors[int(rng.integers(len(donors)))] if donors and d.measured else None
-    return {"measured": d.measured, "stated": d.stated}.get(which or "")
+def _outcome(choice: _Choice | None, d: Decision, near: Neighbours) -> Outcome | None:
+    found = look_up(choice.pset, d.utility, d.returns, near) if choice else None
+    return replace(found, exact=False) if found and choice and not choice.tested else found

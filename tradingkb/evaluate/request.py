@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tradingkb.exceptions import InvalidInputError
+
 
 @dataclass(frozen=True)
 class EvaluationRequest:
@@ -24,3 +26,11 @@ class EvaluationRequest:
     max_decisions: int | None = None
     controls: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        limit = self.max_decisions
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise InvalidInputError(
+                f"{limit!r} is no number of decisions", field="max_decisions",
+                remedy="give a whole number above 0, or None for all",
+            )  # fmt: skip

@@ -83,7 +83,7 @@ def group_table(decisions: pl.DataFrame, by: str) -> pl.DataFrame:
 
     Columns: the group, n (decisions), one column per method, and `vs_average` of the recommender.
     """
-    shared = common(decisions)
+    shared = common(decisions).sort("decision")  # sums in another order differ in their last bits
     order = [m for m in METHODS if m in set(shared["method"])]
     table = shared.group_by(by, "method").agg(pl.col("regret").mean(), pl.len().alias("n"))
     wide = table.pivot("method", index=[by, "n"], values="regret").sort(by)

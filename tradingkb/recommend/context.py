@@ -120,7 +120,7 @@ class ContextReader:
                 "stored": np.ones(len(view), dtype=bool),
                 "known": known,
                 "eligible": alive,
-                "of_version": _of_version(view, version),
+                "of_version": of_version(view, version),
                 "scored": view.scores(objective).known,
             }
         )
@@ -188,8 +188,8 @@ def _restrict(conditions: dict[str, Bools]) -> tuple[dict[str, int], Bools]:
     return funnel, left
 
 
-def _of_version(view: View, version: str | None) -> Bools:
-    """A trial that names no version is taken to be of any."""
+def of_version(view: View, version: str | None) -> Bools:
+    """Which trials are of a version, shape (n,); one that names none is taken to be of any."""
     codes, names = view.versions
     if version is None or not names:
         return np.ones(len(view), dtype=bool)

@@ -1,0 +1,88 @@
+"""Intervals of means over decisions that share their luck."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradingkb.evaluate.bootstrap import cluster_interval
+
+RNG = np.random.default_rng
+CLUSTERED = st.lists(
+    st.tuples(st.integers(-2, 3), st.sampled_from([-1.0, -0.25, 0.0, 0.5, 2.0])),
+    min_size=2, max_size=40,
+)  # fmt: skip
+
+
+def interval(values, cluster, seed=0, **more):
+    return cluster_interval(np.array(values, float), np.array(cluster), RNG(seed), **more)
+
+
+@given(CLUSTERED)
+def test_an_interval_holds_its_mean_and_stays_within_the_means_of_clusters(rows):
+    cluster, values = np.array(rows).T
+    found = interval(values, cluster)
+    means = [values[cluster == k].mean() for k in np.unique(cluster)]
+    assert found.mean == pytest.approx(values.mean())
+    assert (found.n, found.n_clusters) == (len(values), len(means))
+    if len(means) > 1:
+        assert min(means) - 1e-12 <= found.low <= found.high <= max(means) + 1e-12
+
+
+def test_the_mean_lies_inside():
+    values = RNG(1).normal(0.3, 1, 200)
+    found = interval(values, np.arange(200))
+    assert found.low < found.mean < found.high
+    error = values.std(ddof=1) / math.sqrt(200)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+def test_one_cluster_has_a_mean_and_no_interval():
+    found = interval([1.0, 3.0], [7, 7])
+    assert (found.mean, found.n, found.n_clusters) == (2.0, 2, 1)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert not found.excludes_zero
+
+
+def test_nothing_has_no_mean():
+    assert interval([math.nan], [1]).n == interval([], np.zeros(0, int)).n == 0
+
+
+def test_repeating_decisions_within_their_clusters_does_not_narrow_the_interval():
+    values, cluster = RNG(2).normal(size=30), np.arange(30) % 10
+    once, often = interval(values, cluster), interval(np.repeat(values, 9), np.repeat(cluster, 9))
+    assert (often.low, often.high) == pytest.approx((once.low, once.high))
+    apart = interval(np.repeat(values, 9), np.arange(270))
+    assert apart.high - apart.low < 0.6 * (once.high - once.low)
+
+
+def test_clusters_that_move_together_widen_the_interval():
+    luck = np.repeat(RNG(3).normal(size=10), 10)
+    together, apart = interval(luck, np.repeat(np.arange(10), 10)), interval(luck, np.arange(100))
+    assert together.high - together.low > 2 * (apart.high - apart.low)
+
+
+@given(CLUSTERED, st.randoms(use_true_random=False))
+def test_neither_the_order_of_decisions_nor_the_numbers_of_clusters_matter(rows, random):
+    shuffled = random.sample(rows, len(rows))
+    cluster, values = np.array(rows).T
+    other, moved = np.array(shuffled).T
+    found, again = interval(values, cluster), interval(moved, 100 + 7 * other)
+    assert (again.mean, again.low, again.high) == pytest.approx(
+        (found.mean, found.low, found.high), nan_ok=True
+    )
+
+
+def test_what_is_unknown_is_left_out():
+    assert interval([1.0, math.nan, 3.0, 2.0], [0, 0, 1, 2]) == interval([1.0, 3.0, 2.0], [0, 1, 2])
+
+
+def test_an_interval_beside_zero_excludes_it():
+    assert interval([1.0, 2.0, 3.0], [0, 1, 2]).excludes_zero
+    assert interval([-1.0, -2.0, -3.0], [0, 1, 2]).excludes_zero
+    assert not interval([-1.0, 2.0, -1.0], [0, 1, 2]).excludes_zero
