@@ -26,6 +26,7 @@ from tradingkb.ports import Calibration, Workspace
 from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
 from tradingkb.recommend import RecommendJob
 from tradingkb.recommend.fingerprint import fingerprint
+from tradingkb.recommend.view import View
 
 Progress = Callable[[str, int, int], None]
 _METHODS: Final = frozenset({"tradingkb", "defaults"})
@@ -98,7 +99,7 @@ class CalibrateJob:
         replay = Replay(self._job, place, objective, wanted=_METHODS)
         names = self._job.store.strategy_names(workspace.id)
         known = self._job.store.outcomes(workspace.id, objective.name)
-        frames, replayed = [], 0
+        frames, replayed = [pl.DataFrame(schema=OUTCOME_SCHEMA)], 0
         for k, name in enumerate(names):
             progress("calibrate", k, len(names))
             mine = known.filter(pl.col("strategy_name") == name)
@@ -108,7 +109,8 @@ class CalibrateJob:
             frames.append(frame)
             replayed += new
         progress("calibrate", len(names), len(names))
-        return self._fit(workspace, objective, names, pl.concat(frames), replayed, seed)
+        windows = {name: _windows(replay.view(name), objective) for name in names}
+        return self._fit(workspace, objective, windows, pl.concat(frames), replayed, seed)
 
     def _strategy(
         self, replay: Replay, objective: Objective, name: str, known: pl.DataFrame
@@ -119,26 +121,28 @@ class CalibrateJob:
         kept = known.filter(pl.col("fingerprint") == mark)
         decisions = list(list_decisions(view, objective, name))
         unknown = _unknown(decisions, kept)
-        keys = pl.Series([d.window_key for d in decisions], dtype=pl.String)
+        again = {d.window_key for d in unknown}
+        keys = pl.Series(
+            [d.window_key for d in decisions if d.window_key not in again], dtype=pl.String
+        )
         kept = kept.filter(pl.col("window_key").is_in(keys.implode()))
         new = outcome_frame(replay.run(unknown), mark)
         return pl.concat([kept.cast(pl.Schema(OUTCOME_SCHEMA)), new]), len(unknown)
 
     def _fit(
-        self, workspace: Workspace, objective: Objective, names: list[str],
+        self, workspace: Workspace, objective: Objective, windows: dict[str, int],
         frame: pl.DataFrame, replayed: int, seed: int,
     ) -> CalibrationReport:  # fmt: skip
-        outcomes = to_outcomes(frame, names)
+        outcomes = to_outcomes(frame, list(windows))
         model = fit_confidence(
             outcomes, rng=np.random.default_rng(seed), min_outcomes=MIN_OUTCOMES,
             min_quarters=MIN_QUARTERS, embargo_quarters=EMBARGO_QUARTERS,
         )  # fmt: skip
-        counts = dict(frame.group_by("strategy_name").len().rows())
         stored = Calibration(
             objective_type=objective.name, fitted_at=self._clock(),
             known_until=frame["known_at"].max(),  # type: ignore[arg-type]
             fingerprint=fingerprint(self._job.config.weights), n_outcomes=len(outcomes),
-            strategies=[{"name": n, "windows": counts.get(n, 0)} for n in names],
+            strategies=[{"name": name, "windows": n} for name, n in windows.items()],
             model=model.to_dict() if model else None,
         )  # fmt: skip
         self._job.store.save_calibration(workspace.id, stored)
@@ -153,6 +157,11 @@ def _unknown(decisions: list[Decision], kept: pl.DataFrame) -> list[Decision]:
     """Decisions without a kept outcome, and those whose outcome is of other trials by now."""
     known = dict(kept.select("window_key", pl.col("known_at").to_physical()).rows())
     return [d for d in decisions if known.get(d.window_key) != d.known_at]
+
+
+def _windows(view: View, objective: Objective) -> int:
+    """Windows with a score, those that leave nothing to decide included."""
+    return len(np.unique(view.window[view.scores(objective).known]))
 
 
 def _report(

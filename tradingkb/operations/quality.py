@@ -76,7 +76,7 @@ class Quality(Shared):
         Raises:
             UnknownObjectiveError, UnknownWorkspaceError: with near names.
         """
-        space = self._workspaces.find(workspace)
+        space = self._workspaces.find(workspace, create_default=True)
         job = CalibrateJob(self._recommend_job, clock=self._clock)
         with progress_bar(self._progress, "strategies") as progress:
             return job.run(

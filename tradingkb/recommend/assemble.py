@@ -138,7 +138,8 @@ def _confidence(
     """The confidence in the choice; warns when there is none."""
     if chosen is None:
         return Verdict()
-    said = verdict(c, weights, calibration, stake(c, f.evidence, f.judged, chosen, ok=ok))
+    staked = stake(c, f.evidence, f.judged, chosen, ok=ok)
+    said = verdict(c, weights, calibration, staked, chosen.params)
     c.warnings += [said.warning] if said.warning else []
     c.notes += [said.note] if said.note else []
     return said

@@ -126,8 +126,8 @@ CODES: Final[dict[str, Code]] = {
         "calibrate it again: kb.calibrate()",
     ),
     "defaults_recommended": Code(
-        "the evidence recommends the strategy's defaults, or these were never tried: there is "
-        "nothing that a confidence could compare"
+        "the evidence recommends the strategy's defaults: there is nothing that a confidence could "
+        "compare"
     ),
     "mixed_strategy_versions": Code(
         "trials that name no strategy version are pooled with those that do",

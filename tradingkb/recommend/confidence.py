@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from tradingkb.domain.strategy import ParamValue
+from tradingkb.domain.trial import canonical_params
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.memo import Memo
 from tradingkb.ports import Calibration, TrialStore
@@ -38,7 +41,7 @@ class Calibrated:
         return names.index(strategy_name) if strategy_name in names else -1
 
     def windows(self, strategy_name: str) -> int:
-        """Windows of the strategy that were replayed."""
+        """Windows of the strategy that had a score by then."""
         return next(
             (int(s["windows"]) for s in self.stored.strategies if s["name"] == strategy_name), 0
         )
@@ -91,7 +94,11 @@ class Calibrations:
 
 
 def verdict(
-    c: Context, weights: EvidenceWeights, found: Calibrated | None, stake: Stake | None
+    c: Context,
+    weights: EvidenceWeights,
+    found: Calibrated | None,
+    stake: Stake | None,
+    params: Mapping[str, ParamValue],
 ) -> Verdict:
     """The confidence that this choice beats the defaults in the next window.
 
@@ -99,12 +106,18 @@ def verdict(
         c: the question.
         weights: that the answer was made with.
         found: the newest calibration of the objective.
-        stake: what the choice stakes against the defaults; None when it is them, or none are known.
+        stake: what the choice stakes against the defaults; None when it is them, or nobody tried
+            them.
+        params: the choice.
     """
     if c.spec is None or c.spec.defaults is None:
         return Verdict(warning="uncalibrated", note="no defaults are declared to compare with")
+    if canonical_params(params) == canonical_params(c.spec.defaults):
+        return Verdict(warning="defaults_recommended")
     if stake is None:
-        return _without_stake(c)
+        return Verdict(
+            warning="uncalibrated", note="the defaults were never tried: nothing compares with them"
+        )
     reason = _unusable(c, weights, found)
     if reason is not None or found is None or found.model is None:
         return Verdict(warning="uncalibrated", note=reason)
@@ -121,14 +134,6 @@ def verdict(
         },
         warning="calibration_stale" if stale else None,
     )  # fmt: skip
-
-
-def _without_stake(c: Context) -> Verdict:
-    defaults = c.spec.defaults if c.spec else None
-    return Verdict(
-        warning="defaults_recommended" if defaults else "uncalibrated",
-        note="the recommended parameters are the defaults, or the defaults were never tried",
-    )
 
 
 def _unusable(c: Context, weights: EvidenceWeights, found: Calibrated | None) -> str | None:

@@ -1,0 +1,338 @@
+"""`kb.calibrate`, and what answers say of their confidence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from replayed_store import SPECS, decisions, fill, start_of, trials
+
+import tradingkb as tkb
+from tradingkb.recommend import confidence
+from tradingkb.recommend.fingerprint import fingerprint
+from tradingkb.recommend.stake import BANDS, FEATURES
+
+Open = Callable[..., tkb.KnowledgeBase]
+ASKED: dict[str, Any] = {"symbol": "AAA", "timeframe": "1d", "regime": {"drift": 0.5}}
+CALIBRATE = """
+import sys, tradingkb as tkb
+with tkb.connect(sys.argv[1], progress=False) as kb:
+    print(kb.calibrate().n_outcomes)
+"""
+
+
+def ask(kb: tkb.KnowledgeBase, strategy: str = "trend", **more: Any) -> tkb.Recommendation:
+    return kb.recommend(strategy, **{**ASKED, **more})
+
+
+def codes(rec: tkb.Recommendation) -> set[str]:
+    """What the answer says of its confidence."""
+    said = {"uncalibrated", "calibration_stale", "defaults_recommended"}
+    return said & set(rec.warnings)
+
+
+def outcomes(kb: tkb.KnowledgeBase) -> pl.DataFrame:
+    return kb._store.outcomes(kb._workspaces.find("default").id, "sharpe")
+
+
+def test_every_decision_has_one_outcome_that_says_whether_it_beat_the_defaults(
+    calibrated: tkb.KnowledgeBase,
+) -> None:
+    rows = outcomes(calibrated)
+    for name in ("trend", "revert"):
+        found = {d.window_key: d for d in decisions(calibrated, name)}
+        mine = rows.filter(pl.col("strategy_name") == name)
+        assert sorted(mine["window_key"]) == sorted(found)
+        assert mine["quarter"].to_list() == [found[k].quarter for k in mine["window_key"]]
+    # The same question, answered by the evaluation.
+    told = calibrated.evaluate("trend", symbols="AAA", controls=False).decisions.filter(
+        (pl.col("method") == "tradingkb") & pl.col("exact")
+    )
+    both = told.join(rows, left_on=["strategy", "window_key"],
+                     right_on=["strategy_name", "window_key"])  # fmt: skip
+    assert both["beats_defaults"].equals(both["won"].alias("beats_defaults"))
+    assert {0.0, 1.0} <= set(both["won"])
+
+
+def test_outcomes_keep_what_was_staked(calibrated: tkb.KnowledgeBase) -> None:
+    rows = outcomes(calibrated).filter(pl.col("band").is_not_null())
+    assert set(rows["band"]) <= set(range(len(BANDS)))
+    assert {len(json.loads(text)) for text in rows["features"]} == {len(FEATURES)}
+    assert rows.filter(pl.col("status") != "ok")["band"].unique().to_list() in ([0], [])
+    assert (rows.filter(pl.col("status") == "ok")["band"] > 0).all()
+
+
+def test_calibrating_again_replays_nothing_and_says_the_same(calibrated: tkb.KnowledgeBase) -> None:
+    before = outcomes(calibrated)
+    first, again = (calibrated.calibrate().to_dict() for _ in range(2))
+    assert first["replayed"] == again["replayed"] == 0
+    assert first["n_decisions"] == before.height == 2 * 3 * 30
+    assert first == again
+    assert outcomes(calibrated).equals(before)
+
+
+def test_a_new_window_is_replayed_alone_and_gives_what_a_restart_gives(
+    calibrated: tkb.KnowledgeBase,
+) -> None:
+    later = trials(31).filter(pl.col("oos_start") == start_of(30))
+    calibrated.ingest(later)
+    report = calibrated.calibrate()
+    assert (report.replayed, report.n_decisions) == (6, 186)
+    kept = outcomes(calibrated)
+    assert calibrated.calibrate(restart=True).replayed == 186
+    assert outcomes(calibrated).equals(kept)
+
+
+def test_a_window_whose_results_came_in_later_is_replayed(calibrated: tkb.KnowledgeBase) -> None:
+    more = trials(30).filter(pl.col("source_id") == "trend:AAA:29:3").with_columns(
+        source_id=pl.lit("late"), known_at=pl.lit(datetime(2025, 1, 1)),
+        params=pl.lit('{"fast": 12, "short": 0}'),
+    )  # fmt: skip
+    calibrated.ingest(more)
+    assert calibrated.calibrate().replayed == 1
+
+
+def test_other_weights_replay_everything_anew(calibrated_home: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(calibrated_home, tmp_path / "copy")
+    with tkb.connect(copy, progress=False, weight_own=5.0) as kb:
+        rec = ask(kb)
+        assert (rec.confidence, codes(rec)) == (None, {"uncalibrated"})
+        assert any("other weights" in note for note in rec.notes)
+        assert kb.calibrate().replayed == 180
+        assert ask(kb).confidence is not None
+
+
+def test_a_changed_spec_replays_its_strategy_alone(calibrated: tkb.KnowledgeBase) -> None:
+    spec = tkb.StrategySpec("revert", (tkb.ParamSpec("n", "int", low=1, high=99, default=10),))
+    calibrated.register_strategy(spec)
+    assert calibrated.calibrate().replayed == 90
+    assert calibrated.calibrate().replayed == 0
+
+
+def test_a_fingerprint_tells_weights_and_specs_apart_and_nothing_else() -> None:
+    from tradingkb.ranking.evidence import EvidenceWeights
+
+    plain = EvidenceWeights()
+    found = [fingerprint(plain), fingerprint(EvidenceWeights(own=11.0)),
+             *(fingerprint(plain, spec) for spec in SPECS)]  # fmt: skip
+    assert len(set(found)) == len(found)
+    assert found[0] == fingerprint(EvidenceWeights())
+    assert {len(text) for text in found} == {64}
+
+
+def test_outcomes_of_trials_that_are_gone_go(calibrated: tkb.KnowledgeBase) -> None:
+    ids = trials(30).filter(
+        (pl.col("oos_start") == start_of(8)) & (pl.col("strategy_name") == "trend")
+        & (pl.col("symbol") == "BBB")
+    )["source_id"]  # fmt: skip
+    calibrated.reject(ids.to_list(), reason="a bug")
+    report = calibrated.calibrate()
+    assert (report.replayed, report.n_decisions) == (0, 179)
+
+
+def test_a_store_without_trials_is_uncalibrated(open_kb: Open) -> None:
+    kb = open_kb()
+    for _ in range(2):
+        report = kb.calibrate()
+        assert (report.n_decisions, report.base_rate, report.known_until) == (0, None, None)
+    assert "100 of 8 quarters are needed" in str(report)
+
+
+def test_too_few_outcomes_leave_answers_without_a_confidence_and_say_why(open_kb: Open) -> None:
+    kb = fill(open_kb(), trials(10))
+    rec = ask(kb)
+    assert (rec.confidence, rec.confidence_band, rec.calibration) == (None, "none", None)
+    assert codes(rec) == {"uncalibrated"}
+    assert "no calibration is stored" in rec.notes
+    report = kb.calibrate()
+    assert 0 < report.n_outcomes < 100
+    assert report.kind is None
+    again = ask(kb)
+    assert (again.confidence, codes(again)) == (None, {"uncalibrated"})
+    assert f"{report.n_outcomes} comparable outcomes are too few" in again.notes
+
+
+def test_without_declared_defaults_there_is_nothing_to_compare_with(
+    calibrated: tkb.KnowledgeBase,
+) -> None:
+    calibrated.register_strategy(
+        tkb.StrategySpec("revert", (tkb.ParamSpec("n", "int", low=1, high=99),))
+    )
+    rec = ask(calibrated, "revert")
+    assert (rec.confidence, codes(rec)) == (None, {"uncalibrated"})
+    assert "no defaults are declared to compare with" in rec.notes
+
+
+def test_defaults_that_nobody_tried_compare_with_nothing(calibrated: tkb.KnowledgeBase) -> None:
+    calibrated.register_strategy(
+        tkb.StrategySpec("revert", (tkb.ParamSpec("n", "int", low=1, high=99, default=77),))
+    )
+    rec = ask(calibrated, "revert")
+    assert (rec.confidence, codes(rec)) == (None, {"uncalibrated"})
+    assert any("never tried" in note for note in rec.notes)
+
+
+def test_a_choice_of_the_defaults_stakes_nothing(calibrated: tkb.KnowledgeBase) -> None:
+    chosen = ask(calibrated, "revert").params
+    assert chosen is not None
+    calibrated.register_strategy(
+        tkb.StrategySpec("revert", (tkb.ParamSpec("n", "int", 1, 99, default=chosen["n"]),))
+    )
+    rec = ask(calibrated, "revert")
+    assert rec.params == chosen
+    assert (rec.confidence, codes(rec)) == (None, {"defaults_recommended"})
+    assert rec.uncalibrated
+
+
+def test_enough_outcomes_give_a_confidence_and_what_it_rests_on(
+    calibrated: tkb.KnowledgeBase,
+) -> None:
+    report = calibrated.calibrate()
+    assert report.n_outcomes >= 100
+    rec = ask(calibrated)
+    assert codes(rec) == set()
+    assert not rec.uncalibrated
+    assert rec.confidence is not None
+    found = rec.calibration
+    assert found is not None
+    assert found["value"] == rec.confidence
+    assert 0 < found["low"] < rec.confidence < found["high"] < 1
+    assert (found["level"], found["base_rate"]) == (0.9, report.base_rate)
+    assert found["kind"] in ("base_rate", "pooled", "logistic")
+    assert found["n"] <= report.n_outcomes
+    assert found["evidence_band"] in BANDS
+    assert report.known_until is not None
+    assert found["known_until"] == report.known_until.isoformat()
+    told = json.loads(json.dumps(rec.to_dict(), allow_nan=False))
+    assert (told["confidence"], told["calibration"]) == (rec.confidence, found)
+    event = calibrated.events().row(0, named=True)
+    assert (event["confidence"], event["confidence_band"]) == (rec.confidence, rec.confidence_band)
+
+
+@pytest.mark.parametrize(
+    ("value", "band"),
+    [(0.7, "high"), (0.69999, "medium"), (0.4, "medium"), (0.39999, "low"), (0.01, "low")],
+)
+def test_bands_begin_at_their_bounds(
+    calibrated: tkb.KnowledgeBase, monkeypatch: pytest.MonkeyPatch, value: float, band: str
+) -> None:
+    from dataclasses import replace
+
+    from tradingkb.ranking.confidence import ConfidenceModel
+
+    predict = ConfidenceModel.predict
+    monkeypatch.setattr(
+        ConfidenceModel, "predict", lambda *given: replace(predict(*given), value=value)
+    )
+    rec = ask(calibrated)
+    assert (rec.confidence, rec.confidence_band) == (value, band)
+    assert (confidence.HIGH, confidence.MEDIUM) == (0.7, 0.4)
+
+
+def test_a_calibration_that_knows_the_future_says_nothing_of_the_past(
+    calibrated: tkb.KnowledgeBase,
+) -> None:
+    until = calibrated.calibrate().known_until
+    assert until is not None
+    past = ask(calibrated, as_of=start_of(25))
+    assert (past.confidence, codes(past)) == (None, {"uncalibrated"})
+    assert any("after as_of" in note for note in past.notes)
+    assert ask(calibrated, as_of=until).confidence is not None
+
+
+def test_many_new_windows_make_a_calibration_stale(calibrated: tkb.KnowledgeBase) -> None:
+    later = trials(39).filter(pl.col("oos_start") >= start_of(30))
+    few, more = (later.filter(pl.col("oos_start") < start_of(n)) for n in (37, 39))
+    calibrated.ingest(few)  # 111 windows of 90
+    assert codes(ask(calibrated)) == set()
+    calibrated.ingest(more)  # 117
+    rec = ask(calibrated)
+    assert codes(rec) == {"calibration_stale"}
+    assert rec.confidence is not None
+    calibrated.calibrate()
+    assert codes(ask(calibrated)) == set()
+
+
+def test_windows_that_leave_nothing_to_decide_do_not_make_a_fresh_calibration_stale(
+    calibrated: tkb.KnowledgeBase,
+) -> None:
+    alone = trials(60, symbols=("ZZZ",)).filter(pl.col("source_id").str.ends_with(":1"))
+    calibrated.ingest(alone)
+    calibrated.calibrate()
+    assert codes(ask(calibrated)) == set()
+
+
+def test_a_strategy_that_the_calibration_does_not_know_gets_the_base_rate(
+    calibrated: tkb.KnowledgeBase,
+) -> None:
+    fresh = trials(6).filter(pl.col("strategy_name") == "revert").with_columns(
+        strategy_name=pl.lit("fresh"), source_id="fresh:" + pl.col("source_id")
+    )  # fmt: skip
+    calibrated.register_strategy(
+        tkb.StrategySpec("fresh", (tkb.ParamSpec("n", "int", low=1, high=99, default=50),))
+    )
+    calibrated.ingest(fresh)
+    rec = ask(calibrated, "fresh")
+    assert rec.calibration is not None
+    known = ask(calibrated).calibration
+    assert known is not None
+    assert rec.calibration["high"] - rec.calibration["low"] >= known["high"] - known["low"]
+    assert codes(rec) == {"calibration_stale"}
+
+
+def test_a_calibration_of_another_process_is_seen_by_the_next_answer(
+    open_kb: Open, tmp_path: Path
+) -> None:
+    kb = fill(open_kb(), trials(30))
+    assert ask(kb).confidence is None
+    done = subprocess.run(
+        [sys.executable, "-c", CALIBRATE, str(tmp_path / "home")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(done.stdout) >= 100
+    assert ask(kb).confidence is not None
+
+
+def test_a_backup_carries_outcomes_and_confidence(
+    calibrated: tkb.KnowledgeBase, open_kb: Open, tmp_path: Path
+) -> None:
+    calibrated.backup(tmp_path / "backup")
+    other = open_kb()
+    other.restore(tmp_path / "backup")
+    assert outcomes(other).equals(outcomes(calibrated))
+    mine, theirs = ask(calibrated), ask(other)
+    assert (theirs.confidence, theirs.calibration) == (mine.confidence, mine.calibration)
+    assert other.calibrate().replayed == 0
+
+
+def test_a_backup_is_restored_though_a_strategy_of_its_outcomes_was_withdrawn(
+    calibrated: tkb.KnowledgeBase, open_kb: Open, tmp_path: Path
+) -> None:
+    (run,) = calibrated.runs().filter(pl.col("kind") == "ingest")["run_id"].to_list()
+    calibrated.withdraw(run, reason="a bug")
+    calibrated.backup(tmp_path / "backup")
+    other = open_kb()
+    other.restore(tmp_path / "backup")
+    assert outcomes(other).height == 180
+    assert other.calibrate().n_decisions == 0
+    other.reinstate(run)
+    assert (other.calibrate().n_decisions, ask(other).confidence is None) == (180, False)
+
+
+def test_a_model_of_another_release_is_as_good_as_none(
+    calibrated: tkb.KnowledgeBase,
+) -> None:
+    import sqlalchemy as sa
+
+    with calibrated._store.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE calibrations SET model = '{\"version\": 99}'"))
+    rec = ask(calibrated)
+    assert (rec.confidence, codes(rec)) == (None, {"uncalibrated"})
