@@ -14,6 +14,7 @@ import pytest
 from test_recommend_job import grid
 
 import tradingkb as tkb
+from tradingkb.recommend import RecommendRequest
 
 Open = Callable[..., tkb.KnowledgeBase]
 
@@ -106,10 +107,29 @@ def test_the_event_queue_is_bounded_and_counts_what_it_drops(
 
     with monkeypatch.context() as patch:
         patch.setattr(kb._store, "save_event", locked)
+        patch.setattr(kb._store, "save_events", locked)
         for _ in range(5):
             kb.recommend("s", regime=["uptrend"])
         assert kb._recommend_job.events.dropped == 2
     assert kb.events().height == 3
+
+
+def test_an_event_that_the_store_refuses_takes_no_other_with_it(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(grid())
+    kb.recommend("s", regime=["uptrend"])
+    known = kb.events().row(0, named=True)["request_id"]
+    log = kb._recommend_job.events
+    first, second = (
+        log.logged(kb.recommend("s", regime=["uptrend"]), kb._workspaces.find("default"),
+                   RecommendRequest("s"))
+        for _ in range(2)
+    )  # fmt: skip
+    sent = [{**event, "request_id": name} for event, name in
+            ((first, "before"), (first, known), (second, "after"))]  # fmt: skip
+    log.save(sent)
+    assert set(kb.events()["request_id"]) >= {"before", "after"}
+    assert (kb.events().height, log.dropped, log.flush()) == (5, 1, 0)
 
 
 def test_every_answer_leaves_one_event_with_what_an_operator_asks_for(

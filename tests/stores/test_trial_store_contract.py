@@ -110,6 +110,8 @@ def test_an_event_does_not_wait_for_a_writer(store):
         started = time.monotonic()
         with pytest.raises(BackendUnavailableError):
             store.save_event(event())
+        with pytest.raises(BackendUnavailableError):
+            store.save_events([event(), event()])
         assert time.monotonic() - started < 1
     store.save_event(event())
     assert len(store.events(WORKSPACE, 9, {})) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -195,6 +195,9 @@ class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
         Raises:
             BackendUnavailableError: it could not be written at once.
         """
+
+    def save_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Inserts several at once as `save_event` does: all of them, or on any error none."""
 
     def events(
         self, workspace_id: str | None, limit: int, where: Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,8 +54,17 @@ class RecordQueries:
         Raises:
             BackendUnavailableError: another writer holds the database.
         """
-        with writing(self._impatient) as connection:
-            connection.execute(sa.insert(schema.recommend_events), dict(event))
+        self.save_events([event])
+
+    def save_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Inserts several recommend events, all or none, in one transaction.
+
+        Raises:
+            BackendUnavailableError: another writer holds the database.
+        """
+        if events:
+            with writing(self._impatient) as connection:
+                connection.execute(sa.insert(schema.recommend_events), [dict(e) for e in events])
 
     @property
     def _impatient(self) -> sa.Engine:

@@ -258,3 +258,31 @@ class RecordContract:
         texts = {"reasons", "warnings", "repaired_params", "filter_rejections", "relaxations",
                  "regime_tags", "timings", "weights"}  # fmt: skip
         assert {k: json.loads(v) if k in texts else v for k, v in row.items()} == sent
+
+    def test_several_events_are_stored_once_each(self, kb: TrialStore) -> None:
+        sent = [event(at=NOON + timedelta(hours=hour)) for hour in (3, 1, 2)]
+        kb.save_events(sent)
+        kb.save_events([])
+        ids = [e["request_id"] for e in sorted(sent, key=lambda e: e["at"], reverse=True)]
+        assert kb.events(WORKSPACE, 9, {})["request_id"].to_list() == ids
+
+    def test_events_that_come_together_are_as_if_each_had_come_alone(self, kb: TrialStore) -> None:
+        params = [None, {"fast": 5}, {"fast": 10.5, "kind": "ema"}]
+        sent = [event(at=NOON, params=p, confidence=c)
+                for p, c in zip(params, (0.25, None, 1.0), strict=True)]  # fmt: skip
+        kb.save_events(sent)
+        for one in sent:
+            kb.save_event({**one, "request_id": str(uuid.uuid4()), "source": "probe"})
+        apart, together = (
+            kb.events(WORKSPACE, 9, {"source": s}).drop("request_id", "source").sort("confidence")
+            for s in ("probe", "python")
+        )
+        assert apart.to_dicts() == together.to_dicts()
+
+    def test_of_events_that_come_together_and_one_is_refused_none_is_stored(
+        self, kb: TrialStore
+    ) -> None:
+        kb.save_event(known := event())
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            kb.save_events([event(), known, event()])
+        assert kb.events(WORKSPACE, 9, {})["request_id"].to_list() == [known["request_id"]]
