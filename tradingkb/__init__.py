@@ -29,7 +29,7 @@ from tradingkb.exceptions import (
 from tradingkb.importers.source import const
 from tradingkb.ingest import IngestReport
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.recommend import Recommendation
+from tradingkb.recommend import Explanation, Recommendation
 from tradingkb.settings import Settings
 
 __version__ = "0.1.0"
@@ -38,6 +38,7 @@ __all__ = [
     "BackendUnavailableError",
     "ConfigurationError",
     "EmptyCollectionError",
+    "Explanation",
     "IngestReport",
     "InvalidInputError",
     "InvalidOHLCVError",

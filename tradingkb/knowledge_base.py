@@ -23,7 +23,7 @@ from tradingkb.market import (
     read_market,
     read_own_trades,
 )
-from tradingkb.operations import Curation, Quality, Recovery
+from tradingkb.operations import Curation, Quality, Questions, Recovery
 from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import Recommendation, RecommendJob, RecommendRequest
@@ -33,7 +33,7 @@ from tradingkb.settings import Settings
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces
 
 
-class KnowledgeBase(Curation, Recovery, Quality):
+class KnowledgeBase(Questions, Curation, Recovery, Quality):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.

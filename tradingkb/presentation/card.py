@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tradingkb.presentation import facts
 from tradingkb.presentation import format as fmt
 from tradingkb.presentation.card_obstacles import obstacles
@@ -27,10 +29,10 @@ def answer_card(answer: Answer) -> str:
 def card_body(answer: Answer) -> str:
     """The card without its stylesheet, for a page that brings `CARD_CSS` once."""
     if answer["status"] == "none":
-        parts = [_codes(answer), obstacles(answer), _comparison(answer), _regime(answer)]
+        parts = [code_lists(answer), obstacles(answer), _comparison(answer), regime_section(answer)]
     else:
-        parts = [_params(answer), _facts(answer), _comparison(answer), _regime(answer)]
-        parts += [_codes(answer), obstacles(answer)]
+        parts = [_params(answer), _facts(answer), _comparison(answer), regime_section(answer)]
+        parts += [code_lists(answer), obstacles(answer)]
     return el("div", _head(answer), *parts, _foot(answer), cls=f"tkb-card tkb-{answer['status']}")
 
 
@@ -49,7 +51,8 @@ def _head(answer: Answer) -> str:
     return head + el("div", context, cls="tkb-context tkb-faint")
 
 
-def _label(text: str) -> str:
+def caption(text: str) -> str:
+    """The small heading of a part."""
     return el("div", text, cls="tkb-label")
 
 
@@ -61,7 +64,7 @@ def _params(answer: Answer) -> str:
     tried = "" if answer["params_tested"] else " (never tried exactly so)"
     return el(
         "div",
-        _label(f"Parameters{tried}"),
+        caption(f"Parameters{tried}"),
         el("span", shown or "no parameters", cls="tkb-code"),
         *(_repair(name, what) for name, what in answer["repaired_params"].items()),
         cls="tkb-params",
@@ -84,39 +87,44 @@ def _facts(answer: Answer) -> str:
     level, meaning = facts.confidence(answer)
     return el(
         "div",
-        _fact(name, fmt.score(expected["value"], unit), f"{facts.interval_name(expected)} {mean}"),
-        _fact("A single window", windows, "80 % of single windows fell here"),
-        _fact("Evidence", n_windows, rest),
-        _fact("Confidence", level, meaning),
+        fact(name, fmt.score(expected["value"], unit), f"{facts.interval_name(expected)} {mean}"),
+        fact("A single window", windows, "80 % of single windows fell here"),
+        fact("Evidence", n_windows, rest),
+        fact("Confidence", level, meaning),
         cls="tkb-facts",
     )
 
 
-def _fact(label: str, value: str, note: str) -> str:
+def fact(label: str, value: str, note: str) -> str:
+    """One number with what it is and a remark."""
     shown = el("div", num(value), cls="tkb-value")
-    return el("div", _label(label), shown, el("div", num(note), cls="tkb-small tkb-note"))
+    return el("div", caption(label), shown, el("div", num(note), cls="tkb-small tkb-note"))
 
 
 def _comparison(answer: Answer) -> str:
     rows = facts.options(answer)
     if not rows or (len(rows) == 1 and answer["params"] is not None):
         return ""
-    unit, scale = facts.unit(answer), make_scale(rows)
+    return comparison(rows, facts.unit(answer), "Beside the baseline")
+
+
+def comparison(rows: Sequence[Option], unit: str, heading: str, strong: str = "recommended") -> str:
+    """Parameter sets with what they are expected to earn; the row labelled `strong` stands out."""
+    scale = make_scale(rows)
     heads = [
-        el("th", "Beside the baseline", scope="col"),
+        el("th", heading, scope="col"),
         el("th", "Expected per window", scope="col"),
         el("th", forest_axis(scale, unit) if scale else "", cls="tkb-plot", scope="col"),
         el("th", "Windows", scope="col"),
     ]
-    body = (_option(row, scale, unit) for row in rows)
+    body = (_option(row, scale, unit, strong=row.label == strong) for row in rows)
     grid = el(
         "table", el("thead", el("tr", *heads)), el("tbody", *body), cls="tkb-table tkb-compare"
     )
     return el("div", grid, cls="tkb-section")
 
 
-def _option(row: Option, scale: Scale | None, unit: str) -> str:
-    strong = row.label == "recommended"
+def _option(row: Option, scale: Scale | None, unit: str, *, strong: bool) -> str:
     label = el("div", esc(row.label), cls="tkb-first" if strong else "")
     params = "the same parameters" if row.same else fmt.params_text(row.params)
     shown = "" if strong else el("div", el("code", esc(params)))
@@ -135,25 +143,27 @@ def _option(row: Option, scale: Scale | None, unit: str) -> str:
     )
 
 
-def _regime(answer: Answer) -> str:
+def regime_section(answer: Answer) -> str:
+    """The query's regime, its tags and where it comes from."""
     regime = answer["regime"]
     if regime is None:
         text = "none given: the answer is the same for every market"
-        return el("div", _label("Regime"), el("div", text), cls="tkb-section")
+        return el("div", caption("Regime"), el("div", text), cls="tkb-section")
     stated = regime["source"] == "stated"
     source = el("span", esc(facts.regime_source(regime)), cls="tkb-claim" if stated else "")
     tags = [el("span", esc(tag), cls="tkb-tag") for tag in regime["tags"]] or ["no tag fired"]
     weak = "".join(el("div", f"▲ {esc(text)}", cls="tkb-small") for text in regime["warnings"])
     return el(
         "div",
-        _label("Regime"),
+        caption("Regime"),
         el("div", " ".join([*tags, source]), cls="tkb-tags" + (" tkb-stated" if stated else "")),
         weak,
         cls="tkb-section",
     )
 
 
-def _codes(answer: Answer) -> str:
+def code_lists(answer: Answer) -> str:
+    """Reasons, warnings, details and what to do."""
     blocks = [
         _list("Why this status", [_code(*pair) for pair in facts.coded(answer, "reasons")]),
         _list("Warnings", [_code(*pair) for pair in facts.coded(answer, "warnings")]),
@@ -171,7 +181,7 @@ def _list(label: str, items: list[str]) -> str:
     if not items:
         return ""
     entries = el("ul", *(el("li", item) for item in items), cls="tkb-list")
-    return el("div", _label(label), entries, cls="tkb-section")
+    return el("div", caption(label), entries, cls="tkb-section")
 
 
 def _foot(answer: Answer) -> str:

@@ -22,8 +22,8 @@ def answer_text(answer: Answer, width: int = 100) -> str:
         width: columns of the terminal; longer lines are wrapped under their label.
     """
     lines = [_title(answer), " | ".join(facts.context(answer))]
-    lines += [_wrapped(label, text, width) for label, text in _entries(answer)]
-    return "\n".join(_printable(line) for line in lines)
+    lines += [wrapped(label, text, width) for label, text in _entries(answer)]
+    return "\n".join(printable(line) for line in lines)
 
 
 def _title(answer: Answer) -> str:
@@ -31,7 +31,8 @@ def _title(answer: Answer) -> str:
     return f"{status.word}  {answer['strategy_name']}: {status.meaning}"
 
 
-def _wrapped(label: str, text: str, width: int) -> str:
+def wrapped(label: str, text: str, width: int) -> str:
+    """One entry: its label, and its text indented beside it."""
     return textwrap.fill(
         text,
         width=max(width, 40),
@@ -42,20 +43,21 @@ def _wrapped(label: str, text: str, width: int) -> str:
     )
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
+    """The line without what a terminal would obey."""
     # A name from data must not move the cursor or colour the terminal.
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in line)
 
 
 def _entries(answer: Answer) -> Iterator[tuple[str, str]]:
     yield from _chosen(answer)
-    yield from _labelled("baseline", [_option(o, answer) for o in _baselines(answer)])
-    yield "regime", _regime(answer)
+    yield from labelled("baseline", [option_text(o, answer) for o in _baselines(answer)])
+    yield "regime", regime_text(answer)
     for key in ("reasons", "warnings"):
         texts = [f"{code}: {meaning}" for code, meaning in facts.coded(answer, key)]
-        yield from _labelled(key, texts)
-    yield from _labelled("details", answer.get("notes", []))
-    yield from _labelled("to do", answer["suggested_actions"])
+        yield from labelled(key, texts)
+    yield from labelled("details", answer.get("notes", []))
+    yield from labelled("to do", answer["suggested_actions"])
     yield "filters", facts.passed(answer)
     if answer["status"] == "none":
         yield from _obstacles(answer)
@@ -66,16 +68,17 @@ def _chosen(answer: Answer) -> Iterator[tuple[str, str]]:
         return
     tried = "" if answer["params_tested"] else "  (never tried exactly so)"
     yield "params", fmt.params_text(answer["params"]) + tried
-    yield from _labelled("repaired", [f"{k}: {v}" for k, v in answer["repaired_params"].items()])
+    yield from labelled("repaired", [f"{k}: {v}" for k, v in answer["repaired_params"].items()])
     if answer["expected"]:
-        yield "expected", _expected(answer)
+        yield "expected", expected_text(answer)
         parts = (*facts.support(answer), facts.shrinkage(answer))
         yield "evidence", ", ".join(part for part in parts if part)
     yield "confidence", ", ".join(facts.confidence(answer))
-    yield from _labelled("luck", facts.luck(answer))
+    yield from labelled("luck", facts.luck(answer))
 
 
-def _expected(answer: Answer) -> str:
+def expected_text(answer: Answer) -> str:
+    """What is expected per window, with its interval and the spread of single windows."""
     expected, unit = answer["expected"], facts.unit(answer)
     value = fmt.score(expected["value"], unit)
     mean = fmt.interval(expected["low"], expected["high"], unit)
@@ -90,7 +93,8 @@ def _baselines(answer: Answer) -> list[Option]:
     return [option for option in facts.options(answer) if option.label != "recommended"]
 
 
-def _option(option: Option, answer: Answer) -> str:
+def option_text(option: Option, answer: Answer) -> str:
+    """One parameter set that could be used."""
     unit = facts.unit(answer)
     params = "the same parameters" if option.same else fmt.params_text(option.params)
     if option.expected is None:
@@ -100,7 +104,8 @@ def _option(option: Option, answer: Answer) -> str:
     return f"{option.label}: {value} ({bounds}) with {params}"
 
 
-def _regime(answer: Answer) -> str:
+def regime_text(answer: Answer) -> str:
+    """The query's regime and where it comes from."""
     regime = answer["regime"]
     if regime is None:
         return "none given: the answer is the same for every market"
@@ -114,15 +119,15 @@ def _obstacles(answer: Answer) -> Iterator[tuple[str, str]]:
         for r in answer["filter_rejections"]
         if r["fails"]
     ]
-    yield from _labelled("in the way", rejected[:_MAX_OBSTACLES])
+    yield from labelled("in the way", rejected[:_MAX_OBSTACLES])
     changes = [
         f"{facts.relaxation(setting)}; risk: {setting['risk']}"
         for setting in answer["recommended_relaxed_settings"]
     ]
-    yield from _labelled("changes", changes[:_MAX_OBSTACLES])
+    yield from labelled("changes", changes[:_MAX_OBSTACLES])
 
 
-def _labelled(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+def labelled(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Several texts under one label, which only the first one shows."""
     for place, text in enumerate(texts):
         yield (label if place == 0 else ""), str(text)

@@ -128,8 +128,8 @@ class Recommendation:
         plain["at"] = self.at.isoformat()
         plain["as_of"] = self.as_of.isoformat() if self.as_of else None
         plain["regime"] = self.regime.to_dict() if self.regime else None
-        plain["trials"] = _rows(self.trials)
-        plain["evidence"] = _rows(self.evidence)
+        plain["trials"] = as_rows(self.trials)
+        plain["evidence"] = as_rows(self.evidence)
         plain["uncalibrated"] = self.uncalibrated
         plain["meanings"] = self.explain_codes()
         if self.debug is None:
@@ -153,7 +153,8 @@ class Recommendation:
         return evidence_figure(self.to_dict())
 
 
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+def as_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """A frame as JSON-ready rows, times as ISO 8601 text."""
     times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
     return frame.with_columns(pl.col(c).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for c in times).to_dicts()
 

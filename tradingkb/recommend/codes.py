@@ -151,6 +151,22 @@ CODES: Final[dict[str, Code]] = {
     ),
     "ohlcv_cut_at_as_of": Code("bars after as_of were left out"),
     "params_not_tested": Code("exactly these parameters were never tried"),
+    "params_without_evidence": Code(
+        "exactly these parameters were tried, but none of their trials counts: they are rejected, "
+        "of another version, or without a score",
+        "look at their trials: kb.trials()",
+    ),
+    "params_break_spec": Code(
+        "these parameters do not obey the strategy's spec, so no answer would recommend them",
+        "correct the parameters or the spec",
+    ),
+    "few_own_trades": Code(
+        "these parameters hardly traded in your own tuning, so no answer would recommend them"
+    ),
+    "defaults_expected_better": Code(
+        "the strategy's defaults are expected to earn as much as these parameters or more",
+        "look at against_defaults, and at the recommended parameters",
+    ),
 }
 
 

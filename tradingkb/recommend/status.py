@@ -52,7 +52,7 @@ def judge_status(
     c.reasons += [code for code, holds in checks.items() if holds]
     if c.request.symbol is not None and not c.own[seen].any():
         c.warnings.append("no_own_history")
-        c.notes += _near_symbols(c, c.request.symbol)
+        c.notes += near_symbols(c, c.request.symbol)
     if chosen.tested_pset is None:
         c.warnings.append("params_not_tested")
     if _in_sample_trades(c, f, chosen) < FEW_TRADES:
@@ -78,7 +78,7 @@ def _in_sample_trades(c: Context, f: Findings, chosen: j.Chosen) -> float:
     return float(known.mean()) if len(known) else np.inf
 
 
-def _near_symbols(c: Context, symbol: str) -> list[str]:
+def near_symbols(c: Context, symbol: str) -> list[str]:
     """A note on symbols like this one, where the strategy has no window of it at all."""
     known = {s for s in c.view.windows.symbol if s is not None}
     near = [] if symbol in known else near_names(symbol, known)

@@ -1,0 +1,176 @@
+"""An explanation of given parameters as lines for a terminal, and as a card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from tradingkb.presentation import facts
+from tradingkb.presentation import format as fmt
+from tradingkb.presentation.card import caption, code_lists, comparison, fact, regime_section
+from tradingkb.presentation.facts import Option
+from tradingkb.presentation.markup import el, esc, num, prose
+from tradingkb.presentation.style import CARD_CSS
+from tradingkb.presentation.text import (
+    expected_text,
+    labelled,
+    option_text,
+    printable,
+    regime_text,
+    wrapped,
+)
+
+#: `Explanation.to_dict()`.
+Explained = Mapping[str, Any]
+_THESE: Final = "these"
+
+
+def explanation_text(found: Explained, width: int = 100) -> str:
+    """Plain text for a terminal.
+
+    Args:
+        found: the dict form of an explanation.
+        width: columns of the terminal; longer lines are wrapped under their label.
+    """
+    lines = [f"{found['strategy_name']}: {_verdict(found)}", " | ".join(facts.context(found))]
+    lines += [wrapped(label, text, width) for label, text in _entries(found)]
+    return "\n".join(printable(line) for line in lines)
+
+
+def explanation_card(found: Explained) -> str:
+    """HTML as `answer_card` makes it: self-contained, no script, equal for equal explanations."""
+    parts = [_params(found), _facts(found), _comparison(found), _nearest(found)]
+    parts += [regime_section(found), code_lists(found)]
+    kind = "degraded" if found["reasons"] else "ok"
+    card = el("div", _head(found), *parts, cls=f"tkb-card tkb-{kind}")
+    return el("div", el("style", CARD_CSS), card)
+
+
+def _verdict(found: Explained) -> str:
+    """The place in words."""
+    if not found["n_sets"]:
+        return "no parameters have evidence"
+    if not found["tested"]:
+        return "never tried exactly so"
+    if found["place"] is None:
+        return f"not placed among {fmt.count(found['n_sets'], 'parameter set')}"
+    best = "the best-supported" if found["place"] == 1 else f"place {found['place']:,}"
+    return f"{best} of {fmt.count(found['n_sets'], 'parameter set')}"
+
+
+def _behind(found: Explained) -> str:
+    """How far the score lies behind the best one."""
+    gap = found["score_difference"]
+    return "" if not gap else f"{-gap:.3f} of rank within a window behind the best"
+
+
+def _options(found: Explained) -> list[Option]:
+    """These parameters beside the recommended ones and the baseline."""
+    mine, recommended = found["params"], found["recommended"]
+    rows = [Option(_THESE, mine, found["expected"])]
+    others = {"recommended": recommended if recommended["params"] is not None else None}
+    others["regime-agnostic average"] = found["baseline"]["regime_agnostic"]
+    others["defaults"] = found["baseline"]["defaults"]
+    rows += [
+        Option(label, other["params"], other["expected"], other["params"] == mine)
+        for label, other in others.items()
+        if other
+    ]
+    return rows
+
+
+def _against(found: Explained) -> str:
+    """How often and by how much these beat the defaults, window by window."""
+    pairs = found["against_defaults"]
+    if pairs is None:
+        return ""
+    equal = f", equal in {pairs['n_equal']:,}" if pairs["n_equal"] else ""
+    mean = fmt.score(pairs["mean_difference"], facts.unit(found))
+    return (
+        f"better in {fmt.percent(pairs['share'], 0)} of {fmt.count(pairs['n'], 'window')} that "
+        f"tried both{equal}; {mean} per window on average (positive: these are better)"
+    )
+
+
+def _near(found: Explained) -> list[str]:
+    """One line per tested neighbour."""
+    return [
+        option_text(Option(_away(near["steps"]), near["params"], near["expected"]), found)
+        for near in found["nearest"]
+    ]
+
+
+def _away(steps: float) -> str:
+    return f"{steps:.3g} {'step' if steps == 1 else 'steps'} away"
+
+
+def _entries(found: Explained) -> Iterator[tuple[str, str]]:
+    yield "params", fmt.params_text(found["params"])
+    yield from labelled("spec", found["problems"])
+    if found["expected"]:
+        yield "expected", expected_text(found)
+        yield "evidence", ", ".join(part for part in facts.support(found) if part)
+    yield from labelled("score", [text for text in (_behind(found),) if text])
+    yield from labelled("beside", [option_text(o, found) for o in _options(found)[1:]])
+    yield from labelled("defaults", [text for text in (_against(found),) if text])
+    yield from labelled("nearest", _near(found))
+    yield "regime", regime_text(found)
+    for key in ("reasons", "warnings"):
+        yield from labelled(key, [f"{code}: {text}" for code, text in facts.coded(found, key)])
+    yield from labelled("details", found["notes"])
+    yield from labelled("to do", found["suggested_actions"])
+
+
+def _head(found: Explained) -> str:
+    head = el(
+        "div",
+        el("span", esc(found["strategy_name"]), cls="tkb-name"),
+        " ",
+        el("span", esc(_verdict(found)), cls="tkb-faint"),
+        cls="tkb-head",
+    )
+    context = " · ".join(el("span", esc(part)) for part in facts.context(found))
+    return head + el("div", context, cls="tkb-context tkb-faint")
+
+
+def _params(found: Explained) -> str:
+    shown = ", ".join(
+        el("span", esc(text), cls="tkb-nobreak") for text in fmt.typed(found["params"])
+    )
+    problems = (el("div", prose(text), cls="tkb-small") for text in found["problems"])
+    code = el("span", shown or "no parameters", cls="tkb-code")
+    return el("div", caption("Your parameters"), code, *problems, cls="tkb-params")
+
+
+def _facts(found: Explained) -> str:
+    expected = found["expected"]
+    if not expected:
+        return ""
+    unit = facts.unit(found)
+    mean = fmt.interval(expected["low"], expected["high"], unit)
+    n_windows, rest = facts.support(found)
+    place = fmt.NONE if found["place"] is None else f"{found['place']:,} of {found['n_sets']:,}"
+    pairs = found["against_defaults"]
+    share = fmt.NONE if pairs is None else fmt.percent(pairs["share"], 0)
+    name = f"Expected {esc(found['objective_type'])}"
+    return el(
+        "div",
+        fact(name, fmt.score(expected["value"], unit), f"{facts.interval_name(expected)} {mean}"),
+        fact("Place", place, _behind(found)),
+        fact("Evidence", n_windows, rest),
+        fact("Beat the defaults", share, _against(found)),
+        cls="tkb-facts",
+    )
+
+
+def _comparison(found: Explained) -> str:
+    rows = _options(found)
+    return comparison(rows, facts.unit(found), "Beside others", _THESE) if len(rows) > 1 else ""
+
+
+def _nearest(found: Explained) -> str:
+    lines = _near(found)
+    if not lines:
+        return ""
+    items = el("ul", *(el("li", num(line)) for line in lines), cls="tkb-list")
+    return el("div", caption("Nearest sets that were tried"), items, cls="tkb-section")
