@@ -67,6 +67,7 @@ def test_the_python_blocks_run_one_after_the_other_and_mean_what_they_say(folder
     assert names["report"].counts()["inserted"] == 50
     assert names["report"].dry_run
     assert names["rec"].regime.source == "stated"
+    assert [near["params"]["fast"] for near in names["mine"].nearest] == [12, 6, 12, 6, 12]
     assert "my_cross" in kb.strategies()["strategy_name"]
     assert kb.events()["status"].to_list() == ["ok"] * 3
     kb.close()

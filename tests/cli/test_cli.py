@@ -34,6 +34,7 @@ EVERY_COMMAND = {
     "ingest": dict,
     "init": None,
     "recommend bb_reversal --symbol AAPL --timeframe 1d": dict,
+    f"explain macd_trend --param fast=6 --ohlcv {MARKET}": dict,
     f"regime {MARKET}": dict,
     "strategies": list,
     "trials --limit 3": list,

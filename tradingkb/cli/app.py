@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tradingkb.cli import curation, quality, upkeep
+from tradingkb.cli import curation, quality, questions, upkeep
 from tradingkb.cli.common import (
     AsJson,
     Constants,
@@ -149,6 +149,9 @@ def recommend(
             typer.echo(as_commands(answer_text(answer.to_dict())))
         if answer.status == "none":
             raise typer.Exit(EXIT_NO_ANSWER)
+
+
+questions.register(app)
 
 
 @app.command()

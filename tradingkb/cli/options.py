@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,39 @@ def read_ids(ids: Sequence[str] | None, *, by_source_id: bool) -> list[int] | li
     if by_source_id or not all(text.isdecimal() for text in ids):
         return list(ids)
     return [int(text) for text in ids]
+
+
+def read_params(text: str | None, pairs: Sequence[str]) -> str | dict[str, Any]:
+    """The parameters of `--params`, or of one or more `--param`; none at all are the defaults.
+
+    Raises:
+        InvalidInputError: both are given, or a pair that is none, or one name twice.
+    """
+    if text is not None and pairs:
+        raise InvalidInputError(
+            "--params and --param are both given", field="--param",
+            remedy="give all parameters in one of them",
+        )  # fmt: skip
+    if text is not None:
+        return text
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = (part.strip() for part in pair.partition("="))
+        if not (name and sign and value) or name in found:
+            problem = "is given twice" if name in found else "is not of the form name=value"
+            raise InvalidInputError(
+                f"{pair!r} {problem}", field="--param", remedy="for example --param fast=10"
+            )
+        found[name] = _literal(value)
+    return found
+
+
+def _literal(text: str) -> Any:
+    """A number, true, false or null as JSON writes them; else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _from_file(file: Path) -> dict[str, str | Const]:
