@@ -16,7 +16,7 @@ from tradingkb.domain.trial import as_utc
 from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
 from tradingkb.importers.frames import read_trials
 from tradingkb.importers.source import const
-from tradingkb.regimes import measure_regime, read_ohlcv
+from tradingkb.regimes import Bars, measure_regime, read_ohlcv
 
 RegimeLike: TypeAlias = Regime | Mapping[str, Any] | Sequence[str]
 
@@ -58,7 +58,7 @@ def read_market(
         )  # fmt: skip
     timeframe = canonical_timeframe(timeframe) if timeframe else None
     if ohlcv is not None:
-        return _measured(ohlcv, symbol, timeframe, as_of)
+        return measured_market(read_ohlcv(ohlcv, symbol=symbol, timeframe=timeframe), as_of)
     if regime is None:
         return Market(None, symbol, timeframe)
     given = as_regime(regime)
@@ -71,10 +71,12 @@ def read_market(
     return Market(given, symbol or given.symbol, timeframe or given.timeframe)
 
 
-def _measured(
-    ohlcv: Any, symbol: str | None, timeframe: str | None, as_of: datetime | None
-) -> Market:
-    bars = read_ohlcv(ohlcv, symbol=symbol, timeframe=timeframe)
+def measured_market(bars: Bars, as_of: datetime | None) -> Market:
+    """The market of bars, as far as they were known by `as_of`.
+
+    Raises:
+        InvalidOHLCVError: too few bars.
+    """
     warnings: list[str] = []
     if as_of is not None and len(past := bars.before(as_of)) < len(bars):
         bars = past

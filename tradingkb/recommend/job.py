@@ -18,7 +18,7 @@ from tradingkb.ranking.evidence import EvidenceWeights, Query
 from tradingkb.recommend import judge as j
 from tradingkb.recommend.answer import Recommendation
 from tradingkb.recommend.assemble import assemble
-from tradingkb.recommend.confidence import Calibrations
+from tradingkb.recommend.confidence import Calibrated, Calibrations
 from tradingkb.recommend.context import Context, ContextReader, to_micros
 from tradingkb.recommend.findings import Findings
 from tradingkb.recommend.nominate import Filtered, apply_filters, thresholds
@@ -69,6 +69,31 @@ class RecommendJob:
         """Answers one question, and records that it was asked.
 
         Raises:
+            As `answer`.
+        """
+        answer = self.answer(workspace, model, collection, request)
+        self.events.record(answer, workspace, request)
+        return answer
+
+    def answer(
+        self,
+        workspace: Workspace,
+        model: str,
+        collection: str,
+        request: RecommendRequest,
+        *,
+        calibration: Callable[[str, str], Calibrated | None] | None = None,
+    ) -> Recommendation:
+        """Answers one question; recording it is left to the caller.
+
+        Args:
+            workspace: whose trials count.
+            model: in force.
+            collection: in force.
+            request: the question.
+            calibration: gives the newest one of a workspace and an objective; default: looked up.
+
+        Raises:
             UnknownStrategyError, UnknownObjectiveError: with near names.
             InvalidInputError: a filter value out of its range.
         """
@@ -79,10 +104,9 @@ class RecommendJob:
         context = self.contexts.read(workspace, model, collection, request)
         watch.lap("load_ms")
         findings = self.find(context, watch)
-        known = self.calibrations.newest(workspace.id, request.objective_type)
-        answer = assemble(context, findings, self.config, request_id, watch.total, known)
-        self.events.record(answer, workspace, request)
-        return answer
+        newest = calibration or self.calibrations.newest
+        known = newest(workspace.id, request.objective_type)
+        return assemble(context, findings, self.config, request_id, watch.total, known)
 
     def find(self, c: Context, watch: Stopwatch) -> Findings:
         """Everything that an answer rests on, short of the choice; nothing is recorded."""

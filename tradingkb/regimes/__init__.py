@@ -9,7 +9,7 @@ from tradingkb.regimes.measure import (
     measure_regime,
     measure_windows,
 )
-from tradingkb.regimes.read import read_ohlcv
+from tradingkb.regimes.read import read_ohlcv, series_of
 
 __all__ = [
     "LOOKBACK",
@@ -22,4 +22,5 @@ __all__ = [
     "measure_regime",
     "measure_windows",
     "read_ohlcv",
+    "series_of",
 ]

@@ -59,9 +59,8 @@ def read_ohlcv(source: Any, *, symbol: str | None = None, timeframe: str | None 
     """
     frame = _frame(source)
     if isinstance(source, (str, Path)):
-        match = _FILE_NAME.fullmatch(Path(source).stem)
-        symbol = symbol or (match[1] if match else None)
-        timeframe = timeframe or (match[2] if match else None)
+        named = series_of(Path(source).stem)
+        symbol, timeframe = symbol or named[0], timeframe or named[1]
     timeframe = canonical_timeframe(timeframe) if timeframe else None
     columns = _columns(frame.columns)
     if frame.is_empty():
@@ -75,6 +74,12 @@ def read_ohlcv(source: Any, *, symbol: str | None = None, timeframe: str | None 
     volume = _volume(frame, columns.get("volume"))
     name = timeframe or infer_timeframe(ts)
     return _assemble(ts, prices, volume, symbol, name)
+
+
+def series_of(name: str) -> tuple[str | None, str | None]:
+    """Symbol and timeframe of a name such as "AAPL_1d"; None where it is no such name."""
+    match = _FILE_NAME.fullmatch(name)
+    return (match[1], match[2]) if match else (None, None)
 
 
 def _frame(source: Any) -> pl.DataFrame:
