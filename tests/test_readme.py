@@ -69,7 +69,7 @@ def test_the_python_blocks_run_one_after_the_other_and_mean_what_they_say(folder
     assert names["rec"].regime.source == "stated"
     assert [near["params"]["fast"] for near in names["mine"].nearest] == [12, 6, 12, 6, 12]
     assert "my_cross" in kb.strategies()["strategy_name"]
-    assert kb.events()["status"].to_list() == ["ok"] * 3
+    assert kb.events()["status"].to_list() == ["ok"] * (3 + names["table"].height)
     kb.close()
     assert capsys.readouterr().out.startswith("ok {")
 
@@ -117,7 +117,7 @@ def test_the_commands_run_and_succeed(small):
 
 def test_the_commands_show_every_command(stocked):
     shown = {line.split()[1] for line in commands()}
-    named = set(re.findall(r"^\| `tradingkb (\w+)` \|", README, re.MULTILINE))
+    named = set(re.findall(r"^\| `tradingkb ([\w-]+)` \|", README, re.MULTILINE))
     assert named - shown == {"demo", "workspaces"}
 
 

@@ -34,6 +34,7 @@ EVERY_COMMAND = {
     "ingest": dict,
     "init": None,
     "recommend bb_reversal --symbol AAPL --timeframe 1d": dict,
+    f"recommend-many --strategy macd_trend --ohlcv {MARKET}": list,
     f"explain macd_trend --param fast=6 --ohlcv {MARKET}": dict,
     f"regime {MARKET}": dict,
     "strategies": list,
@@ -179,6 +180,25 @@ def test_an_event_is_recorded_for_each_answer(run):
     assert run("events --status none --strategy sma_cross --json").stdout.strip() == "[]"
 
 
+def test_the_table_of_many_answers_is_also_written_as_csv(run):
+    asked = pl.DataFrame({"strategy_name": ["macd_trend", "sma_cross"], "symbol": ["IBM", None]})
+    asked.write_csv("asked.csv")
+    printed = json.loads(run("recommend-many --questions asked.csv --csv out.csv --json").stdout)
+    table = pl.read_csv("out.csv", infer_schema_length=None).to_dicts()
+    assert [row["strategy_name"] for row in printed] == ["macd_trend", "sma_cross"]
+    assert [row["expected"] for row in table] == [row["expected"] for row in printed]
+    assert [row["warnings"] for row in table] == [",".join(row["warnings"]) for row in printed]
+    assert [json.loads(row["params"]) for row in table] == [row["params"] for row in printed]
+
+
+def test_a_bad_question_among_many_exits_with_6_after_the_others_are_answered(run):
+    result = run(f"recommend-many --strategy macd_trend --strategy nope --ohlcv {MARKET} --json")
+    assert result.exit_code == 6
+    assert [row["status"] for row in json.loads(result.stdout)] == ["ok", "error"]
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: 1 of 2 questions have no answer; the first is row 2: ")
+
+
 # --- exit codes -----------------------------------------------------------------------------------
 
 
@@ -219,6 +239,15 @@ def test_the_help_names_every_exit_code():
             "choose a name",
         ),
         ("strategies --register none.toml", "none.toml", "cannot be read"),
+        ("explain macd_trend --params {fast", "no JSON", '"fast": 10'),
+        ("explain macd_trend --param fast", "not of the form name=value", "--param fast=10"),
+        ("explain macd_trend --param fast=1 --param fast=2", "is given twice", "--param fast=10"),
+        ("explain macd_trend --params {} --param fast=1", "both given", "in one of them"),
+        ("explain macd_trend --param fsat=6", "unknown parameter 'fsat'", "did you mean fast"),
+        ("explain macd_trend --param fast=six", "fast = 'six' is a text", "a number"),
+        ("recommend-many", "nothing is asked", "name strategies"),
+        ("recommend-many --questions none.csv", "none.csv", "that exists"),
+        ("recommend-many --strategy nope --strict", "row 1: ", "tradingkb strategies"),
     ],
 )
 def test_input_that_cannot_be_used_exits_with_2_and_the_remedy(run, line, says, remedy):
@@ -237,7 +266,7 @@ def test_input_that_cannot_be_used_exits_with_2_and_the_remedy(run, line, says, 
         ("ingest --map", "option '--map' requires an argument"),
         ("recommend", "missing argument 'strategy'"),
         ("withdraw", "missing argument 'run'"),
-        ("recomend x", "no such command 'recomend', did you mean 'recommend'?"),
+        ("recomend x", "no such command 'recomend', did you mean 'recommend', 'recommend-many'?"),
         ("nonsense", "tradingkb --help lists what there is"),
     ],
 )

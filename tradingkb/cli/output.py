@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import polars as pl
@@ -45,8 +46,8 @@ STRUCTURES: Final = frozenset({
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
     "configuration; 4 a backend did not answer, try again; 5 recommend: status none; "
-    "6 ingest: some rows were refused, the others went in; 7 reconcile: differences found and not "
-    "repaired (restore: an index is not complete); 130 interrupted."
+    "6 ingest, recommend-many: some rows were refused, the others went in; 7 reconcile: "
+    "differences found and not repaired (restore: an index is not complete); 130 interrupted."
 )
 
 
@@ -120,6 +121,19 @@ def print_frame(frame: pl.DataFrame, *, as_json: bool, columns: Sequence[str] = 
         table.add_row(*(Text(_cell(v)) for v in row))
     width = None if sys.stdout.isatty() else 160
     Console(width=width).print(table)
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> None:
+    """A frame as a CSV file, lists with commas.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    try:
+        frame.with_columns(pl.col(lists).list.join(",")).write_csv(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error}") from None
 
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from tradingkb.cli.common import AsJson, Workspace
 from tradingkb.cli.options import read_params, read_regime
-from tradingkb.cli.output import print_report, reported
+from tradingkb.cli.output import (
+    EXIT_ROWS_REFUSED,
+    print_frame,
+    print_report,
+    reported,
+    say,
+    write_csv,
+)
+from tradingkb.cli.wording import as_commands
 from tradingkb.workspaces import DEFAULT_WORKSPACE
+
+#: What a terminal shows of the answers.
+_COLUMNS: Final = (
+    "strategy_name", "market", "symbol", "timeframe", "status", "params", "expected", "low", "high",
+    "defaults_expected", "windows", "reasons",
+)  # fmt: skip
 
 
 def explain(
@@ -48,6 +62,59 @@ def explain(
         print_report(found, as_json=as_json)
 
 
+def recommend_many(
+    context: typer.Context,
+    strategy: Annotated[
+        list[str] | None, typer.Option(help="A strategy; repeatable. None: all strategies.")
+    ] = None,
+    ohlcv: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of <symbol>_<timeframe>.parquet, or one file; repeatable."),
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet with a question per row.")
+    ] = None,
+    objective: Annotated[str, typer.Option(help="What to be good at.")] = "sharpe",
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_of: Annotated[
+        str | None, typer.Option(help="Only what was knowable then (ISO 8601).")
+    ] = None,
+    require_oos: Annotated[
+        bool | None, typer.Option("--require-oos/--no-require-oos", help="Only trials with OOS.")
+    ] = None,
+    max_drawdown: Annotated[float | None, typer.Option(help="Fraction: 0.25 is 25 %.")] = None,
+    min_trades: Annotated[int | None, typer.Option(help="Fewest trades.")] = None,
+    max_overfit_gap: Annotated[
+        float | None, typer.Option(help="Largest in-sample minus out-of-sample Sharpe.")
+    ] = None,
+    regime_tag: Annotated[
+        list[str] | None, typer.Option(help="Nominate only from regimes with this tag; repeatable.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Answer nothing when one question is bad.")
+    ] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write all columns to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A table of recommendations for many strategies and markets, at batch speed."""
+    with reported(), context.obj.open() as kb:
+        found = kb.recommend_many(
+            questions, strategies=strategy, markets=ohlcv, objective_type=objective,
+            workspace=workspace, as_of=as_of, require_oos=require_oos, max_drawdown=max_drawdown,
+            min_trades=min_trades, max_overfit_gap=max_overfit_gap, regime_tags=regime_tag,
+            strict=strict, caller="cli",
+        )  # fmt: skip
+        if csv is not None:
+            write_csv(found, csv)
+        print_frame(found, as_json=as_json, columns=_COLUMNS)
+        errors = found["error"].drop_nulls()
+        if len(errors):
+            count = f"{len(errors):,} of {found.height:,} questions have no answer"
+            say(f"error: {count}; the first is {as_commands(errors[0])}")
+            raise typer.Exit(EXIT_ROWS_REFUSED)
+
+
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
     app.command()(explain)
+    app.command("recommend-many")(recommend_many)
