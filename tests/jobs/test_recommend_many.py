@@ -179,9 +179,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_bad_question_has_its_row_and_does_not_lose_the_others(
     sample: tkb.KnowledgeBase, data: Path, bad: dict[str, Any], message: str
 ) -> None:
-    good = {"strategy_name": "macd_trend"}
+    good = {"strategy_name": "macd_trend", "market": "IBM_1d"}
     table = sample.recommend_many([good, bad, good], markets=data / "ohlcv")
-    assert table["status"].to_list() == ["degraded", "error", "degraded"]
+    assert table["status"].to_list() == ["ok", "error", "ok"]
     assert table["error"][1].startswith("row 2: ")
     assert message in table["error"][1]
     assert table["request_id"].is_null().to_list() == [False, True, False]
@@ -209,6 +209,7 @@ def test_a_call_that_asks_nothing_or_cannot_be_meant_is_refused(
         ({"questions": [{"strategy": "x"}]}, "unknown column 'strategy' .did you mean strategy_na"),
         ({"questions": 5}, "int is no table of questions"),
         ({"questions": tmp_path / "none.csv"}, "no table of questions"),
+        ({"questions": [{"strategy_name": "x"}], "markets": ["X_1d.csv"]}, "no question names a"),
         ({"strategies": "x", "markets": 5}, "int names no market"),
         ({"strategies": "x", "markets": tmp_path}, "holds no series"),
         ({"strategies": "x", "markets": ["a/X_1d.csv", "b/X_1d.csv"]}, "two markets are named"),

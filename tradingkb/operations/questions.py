@@ -139,8 +139,14 @@ class Questions(Shared):
         space = self._workspaces.find(workspace)
         named = Markets(markets)
         rows = question_rows(questions)
-        if strategies is None and questions is None and named.names:
-            strategies = sorted(self._known_strategies(space.id))
+        if strategies is None and named.names:
+            if questions is None:
+                strategies = sorted(self._known_strategies(space.id))
+            elif rows and not any("market" in row for row in rows):
+                raise InvalidInputError(
+                    "no question names a market", field="markets",
+                    remedy=f"name them in the column market, such as {named.names[0]!r}",
+                )  # fmt: skip
         rows += product_rows(strategies or [], named)
         if not rows and questions is None:
             raise InvalidInputError(
