@@ -12,9 +12,9 @@ from hypothesis import settings
 
 import tradingkb as tkb
 from tests.kills import Kills
+from tradingkb.evaluate.result import Evaluation
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
-from tradingkb.evaluate.result import Evaluation
 
 settings.register_profile("tradingkb", deadline=None, derandomize=True, database=None)
 settings.load_profile("tradingkb")

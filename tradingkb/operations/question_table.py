@@ -38,7 +38,7 @@ def question_rows(questions: Any) -> list[dict[str, Any]]:
         return []
     if is_pandas(questions):
         # pandas has no other way to leave a number out.
-        questions = from_pandas(questions).with_columns(pl.selectors.float().fill_nan(None))
+        questions = from_pandas(questions)[0].with_columns(pl.selectors.float().fill_nan(None))
     if isinstance(questions, str | Path):
         questions = _file(Path(questions))
     rows = questions.to_dicts() if isinstance(questions, pl.DataFrame) else questions
