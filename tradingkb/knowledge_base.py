@@ -137,6 +137,8 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
         regime_tags: Sequence[str] | None = None,
         mode: Mode = "full",
         *,
+        min_deflated_sharpe: float | None = None,
+        max_pbo: float | None = None,
         strategy_version: str | None = None,
         caller: Caller = "python",
     ) -> Recommendation:
@@ -159,6 +161,9 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
             max_overfit_gap: largest max(0, sharpe_is - sharpe_oos) of a nominating trial.
             regime_tags: nominate only trials that earned their score in a regime with these tags.
             mode: "debug" adds the funnel and every parameter set's evidence.
+            min_deflated_sharpe: choose no parameters of a lower deflated Sharpe ratio, in [0, 1].
+            max_pbo: choose nothing where the probability of backtest overfitting is higher or
+                unknown, in [0, 1].
             strategy_version: whose evidence; default the registered one, else the newest.
             caller: who asks, recorded with the event.
 
@@ -178,6 +183,7 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
                 "min_trades": min_trades, "max_overfit_gap": max_overfit_gap,
                 "regime_tags": checked_tags(regime_tags),
             },
+            min_deflated_sharpe=min_deflated_sharpe, max_pbo=max_pbo,
             strategy_version=strategy_version, mode=mode, caller=caller,
             warnings=market.warnings, notes=market.notes,
         )  # fmt: skip

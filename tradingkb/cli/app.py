@@ -21,10 +21,9 @@ from tradingkb.cli.common import (
     Timeframe,
     Workspace,
 )
-from tradingkb.cli.options import read_mapping, read_regime
+from tradingkb.cli.options import read_mapping
 from tradingkb.cli.output import (
     EPILOG,
-    EXIT_NO_ANSWER,
     EXIT_ROWS_REFUSED,
     print_frame,
     print_json,
@@ -32,8 +31,6 @@ from tradingkb.cli.output import (
     reported,
 )
 from tradingkb.cli.usage import OneLineErrors
-from tradingkb.cli.wording import as_commands
-from tradingkb.presentation.text import answer_text
 from tradingkb.settings import describe, load_settings
 from tradingkb.workspaces import DEFAULT_WORKSPACE
 
@@ -101,54 +98,6 @@ def ingest(
         print_report(report, as_json=as_json)
         if report.error:
             raise typer.Exit(EXIT_ROWS_REFUSED)
-
-
-@app.command()
-def recommend(
-    context: typer.Context,
-    strategy: Annotated[str, typer.Argument(help="Strategy name.")],
-    objective: Annotated[str, typer.Option(help="What to be good at.")] = "sharpe",
-    workspace: Workspace = DEFAULT_WORKSPACE,
-    ohlcv: Annotated[Path | None, typer.Option(help="The market as it is: price bars.")] = None,
-    regime: Annotated[
-        list[str] | None,
-        typer.Option(help="A regime that you state: tags, or feature=value; repeatable."),
-    ] = None,
-    symbol: Annotated[str | None, typer.Option(help="Its own history weighs more.")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="Such as 5m, 1h, 1d.")] = None,
-    own_trials: Annotated[
-        Path | None, typer.Option(help="In-sample results of your current tuning.")
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="Only what was knowable then (ISO 8601).")
-    ] = None,
-    require_oos: Annotated[
-        bool | None, typer.Option("--require-oos/--no-require-oos", help="Only trials with OOS.")
-    ] = None,
-    max_drawdown: Annotated[float | None, typer.Option(help="Fraction: 0.25 is 25 %.")] = None,
-    min_trades: Annotated[int | None, typer.Option(help="Fewest trades.")] = None,
-    max_overfit_gap: Annotated[
-        float | None, typer.Option(help="Largest in-sample minus out-of-sample Sharpe.")
-    ] = None,
-    regime_tag: Annotated[
-        list[str] | None, typer.Option(help="Nominate only from regimes with this tag; repeatable.")
-    ] = None,
-    debug: Annotated[bool, typer.Option(help="Add the funnel and all parameter sets.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Which parameters have evidence behind them, and how far to trust them."""
-    with reported(), context.obj.open() as kb:
-        answer = kb.recommend(
-            strategy, objective, workspace, ohlcv, read_regime(regime or []), symbol, timeframe,
-            own_trials, as_of, require_oos, max_drawdown, min_trades, max_overfit_gap, regime_tag,
-            "debug" if debug else "full", caller="cli",
-        )  # fmt: skip
-        if as_json:
-            print_json(answer.to_dict())
-        else:
-            typer.echo(as_commands(answer_text(answer.to_dict())))
-        if answer.status == "none":
-            raise typer.Exit(EXIT_NO_ANSWER)
 
 
 questions.register(app)
