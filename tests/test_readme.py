@@ -122,6 +122,7 @@ def test_the_commands_show_every_command(stocked):
 
 
 def test_the_answer_in_the_text_block_is_the_one_that_the_demo_gives(stocked):
+    assert CliRunner().invoke(app, ["calibrate"]).exit_code == 0  # as the demo does
     line = "recommend macd_trend --ohlcv data/ohlcv/AAPL_1d.parquet"
     assert blocks("text") == [CliRunner().invoke(app, line.split()).stdout]
 

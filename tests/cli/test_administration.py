@@ -118,6 +118,13 @@ def test_experiments_that_were_run_already_are_seen(run: Run, data: Path) -> Non
     ]  # fmt: skip
 
 
+def test_people_see_the_first_rows_and_how_many_there_are(run: Run, data: Path) -> None:
+    pl.read_parquet(data / "trials.parquet").head(25).write_parquet("many.parquet")
+    shown = run("seen many.parquet --limit 3").stdout
+    assert "25 of 25 have been run already" in shown
+    assert "22 more rows: --limit shows them, --json has all" in shown
+
+
 def test_rows_of_a_withdrawn_run_come_back_only_when_readmitted(run: Run, data: Path) -> None:
     (newest, _) = told(run("runs --json"))
     told(run(f"withdraw {newest['run_id']} --reason bug --json"))
@@ -206,3 +213,25 @@ def test_what_people_write_is_shown_as_they_wrote_it(run: Run, reason: str) -> N
     shown = run("history")
     assert shown.exit_code == 0
     assert reason.rsplit(maxsplit=1)[-1] in shown.stdout
+
+
+def test_a_calibration_of_too_few_outcomes_says_so_and_leaves_answers_uncalibrated(
+    run: Run, data: Path
+) -> None:
+    told(run(f"strategies --register {data / 'strategies'} --json"))
+    assert "100 of 8 quarters are needed" in " ".join(run("calibrate").stdout.split())
+    report = told(run("calibrate --json"))
+    assert (report["replayed"], report["base_rate"], report["kind"]) == (0, None, None)
+    answer = told(run("recommend bb_reversal --symbol AAPL --timeframe 1d --json"))
+    assert answer["confidence"] is None
+    assert "uncalibrated" in answer["warnings"]
+
+
+def test_an_evaluation_writes_its_report_and_every_decision(run: Run) -> None:
+    result = run("evaluate --out report.html --decisions decisions.parquet")
+    assert result.exit_code == 0
+    assert "open report.html" in result.stdout
+    assert "What was replayed" in Path("report.html").read_text(encoding="utf-8")
+    shown = pl.read_parquet("decisions.parquet")
+    assert shown["decision"].n_unique() == 1
+    assert {"oracle", "tradingkb", "is_best"} <= set(shown["method"])

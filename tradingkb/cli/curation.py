@@ -203,12 +203,20 @@ def seen(
     map_file: Annotated[
         Path | None, typer.Option(help="TOML with the tables [map] and [set].")
     ] = None,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """Which of these experiments have been run already; row numbers count data rows from 1."""
     with reported(), context.obj.open() as kb:
         mapping = read_mapping(maps or [], constants or [], map_file)
-        print_frame(kb.seen(trials, workspace, mapping or None), as_json=as_json)
+        found = kb.seen(trials, workspace, mapping or None)
+        if as_json:
+            print_frame(found, as_json=True)
+            return
+        typer.echo(f"{found['seen'].sum():,} of {found.height:,} have been run already")
+        print_frame(found.head(limit), as_json=False)
+        if found.height > limit:
+            typer.echo(f"{found.height - limit:,} more rows: --limit shows them, --json has all")
 
 
 def register(app: typer.Typer) -> None:

@@ -14,6 +14,7 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"kb\.create_workspace\('([^']*)'\)", r"tradingkb workspaces --create \1"),
     (r"kb\.reembed\('([^']*)', '([^']*)', '([^']*)'\)",
      r"tradingkb reembed --workspace \1 --model \2 --collection \3"),
+    (r"kb\.calibrate\(\)", "tradingkb calibrate"),
     (r"kb\.reconcile\(repair=True\)", "tradingkb reconcile --repair"),
     (rf"kb\.({_TABLES})\(workspace='([^']*)'\)", r"tradingkb \1 --workspace \2"),
     (rf"kb\.({_TABLES})\(\)", r"tradingkb \1"),
