@@ -203,16 +203,35 @@ def expected_utility(
         value = shrink(moving["regime"], value, regime_prior(query, weights))
     k = back.own.ratio if back.own.noise is not None else group.ratio
     value = shrink(mine, value, k)
-    return Expected(value, _variance(group, back.own, back.base, mine, k), group.quarters)
+    near = (moving["regime"], regime_prior(query, weights)) if "regime" in moving else None
+    return Expected(value, _variance(group, back.own, back.base, mine, k, near), group.quarters)
 
 
-def _variance(group: Moments, own: Moments, base: Level, mine: Level, k: float) -> Floats | None:
-    """Posterior variance of a set's level, and that of what quarters do to every set."""
+def _variance(
+    group: Moments, own: Moments, base: Level, mine: Level, k: float,
+    near: tuple[Level, float] | None,
+) -> Floats | None:  # fmt: skip
+    """Posterior variance of a set's level, and that of what quarters do to every set.
+
+    Args:
+        group: moments of the prior's windows; `own`, those of the query's own.
+        own: see `group`.
+        base: level of the prior's windows; `mine`, that of the own ones.
+        mine: see `base`.
+        k: quarters' worth of the prior in the own level.
+        near: level of the regime's neighbourhood and the mass at which it counts half.
+    """
     noise = own.noise if own.noise is not None else group.noise
     common = own.common if mine.n.any() and own.common is not None else group.common
     if noise is None or common is None:
         return None
-    alone = (group.noise or noise) / (base.n + group.ratio)
+    spread = group.noise or noise
+    alone = spread / (base.n + group.ratio)
+    if near is not None:  # what rests on few windows like the query's is less certain
+        found, prior = near
+        share = found.n / (found.n + prior)
+        fresh = np.divide(spread, found.n, out=np.zeros_like(found.n), where=found.n > 0)
+        alone = share**2 * fresh + (1.0 - share) ** 2 * alone
     return np.asarray(np.where(mine.n > 0, noise / (mine.n + k), alone) + common)
 
 
