@@ -84,7 +84,7 @@ def _facts(answer: Answer) -> str:
     windows = fmt.interval(expected["window_low"], expected["window_high"], unit)
     name = f"Expected {esc(answer['objective_type'])}"
     n_windows, rest = facts.support(answer)
-    level, meaning = facts.confidence(answer)
+    level, meaning = facts.confidence(answer)[0], facts.confidence_note(answer)
     return el(
         "div",
         fact(name, fmt.score(expected["value"], unit), f"{facts.interval_name(expected)} {mean}"),
@@ -188,7 +188,10 @@ def _foot(answer: Answer) -> str:
     agreed = "; ".join(facts.agreement(answer))
     n = facts.agreement_size(answer)
     lines = [
-        *(text[0].upper() + text[1:] + "." for text in facts.luck(answer)),
+        *(
+            text[0].upper() + text[1:] + "."
+            for text in (*facts.confidence_basis(answer), *facts.luck(answer))
+        ),
         *([f"The {n} best-supported sets: {agreed}."] if agreed and n > 1 else []),
         f"{facts.passed(answer)}. Index {answer['active_collection']}, {answer['embed_model']}.",
     ]

@@ -155,6 +155,23 @@ def confidence(answer: Answer) -> tuple[str, str]:
     )
 
 
+def confidence_note(answer: Answer) -> str:
+    """What `confidence` means, short enough for a narrow column."""
+    basis: Mapping[str, Any] | None = answer.get("calibration")
+    if not basis:
+        return confidence(answer)[1]
+    low, high = (fmt.percent(basis[key], 0) for key in ("low", "high"))
+    return f"to beat the defaults, {low} to {high}"
+
+
+def confidence_basis(answer: Answer) -> list[str]:
+    """The same as a sentence, with the decisions behind it; none without a calibration."""
+    if not answer.get("calibration"):
+        return []
+    value, meaning = confidence(answer)
+    return [f"confidence {value}, {meaning}"]
+
+
 def shrinkage(answer: Answer) -> str:
     """How far the expectation was moved from the plain mean of the set's own windows."""
     expected = answer.get("expected") or {}
