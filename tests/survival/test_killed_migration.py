@@ -46,8 +46,10 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
             wounded(home)
             assert _schema(home) == new
             assert answer(kb) == expected
-            again = kb.ingest().counts()
-            assert again["skipped"] == sum(again.values())
+            # The payload of that release's points is of another definition: written again, once.
+            first, again = kb.ingest().counts(), kb.ingest().counts()
+            assert first["updated"] == sum(first.values()) > 0
+            assert again["skipped"] == sum(again.values()) == sum(first.values())
             assert kb.reconcile().clean
 
     return Case("migration", start, nothing, (), wounded, healed)
