@@ -77,7 +77,8 @@ def luck(c: Context) -> Luck:
     """What luck may explain, seen from the query's timeframe; kept with the pool."""
     near = c.near if c.near[c.pool.seen].any() else np.ones(len(c.near), dtype=bool)
     micros = c.known_until
-    tried = len(np.unique(c.view.pset[c.view.known_at <= micros]))
+    known = c.view.pset[c.view.known_at <= micros]
+    tried = int((np.bincount(known, minlength=1) > 0).sum())
     return c.pool.luck.get((near.tobytes(), tried), lambda: _measure(c.pool, near, max(tried, 1)))
 
 
