@@ -29,36 +29,45 @@ _COLUMNS: Final = (
     "defaults_expected", "windows", "reasons",
 )  # fmt: skip
 
+Objective = Annotated[str, typer.Option(help="What to be good at.")]
+Ohlcv = Annotated[Path | None, typer.Option(help="The market as it is: price bars.")]
+StatedRegime = Annotated[
+    list[str] | None,
+    typer.Option(help="A regime that you state: tags, or feature=value; repeatable."),
+]
+OwnSymbol = Annotated[str | None, typer.Option(help="Its own history weighs more.")]
+OwnTimeframe = Annotated[str | None, typer.Option(help="Such as 5m, 1h, 1d.")]
+OwnTrials = Annotated[Path | None, typer.Option(help="In-sample results of your current tuning.")]
+AsOf = Annotated[str | None, typer.Option(help="Only what was knowable then (ISO 8601).")]
+RequireOos = Annotated[
+    bool | None, typer.Option("--require-oos/--no-require-oos", help="Only trials with OOS.")
+]
+MaxDrawdown = Annotated[float | None, typer.Option(help="Fraction: 0.25 is 25 %.")]
+MinTrades = Annotated[int | None, typer.Option(help="Fewest trades.")]
+MaxOverfitGap = Annotated[
+    float | None, typer.Option(help="Largest in-sample minus out-of-sample Sharpe.")
+]
+RegimeTags = Annotated[
+    list[str] | None, typer.Option(help="Nominate only from regimes with this tag; repeatable.")
+]
+
 
 def recommend(
     context: typer.Context,
     strategy: Annotated[str, typer.Argument(help="Strategy name.")],
-    objective: Annotated[str, typer.Option(help="What to be good at.")] = "sharpe",
+    objective: Objective = "sharpe",
     workspace: Workspace = DEFAULT_WORKSPACE,
-    ohlcv: Annotated[Path | None, typer.Option(help="The market as it is: price bars.")] = None,
-    regime: Annotated[
-        list[str] | None,
-        typer.Option(help="A regime that you state: tags, or feature=value; repeatable."),
-    ] = None,
-    symbol: Annotated[str | None, typer.Option(help="Its own history weighs more.")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="Such as 5m, 1h, 1d.")] = None,
-    own_trials: Annotated[
-        Path | None, typer.Option(help="In-sample results of your current tuning.")
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="Only what was knowable then (ISO 8601).")
-    ] = None,
-    require_oos: Annotated[
-        bool | None, typer.Option("--require-oos/--no-require-oos", help="Only trials with OOS.")
-    ] = None,
-    max_drawdown: Annotated[float | None, typer.Option(help="Fraction: 0.25 is 25 %.")] = None,
-    min_trades: Annotated[int | None, typer.Option(help="Fewest trades.")] = None,
-    max_overfit_gap: Annotated[
-        float | None, typer.Option(help="Largest in-sample minus out-of-sample Sharpe.")
-    ] = None,
-    regime_tag: Annotated[
-        list[str] | None, typer.Option(help="Nominate only from regimes with this tag; repeatable.")
-    ] = None,
+    ohlcv: Ohlcv = None,
+    regime: StatedRegime = None,
+    symbol: OwnSymbol = None,
+    timeframe: OwnTimeframe = None,
+    own_trials: OwnTrials = None,
+    as_of: AsOf = None,
+    require_oos: RequireOos = None,
+    max_drawdown: MaxDrawdown = None,
+    min_trades: MinTrades = None,
+    max_overfit_gap: MaxOverfitGap = None,
+    regime_tag: RegimeTags = None,
     min_deflated_sharpe: Annotated[
         float | None, typer.Option(help="Lowest deflated Sharpe ratio of the choice, 0 to 1.")
     ] = None,
@@ -93,21 +102,14 @@ def explain(
     param: Annotated[
         list[str] | None, typer.Option(help="One parameter, such as fast=10; repeatable.")
     ] = None,
-    objective: Annotated[str, typer.Option(help="What to be good at.")] = "sharpe",
+    objective: Objective = "sharpe",
     workspace: Workspace = DEFAULT_WORKSPACE,
-    ohlcv: Annotated[Path | None, typer.Option(help="The market as it is: price bars.")] = None,
-    regime: Annotated[
-        list[str] | None,
-        typer.Option(help="A regime that you state: tags, or feature=value; repeatable."),
-    ] = None,
-    symbol: Annotated[str | None, typer.Option(help="Its own history weighs more.")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="Such as 5m, 1h, 1d.")] = None,
-    own_trials: Annotated[
-        Path | None, typer.Option(help="In-sample results of your current tuning.")
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="Only what was knowable then (ISO 8601).")
-    ] = None,
+    ohlcv: Ohlcv = None,
+    regime: StatedRegime = None,
+    symbol: OwnSymbol = None,
+    timeframe: OwnTimeframe = None,
+    own_trials: OwnTrials = None,
+    as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:
     """What is known of parameters that you run already; the missing ones are the defaults."""
@@ -131,22 +133,14 @@ def recommend_many(
     questions: Annotated[
         Path | None, typer.Option(help="CSV or Parquet with a question per row.")
     ] = None,
-    objective: Annotated[str, typer.Option(help="What to be good at.")] = "sharpe",
+    objective: Objective = "sharpe",
     workspace: Workspace = DEFAULT_WORKSPACE,
-    as_of: Annotated[
-        str | None, typer.Option(help="Only what was knowable then (ISO 8601).")
-    ] = None,
-    require_oos: Annotated[
-        bool | None, typer.Option("--require-oos/--no-require-oos", help="Only trials with OOS.")
-    ] = None,
-    max_drawdown: Annotated[float | None, typer.Option(help="Fraction: 0.25 is 25 %.")] = None,
-    min_trades: Annotated[int | None, typer.Option(help="Fewest trades.")] = None,
-    max_overfit_gap: Annotated[
-        float | None, typer.Option(help="Largest in-sample minus out-of-sample Sharpe.")
-    ] = None,
-    regime_tag: Annotated[
-        list[str] | None, typer.Option(help="Nominate only from regimes with this tag; repeatable.")
-    ] = None,
+    as_of: AsOf = None,
+    require_oos: RequireOos = None,
+    max_drawdown: MaxDrawdown = None,
+    min_trades: MinTrades = None,
+    max_overfit_gap: MaxOverfitGap = None,
+    regime_tag: RegimeTags = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Answer nothing when one question is bad.")
     ] = False,
