@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import json
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import grimp
@@ -14,10 +17,32 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "tradingkb"
 
 KEPT_OUT_OF_A_FRESH_IMPORT = {
-    "IPython", "alembic", "fastapi", "jupyter_client", "jupyter_core", "nbclient", "nbconvert",
-    "pandas", "papermill", "plotly", "pyarrow", "qdrant_client", "streamlit",
-}  # fmt: skip
-LONGEST_MODULE = 300
+    "IPython",
+    "alembic",
+    "fastapi",
+    "jupyter_client",
+    "jupyter_core",
+    "nbclient",
+    "nbconvert",
+    "pandas",
+    "papermill",
+    "plotly",
+    "pyarrow",
+    "qdrant_client",
+    "streamlit",
+}
+#: Lines of code: docstrings, comments and blank lines are free.
+LONGEST_MODULE = 250
+#: A released migration is never written again, whatever the formatter makes of it.
+RELEASED = "stores/migrations/versions/"
+NO_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +82,26 @@ def test_a_fresh_import_loads_no_heavy_library():
 
 
 @pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix()
+    "path",
+    [p for p in sorted(PACKAGE.rglob("*.py")) if RELEASED not in p.as_posix()],
+    ids=lambda path: path.relative_to(PACKAGE).as_posix(),
 )
 def test_a_module_is_short_enough_to_read_at_once(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+    assert lines_of_code(path.read_text(encoding="utf-8")) <= LONGEST_MODULE
+
+
+def lines_of_code(source: str) -> int:
+    """Lines that hold a token which is neither a comment nor part of a docstring."""
+    documented: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            text = node.body[0]
+            documented |= set(range(text.lineno, (text.end_lineno or text.lineno) + 1))
+    held: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in NO_CODE:
+            held |= set(range(token.start[0], token.end[0] + 1))
+    return len(held - documented)
 
 
 def test_the_readme_shows_what_the_code_says_today():

@@ -42,8 +42,12 @@ def folder(tmp_path, monkeypatch, data) -> Path:
         monkeypatch.delenv(str(field.alias), raising=False)
     Path("data").symlink_to(data, target_is_directory=True)
     Path("prices").symlink_to(data / "ohlcv", target_is_directory=True)
-    names = {"source_id": "trial_id", "strategy_name": "strategy", "sharpe_is": "is_sharpe",
-             "sharpe_oos": "oos_sharpe"}  # fmt: skip
+    names = {
+        "source_id": "trial_id",
+        "strategy_name": "strategy",
+        "sharpe_is": "is_sharpe",
+        "sharpe_oos": "oos_sharpe",
+    }
     mine = pl.read_parquet(data / "trials.parquet").head(50).rename(names)
     mine = mine.drop("objective_type").with_columns(
         pl.format("mine-{}", "trial_id").alias("trial_id")

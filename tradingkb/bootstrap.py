@@ -62,9 +62,12 @@ def connect(
         raise
     events = EventLog(store, chosen.replica)
     config = RecommendConfig(
-        top_k=chosen.top_k, neighbour_windows=chosen.neighbour_windows,
-        tie_epsilon=chosen.tie_epsilon, embargo_s=chosen.embargo_s, weights=_weights(chosen),
-    )  # fmt: skip
+        top_k=chosen.top_k,
+        neighbour_windows=chosen.neighbour_windows,
+        tie_epsilon=chosen.tie_epsilon,
+        embargo_s=chosen.embargo_s,
+        weights=_weights(chosen),
+    )
     return KnowledgeBase(
         store=store,
         vectors=vectors,

@@ -175,18 +175,28 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
         moment = as_moment(as_of)
         market = read_market(ohlcv, regime, symbol, timeframe, moment)
         request = RecommendRequest(
-            strategy_name=strategy_name, objective_type=objective_type, regime=market.regime,
-            symbol=market.symbol, timeframe=market.timeframe,
-            own_trades=read_own_trades(own_trials, strategy_name, self._clock()), as_of=moment,
+            strategy_name=strategy_name,
+            objective_type=objective_type,
+            regime=market.regime,
+            symbol=market.symbol,
+            timeframe=market.timeframe,
+            own_trades=read_own_trades(own_trials, strategy_name, self._clock()),
+            as_of=moment,
             filters={
-                "require_oos": require_oos, "max_drawdown": max_drawdown,
-                "min_trades": min_trades, "max_overfit_gap": max_overfit_gap,
+                "require_oos": require_oos,
+                "max_drawdown": max_drawdown,
+                "min_trades": min_trades,
+                "max_overfit_gap": max_overfit_gap,
                 "regime_tags": checked_tags(regime_tags),
             },
-            min_deflated_sharpe=min_deflated_sharpe, max_pbo=max_pbo,
-            strategy_version=strategy_version, mode=mode, caller=caller,
-            warnings=market.warnings, notes=market.notes,
-        )  # fmt: skip
+            min_deflated_sharpe=min_deflated_sharpe,
+            max_pbo=max_pbo,
+            strategy_version=strategy_version,
+            mode=mode,
+            caller=caller,
+            warnings=market.warnings,
+            notes=market.notes,
+        )
         return self._recommend_job.run(space, *self._workspaces.active(space), request)
 
     def regime(self, ohlcv: Any, timeframe: str | None = None, symbol: str | None = None) -> Regime:
@@ -211,9 +221,12 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
     ) -> pl.DataFrame:
         """Stored trials as a frame, newest known first; params and regimes as JSON text."""
         where = {
-            "strategy_name": strategy_name, "symbol": symbol, "timeframe": timeframe,
-            "kb_status": kb_status, "source_id": source_id,
-        }  # fmt: skip
+            "strategy_name": strategy_name,
+            "symbol": symbol,
+            "timeframe": timeframe,
+            "kb_status": kb_status,
+            "source_id": source_id,
+        }
         given = {name: value for name, value in where.items() if value is not None}
         return self._store.trial_rows(self._workspaces.find(workspace).id, given, limit)
 

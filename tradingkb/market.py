@@ -53,9 +53,10 @@ def read_market(
     """
     if ohlcv is not None and regime is not None:
         raise InvalidInputError(
-            "ohlcv and regime are both given", field="regime",
+            "ohlcv and regime are both given",
+            field="regime",
             remedy="give the market once: measured from ohlcv, or as a regime",
-        )  # fmt: skip
+        )
     timeframe = canonical_timeframe(timeframe) if timeframe else None
     if ohlcv is not None:
         return measured_market(read_ohlcv(ohlcv, symbol=symbol, timeframe=timeframe), as_of)
@@ -101,9 +102,10 @@ def as_regime(regime: RegimeLike) -> Regime:
     if isinstance(regime, Sequence):
         return Regime.stated(tags=regime)
     raise InvalidRegimeError(
-        f"{type(regime).__name__} is no regime", field="regime",
+        f"{type(regime).__name__} is no regime",
+        field="regime",
         remedy="give kb.regime(ohlcv), Regime.stated(...), {feature: value} or a list of tags",
-    )  # fmt: skip
+    )
 
 
 def checked_tags(tags: Sequence[str] | str | None) -> tuple[str, ...] | None:
@@ -132,9 +134,10 @@ def as_moment(as_of: datetime | date | str | None) -> datetime | None:
         return as_utc(moment)
     except (ValueError, OverflowError):
         raise InvalidInputError(
-            f"{as_of!r} is no time", field="as_of",
+            f"{as_of!r} is no time",
+            field="as_of",
             remedy="give a datetime or ISO 8601 such as 2024-01-31T00:00:00Z",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def read_own_trades(own_trials: Any, strategy_name: str, now: datetime) -> dict[str, float] | None:
@@ -152,15 +155,18 @@ def read_own_trades(own_trials: Any, strategy_name: str, now: datetime) -> dict[
     if batch.rejects.height:
         first = batch.rejects.row(0, named=True)
         raise InvalidTrialError(
-            f"own_trials: {first['message']}", row=first["row"], field=first["field"],
+            f"own_trials: {first['message']}",
+            row=first["row"],
+            field=first["field"],
             remedy=first["remedy"],
-        )  # fmt: skip
+        )
     counts = batch.trials.filter(pl.col("n_trades_is").is_not_null())
     if counts.is_empty():
         raise InvalidTrialError(
-            "own_trials says no number of in-sample trades", field="n_trades_is",
+            "own_trials says no number of in-sample trades",
+            field="n_trades_is",
             remedy="give the column n_trades_is: it is what own results are used for",
-        )  # fmt: skip
+        )
     # Several rows of one set are its several windows.
     means = counts.group_by("params").agg(pl.col("n_trades_is").mean())
     return {params: float(n) for params, n in means.rows()}

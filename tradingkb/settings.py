@@ -21,9 +21,13 @@ class Settings(BaseSettings):
     # pydantic-settings looks up field names too, and the variable of a bare `home` is HOME: the
     # prefix keeps them among our own (aliases take none).
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True,
-        populate_by_name=True, env_prefix=_PREFIX,
-    )  # fmt: skip
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        env_prefix=_PREFIX,
+    )
 
     home: Path = Field(
         Path(".tradingkb"),

@@ -73,9 +73,10 @@ class Workspaces:
             )
         if _ID.fullmatch(slug):
             raise InvalidInputError(
-                f"{slug!r} has the form of an id, and would be taken for one", field="workspace",
+                f"{slug!r} has the form of an id, and would be taken for one",
+                field="workspace",
                 remedy="choose a name",
-            )  # fmt: skip
+            )
         space = Workspace(str(uuid.uuid4()), slug, embed_model, collection, {}, self._clock())
         self._store.create_workspace(space)
         return space.id

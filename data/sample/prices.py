@@ -83,10 +83,13 @@ SOURCES = (
         for symbol in ("AAPL", "FB", "GOOG", "IBM", "MSFT")
     ),
     Source(
-        "EURUSD", "1h", "gym_anytrading", "datasets/data/FOREX_EURUSD_1H_ASK.csv",
+        "EURUSD",
+        "1h",
+        "gym_anytrading",
+        "datasets/data/FOREX_EURUSD_1H_ASK.csv",
         _read_hourly_fx,
     ),
-)  # fmt: skip
+)
 
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:

@@ -23,17 +23,31 @@ METRIC_DIGITS = 5
 
 _TIME = pl.Datetime("us")
 _METRICS: dict[str, type[pl.DataType]] = {
-    "sharpe": pl.Float64, "return_frac": pl.Float64, "max_drawdown_frac": pl.Float64,
-    "n_trades": pl.Int32, "win_rate": pl.Float64, "profit_factor": pl.Float64,
-}  # fmt: skip
+    "sharpe": pl.Float64,
+    "return_frac": pl.Float64,
+    "max_drawdown_frac": pl.Float64,
+    "n_trades": pl.Int32,
+    "win_rate": pl.Float64,
+    "profit_factor": pl.Float64,
+}
 SCHEMA: dict[str, Any] = {
-    "source_type": pl.String, "source_id": pl.String, "experiment_type": pl.String,
-    "strategy_name": pl.String, "strategy_version": pl.String, "params": pl.String,
-    "objective_type": pl.String, "symbol": pl.String, "timeframe": pl.String,
-    "is_start": _TIME, "is_end": _TIME, "oos_start": _TIME, "oos_end": _TIME,
+    "source_type": pl.String,
+    "source_id": pl.String,
+    "experiment_type": pl.String,
+    "strategy_name": pl.String,
+    "strategy_version": pl.String,
+    "params": pl.String,
+    "objective_type": pl.String,
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "is_start": _TIME,
+    "is_end": _TIME,
+    "oos_start": _TIME,
+    "oos_end": _TIME,
     **{f"{name}_{part}": dtype for name, dtype in _METRICS.items() for part in ("is", "oos")},
-    "engine": pl.String, "cost_bps": pl.Float64,
-}  # fmt: skip
+    "engine": pl.String,
+    "cost_bps": pl.Float64,
+}
 
 
 def make_trials(

@@ -42,14 +42,20 @@ def trials(
             name = f"{w}:{fast}"
             rows.append(
                 {
-                    "source_id": name, "strategy_name": "s", "symbol": "X", "timeframe": "1d",
-                    "params": json.dumps({"fast": fast}), "oos_start": start,
+                    "source_id": name,
+                    "strategy_name": "s",
+                    "symbol": "X",
+                    "timeframe": "1d",
+                    "params": json.dumps({"fast": fast}),
+                    "oos_start": start,
                     "oos_end": start + timedelta(days=90),
                     "sharpe_oos": (scores or {}).get(name, fast / 10),
-                    "max_drawdown_frac_oos": 0.1, "n_trades_oos": 20,
-                    "regime_is": found, "regime_oos": found,
+                    "max_drawdown_frac_oos": 0.1,
+                    "n_trades_oos": 20,
+                    "regime_is": found,
+                    "regime_oos": found,
                 }
-            )  # fmt: skip
+            )
     return pl.DataFrame(rows)
 
 
@@ -151,7 +157,10 @@ class Flaky:
 def flaky(kb: tkb.KnowledgeBase) -> Flaky:
     """Puts a vector index between a knowledge base and its own that can be made to fail."""
     index = Flaky(kb._vectors)
-    for owner, name in ((kb, "_vectors"), (kb._ingest_job, "vectors"),
-                        (kb._recommend_job, "vectors")):  # fmt: skip
+    for owner, name in (
+        (kb, "_vectors"),
+        (kb._ingest_job, "vectors"),
+        (kb._recommend_job, "vectors"),
+    ):
         setattr(owner, name, index)
     return index

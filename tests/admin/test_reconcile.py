@@ -73,8 +73,11 @@ def add_orphans(kb: tkb.KnowledgeBase) -> None:
 
 
 def change_hash(kb: tkb.KnowledgeBase) -> None:
-    sql(kb, "UPDATE kb_trial_index SET content_hash = 'x' WHERE point_id = :p",
-        p=point_of(kb, "0:5"))  # fmt: skip
+    sql(
+        kb,
+        "UPDATE kb_trial_index SET content_hash = 'x' WHERE point_id = :p",
+        p=point_of(kb, "0:5"),
+    )
 
 
 def change_payload(kb: tkb.KnowledgeBase) -> None:
@@ -84,8 +87,11 @@ def change_payload(kb: tkb.KnowledgeBase) -> None:
 
 
 def leave_unfinished(kb: tkb.KnowledgeBase, marked: str = "0:5", gone: str = "1:5") -> None:
-    sql(kb, "UPDATE kb_trial_index SET content_hash = '' WHERE point_id = :p",
-        p=point_of(kb, marked))  # fmt: skip
+    sql(
+        kb,
+        "UPDATE kb_trial_index SET content_hash = '' WHERE point_id = :p",
+        p=point_of(kb, marked),
+    )
     sql(kb, "DELETE FROM kb_trial_index WHERE point_id = :p", p=point_of(kb, gone))
 
 

@@ -321,8 +321,9 @@ def test_what_an_operator_writes_into_the_workspaces_row_is_in_force(
         kb,
         "UPDATE workspaces SET default_embed_model = :m, default_collection = :c WHERE slug = "
         "'default'",
-        m=COSINE, c=COSINE_V1,
-    )  # fmt: skip
+        m=COSINE,
+        c=COSINE_V1,
+    )
     rec = kb.recommend("s", regime=MARKET)
     assert rec.used_metadata_fallback
     assert kb.reembed(target_model=COSINE, target_collection=COSINE_V1).embedded == 8

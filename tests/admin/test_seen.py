@@ -47,11 +47,17 @@ def test_the_answer_names_the_stored_trial(kb: tkb.KnowledgeBase) -> None:
     kb.promote("0:5")
     row = kb.seen(plan()).row(0, named=True)
     assert row == {
-        "row": 1, "seen": True, "trial_id": ids(kb)["0:5"], "source_type": "import",
-        "source_id": "0:5", "kb_status": "promoted",
-        "known_at": trials()["oos_end"][0].replace(tzinfo=UTC), "run_id": kb.runs()["run_id"][0],
-        "withdrawn": False, "times": 1,
-    }  # fmt: skip
+        "row": 1,
+        "seen": True,
+        "trial_id": ids(kb)["0:5"],
+        "source_type": "import",
+        "source_id": "0:5",
+        "kb_status": "promoted",
+        "known_at": trials()["oos_end"][0].replace(tzinfo=UTC),
+        "run_id": kb.runs()["run_id"][0],
+        "withdrawn": False,
+        "times": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -61,9 +67,13 @@ def test_another_strategy_window_or_parameter_is_another_experiment(
     kb: tkb.KnowledgeBase, column: str
 ) -> None:
     other: dict[str, Any] = {
-        "strategy_name": "other", "symbol": "Y", "timeframe": "4h", "params": '{"fast": 6}',
-        "oos_start": datetime(2014, 12, 31), "oos_end": datetime(2015, 4, 2),
-    }  # fmt: skip
+        "strategy_name": "other",
+        "symbol": "Y",
+        "timeframe": "4h",
+        "params": '{"fast": 6}',
+        "oos_start": datetime(2014, 12, 31),
+        "oos_end": datetime(2015, 4, 2),
+    }
     assert kb.seen(plan())["seen"].to_list() == [True]
     assert kb.seen(plan(**{column: other[column]}))["seen"].to_list() == [False]
 
@@ -111,9 +121,14 @@ def test_rejected_and_withdrawn_trials_were_run_too(kb: tkb.KnowledgeBase) -> No
 def test_trial_objects_and_other_column_names_will_do(kb: tkb.KnowledgeBase) -> None:
     start, end = trials().select("oos_start", "oos_end").row(0)
     trial = tkb.Trial(
-        strategy_name="s", params={"fast": 5}, symbol="X", timeframe="1d", oos_start=start,
-        oos_end=end, sharpe_oos=0.0,
-    )  # fmt: skip
+        strategy_name="s",
+        params={"fast": 5},
+        symbol="X",
+        timeframe="1d",
+        oos_start=start,
+        oos_end=end,
+        sharpe_oos=0.0,
+    )
     assert kb.seen([trial])["seen"].to_list() == [True]
     renamed = plan().rename({"symbol": "ticker"})
     assert kb.seen(renamed, mapping={"symbol": "ticker"})["seen"].to_list() == [True]

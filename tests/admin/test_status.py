@@ -70,10 +70,15 @@ def test_an_allowed_change_is_made_and_leaves_one_row_of_history(
     row = history.row(0, named=True)
     assert row.pop("at").tzinfo is not None
     assert row == {
-        "trial_id": ids(kb)["0:5"], "source_id": "0:5", "strategy_name": "s",
-        "from_status": before, "to_status": after, "actor": "ada", "actor_type": "lead",
+        "trial_id": ids(kb)["0:5"],
+        "source_id": "0:5",
+        "strategy_name": "s",
+        "from_status": before,
+        "to_status": after,
+        "actor": "ada",
+        "actor_type": "lead",
         "reason": reason,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("reason", [None, "", "  \n"])
@@ -108,10 +113,22 @@ def test_a_change_that_lacks_its_reason_is_refused_and_none_of_its_trials_change
         lambda kb: pl.DataFrame({"source_id": ["1:5", "1:5", None]}),
         lambda kb: pl.DataFrame({"point_id": [entries(kb)["1:5"]["point_id"]]}),
     ],
-    ids=("a trial_id", "trial_ids", "a series", "an array", "a source_id", "source_ids",
-         "a point id", "point ids", "a frame", "a lazy frame", "a pandas frame", "source_id column",
-         "point_id column"),
-)  # fmt: skip
+    ids=(
+        "a trial_id",
+        "trial_ids",
+        "a series",
+        "an array",
+        "a source_id",
+        "source_ids",
+        "a point id",
+        "point ids",
+        "a frame",
+        "a lazy frame",
+        "a pandas frame",
+        "source_id column",
+        "point_id column",
+    ),
+)
 def test_trials_are_named_by_any_of_their_ids(
     kb: tkb.KnowledgeBase, named: Callable[[tkb.KnowledgeBase], Any]
 ) -> None:
@@ -166,9 +183,13 @@ def test_filters_that_select_nothing_say_so(kb: tkb.KnowledgeBase) -> None:
 
 @pytest.mark.parametrize(
     ("who", "field"),
-    [({"actor": "x" * 129}, "actor"), ({"actor_type": "x" * 33}, "actor_type"),
-     ({"reason": "a\0b"}, "reason"), ({"actor": "\0"}, "actor")],
-)  # fmt: skip
+    [
+        ({"actor": "x" * 129}, "actor"),
+        ({"actor_type": "x" * 33}, "actor_type"),
+        ({"reason": "a\0b"}, "reason"),
+        ({"actor": "\0"}, "actor"),
+    ],
+)
 def test_who_and_why_that_no_database_can_hold_are_refused(
     kb: tkb.KnowledgeBase, who: dict[str, str], field: str
 ) -> None:
@@ -410,8 +431,12 @@ def test_a_restored_trial_whose_ingest_comes_first_is_reported_as_unarchived(
     assert "the next ingest does it" in str(report)
     index.down = False
     assert kb.ingest(trials()).counts() == {
-        "inserted": 0, "updated": 0, "skipped": 7, "unarchived": 1, "error": 0
-    }  # fmt: skip
+        "inserted": 0,
+        "updated": 0,
+        "skipped": 7,
+        "unarchived": 1,
+        "error": 0,
+    }
     assert "0:20" in pointed(kb)
     assert kb.reconcile().clean
 

@@ -144,8 +144,14 @@ def test_a_dry_run_says_the_effects_of_the_real_one_and_writes_nothing(
     run = kb.ingest(scored(2.0, "0:10", "0:20")).run_id
     if call == "reinstate":
         kb.withdraw(run, reason="x")
-    tables = ("trials", "trial_versions", "kb_trial_index", "ingest_runs", "partition_generations",
-              "leases")  # fmt: skip
+    tables = (
+        "trials",
+        "trial_versions",
+        "kb_trial_index",
+        "ingest_runs",
+        "partition_generations",
+        "leases",
+    )
     before = [sql(kb, f"SELECT * FROM {t} ORDER BY 1, 2") for t in tables]
     dry = getattr(kb, call)(run, reason="why", dry_run=True)
     assert [sql(kb, f"SELECT * FROM {t} ORDER BY 1, 2") for t in tables] == before

@@ -15,8 +15,18 @@ from tradingkb.bench.sizes import QUICK
 from tradingkb.bench.stores import Stores
 
 #: Of the suite: less than what `--quick` measures, and nothing twice.
-TINY = replace(QUICK, small=1_000, large=2_000, asked=50, points=500, rounds=1, slow_calls=1,
-               calls=3, windows=60, phase_s=0.1)  # fmt: skip
+TINY = replace(
+    QUICK,
+    small=1_000,
+    large=2_000,
+    asked=50,
+    points=500,
+    rounds=1,
+    slow_calls=1,
+    calls=3,
+    windows=60,
+    phase_s=0.1,
+)
 #: (section, what is compared) of every row, in their order.
 ROWS = [
     ("ingest", "sqlite3 executemany of the same rows"),
@@ -72,11 +82,21 @@ def test_every_figure_is_finite_and_no_time_is_zero(rows):
 
 def test_the_rows_with_a_stated_limit_are_those_of_the_issue(rows):
     assert [(row.section, row.limit) for row in rows if row.limit is not None] == [
-        ("ingest", 4.0), ("ingest", 4.0), ("ingest", 1.0), ("ingest", 1.25),
-        ("reingest", 3.0), ("reingest", 3.0), ("retrieval", 3.0), ("retrieval", 3.0),
-        ("recommend", 10.0), ("recommend", 10.0), ("recommend", 1.25),
-        ("readers", 3.0), ("readers", 3.0), ("readers", 0.0),
-    ]  # fmt: skip
+        ("ingest", 4.0),
+        ("ingest", 4.0),
+        ("ingest", 1.0),
+        ("ingest", 1.25),
+        ("reingest", 3.0),
+        ("reingest", 3.0),
+        ("retrieval", 3.0),
+        ("retrieval", 3.0),
+        ("recommend", 10.0),
+        ("recommend", 10.0),
+        ("recommend", 1.25),
+        ("readers", 3.0),
+        ("readers", 3.0),
+        ("readers", 0.0),
+    ]
 
 
 def test_readers_meet_no_error_while_a_writer_ingests(rows):

@@ -77,8 +77,9 @@ def test_source_ids_may_be_numbers(run: Run, tmp_path: Path, data: Path) -> None
     other = tmp_path / "other"
     told(run("ingest n.parquet --json", other))
     assert told(run("reject 2 --by-source-id --reason bug --json", other))["changed"] == 1
-    assert [row["kb_status"] for row in told(run("trials --json", other))
-            if row["source_id"] == "2"] == ["rejected"]  # fmt: skip
+    assert [
+        row["kb_status"] for row in told(run("trials --json", other)) if row["source_id"] == "2"
+    ] == ["rejected"]
 
 
 def test_filters_select_and_a_dry_run_writes_nothing(run: Run) -> None:
@@ -114,8 +115,11 @@ def test_experiments_that_were_run_already_are_seen(run: Run, data: Path) -> Non
     aapl[38:42].write_parquet("new.parquet")
     rows = told(run("seen new.parquet --json"))
     assert [(row["row"], row["seen"]) for row in rows] == [
-        (1, True), (2, True), (3, False), (4, False),
-    ]  # fmt: skip
+        (1, True),
+        (2, True),
+        (3, False),
+        (4, False),
+    ]
 
 
 def test_people_see_the_first_rows_and_how_many_there_are(run: Run, data: Path) -> None:

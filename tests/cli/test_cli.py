@@ -99,8 +99,11 @@ def as_process(line: str, home: Path, **env: str) -> subprocess.CompletedProcess
     """The same in a process of its own, with pipes for output."""
     return subprocess.run(
         [sys.executable, "-m", "tradingkb", "--home", str(home), *shlex.split(line)],
-        capture_output=True, text=True, check=False, env={**os.environ, **env},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **env},
+    )
 
 
 def the_error(result: Result, code: int) -> str:
@@ -131,8 +134,11 @@ def test_every_command_also_speaks_to_people(run, line):
 
 def test_every_command_is_tried_here():
     tried = {line.split()[0] for line in EVERY_COMMAND}
-    assert tried == {command.name or command.callback.__name__ for command in
-                     app.registered_commands} - ELSEWHERE  # fmt: skip
+    assert (
+        tried
+        == {command.name or command.callback.__name__ for command in app.registered_commands}
+        - ELSEWHERE
+    )
 
 
 def test_the_answer_for_machines_is_the_one_of_the_library(run, sample):
@@ -154,15 +160,25 @@ def test_options_reach_the_question(run):
     line = f"{ASK} --max-drawdown 0.2 --min-trades 7 --max-overfit-gap 0.1 --regime-tag uptrend"
     answer = json.loads(run(f"{line} --as-of 2010-01-01 --debug --json").stdout)
     thresholds = {r["filter"]: r["value"] for r in answer["filter_rejections"]}
-    assert thresholds == {"require_oos": True, "max_drawdown": 0.2, "min_trades": 7,
-                          "max_overfit_gap": 0.1, "regime_tags": ["uptrend"]}  # fmt: skip
+    assert thresholds == {
+        "require_oos": True,
+        "max_drawdown": 0.2,
+        "min_trades": 7,
+        "max_overfit_gap": 0.1,
+        "regime_tags": ["uptrend"],
+    }
     assert answer["as_of"] == "2010-01-01T00:00:00+00:00"
     assert "debug" in answer
 
 
-@pytest.mark.parametrize("line", ["--regime uptrend --regime low_volatility",
-                                  "--regime uptrend,low_volatility",
-                                  "--regime rsi=65 --regime atr_pct=0.02"])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--regime uptrend --regime low_volatility",
+        "--regime uptrend,low_volatility",
+        "--regime rsi=65 --regime atr_pct=0.02",
+    ],
+)
 def test_a_stated_regime_is_said_to_be_stated(run, line):
     asked = f"recommend bb_reversal {line} --symbol AAPL --timeframe 1d"
     assert json.loads(run(f"{asked} --json").stdout)["regime"]["source"] == "stated"
@@ -344,8 +360,10 @@ def mine(data) -> pl.DataFrame:
     )
 
 
-OPTIONS = ("--map source_id=run --map sharpe_is=train --map sharpe_oos=test "
-           "--set strategy_name=mine --set objective_type=sharpe --set cost_bps=2.5")  # fmt: skip
+OPTIONS = (
+    "--map source_id=run --map sharpe_is=train --map sharpe_oos=test "
+    "--set strategy_name=mine --set objective_type=sharpe --set cost_bps=2.5"
+)
 TOML = """
 [map]
 source_id = "run"
@@ -391,8 +409,9 @@ def test_a_bad_row_exits_with_6_and_the_good_ones_go_in(run, mine):
     report = json.loads(result.stdout)
     assert (result.exit_code, report["inserted"], report["error"]) == (6, 19, 1)
     assert (report["rejects"][0]["row"], report["rejects"][0]["field"]) == (
-        5, "max_drawdown_frac_oos",
-    )  # fmt: skip
+        5,
+        "max_drawdown_frac_oos",
+    )
     rejects = Path(report["rejects_path"])
     rejects.write_text(rejects.read_text().replace("25.0", "0.25"))
     corrected = json.loads(run(f"ingest {rejects} {OPTIONS} --json", home="own").stdout)
@@ -429,8 +448,11 @@ def test_the_home_is_never_the_users_home_folder(run, monkeypatch):
 
 
 def test_config_masks_what_is_secret(run):
-    secret = {"QDRANT_API_KEY": "sesame", "QDRANT_URL": "https://me:sesame@qdrant",
-              "DATABASE_URL": "postgresql+psycopg://me:sesame@host/x"}  # fmt: skip
+    secret = {
+        "QDRANT_API_KEY": "sesame",
+        "QDRANT_URL": "https://me:sesame@qdrant",
+        "DATABASE_URL": "postgresql+psycopg://me:sesame@host/x",
+    }
     for line in ("config", "config --json"):
         assert "sesame" not in run(line, **secret).output
     shown = settings_of(run("config --json", **secret))
@@ -481,16 +503,22 @@ def test_in_pipes_there_is_no_progress_bar_and_json_logs_are_json_lines(mine, tm
     assert (done.returncode, done.stdout.count("\n")) == (0, 2)
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert {(e["action"], e["count"]) for e in lines if e["event"] == "kb_ingest_action_total"} == {
-        ("inserted", 20), ("updated", 0), ("skipped", 0), ("unarchived", 0), ("error", 0),
-    }  # fmt: skip
+        ("inserted", 20),
+        ("updated", 0),
+        ("skipped", 0),
+        ("unarchived", 0),
+        ("error", 0),
+    }
 
 
 def test_a_reader_that_leaves_early_is_no_error(read_only_home):
     line = f"{shlex.quote(sys.executable)} -m tradingkb --home {shlex.quote(str(read_only_home))}"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {line} trials --limit 5000 --json | head -n 1"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.stdout, done.stderr) == ("[\n", "")
 
 

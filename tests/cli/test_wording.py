@@ -62,15 +62,19 @@ def test_messages_are_looked_at():
     ("python", "command"),
     [
         ("create it with kb.create_workspace('desk')", "tradingkb workspaces --create desk"),
-        ("with kb.reembed('desk', 'm', 'kb_m_v1')",
-         "tradingkb reembed --workspace desk --model m --collection kb_m_v1"),
-        ("the way back: activate regime-v1 with kb_a",
-         "tradingkb activate --model regime-v1 --collection kb_a"),
+        (
+            "with kb.reembed('desk', 'm', 'kb_m_v1')",
+            "tradingkb reembed --workspace desk --model m --collection kb_m_v1",
+        ),
+        (
+            "the way back: activate regime-v1 with kb_a",
+            "tradingkb activate --model regime-v1 --collection kb_a",
+        ),
         ("run kb.ingest() to index what is stored; give ohlcv= if", "give --ohlcv if"),
         ("name another file, or say replace=True", "say --replace"),
         ("kb.strategies(workspace='desk') lists", "tradingkb strategies --workspace desk lists"),
     ],
-)  # fmt: skip
+)
 def test_a_call_becomes_the_command_that_does_the_same(python, command):
     assert command in as_commands(python)
 

@@ -17,9 +17,13 @@ from polars.testing import assert_frame_equal
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 STRATEGIES = (
-    "sma_cross", "bb_reversal", "rsi_reversion", "donchian_breakout", "macd_trend",
+    "sma_cross",
+    "bb_reversal",
+    "rsi_reversion",
+    "donchian_breakout",
+    "macd_trend",
     "keltner_breakout",
-)  # fmt: skip
+)
 SETS = dict(zip(STRATEGIES, (52, 48, 48, 60, 54, 48), strict=True))
 MODULES = ("prices", "strategies", "backtest", "windows", "specs", "trials")
 
@@ -56,8 +60,9 @@ def with_other_future(sample: SimpleNamespace, bars: Any, cut: int) -> Any:
     return sample.prices.Bars(bars.symbol, bars.timeframe, bars.ts, open_, high, low, close)
 
 
-def account(sample: SimpleNamespace, opens: list[float], closes: list[float], held: list[int],
-            cost: float) -> Any:  # fmt: skip
+def account(
+    sample: SimpleNamespace, opens: list[float], closes: list[float], held: list[int], cost: float
+) -> Any:
     return sample.backtest.simulate(
         np.array(opens), np.array(closes), np.array(held, dtype=np.int8), cost
     )

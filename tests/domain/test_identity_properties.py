@@ -34,8 +34,15 @@ def uuid5_by_hand(name: str) -> str:
     return "-".join((found[:8], found[8:12], found[12:16], found[16:20], found[20:]))
 
 
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b",
-            "\f": "\\f"}  # fmt: skip
+_ESCAPES = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\b": "\\b",
+    "\f": "\\f",
+}
 
 
 def json_text(text: str) -> str:

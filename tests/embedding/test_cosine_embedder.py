@@ -117,8 +117,12 @@ def test_the_median_market_resembles_nothing() -> None:
 
 def test_one_regime_stands_for_both_halves() -> None:
     regime = Regime({"rsi": 70.0})
-    documents = [TrialDocument(regime, None), TrialDocument(None, regime),
-                 TrialDocument(regime, regime), TrialDocument(Regime({}), regime)]  # fmt: skip
+    documents = [
+        TrialDocument(regime, None),
+        TrialDocument(None, regime),
+        TrialDocument(regime, regime),
+        TrialDocument(Regime({}), regime),
+    ]
     found = EMBEDDER.embed_documents(documents)
     assert len({row.tobytes() for row in found}) == 1
 

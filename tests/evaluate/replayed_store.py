@@ -24,12 +24,15 @@ SKIPPED = 11
 HINDSIGHT = ("stated", "oracle", "random")
 
 SPECS = (
-    tkb.StrategySpec("trend", (
-        tkb.ParamSpec("fast", "int", low=2, high=60, default=5),
-        tkb.ParamSpec("short", "int", low=0, high=1, default=1, choices=(0, 1)),
-    )),
+    tkb.StrategySpec(
+        "trend",
+        (
+            tkb.ParamSpec("fast", "int", low=2, high=60, default=5),
+            tkb.ParamSpec("short", "int", low=0, high=1, default=1, choices=(0, 1)),
+        ),
+    ),
     tkb.StrategySpec("revert", (tkb.ParamSpec("n", "int", low=1, high=99, default=5),)),
-)  # fmt: skip
+)
 SETS: dict[str, list[dict[str, int]]] = {
     "trend": [{"fast": f, "short": s} for f in (5, 10, 20, 40) for s in (0, 1)],
     "revert": [{"n": n} for n in (2, 5, 10, 50)],
@@ -61,9 +64,11 @@ def trials(n_windows: int = 12, seed: int = 0, symbols: tuple[str, ...] = SYMBOL
     luck. CCC's market was never measured before a window, only in it.
     """
     return pl.DataFrame(
-        row for k, symbol in enumerate(symbols) for w in range(n_windows)
+        row
+        for k, symbol in enumerate(symbols)
+        for w in range(n_windows)
         for row in _rows(symbol, w, np.random.default_rng([seed, k, w]))
-    )  # fmt: skip
+    )
 
 
 def _rows(symbol: str, w: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
@@ -77,15 +82,24 @@ def _rows(symbol: str, w: int, rng: np.random.Generator) -> Iterator[dict[str, A
             if (w * len(sets) + i) % SKIPPED == 0:
                 continue
             yield {
-                "source_id": f"{name}:{symbol}:{w}:{i}", "strategy_name": name, "symbol": symbol,
-                "timeframe": "1d", "params": json.dumps(params),
-                "is_start": start - timedelta(days=365), "is_end": start, "oos_start": start,
-                "oos_end": start + timedelta(days=181), "regime_is": before, "regime_oos": during,
-                "sharpe_is": 1 - speed + 0.5 * luck[0], "n_trades_is": int(40 - 30 * speed) + w % 3,
+                "source_id": f"{name}:{symbol}:{w}:{i}",
+                "strategy_name": name,
+                "symbol": symbol,
+                "timeframe": "1d",
+                "params": json.dumps(params),
+                "is_start": start - timedelta(days=365),
+                "is_end": start,
+                "oos_start": start,
+                "oos_end": start + timedelta(days=181),
+                "regime_is": before,
+                "regime_oos": during,
+                "sharpe_is": 1 - speed + 0.5 * luck[0],
+                "n_trades_is": int(40 - 30 * speed) + w % 3,
                 "sharpe_oos": (1 - speed if up else speed) + 0.4 * luck[1],
-                "return_frac_oos": 0.1 * luck[1], "max_drawdown_frac_oos": 0.1,
+                "return_frac_oos": 0.1 * luck[1],
+                "max_drawdown_frac_oos": 0.1,
                 "n_trades_oos": int(12 - 8 * speed),
-            }  # fmt: skip
+            }
 
 
 def fill(kb: tkb.KnowledgeBase, frame: pl.DataFrame) -> tkb.KnowledgeBase:
@@ -108,11 +122,12 @@ def replay(kb: tkb.KnowledgeBase, until: datetime, *, seed: int = 0) -> pl.DataF
     job = Replay(kb._recommend_job, place(kb), objective, seed=seed)
     return decision_frame(
         (
-            one for strategy in SETS
+            one
+            for strategy in SETS
             for one in job.run([d for d in decisions(kb, strategy) if d.as_of <= aware(until)])
         ),
         objective,
-    )  # fmt: skip
+    )
 
 
 def aware(moment: datetime) -> datetime:

@@ -14,8 +14,9 @@ from tradingkb.evaluate.bootstrap import cluster_interval
 RNG = np.random.default_rng
 CLUSTERED = st.lists(
     st.tuples(st.integers(-2, 3), st.sampled_from([-1.0, -0.25, 0.0, 0.5, 2.0])),
-    min_size=2, max_size=40,
-)  # fmt: skip
+    min_size=2,
+    max_size=40,
+)
 
 
 def interval(values, cluster, seed=0, **more):

@@ -56,8 +56,9 @@ def test_every_decision_has_one_outcome_that_says_whether_it_beat_the_defaults(
     told = calibrated.evaluate("trend", symbols="AAA", controls=False).decisions.filter(
         (pl.col("method") == "tradingkb") & pl.col("exact")
     )
-    both = told.join(rows, left_on=["strategy", "window_key"],
-                     right_on=["strategy_name", "window_key"])  # fmt: skip
+    both = told.join(
+        rows, left_on=["strategy", "window_key"], right_on=["strategy_name", "window_key"]
+    )
     assert both["beats_defaults"].equals(both["won"].alias("beats_defaults"))
     assert {0.0, 1.0} <= set(both["won"])
 
@@ -92,10 +93,15 @@ def test_a_new_window_is_replayed_alone_and_gives_what_a_restart_gives(
 
 
 def test_a_window_whose_results_came_in_later_is_replayed(calibrated: tkb.KnowledgeBase) -> None:
-    more = trials(30).filter(pl.col("source_id") == "trend:AAA:29:3").with_columns(
-        source_id=pl.lit("late"), known_at=pl.lit(datetime(2025, 1, 1)),
-        params=pl.lit('{"fast": 12, "short": 0}'),
-    )  # fmt: skip
+    more = (
+        trials(30)
+        .filter(pl.col("source_id") == "trend:AAA:29:3")
+        .with_columns(
+            source_id=pl.lit("late"),
+            known_at=pl.lit(datetime(2025, 1, 1)),
+            params=pl.lit('{"fast": 12, "short": 0}'),
+        )
+    )
     calibrated.ingest(more)
     assert calibrated.calibrate().replayed == 1
 
@@ -121,8 +127,11 @@ def test_a_fingerprint_tells_weights_and_specs_apart_and_nothing_else() -> None:
     from tradingkb.ranking.evidence import EvidenceWeights
 
     plain = EvidenceWeights()
-    found = [fingerprint(plain), fingerprint(EvidenceWeights(own=11.0)),
-             *(fingerprint(plain, spec) for spec in SPECS)]  # fmt: skip
+    found = [
+        fingerprint(plain),
+        fingerprint(EvidenceWeights(own=11.0)),
+        *(fingerprint(plain, spec) for spec in SPECS),
+    ]
     assert len(set(found)) == len(found)
     assert found[0] == fingerprint(EvidenceWeights())
     assert {len(text) for text in found} == {64}
@@ -130,9 +139,10 @@ def test_a_fingerprint_tells_weights_and_specs_apart_and_nothing_else() -> None:
 
 def test_outcomes_of_trials_that_are_gone_go(calibrated: tkb.KnowledgeBase) -> None:
     ids = trials(30).filter(
-        (pl.col("oos_start") == start_of(8)) & (pl.col("strategy_name") == "trend")
+        (pl.col("oos_start") == start_of(8))
+        & (pl.col("strategy_name") == "trend")
         & (pl.col("symbol") == "BBB")
-    )["source_id"]  # fmt: skip
+    )["source_id"]
     calibrated.reject(ids.to_list(), reason="a bug")
     report = calibrated.calibrate()
     assert (report.replayed, report.n_decisions) == (0, 179)
@@ -273,9 +283,11 @@ def test_windows_that_leave_nothing_to_decide_do_not_make_a_fresh_calibration_st
 def test_a_strategy_that_the_calibration_does_not_know_gets_the_base_rate(
     calibrated: tkb.KnowledgeBase,
 ) -> None:
-    fresh = trials(6).filter(pl.col("strategy_name") == "revert").with_columns(
-        strategy_name=pl.lit("fresh"), source_id="fresh:" + pl.col("source_id")
-    )  # fmt: skip
+    fresh = (
+        trials(6)
+        .filter(pl.col("strategy_name") == "revert")
+        .with_columns(strategy_name=pl.lit("fresh"), source_id="fresh:" + pl.col("source_id"))
+    )
     calibrated.register_strategy(
         tkb.StrategySpec("fresh", (tkb.ParamSpec("n", "int", low=1, high=99, default=50),))
     )
@@ -295,8 +307,10 @@ def test_a_calibration_of_another_process_is_seen_by_the_next_answer(
     assert ask(kb).confidence is None
     done = subprocess.run(
         [sys.executable, "-c", CALIBRATE, str(tmp_path / "home")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert int(done.stdout) >= 100
     assert ask(kb).confidence is not None
 

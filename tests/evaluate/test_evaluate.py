@@ -80,9 +80,13 @@ def test_the_recommender_is_replayed_as_it_answers(
             (pl.col("symbol") == d.symbol) & (pl.col("oos_start") == d.as_of.replace(tzinfo=None))
         ).select("source_id", "symbol", "timeframe", "params", "is_end", "sharpe_is", "n_trades_is")
         rec = past_copy.recommend(
-            "trend", regime=d.measured, symbol=d.symbol, timeframe="1d", as_of=d.as_of,
+            "trend",
+            regime=d.measured,
+            symbol=d.symbol,
+            timeframe="1d",
+            as_of=d.as_of,
             own_trials=tuning,
-        )  # fmt: skip
+        )
         row = mine.filter(pl.col("window_key") == d.window_key).row(0, named=True)
         assert json.loads(row["params"]) == rec.params
         assert (row["status"], row["relaxed"]) == (rec.status, rec.used_relaxed_filters)
@@ -110,10 +114,15 @@ def test_a_result_that_is_looked_up_nearby_is_said_to_be(evaluation: Evaluation)
     }
     rows = evaluation.decisions.filter(pl.col("chosen") & pl.col("params").is_not_null())
     asked = [
-        (r["strategy"], r["symbol"], r["as_of"].replace(tzinfo=None),
-         json.dumps(json.loads(r["params"]))) in tried
+        (
+            r["strategy"],
+            r["symbol"],
+            r["as_of"].replace(tzinfo=None),
+            json.dumps(json.loads(r["params"])),
+        )
+        in tried
         for r in rows.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     assert rows["exact"].to_list() == asked
     assert 0 < sum(asked) < len(asked)
 
@@ -122,10 +131,13 @@ def test_parameters_that_were_repaired_and_never_tried_have_no_result_of_their_o
     open_kb: Open,
 ) -> None:
     """Every tried set breaks the spec: what comes near it earned something else."""
-    odd = tkb.StrategySpec("trend", (
-        tkb.ParamSpec("fast", "int", low=100, high=200, default=150),
-        tkb.ParamSpec("short", "int", choices=(0, 1), default=1),
-    ))  # fmt: skip
+    odd = tkb.StrategySpec(
+        "trend",
+        (
+            tkb.ParamSpec("fast", "int", low=100, high=200, default=150),
+            tkb.ParamSpec("short", "int", choices=(0, 1), default=1),
+        ),
+    )
     kb = fill(open_kb(), trials(5))
     kb.register_strategy(odd)
     rows = of(kb.evaluate("trend"), "tradingkb").filter("chosen")
@@ -141,10 +153,14 @@ def test_beating_the_defaults_is_null_where_they_were_chosen_or_not_tried(
     assert defaults["beats_defaults"].null_count() == defaults.height
     assert defaults["is_defaults"].all()
     for method in ("tradingkb", "average", "is_best"):
-        rows = of(evaluation, method).filter("chosen").join(
-            defaults.select("decision", own="objective", tried="exact", their="params"),
-            on="decision",
-        )  # fmt: skip
+        rows = (
+            of(evaluation, method)
+            .filter("chosen")
+            .join(
+                defaults.select("decision", own="objective", tried="exact", their="params"),
+                on="decision",
+            )
+        )
         for r in rows.iter_rows(named=True):
             same = r["params"] == r["their"]
             assert r["is_defaults"] == same
@@ -262,9 +278,11 @@ def test_a_rejected_trial_is_no_result(
 def test_results_of_another_version_than_the_registered_one_are_no_results(open_kb: Open) -> None:
     frame = trials(4, symbols=("AAA",)).filter(pl.col("strategy_name") == "trend")
     old = frame.with_columns(
-        pl.lit("0").alias("strategy_version"), ("old:" + pl.col("source_id")).alias("source_id"),
-        pl.lit(99.0).alias("sharpe_oos"), pl.lit(1, pl.Int64).alias("n_trades_is"),
-    )  # fmt: skip
+        pl.lit("0").alias("strategy_version"),
+        ("old:" + pl.col("source_id")).alias("source_id"),
+        pl.lit(99.0).alias("sharpe_oos"),
+        pl.lit(1, pl.Int64).alias("n_trades_is"),
+    )
     new = frame.with_columns(pl.lit("1").alias("strategy_version"))
     mine = decisions(fill(open_kb("new"), new))
     both = decisions(fill(open_kb("both"), pl.concat([new, old], how="diagonal")))

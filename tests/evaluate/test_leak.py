@@ -122,9 +122,11 @@ def test_another_past_changes_the_choices(evaluation: Evaluation, open_kb: Open)
 def test_the_tunings_own_results_do_not_depend_on_what_became_of_them(open_kb: Open) -> None:
     frame = trials(3).filter(pl.col("strategy_name") == "trend")
     lost = frame.with_columns(
-        pl.when(pl.col("source_id").str.ends_with(":4")).then(None).otherwise("sharpe_oos")
+        pl.when(pl.col("source_id").str.ends_with(":4"))
+        .then(None)
+        .otherwise("sharpe_oos")
         .alias("sharpe_oos")
-    )  # fmt: skip
+    )
     mine, theirs = (decisions(fill(open_kb(n), f)) for n, f in (("a", frame), ("b", lost)))
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_array_equal(a.inside, b.inside)
@@ -186,13 +188,20 @@ def test_a_promotion_counts_from_its_time_even_after_it_was_taken_back_and_repea
     """Both promoted trials nominate equally good sets; the one promoted last by then wins."""
     rows = [
         {
-            "source_id": f"{w}:{fast}", "strategy_name": "s", "symbol": "X", "timeframe": "1d",
-            "params": json.dumps({"fast": fast}), "oos_start": start_of(w),
-            "oos_end": start_of(w) + timedelta(days=90), "sharpe_oos": 1.0,
-            "max_drawdown_frac_oos": 0.1, "n_trades_oos": 20,
+            "source_id": f"{w}:{fast}",
+            "strategy_name": "s",
+            "symbol": "X",
+            "timeframe": "1d",
+            "params": json.dumps({"fast": fast}),
+            "oos_start": start_of(w),
+            "oos_end": start_of(w) + timedelta(days=90),
+            "sharpe_oos": 1.0,
+            "max_drawdown_frac_oos": 0.1,
+            "n_trades_oos": 20,
         }
-        for w in range(5) for fast in (5, 20)
-    ]  # fmt: skip
+        for w in range(5)
+        for fast in (5, 20)
+    ]
     kb = open_kb()
     kb.ingest(pl.DataFrame(rows))
 

@@ -23,10 +23,18 @@ from tradingkb.evaluate.summary import (
 
 def made(*rows: dict) -> pl.DataFrame:
     """Decisions of the recommender; what a row does not say is plain."""
-    plain = {"method": "tradingkb", "chosen": True, "exact": True, "status": "ok", "relaxed": False,
-             "regret": 0.5, "strategy": "s"}  # fmt: skip
-    return pl.DataFrame([{**plain, "decision": k, **row} for k, row in enumerate(rows)],
-                        schema=SCHEMA)  # fmt: skip
+    plain = {
+        "method": "tradingkb",
+        "chosen": True,
+        "exact": True,
+        "status": "ok",
+        "relaxed": False,
+        "regret": 0.5,
+        "strategy": "s",
+    }
+    return pl.DataFrame(
+        [{**plain, "decision": k, **row} for k, row in enumerate(rows)], schema=SCHEMA
+    )
 
 
 def test_methods_are_compared_on_the_decisions_that_all_of_them_made(
@@ -43,10 +51,13 @@ def test_methods_are_compared_on_the_decisions_that_all_of_them_made(
 
 def test_a_method_that_never_chose_leaves_the_others_their_decisions() -> None:
     rows = made(
-        {"decision": 0}, {"decision": 1}, {"decision": 0, "method": "knn", "chosen": False},
-        {"decision": 1, "method": "knn", "chosen": False}, {"decision": 1, "method": "average"},
+        {"decision": 0},
+        {"decision": 1},
+        {"decision": 0, "method": "knn", "chosen": False},
+        {"decision": 1, "method": "knn", "chosen": False},
+        {"decision": 1, "method": "average"},
         {"decision": 0, "method": "average", "chosen": False},
-    )  # fmt: skip
+    )
     shared = common(rows)
     assert set(shared["decision"]) == {1}
     assert set(shared["method"]) == {"tradingkb", "average"}
@@ -96,11 +107,14 @@ def test_every_decision_has_a_status_and_shares_add_up(evaluation: Evaluation) -
 
 
 def test_coverage_is_told_by_status() -> None:
-    table = coverage_table(made(
-        {"regret": 0.2, "beats_defaults": 1.0}, {"regret": 0.4, "beats_defaults": None},
-        {"status": "degraded", "relaxed": True, "regret": 1.0, "beats_defaults": 0.0},
-        {"method": "average", "regret": 9.0},
-    ))  # fmt: skip
+    table = coverage_table(
+        made(
+            {"regret": 0.2, "beats_defaults": 1.0},
+            {"regret": 0.4, "beats_defaults": None},
+            {"status": "degraded", "relaxed": True, "regret": 1.0, "beats_defaults": 0.0},
+            {"method": "average", "regret": 9.0},
+        )
+    )
     assert table.rows() == [
         ("degraded", 1, pytest.approx(1 / 3), 1.0, 1.0, 0.0),
         ("ok", 2, pytest.approx(2 / 3), 0.0, pytest.approx(0.3), 1.0),
@@ -109,12 +123,18 @@ def test_coverage_is_told_by_status() -> None:
 
 def test_quoted_spreads_count_results_of_exactly_the_chosen_set() -> None:
     spread = {"window_low": -1.0, "window_high": 1.0}
-    found = interval_coverage(made(
-        {"objective": 0.0, **spread}, {"objective": 1.0, **spread}, {"objective": 1.5, **spread},
-        {"objective": -2.0, **spread}, {"objective": -9.0, "exact": False, **spread},
-        {"objective": -9.0}, {"objective": -9.0, "method": "stated", **spread},
-        {"chosen": False, "exact": None, **spread},
-    ))  # fmt: skip
+    found = interval_coverage(
+        made(
+            {"objective": 0.0, **spread},
+            {"objective": 1.0, **spread},
+            {"objective": 1.5, **spread},
+            {"objective": -2.0, **spread},
+            {"objective": -9.0, "exact": False, **spread},
+            {"objective": -9.0},
+            {"objective": -9.0, "method": "stated", **spread},
+            {"chosen": False, "exact": None, **spread},
+        )
+    )
     assert found == {"n": 4, "inside": 0.5, "below": 0.25, "above": 0.25}
 
 
@@ -125,11 +145,19 @@ def test_without_any_quoted_spread_there_is_no_share() -> None:
 
 
 def test_one_symbol_has_no_interval_by_symbol() -> None:
-    rows = made(*(
-        {"decision": k, "method": m, "symbol": "A", "regret": 0.1 * k + 0.1 * (m == "average"),
-         "quarter": f"20{k:02}Q1"}
-        for k in range(4) for m in ("tradingkb", "average")
-    ))  # fmt: skip
+    rows = made(
+        *(
+            {
+                "decision": k,
+                "method": m,
+                "symbol": "A",
+                "regret": 0.1 * k + 0.1 * (m == "average"),
+                "quarter": f"20{k:02}Q1",
+            }
+            for k in range(4)
+            for m in ("tradingkb", "average")
+        )
+    )
     (mine, _) = method_table(rows).to_dicts()
     assert mine["vs_average"] == pytest.approx(-0.1)
     assert math.isnan(mine["vs_average_low_symbol"])
@@ -137,10 +165,13 @@ def test_one_symbol_has_no_interval_by_symbol() -> None:
 
 
 def test_a_decision_without_a_symbol_is_a_cluster_of_its_own_kind() -> None:
-    rows = made(*(
-        {"decision": k, "method": m, "symbol": [None, "A", "B"][k], "regret": 0.1 * k * len(m)}
-        for k in range(3) for m in ("tradingkb", "average")
-    ))  # fmt: skip
+    rows = made(
+        *(
+            {"decision": k, "method": m, "symbol": [None, "A", "B"][k], "regret": 0.1 * k * len(m)}
+            for k in range(3)
+            for m in ("tradingkb", "average")
+        )
+    )
     (mine, _) = method_table(rows).to_dicts()
     assert mine["vs_average_low_symbol"] < mine["vs_average"] < mine["vs_average_high_symbol"]
     assert group_table(rows, "symbol")["n"].sum() == 3

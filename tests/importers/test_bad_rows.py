@@ -102,7 +102,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "no value of sharpe can be computed",
         "map sharpe_oos",
     ),
-}  # fmt: skip
+}
 
 #: What the other rows of the column hold where its type would otherwise not allow the change.
 COMPANIONS: dict[str, Any] = {

@@ -461,8 +461,10 @@ def test_one_cause_gives_one_message(read: Any) -> None:
 
 
 def test_several_problems_of_a_row_are_all_named(read: Any) -> None:
-    batch = read({"win_rate_oos": 55.0, "strategy_name": None, "is_start": "x"}, {
-        "win_rate_oos": 0.5, "strategy_name": "s", "is_start": "2020-01-01"})  # fmt: skip
+    batch = read(
+        {"win_rate_oos": 55.0, "strategy_name": None, "is_start": "x"},
+        {"win_rate_oos": 0.5, "strategy_name": "s", "is_start": "2020-01-01"},
+    )
     assert batch.rejects.select("row", "field").rows() == [
         (1, "is_start"),
         (1, "strategy_name"),

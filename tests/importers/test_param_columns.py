@@ -19,8 +19,16 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def spelled(values: Sequence[Any], suffix: str, folder: Path) -> Any:
     """The values as `param_x` of a CSV, NDJSON or Parquet file or of a pandas frame."""
-    rows = [{"source_id": f"t{i}", "strategy_name": "s", "sharpe_oos": 0.5, "param_y": 1,
-             "param_x": value} for i, value in enumerate(values)]  # fmt: skip
+    rows = [
+        {
+            "source_id": f"t{i}",
+            "strategy_name": "s",
+            "sharpe_oos": 0.5,
+            "param_y": 1,
+            "param_x": value,
+        }
+        for i, value in enumerate(values)
+    ]
     path = folder / f"trials.{suffix}"
     if suffix == "csv":
         lines = [",".join("" if v is None else str(v) for v in row.values()) for row in rows]

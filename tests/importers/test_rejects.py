@@ -23,35 +23,67 @@ START, END = datetime(2021, 1, 1, 9, 30, tzinfo=UTC), datetime(2021, 6, 1, tzinf
 PARAMS = {"fast": 5, "k": 0.1 + 0.2, "mode": 'say "ema", or\nsma', "flag": True, "none": None}
 TRIALS = [
     Trial(
-        source_id=f"t{i}", strategy_name="caf\u00e9", params=PARAMS, symbol="000001",
-        timeframe="1d", oos_start=START, oos_end=END, sharpe_oos=1 / 3, n_trades_oos=7 + i,
-        win_rate_oos=0.5, regime_oos=Regime.stated(tags=["uptrend"], features={"rsi": 60.0}),
+        source_id=f"t{i}",
+        strategy_name="caf\u00e9",
+        params=PARAMS,
+        symbol="000001",
+        timeframe="1d",
+        oos_start=START,
+        oos_end=END,
+        sharpe_oos=1 / 3,
+        n_trades_oos=7 + i,
+        win_rate_oos=0.5,
+        regime_oos=Regime.stated(tags=["uptrend"], features={"rsi": 60.0}),
     )
     for i in range(3)
-]  # fmt: skip
-FLAT = pl.DataFrame({
-    "run": ["r0", "r1", "r2"], "strategy_name": "s", "code": "000001", "sharpe_oos": 1 / 3,
-    "oos_start": START, "oos_end": [END] * 3, "param_x": [5, 6, 7], "param_k": [0.1, None, 1e-9],
-    "param_mode": ["5", "ema", "off"], "param_flag": [True, False, True], "win_rate_oos": 0.5,
-    "mine": ["a;b", 'c"', None],
-})  # fmt: skip
+]
+FLAT = pl.DataFrame(
+    {
+        "run": ["r0", "r1", "r2"],
+        "strategy_name": "s",
+        "code": "000001",
+        "sharpe_oos": 1 / 3,
+        "oos_start": START,
+        "oos_end": [END] * 3,
+        "param_x": [5, 6, 7],
+        "param_k": [0.1, None, 1e-9],
+        "param_mode": ["5", "ema", "off"],
+        "param_flag": [True, False, True],
+        "win_rate_oos": 0.5,
+        "mine": ["a;b", 'c"', None],
+    }
+)
 STRUCT = FLAT.select(
-    "run", "strategy_name", "code", "sharpe_oos", "oos_start", "oos_end", "win_rate_oos",
+    "run",
+    "strategy_name",
+    "code",
+    "sharpe_oos",
+    "oos_start",
+    "oos_end",
+    "win_rate_oos",
     params=pl.struct(x="param_x", k="param_k", mode="param_mode", flag="param_flag"),
-)  # fmt: skip
+)
 MAPPING = {"source_id": "run", "symbol": "code", "engine": const("mine")}
 SOURCES: dict[str, tuple[Callable[[float], Any], dict[str, Any]]] = {
-    "Trial objects": (lambda rate: [*TRIALS[:1], *(replace(t, win_rate_oos=rate)
-                                                   for t in TRIALS[1:])], {}),
+    "Trial objects": (
+        lambda rate: [*TRIALS[:1], *(replace(t, win_rate_oos=rate) for t in TRIALS[1:])],
+        {},
+    ),
     # The mode of the row at fault looks like a number, and is none.
-    "a flat frame": (lambda rate: FLAT.with_columns(win_rate_oos=pl.Series([rate, 0.5, 0.5])),
-                     MAPPING),
+    "a flat frame": (
+        lambda rate: FLAT.with_columns(win_rate_oos=pl.Series([rate, 0.5, 0.5])),
+        MAPPING,
+    ),
     "a frame with a struct": (lambda rate: STRUCT.with_columns(win_rate_oos=rate), MAPPING),
     "a pandas frame": (
-        lambda rate: pd.DataFrame(FLAT.drop("oos_start", "oos_end").to_dict(as_series=False))
-        .assign(win_rate_oos=rate, oos_start=START, oos_end=END).set_index("run"), MAPPING,
+        lambda rate: (
+            pd.DataFrame(FLAT.drop("oos_start", "oos_end").to_dict(as_series=False))
+            .assign(win_rate_oos=rate, oos_start=START, oos_end=END)
+            .set_index("run")
+        ),
+        MAPPING,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", SOURCES)

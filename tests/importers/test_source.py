@@ -41,14 +41,16 @@ NAMES = (
 PLAIN = pl.DataFrame([{name: getattr(t, name) for name in NAMES} for t in TRIALS])
 PARAMS = {
     "struct": pl.Series("params", [t.params for t in TRIALS]),
-    "json": pl.Series("params", ['{"flag": true, "k": 5e-1, "fast": 1.0}',
-                                 '{"fast":2,"k":0.5,"flag":false}']),
+    "json": pl.Series(
+        "params", ['{"flag": true, "k": 5e-1, "fast": 1.0}', '{"fast":2,"k":0.5,"flag":false}']
+    ),
     "object": pl.Series("params", [t.params for t in TRIALS], dtype=pl.Object),
-}  # fmt: skip
+}
 SPELLINGS = {name: PLAIN.with_columns(series) for name, series in PARAMS.items()} | {
-    "param_*": PLAIN.with_columns(param_fast=pl.Series([1, 2]), param_k=0.5,
-                                  param_flag=pl.Series([True, False])),
-}  # fmt: skip
+    "param_*": PLAIN.with_columns(
+        param_fast=pl.Series([1, 2]), param_k=0.5, param_flag=pl.Series([True, False])
+    ),
+}
 
 
 def same_as_objects(trials: Any, **arguments: Any) -> None:

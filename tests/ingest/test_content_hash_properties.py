@@ -33,12 +33,34 @@ TARGET = Target("regime-v1", "regime-v1/scaler-1", "kb_regime_v1_v1")
 Row = dict[str, Any]
 
 #: The documented form of a row: these columns, in this order.
-TEXTS = ["source_type", "source_id", "experiment_type", "strategy_name", "strategy_version",
-         "params", "objective_type", "symbol", "timeframe", "engine"]  # fmt: skip
-NUMBERS = ["objective_score", "sharpe_is", "sharpe_oos", "return_frac_is", "return_frac_oos",
-           "max_drawdown_frac_is", "max_drawdown_frac_oos", "n_trades_is", "n_trades_oos",
-           "win_rate_is", "win_rate_oos", "profit_factor_is", "profit_factor_oos",
-           "cost_bps"]  # fmt: skip
+TEXTS = [
+    "source_type",
+    "source_id",
+    "experiment_type",
+    "strategy_name",
+    "strategy_version",
+    "params",
+    "objective_type",
+    "symbol",
+    "timeframe",
+    "engine",
+]
+NUMBERS = [
+    "objective_score",
+    "sharpe_is",
+    "sharpe_oos",
+    "return_frac_is",
+    "return_frac_oos",
+    "max_drawdown_frac_is",
+    "max_drawdown_frac_oos",
+    "n_trades_is",
+    "n_trades_oos",
+    "win_rate_is",
+    "win_rate_oos",
+    "profit_factor_is",
+    "profit_factor_oos",
+    "cost_bps",
+]
 TIMES = ["is_start", "is_end", "oos_start", "oos_end", "known_at", "created_at"]
 REGIMES = ["regime_is", "regime_oos"]
 WINDOW = ["symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end"]
@@ -95,8 +117,9 @@ ratios = st.floats(-1e6, 1e6) | st.sampled_from([1.0, -0.0, 0.1 + 0.2, 1e-300, 1
 times = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 words = st.sampled_from(["IBM", "BRK.B", "é", "e\u0301", 'a"b', "a,b", "x|y", "1d", "1:2"])
 param_values = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | ratios | words
-param_sets = st.dictionaries(st.sampled_from(["fast", "slow", "é", "a b"]), param_values,
-                             min_size=1)  # fmt: skip
+param_sets = st.dictionaries(
+    st.sampled_from(["fast", "slow", "é", "a b"]), param_values, min_size=1
+)
 a_regime = st.builds(
     lambda rsi, vol: regime_to_json(Regime.measured({"rsi": rsi, "volatility_annual": vol})),
     st.floats(0, 100),
@@ -106,8 +129,14 @@ a_regime = st.builds(
 
 def dates(moments: list[datetime]) -> Row:
     is_start, is_end, oos_start, oos_end, known_at, created_at = sorted(moments)
-    return {"is_start": is_start, "is_end": is_end, "oos_start": oos_start, "oos_end": oos_end,
-            "known_at": known_at, "created_at": created_at}  # fmt: skip
+    return {
+        "is_start": is_start,
+        "is_end": is_end,
+        "oos_start": oos_start,
+        "oos_end": oos_end,
+        "known_at": known_at,
+        "created_at": created_at,
+    }
 
 
 canonical_rows = st.fixed_dictionaries(
@@ -153,34 +182,75 @@ sweeps = st.lists(canonical_rows, min_size=1, max_size=5).map(as_one_sweep)
 
 #: One value of each column, and another one.
 COMPLETE: Row = {
-    "source_type": "optuna", "source_id": "study-1", "experiment_type": "sweep",
-    "strategy_name": "sma_cross", "strategy_version": "2", "params": '{"fast":20,"slow":0.5}',
-    "objective_type": "calmar", "objective_score": 0.1, "symbol": "IBM", "timeframe": "1d",
-    "is_start": datetime(2020, 1, 1, tzinfo=UTC), "is_end": datetime(2021, 1, 1, tzinfo=UTC),
-    "oos_start": datetime(2021, 1, 1, tzinfo=UTC), "oos_end": datetime(2021, 7, 1, tzinfo=UTC),
-    "known_at": datetime(2021, 7, 2, tzinfo=UTC), "created_at": datetime(2021, 7, 3, tzinfo=UTC),
-    "sharpe_is": 1.5, "sharpe_oos": -0.0, "return_frac_is": 1 / 3, "return_frac_oos": -0.0625,
-    "max_drawdown_frac_is": 0.0, "max_drawdown_frac_oos": 1.0, "n_trades_is": 40,
-    "n_trades_oos": 0, "win_rate_is": 0.0, "win_rate_oos": 1.0, "profit_factor_is": 1.25,
-    "profit_factor_oos": 5e-324, "engine": "vectorbt", "cost_bps": 5.0, "kb_status": "promoted",
+    "source_type": "optuna",
+    "source_id": "study-1",
+    "experiment_type": "sweep",
+    "strategy_name": "sma_cross",
+    "strategy_version": "2",
+    "params": '{"fast":20,"slow":0.5}',
+    "objective_type": "calmar",
+    "objective_score": 0.1,
+    "symbol": "IBM",
+    "timeframe": "1d",
+    "is_start": datetime(2020, 1, 1, tzinfo=UTC),
+    "is_end": datetime(2021, 1, 1, tzinfo=UTC),
+    "oos_start": datetime(2021, 1, 1, tzinfo=UTC),
+    "oos_end": datetime(2021, 7, 1, tzinfo=UTC),
+    "known_at": datetime(2021, 7, 2, tzinfo=UTC),
+    "created_at": datetime(2021, 7, 3, tzinfo=UTC),
+    "sharpe_is": 1.5,
+    "sharpe_oos": -0.0,
+    "return_frac_is": 1 / 3,
+    "return_frac_oos": -0.0625,
+    "max_drawdown_frac_is": 0.0,
+    "max_drawdown_frac_oos": 1.0,
+    "n_trades_is": 40,
+    "n_trades_oos": 0,
+    "win_rate_is": 0.0,
+    "win_rate_oos": 1.0,
+    "profit_factor_is": 1.25,
+    "profit_factor_oos": 5e-324,
+    "engine": "vectorbt",
+    "cost_bps": 5.0,
+    "kb_status": "promoted",
     "regime_is": regime_to_json(Regime.measured({"rsi": 60.0, "atr_pct": 0.02})),
     "regime_oos": None,
-}  # fmt: skip
+}
 CHANGES: Row = {
-    "source_type": "import", "source_id": "study-2", "experiment_type": "tune",
-    "strategy_name": "Sma_cross", "strategy_version": None, "params": '{"fast":20,"slow":"0.5"}',
-    "objective_type": "sharpe", "objective_score": 0.1 + 2**-56, "symbol": "ibm",
-    "timeframe": "1h", "is_start": datetime(2020, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
-    "is_end": datetime(2020, 12, 31, tzinfo=UTC), "oos_start": datetime(2021, 1, 2, tzinfo=UTC),
-    "oos_end": datetime(2021, 6, 30, tzinfo=UTC), "known_at": datetime(2021, 7, 1, tzinfo=UTC),
-    "created_at": datetime(2021, 7, 2, tzinfo=UTC), "sharpe_is": -1.5, "sharpe_oos": None,
-    "return_frac_is": 0.333, "return_frac_oos": 0.0625, "max_drawdown_frac_is": None,
-    "max_drawdown_frac_oos": 1.0 - 2**-53, "n_trades_is": 41, "n_trades_oos": None,
-    "win_rate_is": 5e-324, "win_rate_oos": 0.99, "profit_factor_is": 1.26,
-    "profit_factor_oos": 0.0, "engine": "Vectorbt", "cost_bps": 5.000000000000001,
-    "kb_status": "candidate", "regime_is": None,
+    "source_type": "import",
+    "source_id": "study-2",
+    "experiment_type": "tune",
+    "strategy_name": "Sma_cross",
+    "strategy_version": None,
+    "params": '{"fast":20,"slow":"0.5"}',
+    "objective_type": "sharpe",
+    "objective_score": 0.1 + 2**-56,
+    "symbol": "ibm",
+    "timeframe": "1h",
+    "is_start": datetime(2020, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+    "is_end": datetime(2020, 12, 31, tzinfo=UTC),
+    "oos_start": datetime(2021, 1, 2, tzinfo=UTC),
+    "oos_end": datetime(2021, 6, 30, tzinfo=UTC),
+    "known_at": datetime(2021, 7, 1, tzinfo=UTC),
+    "created_at": datetime(2021, 7, 2, tzinfo=UTC),
+    "sharpe_is": -1.5,
+    "sharpe_oos": None,
+    "return_frac_is": 0.333,
+    "return_frac_oos": 0.0625,
+    "max_drawdown_frac_is": None,
+    "max_drawdown_frac_oos": 1.0 - 2**-53,
+    "n_trades_is": 41,
+    "n_trades_oos": None,
+    "win_rate_is": 5e-324,
+    "win_rate_oos": 0.99,
+    "profit_factor_is": 1.26,
+    "profit_factor_oos": 0.0,
+    "engine": "Vectorbt",
+    "cost_bps": 5.000000000000001,
+    "kb_status": "candidate",
+    "regime_is": None,
     "regime_oos": regime_to_json(Regime.measured({"rsi": 60.0, "atr_pct": 0.02})),
-}  # fmt: skip
+}
 
 
 # --- equal -------------------------------------------------------------------------------------
@@ -313,7 +383,7 @@ AS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "exact floats of 32 bits": lambda f: f.with_columns(pl.col("sharpe_is").cast(pl.Float32)),
     "categories": lambda f: f.with_columns(pl.col("symbol", "engine").cast(pl.Categorical)),
     "chunks": lambda f: pl.concat([f.clear(), f], rechunk=False),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("dtype", AS)
@@ -362,11 +432,16 @@ def test_the_next_float_is_another_number(row: Row, column: str, data: st.DataOb
 @several
 def test_values_that_move_to_the_next_column_change_the_hash(row: Row, data: st.DataObject) -> None:
     one, other = data.draw(
-        st.sampled_from([
-            ("strategy_version", "engine"), ("symbol", "engine"), ("sharpe_is", "sharpe_oos"),
-            ("win_rate_is", "win_rate_oos"), ("n_trades_is", "n_trades_oos"),
-        ])
-    )  # fmt: skip
+        st.sampled_from(
+            [
+                ("strategy_version", "engine"),
+                ("symbol", "engine"),
+                ("sharpe_is", "sharpe_oos"),
+                ("win_rate_is", "win_rate_oos"),
+                ("n_trades_is", "n_trades_oos"),
+            ]
+        )
+    )
     first = {**row, "source_id": "t"}
     swapped = {**first, one: first[other], other: first[one]}
     equal = first[one] == first[other]

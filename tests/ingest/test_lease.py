@@ -227,8 +227,12 @@ def test_whatever_writes_to_the_index_of_a_workspace_asks_for_its_lease_first(
     work: Callable[[tkb.KnowledgeBase, str], object],
 ) -> None:
     kb = open_kb()
-    row = {"source_id": ["t"], "strategy_name": ["s"], "params": ['{"fast": 5}'],
-           "sharpe_oos": [1.0]}  # fmt: skip
+    row = {
+        "source_id": ["t"],
+        "strategy_name": ["s"],
+        "params": ['{"fast": 5}'],
+        "sharpe_oos": [1.0],
+    }
     run = kb.ingest(pl.DataFrame(row)).run_id
     runs = kb.runs()
 

@@ -82,9 +82,11 @@ def test_window_by_window_the_defaults_are_compared_on_windows_that_tried_both(
 def test_where_less_is_better_a_positive_difference_still_means_better(
     kb: tkb.KnowledgeBase,
 ) -> None:
-    kb.ingest(grid().with_columns(pl.lit(0.3).alias("max_drawdown_frac_oos")).filter(
-        pl.col("params").str.contains('"fast": 10,')
-    ))  # fmt: skip
+    kb.ingest(
+        grid()
+        .with_columns(pl.lit(0.3).alias("max_drawdown_frac_oos"))
+        .filter(pl.col("params").str.contains('"fast": 10,'))
+    )
     found = kb.explain("s", {"fast": 20}, "max_drawdown", **X)
     assert found.against_defaults is not None
     assert found.against_defaults["share"] == 1.0
@@ -99,8 +101,12 @@ def test_parameters_that_were_never_tried_have_neighbours_in_steps_of_the_grid(
     assert (found.tested, found.expected, found.place) == (False, None, None)
     assert found.evidence.is_empty()
     assert [(n["params"]["fast"], n["steps"]) for n in found.nearest] == [
-        (10, 1.0), (20, 1.0), (5, 2.0), (30, 2.0), (40, 3.0)
-    ]  # fmt: skip
+        (10, 1.0),
+        (20, 1.0),
+        (5, 2.0),
+        (30, 2.0),
+        (40, 3.0),
+    ]
     twenty = kb.explain("s", {"fast": 20}, **X)
     assert (found.nearest[1]["expected"], found.nearest[1]["place"]) == (twenty.expected, 1)
     assert found.reasons == ["params_not_tested", "missing_regime_context"]
@@ -109,8 +115,12 @@ def test_parameters_that_were_never_tried_have_neighbours_in_steps_of_the_grid(
 
 def test_a_set_of_another_category_is_no_neighbour(open_kb: Open) -> None:
     kb = open_kb()
-    kb.ingest(grid().with_columns(pl.lit('{"fast": 5, "side": "long"}').alias("params"))
-              .unique("is_start").with_columns(pl.col("source_id") + "l"))  # fmt: skip
+    kb.ingest(
+        grid()
+        .with_columns(pl.lit('{"fast": 5, "side": "long"}').alias("params"))
+        .unique("is_start")
+        .with_columns(pl.col("source_id") + "l")
+    )
     found = kb.explain("s", {"fast": 5, "side": "short"}, **X)
     assert found.nearest == []
     assert "no set with these categorical values was tried, so none is near" in found.notes
@@ -182,11 +192,16 @@ def test_an_explanation_is_logged_and_leaves_no_event(
 
 
 def test_trials_that_were_not_known_by_then_are_no_evidence(kb: tkb.KnowledgeBase) -> None:
-    late = grid(1).with_columns(
-        pl.lit('{"fast": 25, "slow": 50}').alias("params"), pl.lit("late").alias("source_id"),
-        pl.lit(datetime(2024, 1, 1)).alias("oos_start"),
-        pl.lit(datetime(2024, 3, 1)).alias("oos_end"),
-    ).head(1)  # fmt: skip
+    late = (
+        grid(1)
+        .with_columns(
+            pl.lit('{"fast": 25, "slow": 50}').alias("params"),
+            pl.lit("late").alias("source_id"),
+            pl.lit(datetime(2024, 1, 1)).alias("oos_start"),
+            pl.lit(datetime(2024, 3, 1)).alias("oos_end"),
+        )
+        .head(1)
+    )
     kb.ingest(late)
     assert kb.explain("s", {"fast": 25}, **X).tested
     then = kb.explain("s", {"fast": 25}, as_of="2020-01-01", **X)
@@ -205,8 +220,9 @@ def test_rejected_trials_are_told_apart_from_none_at_all(kb: tkb.KnowledgeBase) 
 
 
 def test_sets_that_did_not_trade_in_ones_own_tuning_are_not_placed(kb: tkb.KnowledgeBase) -> None:
-    own = grid(1).with_columns(n_trades_is=pl.when(pl.col("params").str.contains('"fast": 20,'))
-                               .then(1).otherwise(40))  # fmt: skip
+    own = grid(1).with_columns(
+        n_trades_is=pl.when(pl.col("params").str.contains('"fast": 20,')).then(1).otherwise(40)
+    )
     found = kb.explain("s", {"fast": 20}, own_trials=own, **X)
     assert (found.tested, found.place, found.n_sets) == (True, None, 4)
     assert "few_own_trades" in found.reasons
@@ -227,8 +243,9 @@ def test_without_any_evidence_the_reasons_are_those_of_the_answer(open_kb: Open)
 def test_every_face_says_the_same(kb: tkb.KnowledgeBase, params: dict[str, int]) -> None:
     found = kb.explain("s", params, regime=["uptrend"], **X)
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert plain == json.loads(json.dumps(kb.explain("s", params, regime=["uptrend"], **X).to_dict()
-                                          | {"at": plain["at"]}))  # fmt: skip
+    assert plain == json.loads(
+        json.dumps(kb.explain("s", params, regime=["uptrend"], **X).to_dict() | {"at": plain["at"]})
+    )
     assert set(plain["meanings"]) == {*found.reasons, *found.warnings} <= set(CODES)
     card, text = found._repr_html_(), str(found)
     for problem in found.problems:

@@ -74,9 +74,7 @@ def test_a_dry_run_says_the_counts_of_the_real_run_and_writes_nothing(
     assert not (tmp_path / "home" / "rejects").exists()
     real = kb.ingest(bad)
     assert dry.counts() == real.counts()
-    assert real.counts() == {
-        "inserted": 3, "updated": 1, "skipped": 3, "unarchived": 0, "error": 1
-    }  # fmt: skip
+    assert real.counts() == {"inserted": 3, "updated": 1, "skipped": 3, "unarchived": 0, "error": 1}
 
 
 def test_a_dry_run_on_an_empty_home_creates_no_workspace(open_kb: Open) -> None:
@@ -96,8 +94,10 @@ def test_bad_rows_go_to_the_rejects_file_and_good_rows_go_in(open_kb: Open) -> N
     saved = pl.read_csv(report.rejects_path)
     assert saved.columns[5:] == frame.columns
     assert saved.select("_rejected_row", "_rejected_field", "source_id").row(0) == (
-        3, "max_drawdown_frac_oos", "t2",
-    )  # fmt: skip
+        3,
+        "max_drawdown_frac_oos",
+        "t2",
+    )
     assert "0.25" in saved["_rejected_remedy"][0]
 
 
@@ -187,16 +187,25 @@ def test_pandas_polars_parquet_csv_ndjson_and_trial_objects_mean_the_same(
 
     objects = [
         tkb.Trial(
-            strategy_name="s", params=json.loads(row["params"]), source_id=row["source_id"],
-            symbol="X", timeframe="1d", oos_start=row["oos_start"], oos_end=row["oos_end"],
+            strategy_name="s",
+            params=json.loads(row["params"]),
+            source_id=row["source_id"],
+            symbol="X",
+            timeframe="1d",
+            oos_start=row["oos_start"],
+            oos_end=row["oos_end"],
             sharpe_oos=row["sharpe_oos"],
         )
         for row in frame.to_dicts()
-    ]  # fmt: skip
+    ]
     for source in (
-        tmp_path / "t.parquet", tmp_path / "t.csv", tmp_path / "t.ndjson", frame.to_pandas(),
-        frame.lazy(), objects,
-    ):  # fmt: skip
+        tmp_path / "t.parquet",
+        tmp_path / "t.csv",
+        tmp_path / "t.ndjson",
+        frame.to_pandas(),
+        frame.lazy(),
+        objects,
+    ):
         assert kb.ingest(source).skipped == 6, type(source)
 
 

@@ -38,12 +38,14 @@ CHANGES: dict[str, Callable[[tkb.KnowledgeBase], object]] = {
     ),
     "a withdrawal": lambda kb: kb.withdraw(newest_run(kb), reason="a bug"),
     "its end": lambda kb: kb.reinstate(newest_run(kb)),
-    "another regime": lambda kb: kb.ingest(by_volatility(9, "DDD").with_columns(
-        pl.col("regime_is", "regime_oos").last().over("symbol")
-    )),
+    "another regime": lambda kb: kb.ingest(
+        by_volatility(9, "DDD").with_columns(
+            pl.col("regime_is", "regime_oos").last().over("symbol")
+        )
+    ),
     "a spec": lambda kb: kb.register_strategy(SPEC),
     "an embedding of everything": lambda kb: kb.reembed(),
-}  # fmt: skip
+}
 
 
 def answers(kb: tkb.KnowledgeBase) -> list[dict[str, Any]]:

@@ -37,15 +37,24 @@ def by_volatility(n_windows: int = 24, symbol: str = "AAA") -> pl.DataFrame:
             good = (fast == 5) == lively and fast != 10
             rows.append(
                 {
-                    "source_id": f"{symbol}{w}:{fast}", "strategy_name": "s", "symbol": symbol,
-                    "timeframe": "1d", "params": json.dumps({"fast": fast}),
-                    "oos_start": start, "oos_end": start + timedelta(days=180),
-                    "is_start": start - timedelta(days=365), "is_end": start,
-                    "sharpe_is": 1.0, "sharpe_oos": 2.0 if good else 0.0 if fast == 10 else -1.0,
-                    "max_drawdown_frac_oos": 0.1, "n_trades_oos": 20, "n_trades_is": 40,
-                    "regime_is": found, "regime_oos": found,
+                    "source_id": f"{symbol}{w}:{fast}",
+                    "strategy_name": "s",
+                    "symbol": symbol,
+                    "timeframe": "1d",
+                    "params": json.dumps({"fast": fast}),
+                    "oos_start": start,
+                    "oos_end": start + timedelta(days=180),
+                    "is_start": start - timedelta(days=365),
+                    "is_end": start,
+                    "sharpe_is": 1.0,
+                    "sharpe_oos": 2.0 if good else 0.0 if fast == 10 else -1.0,
+                    "max_drawdown_frac_oos": 0.1,
+                    "n_trades_oos": 20,
+                    "n_trades_is": 40,
+                    "regime_is": found,
+                    "regime_oos": found,
                 }
-            )  # fmt: skip
+            )
     return pl.DataFrame(rows)
 
 
@@ -107,9 +116,10 @@ def test_a_version_that_came_later_does_not_reach_back(open_kb: Open) -> None:
 def test_parameter_sets_nobody_knew_then_do_not_change_the_grid(open_kb: Open) -> None:
     past = grid(best=20)
     odd = past.head(1).with_columns(
-        pl.lit('{"fast": null, "slow": "x"}').alias("params"), pl.lit("odd").alias("source_id"),
+        pl.lit('{"fast": null, "slow": "x"}').alias("params"),
+        pl.lit("odd").alias("source_id"),
         pl.col("is_start", "is_end", "oos_start", "oos_end").dt.offset_by("8y"),
-    )  # fmt: skip
+    )
     scores = []
     for name, trials in (("past", past), ("both", pl.concat([past, odd]))):
         kb = open_kb(name)
@@ -152,9 +162,11 @@ def test_windows_that_may_not_nominate_do_not_crowd_out_those_that_may(
 ) -> None:
     kb = open_kb(neighbour_windows=3)
     trials = by_volatility(24).with_columns(
-        pl.when(pl.col("regime_is").str.contains("high_vol")).then(0.01).otherwise(0.2)
+        pl.when(pl.col("regime_is").str.contains("high_vol"))
+        .then(0.01)
+        .otherwise(0.2)
         .alias("max_drawdown_frac_oos")
-    )  # fmt: skip
+    )
     kb.ingest(trials)
     rec = kb.recommend("s", regime={"volatility_annual": 0.1}, **limited)
     assert rec.params is not None
@@ -168,10 +180,12 @@ def test_repair_never_ends_on_what_an_admin_rejected(open_kb: Open) -> None:
     rejected = pl.col("params").str.contains('"fast": 10')
     kb.ingest(
         trials.with_columns(
-            pl.when(rejected).then(pl.lit("rejected")).otherwise(pl.lit("candidate"))
+            pl.when(rejected)
+            .then(pl.lit("rejected"))
+            .otherwise(pl.lit("candidate"))
             .alias("kb_status")
         )
-    )  # fmt: skip
+    )
     params = (
         tkb.ParamSpec("fast", "int", low=2, high=10, default=5),
         tkb.ParamSpec("slow", "int", low=10, high=200, default=50),
@@ -219,10 +233,15 @@ def test_a_timeframe_that_nobody_traded_degrades(open_kb: Open) -> None:
 
 def test_a_set_that_was_tried_on_another_timeframe_only_is_no_ok_answer(open_kb: Open) -> None:
     kb = open_kb()
-    great = grid(12, timeframe="5m", symbol="B").with_columns(
-        pl.lit('{"fast": 9, "slow": 50}').alias("params"), pl.lit(9.0).alias("sharpe_oos"),
-        pl.concat_str(pl.lit("b"), "source_id").alias("source_id"),
-    ).unique("oos_start", maintain_order=True)  # fmt: skip
+    great = (
+        grid(12, timeframe="5m", symbol="B")
+        .with_columns(
+            pl.lit('{"fast": 9, "slow": 50}').alias("params"),
+            pl.lit(9.0).alias("sharpe_oos"),
+            pl.concat_str(pl.lit("b"), "source_id").alias("source_id"),
+        )
+        .unique("oos_start", maintain_order=True)
+    )
     kb.ingest(pl.concat([grid(2), great]))
     rec = kb.recommend("s", timeframe="1d", regime=["uptrend"])
     assert rec.status == "degraded"
@@ -294,9 +313,11 @@ def test_what_was_archived_in_one_collection_may_nominate_in_another(
 def test_floors_wider_than_the_relaxed_filters_lose_no_strict_pass(open_kb: Open) -> None:
     kb = open_kb()
     trials = grid(4).with_columns(
-        pl.when(pl.col("params").str.contains('"fast": 20')).then(0.7).otherwise(0.95)
+        pl.when(pl.col("params").str.contains('"fast": 20'))
+        .then(0.7)
+        .otherwise(0.95)
         .alias("max_drawdown_frac_oos")
-    )  # fmt: skip
+    )
     kb.ingest(trials)
     params = (
         tkb.ParamSpec("fast", "int", low=2, high=60, default=10),
@@ -342,9 +363,14 @@ def test_own_results_of_several_windows_count_by_their_mean(open_kb: Open) -> No
 
 @pytest.mark.parametrize(
     "as_of",
-    [date(2019, 1, 1), datetime(2019, 1, 1), "2019-01-01", np.datetime64("2019-01-01"),
-     datetime(2019, 1, 1, tzinfo=UTC)],
-)  # fmt: skip
+    [
+        date(2019, 1, 1),
+        datetime(2019, 1, 1),
+        "2019-01-01",
+        np.datetime64("2019-01-01"),
+        datetime(2019, 1, 1, tzinfo=UTC),
+    ],
+)
 def test_as_of_may_be_any_kind_of_time(open_kb: Open, as_of: Any) -> None:
     kb = open_kb()
     kb.ingest(grid())
@@ -426,9 +452,11 @@ def test_bars_that_never_move_degrade_the_answer(open_kb: Open) -> None:
     kb.ingest(by_volatility())
     n = 120
     flat = pl.DataFrame(
-        {"ts": [datetime(2024, 1, 1) + timedelta(days=i) for i in range(n)],
-         **{c: [10.0] * n for c in ("open", "high", "low", "close")}}
-    )  # fmt: skip
+        {
+            "ts": [datetime(2024, 1, 1) + timedelta(days=i) for i in range(n)],
+            **{c: [10.0] * n for c in ("open", "high", "low", "close")},
+        }
+    )
     rec = kb.recommend("s", ohlcv=flat, symbol="AAA")
     assert rec.status == "degraded"
     assert "flat_prices" in rec.reasons
@@ -437,10 +465,16 @@ def test_bars_that_never_move_degrade_the_answer(open_kb: Open) -> None:
 def test_every_code_of_an_answer_is_explained(sample: tkb.KnowledgeBase, data: Path) -> None:
     market = data / "ohlcv" / "AAPL_1d.parquet"
     asked: list[dict[str, Any]] = [
-        {}, {"ohlcv": market}, {"regime": ["uptrend"]}, {"ohlcv": market, "max_drawdown": 0.001},
-        {"as_of": "1990-01-01"}, {"as_of": "2009-01-01", "ohlcv": market}, {"timeframe": "4h"},
-        {"symbol": "NEW", "timeframe": "1d"}, {"strategy_version": "9"},
-    ]  # fmt: skip
+        {},
+        {"ohlcv": market},
+        {"regime": ["uptrend"]},
+        {"ohlcv": market, "max_drawdown": 0.001},
+        {"as_of": "1990-01-01"},
+        {"as_of": "2009-01-01", "ohlcv": market},
+        {"timeframe": "4h"},
+        {"symbol": "NEW", "timeframe": "1d"},
+        {"strategy_version": "9"},
+    ]
     for question in asked:
         rec = sample.recommend("macd_trend", **question)
         assert {*rec.reasons, *rec.warnings} <= set(CODES)
@@ -486,10 +520,12 @@ def test_evidence_from_a_single_quarter_is_no_ok_answer(open_kb: Open) -> None:
     for w in range(30):
         start = datetime(2018, 1, 1) + timedelta(days=w)
         part = grid(1, timeframe="5m").with_columns(
-            pl.lit(start).alias("oos_start"), pl.lit(start + timedelta(days=1)).alias("oos_end"),
-            pl.lit(start - timedelta(days=5)).alias("is_start"), pl.lit(start).alias("is_end"),
+            pl.lit(start).alias("oos_start"),
+            pl.lit(start + timedelta(days=1)).alias("oos_end"),
+            pl.lit(start - timedelta(days=5)).alias("is_start"),
+            pl.lit(start).alias("is_end"),
             pl.concat_str(pl.lit(f"{w}:"), "source_id").alias("source_id"),
-        )  # fmt: skip
+        )
         rows.append(part)
     kb.ingest(pl.concat(rows))
     rec = kb.recommend("s", symbol="X", timeframe="5m", regime=["uptrend"])
@@ -522,10 +558,12 @@ def test_an_in_sample_score_never_stands_in_for_a_missing_out_of_sample_one(open
     """fast=40 shone in-sample and has no ratio after it: a flat line has none."""
     flat = pl.col("params").str.contains('"fast": 40')
     kb = open_kb()
-    kb.ingest(grid().with_columns(
-        pl.when(flat).then(9.0).otherwise("sharpe_is").alias("sharpe_is"),
-        pl.when(flat).then(None).otherwise("sharpe_oos").alias("sharpe_oos"),
-    ))  # fmt: skip
+    kb.ingest(
+        grid().with_columns(
+            pl.when(flat).then(9.0).otherwise("sharpe_is").alias("sharpe_is"),
+            pl.when(flat).then(None).otherwise("sharpe_oos").alias("sharpe_oos"),
+        )
+    )
     rec = kb.recommend("s", symbol="X", timeframe="1d", mode="debug")
     assert rec.params == {"fast": 20, "slow": 50}
     assert rec.strict_count == 48
@@ -544,9 +582,11 @@ def test_trades_of_both_samples_let_a_trial_nominate(
 ) -> None:
     """A slow set that trades five times before a window and never in it is no unknown."""
     kb = open_kb()
-    kb.ingest(grid().with_columns(
-        n_trades_is=pl.lit(inside, pl.Int64), n_trades_oos=pl.lit(outside, pl.Int64)
-    ))  # fmt: skip
+    kb.ingest(
+        grid().with_columns(
+            n_trades_is=pl.lit(inside, pl.Int64), n_trades_oos=pl.lit(outside, pl.Int64)
+        )
+    )
     assert kb.recommend("s", symbol="X", timeframe="1d").strict_count == nominated
     rec = kb.recommend("s", symbol="X", timeframe="1d", regime={"volatility_annual": 0.3})
     assert rec.strict_count == nominated
@@ -577,8 +617,14 @@ def test_the_stated_direction_decides_whatever_else_is_stated(
 def test_every_weight_is_a_setting_and_recorded_with_the_answer(
     open_kb: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {"neutral": 3.0, "timeframe": 4.0, "own": 5.0, "regime_measured": 6.0,
-             "regime_stated": 7.0, "few_trades": 0.25}  # fmt: skip
+    asked = {
+        "neutral": 3.0,
+        "timeframe": 4.0,
+        "own": 5.0,
+        "regime_measured": 6.0,
+        "regime_stated": 7.0,
+        "few_trades": 0.25,
+    }
     for name, value in asked.items():
         monkeypatch.setenv(f"TRADINGKB_WEIGHT_{name.upper()}", str(value))
     widths = {"bandwidth_measured": 0.8, "bandwidth_stated": 0.9}

@@ -16,9 +16,13 @@ import tradingkb as tkb
 
 Open = Callable[..., tkb.KnowledgeBase]
 STRATEGIES = (
-    "bb_reversal", "donchian_breakout", "keltner_breakout", "macd_trend", "rsi_reversion",
+    "bb_reversal",
+    "donchian_breakout",
+    "keltner_breakout",
+    "macd_trend",
+    "rsi_reversion",
     "sma_cross",
-)  # fmt: skip
+)
 
 
 def grid(n_windows: int = 12, best: int = 20, **columns: Any) -> pl.DataFrame:
@@ -29,15 +33,22 @@ def grid(n_windows: int = 12, best: int = 20, **columns: Any) -> pl.DataFrame:
         for fast in (5, 10, 20, 30, 40):
             rows.append(
                 {
-                    "source_id": f"w{w}:{fast}", "strategy_name": "s", "symbol": "X",
-                    "timeframe": "1d", "params": json.dumps({"fast": fast, "slow": 50}),
-                    "is_start": start - timedelta(days=365), "is_end": start,
-                    "oos_start": start, "oos_end": start + timedelta(days=90),
-                    "sharpe_is": 1.0 - abs(fast - best) / 50, "n_trades_is": 40,
+                    "source_id": f"w{w}:{fast}",
+                    "strategy_name": "s",
+                    "symbol": "X",
+                    "timeframe": "1d",
+                    "params": json.dumps({"fast": fast, "slow": 50}),
+                    "is_start": start - timedelta(days=365),
+                    "is_end": start,
+                    "oos_start": start,
+                    "oos_end": start + timedelta(days=90),
+                    "sharpe_is": 1.0 - abs(fast - best) / 50,
+                    "n_trades_is": 40,
                     "sharpe_oos": 1.0 - abs(fast - best) / 50 + 0.01 * (w % 3),
-                    "max_drawdown_frac_oos": 0.1, "n_trades_oos": 20,
+                    "max_drawdown_frac_oos": 0.1,
+                    "n_trades_oos": 20,
                 }
-            )  # fmt: skip
+            )
     frame = pl.DataFrame(rows)
     return frame.with_columns(pl.lit(v).alias(k) for k, v in columns.items())
 
@@ -185,16 +196,23 @@ def test_ohlcv_and_regime_together_are_refused(sample: tkb.KnowledgeBase, data: 
 def test_filters_nominate_but_bad_windows_still_judge(open_kb: Open) -> None:
     """A set that did well where it passed the filters and badly elsewhere is not chosen."""
     kb = open_kb()
-    frame = grid(best=20).with_columns(
-        pl.when(pl.col("params").str.contains('"fast": 40') & (pl.col("sharpe_oos") < 0.62))
-        .then(3.0)
-        .when(pl.col("params").str.contains('"fast": 40'))
-        .then(-3.0)
-        .otherwise("sharpe_oos")
-        .alias("sharpe_oos"),
-    ).with_columns(
-        pl.when(pl.col("sharpe_oos") < -2).then(0.9).otherwise(0.1).alias("max_drawdown_frac_oos")
-    )  # fmt: skip
+    frame = (
+        grid(best=20)
+        .with_columns(
+            pl.when(pl.col("params").str.contains('"fast": 40') & (pl.col("sharpe_oos") < 0.62))
+            .then(3.0)
+            .when(pl.col("params").str.contains('"fast": 40'))
+            .then(-3.0)
+            .otherwise("sharpe_oos")
+            .alias("sharpe_oos"),
+        )
+        .with_columns(
+            pl.when(pl.col("sharpe_oos") < -2)
+            .then(0.9)
+            .otherwise(0.1)
+            .alias("max_drawdown_frac_oos")
+        )
+    )
     kb.ingest(frame)
     rec = kb.recommend("s", symbol="X", timeframe="1d", mode="debug")
     assert rec.params == {"fast": 20, "slow": 50}
@@ -243,8 +261,9 @@ def test_a_value_that_the_request_states_holds_in_the_relaxed_pass_too(open_kb: 
     assert rec.status == "none"
     assert rec.params is None
     assert rec.reasons[:2] == [
-        "no_matches_after_strict_filters", "no_matches_after_relaxed_filters",
-    ]  # fmt: skip
+        "no_matches_after_strict_filters",
+        "no_matches_after_relaxed_filters",
+    ]
     assert rec.suggested_actions
     assert rec.expected is None
     assert rec.trials.is_empty()
@@ -324,8 +343,9 @@ def test_an_objective_that_no_trial_can_be_judged_by_is_an_honest_none(open_kb: 
 
 def test_in_sample_trials_alone_give_a_degraded_answer(open_kb: Open) -> None:
     kb = open_kb()
-    kb.ingest(grid().drop("sharpe_oos", "max_drawdown_frac_oos", "n_trades_oos", "oos_start",
-                          "oos_end"))  # fmt: skip
+    kb.ingest(
+        grid().drop("sharpe_oos", "max_drawdown_frac_oos", "n_trades_oos", "oos_start", "oos_end")
+    )
     rec = kb.recommend("s", require_oos=False, regime=["uptrend"])
     assert rec.status == "degraded"
     assert "in_sample_only" in rec.reasons
@@ -336,9 +356,11 @@ def test_parameters_outside_the_spec_are_passed_over_for_obeying_ones(open_kb: O
     kb.ingest(grid(best=40))
     narrow = tkb.StrategySpec(
         "s",
-        (tkb.ParamSpec("fast", "int", low=2, high=30, default=10),
-         tkb.ParamSpec("slow", "int", low=10, high=200, default=50)),
-    )  # fmt: skip
+        (
+            tkb.ParamSpec("fast", "int", low=2, high=30, default=10),
+            tkb.ParamSpec("slow", "int", low=10, high=200, default=50),
+        ),
+    )
     kb.register_strategy(narrow)
     rec = kb.recommend("s", symbol="X", timeframe="1d")
     assert rec.params == {"fast": 30, "slow": 50}
@@ -350,9 +372,11 @@ def test_when_nothing_obeys_the_spec_the_best_is_repaired_and_listed(open_kb: Op
     kb.ingest(grid(best=20))
     stepped = tkb.StrategySpec(
         "s",
-        (tkb.ParamSpec("fast", "int", low=3, high=59, step=4, default=7),
-         tkb.ParamSpec("slow", "int", low=10, high=200, default=50)),
-    )  # fmt: skip
+        (
+            tkb.ParamSpec("fast", "int", low=3, high=59, step=4, default=7),
+            tkb.ParamSpec("slow", "int", low=10, high=200, default=50),
+        ),
+    )
     kb.register_strategy(stepped)
     rec = kb.recommend("s", symbol="X", timeframe="1d", regime=["uptrend"])
     assert rec.params == {"fast": 19, "slow": 50}
@@ -388,10 +412,14 @@ def test_hundreds_of_trials_of_one_window_are_one_window(open_kb: Open) -> None:
 def test_a_promoted_trial_decides_between_equal_evidence(open_kb: Open) -> None:
     kb = open_kb()
     flat = grid().with_columns(pl.lit(1.0).alias("sharpe_oos"), pl.lit(1.0).alias("sharpe_is"))
-    kb.ingest(flat.with_columns(
-        pl.when(pl.col("source_id") == "w3:40").then(pl.lit("promoted"))
-        .otherwise(pl.lit("candidate")).alias("kb_status")
-    ))  # fmt: skip
+    kb.ingest(
+        flat.with_columns(
+            pl.when(pl.col("source_id") == "w3:40")
+            .then(pl.lit("promoted"))
+            .otherwise(pl.lit("candidate"))
+            .alias("kb_status")
+        )
+    )
     rec = kb.recommend("s", symbol="X", timeframe="1d")
     assert rec.params == {"fast": 40, "slow": 50}
     assert rec.trials["source_id"][0] == "w3:40"
@@ -402,8 +430,10 @@ def test_rejected_trials_neither_nominate_nor_judge(open_kb: Open) -> None:
     kb = open_kb()
     frame = grid(best=20).with_columns(
         pl.when(pl.col("params").str.contains('"fast": 20'))
-        .then(pl.lit("rejected")).otherwise(pl.lit("candidate")).alias("kb_status")
-    )  # fmt: skip
+        .then(pl.lit("rejected"))
+        .otherwise(pl.lit("candidate"))
+        .alias("kb_status")
+    )
     kb.ingest(frame)
     rec = kb.recommend("s", symbol="X", timeframe="1d")
     assert rec.params != {"fast": 20, "slow": 50}
@@ -436,8 +466,9 @@ def test_own_results_rule_out_sets_that_hardly_traded(open_kb: Open) -> None:
         }
     )
     assert kb.recommend("s", symbol="X", timeframe="1d", own_trials=own).params != {
-        "fast": 20, "slow": 50,
-    }  # fmt: skip
+        "fast": 20,
+        "slow": 50,
+    }
     with pytest.raises(tkb.InvalidTrialError, match="n_trades_is"):
         kb.recommend("s", own_trials=own.drop("n_trades_is"))
 
@@ -521,10 +552,15 @@ def test_a_point_that_sql_does_not_know_is_never_recommended(
     workspace = sample.workspaces()["id"][0]
     orphan = pl.DataFrame(
         {
-            "workspace_id": [workspace], "strategy_name": ["sma_cross"], "window_key": ["ghost"],
-            "has_oos": [True], "max_drawdown": [0.01], "n_trades": [99], "overfit_gap": [0.0],
+            "workspace_id": [workspace],
+            "strategy_name": ["sma_cross"],
+            "window_key": ["ghost"],
+            "has_oos": [True],
+            "max_drawdown": [0.01],
+            "n_trades": [99],
+            "overfit_gap": [0.0],
         }
-    ).select(PAYLOAD)  # fmt: skip
+    ).select(PAYLOAD)
     vector = np.full((1, 64), 1 / 8, dtype=np.float32)
     sample._vectors.upsert(before["active_collection"], Points(["ghost"], vector, orphan))
     assert plain(sample.recommend("sma_cross", ohlcv=market)) == before

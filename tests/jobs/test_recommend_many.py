@@ -30,14 +30,27 @@ def questions(data: Path) -> list[dict[str, Any]]:
         {"strategy_name": "bb_reversal", "ohlcv": prices / "EURUSD_1h.parquet"},
         {"strategy_name": "sma_cross", "regime": ["uptrend"], "symbol": "IBM", "timeframe": "1d"},
         {"strategy_name": "macd_trend"},
-        {"strategy_name": "sma_cross", "ohlcv": pl.read_parquet(prices / "IBM_1d.parquet"),
-         "symbol": "IBM", "objective_type": "return"},
+        {
+            "strategy_name": "sma_cross",
+            "ohlcv": pl.read_parquet(prices / "IBM_1d.parquet"),
+            "symbol": "IBM",
+            "objective_type": "return",
+        },
         {"strategy_name": "bb_reversal", "symbol": "MSFT", "min_trades": 10**6},
-        {"strategy_name": "macd_trend", "ohlcv": prices / "MSFT_1d.parquet", "as_of": "2011-06-01",
-         "min_trades": 1, "require_oos": False},
-        {"strategy_name": "sma_cross", "regime": {"volatility_annual": 0.3}, "timeframe": "1d",
-         "regime_tags": ["downtrend"]},
-    ]  # fmt: skip
+        {
+            "strategy_name": "macd_trend",
+            "ohlcv": prices / "MSFT_1d.parquet",
+            "as_of": "2011-06-01",
+            "min_trades": 1,
+            "require_oos": False,
+        },
+        {
+            "strategy_name": "sma_cross",
+            "regime": {"volatility_annual": 0.3},
+            "timeframe": "1d",
+            "regime_tags": ["downtrend"],
+        },
+    ]
 
 
 def expected_row(rec: tkb.Recommendation) -> dict[str, Any]:
@@ -45,17 +58,27 @@ def expected_row(rec: tkb.Recommendation) -> dict[str, Any]:
     expected, base = rec.expected or {}, rec.baseline or {}
     average, defaults = (base.get(key) or {} for key in ("regime_agnostic", "defaults"))
     return {
-        "strategy_name": rec.strategy_name, "objective_type": rec.objective_type,
-        "symbol": rec.symbol, "timeframe": rec.timeframe, "status": rec.status,
+        "strategy_name": rec.strategy_name,
+        "objective_type": rec.objective_type,
+        "symbol": rec.symbol,
+        "timeframe": rec.timeframe,
+        "status": rec.status,
         "params": json.dumps(rec.params, separators=(",", ":")) if rec.params else None,
-        "expected": expected.get("value"), "low": expected.get("low"), "high": expected.get("high"),
-        "confidence": rec.confidence, "confidence_low": None, "confidence_high": None,
+        "expected": expected.get("value"),
+        "low": expected.get("low"),
+        "high": expected.get("high"),
+        "confidence": rec.confidence,
+        "confidence_low": None,
+        "confidence_high": None,
         "baseline_expected": (average.get("expected") or {}).get("value"),
         "defaults_expected": (defaults.get("expected") or {}).get("value"),
-        "windows": rec.windows_used, "quarters": expected.get("n_quarters", 0),
-        "own_windows": expected.get("own_windows", 0), "reasons": rec.reasons,
-        "warnings": rec.warnings, "error": None,
-    }  # fmt: skip
+        "windows": rec.windows_used,
+        "quarters": expected.get("n_quarters", 0),
+        "own_windows": expected.get("own_windows", 0),
+        "reasons": rec.reasons,
+        "warnings": rec.warnings,
+        "error": None,
+    }
 
 
 def rows_of(table: pl.DataFrame, *drop: str) -> list[dict[str, Any]]:
@@ -100,8 +123,11 @@ def test_prices_are_read_once_per_market(
     files: list[str] = []
     original = read._file
     monkeypatch.setattr(read, "_file", lambda path: (files.append(path.name), original(path))[1])
-    asked = [{"strategy_name": s, "market": "IBM_1d", "as_of": day}
-             for s in STRATEGIES for day in ("2010-01-01", "2011-01-01")]  # fmt: skip
+    asked = [
+        {"strategy_name": s, "market": "IBM_1d", "as_of": day}
+        for s in STRATEGIES
+        for day in ("2010-01-01", "2011-01-01")
+    ]
     table = sample.recommend_many(asked, strategies=STRATEGIES, markets=data / "ohlcv")
     assert table["error"].null_count() == table.height == 12 + 36
     assert sorted(files) == sorted(path.name for path in (data / "ohlcv").glob("*.parquet"))
@@ -144,8 +170,12 @@ def test_a_frame_a_file_and_a_list_ask_the_same(sample: tkb.KnowledgeBase, tmp_p
     frame.write_csv(tmp_path / "questions.csv")
     frame.write_parquet(tmp_path / "questions.parquet")
     listed = rows_of(sample.recommend_many(asked))
-    for source in (frame, pd.DataFrame(asked), tmp_path / "questions.csv",
-                   str(tmp_path / "questions.parquet")):  # fmt: skip
+    for source in (
+        frame,
+        pd.DataFrame(asked),
+        tmp_path / "questions.csv",
+        str(tmp_path / "questions.parquet"),
+    ):
         assert rows_of(sample.recommend_many(source)) == listed
     alone = sample.recommend("bb_reversal", regime={"volatility_annual": 0.2}, min_trades=9)
     assert listed[1]["expected"] == (alone.expected or {})["value"]
@@ -165,14 +195,16 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no strategy": ({"symbol": "IBM"}, "name a strategy"),
     "an unknown objective": ({"strategy_name": "sma_cross", "objective_type": "sharp"}, "sharpe"),
     "an unknown market": ({"strategy_name": "sma_cross", "market": "IBM_2d"}, "IBM_1d"),
-    "two markets": ({"strategy_name": "sma_cross", "market": "IBM_1d", "regime": ["uptrend"]},
-                    "market and regime are both given"),
+    "two markets": (
+        {"strategy_name": "sma_cross", "market": "IBM_1d", "regime": ["uptrend"]},
+        "market and regime are both given",
+    ),
     "an unknown tag": ({"strategy_name": "sma_cross", "regime": ["uptrendy"]}, "uptrend"),
     "no such file": ({"strategy_name": "sma_cross", "ohlcv": "nowhere.parquet"}, "no file"),
     "no time": ({"strategy_name": "sma_cross", "as_of": "yesterday"}, "'yesterday' is no time"),
     "a filter out of range": ({"strategy_name": "sma_cross", "max_drawdown": -1.0}, "max_drawdown"),
     "no JSON": ({"strategy_name": "sma_cross", "regime": "{rsi"}, "no JSON"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("bad", "message"), BAD.values(), ids=BAD)

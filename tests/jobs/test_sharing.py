@@ -40,10 +40,12 @@ def test_processes_that_ingest_at_once_lose_and_double_nothing(
     started = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path / "home"), str(file)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for file in files
-    ]  # fmt: skip
+    ]
     answers = 0
     while any(p.poll() is None for p in started):
         assert kb.recommend("s", regime=["uptrend"]).status in ("ok", "degraded")
@@ -121,12 +123,17 @@ def test_an_event_that_the_store_refuses_takes_no_other_with_it(open_kb: Open) -
     known = kb.events().row(0, named=True)["request_id"]
     log = kb._recommend_job.events
     first, second = (
-        log.logged(kb.recommend("s", regime=["uptrend"]), kb._workspaces.find("default"),
-                   RecommendRequest("s"))
+        log.logged(
+            kb.recommend("s", regime=["uptrend"]),
+            kb._workspaces.find("default"),
+            RecommendRequest("s"),
+        )
         for _ in range(2)
-    )  # fmt: skip
-    sent = [{**event, "request_id": name} for event, name in
-            ((first, "before"), (first, known), (second, "after"))]  # fmt: skip
+    )
+    sent = [
+        {**event, "request_id": name}
+        for event, name in ((first, "before"), (first, known), (second, "after"))
+    ]
     log.save(sent)
     assert set(kb.events()["request_id"]) >= {"before", "after"}
     assert (kb.events().height, log.dropped, log.flush()) == (5, 1, 0)

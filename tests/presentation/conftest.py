@@ -70,34 +70,61 @@ def trials_frame(n: int = 20, *, relaxed: bool = False) -> pl.DataFrame:
 
 def expectation(value: float, half: float, n: int = 156, own: int = 39) -> dict[str, Any]:
     return {
-        "value": value, "low": value - half, "high": value + half, "window_low": value - 1.9,
-        "window_high": value + 2.2, "n_windows": n, "n_quarters": n // 4, "own_windows": own,
-        "level": 0.9, "from_neighbours": False,
-    }  # fmt: skip
+        "value": value,
+        "low": value - half,
+        "high": value + half,
+        "window_low": value - 1.9,
+        "window_high": value + 2.2,
+        "n_windows": n,
+        "n_quarters": n // 4,
+        "own_windows": own,
+        "level": 0.9,
+        "from_neighbours": False,
+    }
 
 
 def measured() -> Regime:
     return Regime.measured(
-        {"trend_strength": 0.74, "trend_direction": 0.74, "drift": 1.6, "efficiency_ratio_20": 0.27,
-         "volatility_annual": 0.13, "rsi": 61.0},
-        symbol="AAPL", timeframe="1d", bars=252,
-        start=datetime(2012, 1, 3, tzinfo=UTC), end=datetime(2012, 12, 31, tzinfo=UTC),
-    )  # fmt: skip
+        {
+            "trend_strength": 0.74,
+            "trend_direction": 0.74,
+            "drift": 1.6,
+            "efficiency_ratio_20": 0.27,
+            "volatility_annual": 0.13,
+            "rsi": 61.0,
+        },
+        symbol="AAPL",
+        timeframe="1d",
+        bars=252,
+        start=datetime(2012, 1, 3, tzinfo=UTC),
+        end=datetime(2012, 12, 31, tzinfo=UTC),
+    )
 
 
 BASE: dict[str, Any] = {
     "request_id": "6f1f6c1e-0000-4000-8000-000000000000",
     "at": datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC),
-    "workspace": "default", "strategy_name": "sma_cross", "objective_type": "sharpe",
-    "status": "ok", "params": PARAMS,
+    "workspace": "default",
+    "strategy_name": "sma_cross",
+    "objective_type": "sharpe",
+    "status": "ok",
+    "params": PARAMS,
     "expected": {**expectation(0.84, 0.33), "unit": "annualised", "direction": "max"},
-    "reasons": [], "warnings": ["uncalibrated"], "suggested_actions": [],
-    "strict_count": 1240, "relaxed_count": 2210, "used_relaxed_filters": False,
-    "used_metadata_fallback": False, "repaired_params": {}, "params_tested": True,
+    "reasons": [],
+    "warnings": ["uncalibrated"],
+    "suggested_actions": [],
+    "strict_count": 1240,
+    "relaxed_count": 2210,
+    "used_relaxed_filters": False,
+    "used_metadata_fallback": False,
+    "repaired_params": {},
+    "params_tested": True,
     "windows_used": 156,
-    "spreads": {"fast": {"min": 10, "median": 20.0, "max": 30, "n": 10},
-                "slow": {"min": 80, "median": 100.0, "max": 200, "n": 10},
-                "stop_frac": {"min": 0.05, "median": 0.05, "max": 0.05, "n": 10}},
+    "spreads": {
+        "fast": {"min": 10, "median": 20.0, "max": 30, "n": 10},
+        "slow": {"min": 80, "median": 100.0, "max": 200, "n": 10},
+        "stop_frac": {"min": 0.05, "median": 0.05, "max": 0.05, "n": 10},
+    },
     "filter_rejections": [
         {"filter": "require_oos", "value": True, "fails": 0, "fails_only": 0, "unknown": 0},
         {"filter": "max_drawdown", "value": 0.25, "fails": 311, "fails_only": 180, "unknown": 0},
@@ -105,12 +132,17 @@ BASE: dict[str, Any] = {
     "recommended_relaxed_settings": [],
     "baseline": {
         "regime_agnostic": {"params": {**PARAMS, "fast": 10}, "expected": expectation(0.71, 0.28)},
-        "defaults": {"params": {"fast": 50, "slow": 200, "stop_frac": 0.1},
-                     "expected": expectation(0.38, 0.41)},
+        "defaults": {
+            "params": {"fast": 50, "slow": 200, "stop_frac": 0.1},
+            "expected": expectation(0.38, 0.41),
+        },
     },
-    "active_collection": "kb_regime_v1_v1", "embed_model": "regime-v1",
-    "timings": {"total_ms": 41.7}, "symbol": "AAPL", "timeframe": "1d",
-}  # fmt: skip
+    "active_collection": "kb_regime_v1_v1",
+    "embed_model": "regime-v1",
+    "timings": {"total_ms": 41.7},
+    "symbol": "AAPL",
+    "timeframe": "1d",
+}
 
 REJECTED = [
     {"filter": "require_oos", "value": True, "fails": 12, "fails_only": 0, "unknown": 0},
@@ -119,11 +151,25 @@ REJECTED = [
     {"filter": "max_overfit_gap", "value": 0.3, "fails": 38, "fails_only": 4, "unknown": 0},
 ]
 RELAXED = [
-    {"filter": "max_drawdown", "current": 0.25, "suggested": 0.30987654, "candidates": 12,
-     "windows": 4, "sufficient": True, "risk": "nominates parameters that lost more on the way"},
-    {"filter": "min_trades", "current": 5, "suggested": None, "candidates": 6, "windows": 2,
-     "sufficient": False, "risk": "fewer trades: the score may be luck"},
-]  # fmt: skip
+    {
+        "filter": "max_drawdown",
+        "current": 0.25,
+        "suggested": 0.30987654,
+        "candidates": 12,
+        "windows": 4,
+        "sufficient": True,
+        "risk": "nominates parameters that lost more on the way",
+    },
+    {
+        "filter": "min_trades",
+        "current": 5,
+        "suggested": None,
+        "candidates": 6,
+        "windows": 2,
+        "sufficient": False,
+        "risk": "fewer trades: the score may be luck",
+    },
+]
 
 
 def build(**changes: Any) -> Answer:
@@ -193,22 +239,31 @@ def none() -> Answer:
 
 
 METHODS = {
-    "tradingkb": "this recommender", "stated": "the same, with hindsight",
-    "placebo": "control: another window's regime", "average": "best average rank",
-    "knn": "nearest windows", "random_windows": "control: windows at random",
-    "is_best": "best in-sample score", "defaults": "declared defaults",
+    "tradingkb": "this recommender",
+    "stated": "the same, with hindsight",
+    "placebo": "control: another window's regime",
+    "average": "best average rank",
+    "knn": "nearest windows",
+    "random_windows": "control: windows at random",
+    "is_best": "best in-sample score",
+    "defaults": "declared defaults",
     "oracle": "the best set in hindsight",
-}  # fmt: skip
+}
 REGRET = dict(zip(METHODS, (0.40, 0.35, 0.41, 0.42, 0.44, 0.46, 0.43, 0.45, 0.0), strict=True))
 
 
 def method_dict(method: str) -> dict[str, Any]:
     """A row of the table; intervals reach 0.01 by symbol, 0.03 by date and 0.05 by quarter."""
     row: dict[str, Any] = {
-        "method": method, "n": 90, "regret": REGRET[method], "rank": 0.6, "objective": 0.5,
-        "return_frac": 0.05, "beats_defaults": None if method == "defaults" else 0.55,
+        "method": method,
+        "n": 90,
+        "regret": REGRET[method],
+        "rank": 0.6,
+        "objective": 0.5,
+        "return_frac": 0.05,
+        "beats_defaults": None if method == "defaults" else 0.55,
         "is_defaults": 0.1,
-    }  # fmt: skip
+    }
     for reference in ("average", "defaults", "is_best", "tradingkb", "knn"):
         value = REGRET[method] - REGRET[reference]
         row[f"vs_{reference}"] = value
@@ -226,15 +281,29 @@ def group_dict(name: str, value: object, n: int) -> dict[str, Any]:
 def evaluation() -> dict[str, Any]:
     """`Evaluation.to_dict()` of a small made-up replay, uncalibrated."""
     return {
-        "at": "2026-01-02T03:04:05+00:00", "workspace": "default", "objective": "sharpe",
+        "at": "2026-01-02T03:04:05+00:00",
+        "workspace": "default",
+        "objective": "sharpe",
         "unit": "annualised",
-        "request": {"objective_type": "sharpe", "strategies": None, "symbols": ("AAPL", "IBM"),
-                    "max_decisions": 100, "controls": True, "seed": 7},
+        "request": {
+            "objective_type": "sharpe",
+            "strategies": None,
+            "symbols": ("AAPL", "IBM"),
+            "max_decisions": 100,
+            "controls": True,
+            "seed": 7,
+        },
         "weights": {"own": 10.0, "few_trades": 0.15},
-        "n_decisions": 100, "n_common": 90, "n_windows": 50, "n_symbols": 2, "n_quarters": 40,
-        "n_dates": 45, "first_as_of": "2010-01-04T00:00:00+00:00",
+        "n_decisions": 100,
+        "n_common": 90,
+        "n_windows": 50,
+        "n_symbols": 2,
+        "n_quarters": 40,
+        "n_dates": 45,
+        "first_as_of": "2010-01-04T00:00:00+00:00",
         "last_as_of": "2019-10-01T00:00:00+00:00",
-        "methods": dict(METHODS), "impossible": ["stated", "oracle"],
+        "methods": dict(METHODS),
+        "impossible": ["stated", "oracle"],
         "table": [method_dict(method) for method in METHODS],
         "groups": {
             "strategy": [group_dict("strategy", "rsi", 40), group_dict("strategy", "sma", 50)],
@@ -243,13 +312,25 @@ def evaluation() -> dict[str, Any]:
             "relaxed": [group_dict("relaxed", True, 9), group_dict("relaxed", False, 81)],
         },
         "coverage": [
-            {"status": "none", "n": 10, "share": 0.1, "relaxed": 0.0, "regret": None,
-             "beats_defaults": None},
-            {"status": "ok", "n": 90, "share": 0.9, "relaxed": 0.1, "regret": 0.4,
-             "beats_defaults": 0.55},
+            {
+                "status": "none",
+                "n": 10,
+                "share": 0.1,
+                "relaxed": 0.0,
+                "regret": None,
+                "beats_defaults": None,
+            },
+            {
+                "status": "ok",
+                "n": 90,
+                "share": 0.9,
+                "relaxed": 0.1,
+                "regret": 0.4,
+                "beats_defaults": 0.55,
+            },
         ],
         "window_interval": {"n": 80, "inside": 0.75, "below": 0.15, "above": 0.1},
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -258,10 +339,18 @@ def calibration() -> dict[str, Any]:
     steps = [(0.40, 0.48, 0.45, 30), (0.50, 0.55, 0.52, 60), (0.60, 0.60, 0.70, 10)]
     keys = ("low", "high", "recalibrated", "n")
     return {
-        "n": 100, "n_quarters": 12, "base_rate": 0.54, "kind": "pooled", "brier": 0.245,
-        "miscalibration": 0.004, "discrimination": 0.007, "uncertainty": 0.248,
+        "n": 100,
+        "n_quarters": 12,
+        "base_rate": 0.54,
+        "kind": "pooled",
+        "brier": 0.245,
+        "miscalibration": 0.004,
+        "discrimination": 0.007,
+        "uncertainty": 0.248,
         "skill": {"value": 0.012, "low": -0.01, "high": 0.03},
-        "ece": 0.021, "ece_null_mean": 0.018, "ece_null_high": 0.030,
+        "ece": 0.021,
+        "ece_null_mean": 0.018,
+        "ece_null_high": 0.030,
         "steps": [dict(zip(keys, step, strict=True)) for step in steps],
         "band": [{"x": x, "low": x - 0.1, "high": x + 0.1} for x in (0.4, 0.5, 0.6)],
-    }  # fmt: skip
+    }

@@ -27,9 +27,18 @@ def test_the_status_is_named_in_words(name, request):
 def test_the_numbers_stand_beside_the_baseline(ok):
     text = visible(answer_card(ok))
     for shown in (
-        "fast=20", "0.84", "0.51 to 1.17", "−1.06 to 3.04", "156 windows", "39 quarters",
-        "39 on AAPL 1d", "regime-agnostic average", "0.71", "defaults", "0.38",
-    ):  # fmt: skip
+        "fast=20",
+        "0.84",
+        "0.51 to 1.17",
+        "−1.06 to 3.04",
+        "156 windows",
+        "39 quarters",
+        "39 on AAPL 1d",
+        "regime-agnostic average",
+        "0.71",
+        "defaults",
+        "0.38",
+    ):
         assert shown in text
 
 

@@ -13,19 +13,31 @@ from tradingkb.presentation.text import answer_text
 CALIBRATION = {"low": 0.43, "high": 0.64, "n": 485, "n_quarters": 24, "kind": "base_rate"}
 LUCK = {
     "deflated_sharpe": {
-        "value": 0.736, "sharpe": 0.82, "benchmark": 0.62, "n_trials": 54, "years": 11.0,
+        "value": 0.736,
+        "sharpe": 0.82,
+        "benchmark": 0.62,
+        "n_trials": 54,
+        "years": 11.0,
     },
-    "pbo": {"value": 0.02, "loss_probability": 0.0, "n_sets": 54, "n_splits": 12870,
-            "n_quarters": 22},
-}  # fmt: skip
+    "pbo": {
+        "value": 0.02,
+        "loss_probability": 0.0,
+        "n_sets": 54,
+        "n_splits": 12870,
+        "n_quarters": 22,
+    },
+}
 
 
 @pytest.fixture
 def told(ok: dict[str, Any]) -> dict[str, Any]:
     return {
-        **ok, "confidence": 0.531, "confidence_band": "medium",
-        "calibration": CALIBRATION, "overfitting": LUCK,
-    }  # fmt: skip
+        **ok,
+        "confidence": 0.531,
+        "confidence_band": "medium",
+        "calibration": CALIBRATION,
+        "overfitting": LUCK,
+    }
 
 
 @pytest.mark.parametrize("shown", [answer_text, answer_card])

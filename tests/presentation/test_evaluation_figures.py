@@ -14,8 +14,10 @@ def test_the_forest_draws_each_method_once_per_way_of_resampling(evaluation):
     drawn = len(evaluation["table"]) - 2  # neither the reference nor the oracle
     assert [len(trace.x) for trace in figure.data] == [drawn] * 3
     assert [t.name for t in figure.data] == [
-        "by symbol (n = 2)", "by window date (n = 45)", "by quarter (n = 40)",
-    ]  # fmt: skip
+        "by symbol (n = 2)",
+        "by window date (n = 45)",
+        "by quarter (n = 40)",
+    ]
     assert len({trace.marker.symbol for trace in figure.data}) == 3
 
 

@@ -82,9 +82,19 @@ def test_a_real_page_never_prints_nan_or_none(real):
 def test_every_link_leads_to_a_section(page):
     targets = re.findall(r'href="#([^"]+)"', without_plotly_js(page))
     assert targets == [
-        "replayed", "methods", "strategy", "timeframe", "status", "regime", "controls", "window",
-        "confidence", "read", "meaning", "weights",
-    ]  # fmt: skip
+        "replayed",
+        "methods",
+        "strategy",
+        "timeframe",
+        "status",
+        "regime",
+        "controls",
+        "window",
+        "confidence",
+        "read",
+        "meaning",
+        "weights",
+    ]
     for target in targets:
         assert section(page, target)
 
@@ -93,9 +103,13 @@ def test_the_top_says_what_was_replayed_and_what_came_of_it(page):
     text = visible(section(page, "replayed"))
     for shown in (
         "100 decisions (90 that every method made) on 50 windows of 2 symbols in 40 quarters",
-        "The recommender is better than the plain average by symbol", "2010-01-04 to 2019-10-01",
-        "AAPL, IBM", "at most 100 decisions", "2026-01-02 03:04 (UTC)", "sharpe (annualised)",
-    ):  # fmt: skip
+        "The recommender is better than the plain average by symbol",
+        "2010-01-04 to 2019-10-01",
+        "AAPL, IBM",
+        "at most 100 decisions",
+        "2026-01-02 03:04 (UTC)",
+        "sharpe (annualised)",
+    ):
         assert shown in text
 
 
@@ -180,10 +194,15 @@ def test_a_calibrated_confidence_shows_its_scores_and_the_diagram(evaluation, ca
     page = evaluation_report({**evaluation, "calibration": calibration})
     text = visible(section(page, "confidence"))
     for shown in (
-        "100 confidences of 12 quarters", "54.0 % of the choices beat the defaults",
+        "100 confidences of 12 quarters",
+        "54.0 % of the choices beat the defaults",
         "+0.012 (90 % interval −0.010 to +0.030): not told apart from the base rate",
-        "Expected calibration error 0.021", "0.2450", "0.0040", "0.0070", "0.2480",
-    ):  # fmt: skip
+        "Expected calibration error 0.021",
+        "0.2450",
+        "0.0040",
+        "0.0070",
+        "0.2480",
+    ):
         assert shown in text
     assert 'id="figure-reliability"' in page
 

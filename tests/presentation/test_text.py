@@ -20,9 +20,15 @@ def test_the_status_is_the_first_word(name, request):
 def test_it_says_what_the_card_says(ok):
     text = answer_text(ok, 200)
     for shown in (
-        "fast=20, slow=100, stop_frac=0.05", "0.84 per window", "0.51 to 1.17", "156 windows",
-        "uncalibrated", "regime-agnostic average: 0.71", "defaults: 0.38", "measured: AAPL 1d",
-    ):  # fmt: skip
+        "fast=20, slow=100, stop_frac=0.05",
+        "0.84 per window",
+        "0.51 to 1.17",
+        "156 windows",
+        "uncalibrated",
+        "regime-agnostic average: 0.71",
+        "defaults: 0.38",
+        "measured: AAPL 1d",
+    ):
         assert shown in text
 
 

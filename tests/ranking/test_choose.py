@@ -137,9 +137,14 @@ def test_an_expectation_says_when_the_set_was_never_tried() -> None:
     assert found.low is found.high is found.window_low is found.window_high is None
 
 
-@pytest.mark.parametrize("shrunk", [
-    Expected(np.ones(1), np.ones(1), 1), Expected(np.ones(1), None, 9),
-], ids=["one quarter", "no variance"])  # fmt: skip
+@pytest.mark.parametrize(
+    "shrunk",
+    [
+        Expected(np.ones(1), np.ones(1), 1),
+        Expected(np.ones(1), None, 9),
+    ],
+    ids=["one quarter", "no variance"],
+)
 def test_too_little_evidence_gives_no_interval(shrunk: Expected) -> None:
     pair, zeros = np.arange(2), np.zeros(2, dtype=np.int64)
     cells = make_cells(pair, zeros, np.array([1.0, 2.0]), zeros, 1)

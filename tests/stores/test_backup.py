@@ -117,9 +117,13 @@ def test_a_store_moves_to_postgresql_and_back_without_losing_a_bit(
     open_store: Open, postgres_database: str, tmp_path: Path
 ) -> None:
     first, server, last = (
-        open_store(u) for u in (f"sqlite:///{tmp_path / 'a.db'}", postgres_database,
-                                f"sqlite:///{tmp_path / 'b.db'}")
-    )  # fmt: skip
+        open_store(u)
+        for u in (
+            f"sqlite:///{tmp_path / 'a.db'}",
+            postgres_database,
+            f"sqlite:///{tmp_path / 'b.db'}",
+        )
+    )
     fill_every_table(first)
     restore(server, write(first, tmp_path / "1"), replace=False)
     restore(last, write(server, tmp_path / "2"), replace=False)
@@ -301,9 +305,13 @@ def test_a_restore_for_which_there_is_no_room_says_so_and_changes_nothing(
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("none/backup", "does not exist"), (".", "is a folder"), ("kb.db", "this very store"),
-     ("other.db", "database in use")],
-)  # fmt: skip
+    [
+        ("none/backup", "does not exist"),
+        (".", "is a folder"),
+        ("kb.db", "this very store"),
+        ("other.db", "database in use"),
+    ],
+)
 def test_a_place_where_no_backup_can_be_is_refused_with_the_remedy(
     open_store: Open, tmp_path: Path, name: str, says: str
 ) -> None:

@@ -61,8 +61,9 @@ def status(store: SqlTrialStore, to: str) -> None:
 def an_older_release(store: SqlTrialStore, columns: str) -> None:
     """It knows nothing of additions: it moves the generation alone."""
     with writing(store.engine) as connection:
-        connection.execute(sa.text(f"UPDATE trials SET {columns} WHERE id = :id"),
-                           {"id": ids(store)[-1]})  # fmt: skip
+        connection.execute(
+            sa.text(f"UPDATE trials SET {columns} WHERE id = :id"), {"id": ids(store)[-1]}
+        )
         connection.execute(sa.text("UPDATE partition_generations SET generation = generation + 1"))
 
 
@@ -152,12 +153,15 @@ def test_a_number_that_was_taken_first_and_committed_last_is_not_missed(filled: 
     add(store)
     late = ids(store)[0]
     with store.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE trials SET strategy_name = 'rsi' WHERE id = :id"),
-                           {"id": late})  # fmt: skip
+        connection.execute(
+            sa.text("UPDATE trials SET strategy_name = 'rsi' WHERE id = :id"), {"id": late}
+        )
     assert late not in read(store)[0][1]["trial_id"]
     with store.engine.begin() as connection:  # as if it came in now, below the others
-        connection.execute(sa.text("UPDATE trials SET strategy_name = :name WHERE id = :id"),
-                           {"name": STRATEGY, "id": late})  # fmt: skip
+        connection.execute(
+            sa.text("UPDATE trials SET strategy_name = :name WHERE id = :id"),
+            {"name": STRATEGY, "id": late},
+        )
     add(store)
     assert read(store)[0][1]["trial_id"].to_list() == ids(store)
     store.close()

@@ -49,9 +49,19 @@ def columns_of(path: Path, table: str) -> list[str]:
         connection.close()
 
 
-TABLES = ("workspaces", "strategy_specs", "windows", "param_sets", "trials", "kb_trial_index",
-          "kb_status_history", "regime_scalers", "ingest_runs", "recommend_events",
-          "kb_vectors")  # fmt: skip
+TABLES = (
+    "workspaces",
+    "strategy_specs",
+    "windows",
+    "param_sets",
+    "trials",
+    "kb_trial_index",
+    "kb_status_history",
+    "regime_scalers",
+    "ingest_runs",
+    "recommend_events",
+    "kb_vectors",
+)
 
 
 def test_an_old_store_keeps_every_row_when_it_is_upgraded(old_home: Path) -> None:

@@ -30,14 +30,24 @@ def answers(kb: tkb.KnowledgeBase, data: Path) -> list[Any]:
         (*row[:3], json.loads(row[3] or "null")) for row in kb.events().select(columns).rows()
     ]
     return [
-        first.counts(), again.counts(), events, kb.trials(limit=5).drop("ingested_at", "run_id"),
+        first.counts(),
+        again.counts(),
+        events,
+        kb.trials(limit=5).drop("ingested_at", "run_id"),
         *(
-            (r.status, r.params, r.reasons, r.strict_count, r.tie_break_counts,
-             r.trials["source_id"].to_list(), r.filter_rejections,
-             r.recommended_relaxed_settings)
+            (
+                r.status,
+                r.params,
+                r.reasons,
+                r.strict_count,
+                r.tie_break_counts,
+                r.trials["source_id"].to_list(),
+                r.filter_rejections,
+                r.recommended_relaxed_settings,
+            )
             for r in found
         ),
-    ]  # fmt: skip
+    ]
 
 
 def test_postgresql_and_qdrant_give_the_same_answers_as_sqlite_and_numpy(

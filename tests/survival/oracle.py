@@ -14,15 +14,34 @@ import polars as pl
 METRICS = ("sharpe", "return_frac", "max_drawdown_frac", "n_trades", "win_rate", "profit_factor")
 TIMES = ("is_start", "is_end", "oos_start", "oos_end")
 FIELDS = (
-    "strategy_name", "symbol", "timeframe", "engine", "cost_bps",
-    *(f"{metric}_{part}" for metric in METRICS for part in ("is", "oos")), *TIMES,
-)  # fmt: skip
+    "strategy_name",
+    "symbol",
+    "timeframe",
+    "engine",
+    "cost_bps",
+    *(f"{metric}_{part}" for metric in METRICS for part in ("is", "oos")),
+    *TIMES,
+)
 #: Numbers and moments that are the store's own business, and differ between two equal stores.
 _OWN = {
-    "id", "workspace_id", "param_set_id", "window_id", "run_id", "trial_id", "point_id",
-    "collection_id", "ingested_at", "indexed_at", "created_at", "updated_at", "at", "promoted_at",
-    "archived_at", "withdrawn_at", "reason",
-}  # fmt: skip
+    "id",
+    "workspace_id",
+    "param_set_id",
+    "window_id",
+    "run_id",
+    "trial_id",
+    "point_id",
+    "collection_id",
+    "ingested_at",
+    "indexed_at",
+    "created_at",
+    "updated_at",
+    "at",
+    "promoted_at",
+    "archived_at",
+    "withdrawn_at",
+    "reason",
+}
 
 Row = dict[str, Any]
 
@@ -158,11 +177,9 @@ def contents(home: Path) -> dict[str, list[Row]]:
     }
     found = {name: select(home, statement) for name, statement in tables.items()}
     return {
-        name: sorted(
-            ({k: v for k, v in row.items() if k not in _OWN} for row in rows), key=repr
-        )
+        name: sorted(({k: v for k, v in row.items() if k not in _OWN} for row in rows), key=repr)
         for name, rows in found.items()
-    }  # fmt: skip
+    }
 
 
 def select(home: Path, statement: str, *parameters: Any) -> list[Row]:

@@ -16,9 +16,19 @@ import tradingkb as tkb
 #: Kills per seed; those at every statement come on top.
 RANDOM_KILLS = 32
 FIXTURE = Path(__file__).resolve().parents[1] / "stores" / "fixtures" / "store_0001.db.gz"
-TABLES = ("workspaces", "strategy_specs", "windows", "param_sets", "trials", "kb_trial_index",
-          "kb_status_history", "regime_scalers", "ingest_runs", "recommend_events",
-          "kb_vectors")  # fmt: skip
+TABLES = (
+    "workspaces",
+    "strategy_specs",
+    "windows",
+    "param_sets",
+    "trials",
+    "kb_trial_index",
+    "kb_status_history",
+    "regime_scalers",
+    "ingest_runs",
+    "recommend_events",
+    "kb_vectors",
+)
 
 
 @pytest.fixture(scope="module")

@@ -29,10 +29,18 @@ PATIENCE_S = 60.0
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["__main__", "tradingkb", "tradingkb.bootstrap", "tradingkb.regimes", "alembic.command",
-     "alembic.runtime.migration", "alembic.script",
-     "sqlalchemy.dialects.sqlite", "talib"]
-)  # fmt: skip
+    [
+        "__main__",
+        "tradingkb",
+        "tradingkb.bootstrap",
+        "tradingkb.regimes",
+        "alembic.command",
+        "alembic.runtime.migration",
+        "alembic.script",
+        "sqlalchemy.dialects.sqlite",
+        "talib",
+    ]
+)
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,8 @@ def sample(windows: Sequence[int], per_window: int = 8) -> pl.DataFrame:
             .otherwise(pl.lit("candidate"))
             .alias("kb_status")
         )
-        .filter(
-            place.list.get(2).is_in(names), place.list.get(4).cast(pl.Int32) < per_window
-        )
-    )  # fmt: skip
+        .filter(place.list.get(2).is_in(names), place.list.get(4).cast(pl.Int32) < per_window)
+    )
 
 
 def changed(frame: pl.DataFrame) -> pl.DataFrame:

@@ -96,10 +96,18 @@ def older_release(index):
 
 
 _NUMBER = st.integers(1, 12)
-_POINT = st.tuples(_NUMBER, st.sampled_from([EAST, NORTH, UP, AWAY]), st.fixed_dictionaries({
-    "window_key": st.sampled_from("abc"), "strategy_name": st.sampled_from(["sma_cross", "rsi"]),
-    "max_drawdown": st.sampled_from([None, 0.1, 0.3]), "has_oos": st.booleans(),
-}))  # fmt: skip
+_POINT = st.tuples(
+    _NUMBER,
+    st.sampled_from([EAST, NORTH, UP, AWAY]),
+    st.fixed_dictionaries(
+        {
+            "window_key": st.sampled_from("abc"),
+            "strategy_name": st.sampled_from(["sma_cross", "rsi"]),
+            "max_drawdown": st.sampled_from([None, 0.1, 0.3]),
+            "has_oos": st.booleans(),
+        }
+    ),
+)
 _CHANGE = st.one_of(
     st.lists(_POINT, min_size=1, max_size=4, unique_by=lambda row: row[0]).map(
         lambda rows: lambda index: index.upsert("kb", points(*rows))

@@ -162,9 +162,10 @@ def test_a_collection_is_made_with_the_cluster_settings_and_an_index_per_payload
     made, indexed = {}, []
     create = qdrant.client.create_collection
     monkeypatch.setattr(
-        qdrant.client, "create_collection",
+        qdrant.client,
+        "create_collection",
         lambda name, **settings: (made.update(settings), create(name, **settings)),
-    )  # fmt: skip
+    )
     monkeypatch.setattr(
         qdrant.client, "create_payload_index", lambda _, field, **__: indexed.append(field)
     )
@@ -176,9 +177,14 @@ def test_a_collection_is_made_with_the_cluster_settings_and_an_index_per_payload
     settings = ("on_disk_payload", "shard_number", "replication_factor", "write_consistency_factor")
     assert [made[key] for key in settings] == [True, 3, 2, 2]
     assert indexed == [
-        "workspace_id", "strategy_name", "window_key", "has_oos", "max_drawdown", "n_trades",
+        "workspace_id",
+        "strategy_name",
+        "window_key",
+        "has_oos",
+        "max_drawdown",
+        "n_trades",
         "overfit_gap",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_collection_that_another_process_made_first_is_used(monkeypatch, qdrant):
@@ -201,9 +207,10 @@ def test_a_server_that_returns_fewer_groups_than_asked_for_is_asked_again(
     qdrant.upsert("kb", points(*reversed(rows)))
     ask = qdrant.client.query_points_groups
     monkeypatch.setattr(
-        qdrant.client, "query_points_groups",
+        qdrant.client,
+        "query_points_groups",
         lambda *args, **asked: ask(*args, **{**asked, "limit": min(asked["limit"], most)}),
-    )  # fmt: skip
+    )
     hits = qdrant.nearest_windows("kb", EAST, EVERYTHING, limit)
     assert windows(hits) == [f"w{n:02}" for n in range(12)][:limit]
 

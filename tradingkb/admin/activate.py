@@ -100,11 +100,20 @@ def activate(
         )
     store.set_active(workspace.id, *stored)
     emit(
-        "kb_workspace_activated", workspace_id=workspace.id, embed_model=model,
-        collection=collection, previous_model=before[0], previous_collection=before[1],
-    )  # fmt: skip
+        "kb_workspace_activated",
+        workspace_id=workspace.id,
+        embed_model=model,
+        collection=collection,
+        previous_model=before[0],
+        previous_collection=before[1],
+    )
     return ActivationReport(
-        workspace=workspace.slug, embed_model=model, collection=collection,
-        dimension=embedder.dimension, previous_model=before[0], previous_collection=before[1],
-        points=vectors.points(collection, workspace.id).height, missing=missing,
-    )  # fmt: skip
+        workspace=workspace.slug,
+        embed_model=model,
+        collection=collection,
+        dimension=embedder.dimension,
+        previous_model=before[0],
+        previous_collection=before[1],
+        points=vectors.points(collection, workspace.id).height,
+        missing=missing,
+    )

@@ -125,11 +125,21 @@ class BackupJob:
         began, at = time.monotonic(), self.clock()
         contents = self.store.write_backup(path, at, replace=replace, progress=progress)
         report = BackupReport(
-            str(path), at, contents.schema, dict(contents.rows), path.stat().st_size,
-            contents.notes, round(time.monotonic() - began, 3),
-        )  # fmt: skip
-        emit("kb_backup_complete", path=str(path), trials=contents.rows["trials"],
-             size_bytes=report.size_bytes, duration_s=report.duration_s)  # fmt: skip
+            str(path),
+            at,
+            contents.schema,
+            dict(contents.rows),
+            path.stat().st_size,
+            contents.notes,
+            round(time.monotonic() - began, 3),
+        )
+        emit(
+            "kb_backup_complete",
+            path=str(path),
+            trials=contents.rows["trials"],
+            size_bytes=report.size_bytes,
+            duration_s=report.duration_s,
+        )
         return report
 
     def restore(
@@ -152,13 +162,23 @@ class BackupJob:
                 )
             done = self.store.restore_backup(path, replace=replace, progress=progress)
         contents = done.contents
-        emit("kb_restore_complete", path=str(path), trials=contents.rows["trials"],
-             replaced_trials=done.before["trials"])  # fmt: skip
+        emit(
+            "kb_restore_complete",
+            path=str(path),
+            trials=contents.rows["trials"],
+            replaced_trials=done.before["trials"],
+        )
         index, failed = self._repair(rebuild)
         return RestoreReport(
-            str(path), contents.made_at, contents.schema, dict(done.before), dict(contents.rows),
-            index, failed, round(time.monotonic() - began, 3),
-        )  # fmt: skip
+            str(path),
+            contents.made_at,
+            contents.schema,
+            dict(done.before),
+            dict(contents.rows),
+            index,
+            failed,
+            round(time.monotonic() - began, 3),
+        )
 
     def _repair(self, rebuild: Rebuild) -> tuple[dict[str, int], dict[str, str]]:
         index, failed = {}, {}

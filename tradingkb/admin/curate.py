@@ -77,8 +77,14 @@ class Curator:
         if dry_run:
             return report
         for name, count in report.transitions.items():
-            emit("kb_admin_status_change_total", transition=name, actor=actor.name,
-                 actor_type=actor.kind, count=count, workspace_id=workspace.id)  # fmt: skip
+            emit(
+                "kb_admin_status_change_total",
+                transition=name,
+                actor=actor.name,
+                actor_type=actor.kind,
+                count=count,
+                workspace_id=workspace.id,
+            )
         return self._follow(report, workspace, active, changed["trial_id"])
 
     def archive(
@@ -105,8 +111,13 @@ class Curator:
         report = _report("archive", workspace, dry_run, chosen.height, changed, names, actor)
         if dry_run:
             return report
-        emit("kb_archive_total", count=changed.height, actor=actor.name, actor_type=actor.kind,
-             workspace_id=workspace.id)  # fmt: skip
+        emit(
+            "kb_archive_total",
+            count=changed.height,
+            actor=actor.name,
+            actor_type=actor.kind,
+            workspace_id=workspace.id,
+        )
         return self._follow(report, workspace, active, changed["trial_id"].head(0))
 
     def withdraw(
@@ -127,9 +138,10 @@ class Curator:
         """
         if not (actor.reason or "").strip():
             raise InvalidInputError(
-                "withdrawing a run needs a reason; nothing was changed", field="reason",
+                "withdrawing a run needs a reason; nothing was changed",
+                field="reason",
                 remedy="say why, for those who rely on it",
-            )  # fmt: skip
+            )
         move = partial(self.store.withdraw_run, workspace.id, run_id, actor, dry_run=dry_run)
         return self._settle("withdraw", workspace, active, run_id, actor, move, dry_run)
 
@@ -169,8 +181,15 @@ class Curator:
             report = _report(action, workspace, dry_run, changed.height, changed, effects, actor)
             if dry_run:
                 return report
-            emit(f"kb_run_{action}", run_id=run_id, count=changed.height, actor=actor.name,
-                 actor_type=actor.kind, reason=actor.reason, workspace_id=workspace.id)  # fmt: skip
+            emit(
+                f"kb_run_{action}",
+                run_id=run_id,
+                count=changed.height,
+                actor=actor.name,
+                actor_type=actor.kind,
+                reason=actor.reason,
+                workspace_id=workspace.id,
+            )
             standing = changed.filter(pl.col("effect") != "withdrawn")
             return self._follow(report, workspace, active, standing["trial_id"])
 
@@ -207,9 +226,15 @@ class Curator:
         model, collection = active
         embedder = self.embedders(model, self.store.scaler(workspace.id))
         reindex(
-            self.store, self.vectors, embedder, workspace, collection, trial_ids,
-            clock=self.clock, progress=lambda *_: None,
-        )  # fmt: skip
+            self.store,
+            self.vectors,
+            embedder,
+            workspace,
+            collection,
+            trial_ids,
+            clock=self.clock,
+            progress=lambda *_: None,
+        )
 
 
 def _refuse(changed: pl.DataFrame, to: Status, actor: Actor) -> None:
@@ -219,12 +244,24 @@ def _refuse(changed: pl.DataFrame, to: Status, actor: Actor) -> None:
 
 
 def _report(
-    action: str, workspace: Workspace, dry_run: bool, selected: int, changed: pl.DataFrame,
-    names: list[str], actor: Actor,
-) -> CurationReport:  # fmt: skip
+    action: str,
+    workspace: Workspace,
+    dry_run: bool,
+    selected: int,
+    changed: pl.DataFrame,
+    names: list[str],
+    actor: Actor,
+) -> CurationReport:
     return CurationReport(
-        action=action, workspace=workspace.slug, dry_run=dry_run, selected=selected,
-        changed=changed.height, transitions=dict(sorted(Counter(names).items())),
-        points_pending=0, index_pending=0, actor=actor.name, reason=actor.reason,
+        action=action,
+        workspace=workspace.slug,
+        dry_run=dry_run,
+        selected=selected,
+        changed=changed.height,
+        transitions=dict(sorted(Counter(names).items())),
+        points_pending=0,
+        index_pending=0,
+        actor=actor.name,
+        reason=actor.reason,
         trial_ids=tuple(changed["trial_id"].sort()),
-    )  # fmt: skip
+    )

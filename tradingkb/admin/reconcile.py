@@ -26,10 +26,16 @@ from tradingkb.ports import (
 
 _PREFIX: Final = "kb_"
 SCHEMA: Final = {
-    "workspace": pl.String, "collection": pl.String, "active": pl.Boolean,
-    "expected": pl.Int64, "held": pl.Int64, "missing": pl.Int64, "orphaned": pl.Int64,
-    "stale": pl.Int64, "unfinished": pl.Int64,
-}  # fmt: skip
+    "workspace": pl.String,
+    "collection": pl.String,
+    "active": pl.Boolean,
+    "expected": pl.Int64,
+    "held": pl.Int64,
+    "missing": pl.Int64,
+    "orphaned": pl.Int64,
+    "stale": pl.Int64,
+    "unfinished": pl.Int64,
+}
 _FAULTS: Final = ("missing", "orphaned", "stale", "unfinished")
 
 
@@ -70,10 +76,13 @@ class Reconciliation(Report):
         was = self.before.rows(named=True)
         return [
             f"{row['workspace']} / {row['collection']}{' (active)' if row['active'] else ''}: "
-            + ", ".join(_count(name, row, old, self.after is not None) for name in SCHEMA
-                        if SCHEMA[name] == pl.Int64)
+            + ", ".join(
+                _count(name, row, old, self.after is not None)
+                for name in SCHEMA
+                if SCHEMA[name] == pl.Int64
+            )
             for row, old in zip(table.rows(named=True), was, strict=True)
-        ]  # fmt: skip
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
@@ -150,9 +159,14 @@ class ReconcileJob:
         d = self._compare(space, name, active, model)
         counts = (d.missing, d.orphaned, d.stale)
         return (
-            space.slug, name, active, d.expected, d.held, *(len(c) for c in counts),
+            space.slug,
+            name,
+            active,
+            d.expected,
+            d.held,
+            *(len(c) for c in counts),
             len(d.unfinished) + d.pending,
-        )  # fmt: skip
+        )
 
     def _compare(self, space: Workspace, name: str, active: bool, model: str) -> Differences:
         embedder = self._embedder(space, model) if active else None
@@ -173,15 +187,27 @@ class ReconcileJob:
             # Not what the store thinks is unfinished: that trusts earlier checks.
             todo = pl.concat([doubtful, found.unfinished]).unique().sort()
             reindex(
-                self.store, self.vectors, embedder, space, name, todo,
-                clock=self.clock, progress=lambda *_: None,
-            )  # fmt: skip
+                self.store,
+                self.vectors,
+                embedder,
+                space,
+                name,
+                todo,
+                clock=self.clock,
+                progress=lambda *_: None,
+            )
         orphaned = self._compare(space, name, active, model).orphaned
         if len(orphaned):
             self.vectors.delete(name, orphaned.to_list())
-        emit("kb_reconcile_repaired", workspace_id=space.id, collection=name,
-             missing=len(found.missing), stale=len(found.stale), orphaned=len(orphaned),
-             unfinished=len(found.unfinished) + found.pending)  # fmt: skip
+        emit(
+            "kb_reconcile_repaired",
+            workspace_id=space.id,
+            collection=name,
+            missing=len(found.missing),
+            stale=len(found.stale),
+            orphaned=len(orphaned),
+            unfinished=len(found.unfinished) + found.pending,
+        )
 
     def _archive_ghosts(self, space: Workspace, name: str) -> None:
         """Archives entries of trials that may not be recommended."""

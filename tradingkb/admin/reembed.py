@@ -115,14 +115,26 @@ class ReembedJob:
                 raise
             self._finish(run, "completed", dict(done), None)
         embedded = sum(n for action, n in done.items() if action != "skipped")
-        emit("kb_reembed_complete", run_id=run.run_id, workspace_id=workspace.id, count=embedded,
-             embed_model=model, collection=collection, resumed=resumed)  # fmt: skip
+        emit(
+            "kb_reembed_complete",
+            run_id=run.run_id,
+            workspace_id=workspace.id,
+            count=embedded,
+            embed_model=model,
+            collection=collection,
+            resumed=resumed,
+        )
         return ReembedReport(
-            run_id=run.run_id, workspace=workspace.slug, embed_model=model, collection=collection,
-            dimension=embedder.dimension, resumed=resumed, embedded=embedded,
+            run_id=run.run_id,
+            workspace=workspace.slug,
+            embed_model=model,
+            collection=collection,
+            dimension=embedder.dimension,
+            resumed=resumed,
+            embedded=embedded,
             points=self.vectors.points(collection, workspace.id).height,
             duration_s=round(time.monotonic() - began, 3),
-        )  # fmt: skip
+        )
 
     def _run_record(
         self, workspace: Workspace, embedder: Embedder, collection: str, restart: bool
@@ -137,9 +149,13 @@ class ReembedJob:
         # Marked before the run is recorded: a run that is killed in between is not resumed.
         self.store.forget_index(workspace.id, collection)
         run = RunRecord(
-            str(uuid.uuid4()), workspace.id, self.clock(), embedder.pipeline,
-            kind=_KIND, collection=collection,
-        )  # fmt: skip
+            str(uuid.uuid4()),
+            workspace.id,
+            self.clock(),
+            embedder.pipeline,
+            kind=_KIND,
+            collection=collection,
+        )
         self.store.save_run(run)
         return run, False
 
@@ -155,9 +171,13 @@ class ReembedJob:
         if last["status"] == "completed" or last["source"] != embedder.pipeline:
             return None
         return RunRecord(
-            last["run_id"], workspace.id, last["started_at"], last["source"],
-            kind=_KIND, collection=collection,
-        )  # fmt: skip
+            last["run_id"],
+            workspace.id,
+            last["started_at"],
+            last["source"],
+            kind=_KIND,
+            collection=collection,
+        )
 
     def _work(
         self, workspace: Workspace, embedder: Embedder, collection: str, progress: Progress
@@ -165,9 +185,15 @@ class ReembedJob:
         PointRemover(self.store, self.vectors).retry(workspace)
         todo = self.store.unfinished(workspace.id, collection, embedder.pipeline)["trial_id"]
         return reindex(
-            self.store, self.vectors, embedder, workspace, collection, todo,
-            clock=self.clock, progress=progress,
-        )  # fmt: skip
+            self.store,
+            self.vectors,
+            embedder,
+            workspace,
+            collection,
+            todo,
+            clock=self.clock,
+            progress=progress,
+        )
 
     def _finish(
         self, run: RunRecord, status: str, counts: dict[str, int], error: str | None

@@ -13,8 +13,15 @@ from tradingkb.ports import TrialStore, Workspace
 
 #: Where both sides say something about these, they must say the same.
 _OPTIONAL: Final = ("strategy_version", "engine", "cost_bps")
-_FOUND: Final = ("trial_id", "source_type", "source_id", "kb_status", "known_at", "run_id",
-                 "withdrawn")  # fmt: skip
+_FOUND: Final = (
+    "trial_id",
+    "source_type",
+    "source_id",
+    "kb_status",
+    "known_at",
+    "run_id",
+    "withdrawn",
+)
 
 
 def seen(
@@ -56,9 +63,11 @@ def seen(
     )
     table = asked.select("row").join(found, on="row", how="left", maintain_order="left")
     return table.select(
-        "row", pl.col("trial_id").is_not_null().alias("seen"), *_FOUND,
+        "row",
+        pl.col("trial_id").is_not_null().alias("seen"),
+        *_FOUND,
         pl.col("times").fill_null(0),
-    ).sort("row")  # fmt: skip
+    ).sort("row")
 
 
 def _agree(name: str) -> pl.Expr:

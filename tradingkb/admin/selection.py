@@ -42,9 +42,10 @@ def select(store: TrialStore, workspace: Workspace, where: Mapping[str, Any]) ->
     """
     if not where:
         raise InvalidInputError(
-            "no trials are named", field="trials",
+            "no trials are named",
+            field="trials",
             remedy="give ids, a frame with trial_id, or a filter such as strategy_name",
-        )  # fmt: skip
+        )
     found = store.select(workspace.id, where)
     key = next((k for k in _KEYS if k in where), None)
     if key is None:
@@ -74,9 +75,10 @@ def _by_id(trials: Any) -> dict[str, list[Any]]:
     if ids and all(isinstance(i, str) for i in ids):
         return {"point_id" if all(_UUID.fullmatch(i) for i in ids) else "source_id": ids}
     raise InvalidInputError(
-        "trials are named by nothing, or by ids of several kinds", field="trials",
+        "trials are named by nothing, or by ids of several kinds",
+        field="trials",
         remedy="give trial_id numbers, or source_id texts, or point ids",
-    )  # fmt: skip
+    )
 
 
 def _by_column(frame: Any) -> dict[str, list[Any]]:

@@ -67,8 +67,10 @@ def _ingest(parquet: Path, home: Path) -> dict[str, float]:
         report = kb.ingest(parquet)
         took = time.perf_counter() - start
     return {
-        "seconds": took, "peak_mb": peak_memory_mb(), "inserted": report.counts()["inserted"],
-    }  # fmt: skip
+        "seconds": took,
+        "peak_mb": peak_memory_mb(),
+        "inserted": report.counts()["inserted"],
+    }
 
 
 def _read(kb: KnowledgeBase, number: int, duration: float) -> dict[str, Any]:

@@ -32,29 +32,61 @@ _OOS_DAYS: Final = 125
 _FIRST_DAY: Final = datetime(2006, 1, 2, tzinfo=UTC)
 #: Textbook grids and constraints, those of the sample strategies.
 _SHAPES: Final[tuple[tuple[str, Grid, tuple[str, ...]], ...]] = (
-    ("bb_reversal", {"n": (10, 20, 30, 50), "k": (1.5, 2.0, 2.5), "exit": (0, 1),
-                     "allow_short": (0, 1)}, ()),
-    ("donchian_breakout", {"entry": (10, 20, 40, 55, 80), "exit_frac": (0.25, 0.5, 1.0),
-                           "trend": (0, 100), "allow_short": (0, 1)}, ()),
-    ("keltner_breakout", {"n": (10, 20, 50), "mult": (1.0, 1.5, 2.0, 3.0), "exit": (0, 1),
-                          "allow_short": (0, 1)}, ()),
-    ("macd_trend", {"fast": (6, 12, 19), "slow": (21, 26, 50), "signal": (5, 9, 14),
-                    "allow_short": (0, 1)}, ("fast < slow",)),
-    ("rsi_reversion", {"n": (2, 7, 14, 21), "low": (10, 20, 30), "exit": (50, 60),
-                       "allow_short": (0, 1)}, ("low < exit",)),
-    ("sma_cross", {"fast": (3, 5, 10, 20, 30, 50), "slow": (20, 50, 100, 150, 200),
-                   "allow_short": (0, 1)}, ("fast < slow",)),
-)  # fmt: skip
+    (
+        "bb_reversal",
+        {"n": (10, 20, 30, 50), "k": (1.5, 2.0, 2.5), "exit": (0, 1), "allow_short": (0, 1)},
+        (),
+    ),
+    (
+        "donchian_breakout",
+        {
+            "entry": (10, 20, 40, 55, 80),
+            "exit_frac": (0.25, 0.5, 1.0),
+            "trend": (0, 100),
+            "allow_short": (0, 1),
+        },
+        (),
+    ),
+    (
+        "keltner_breakout",
+        {"n": (10, 20, 50), "mult": (1.0, 1.5, 2.0, 3.0), "exit": (0, 1), "allow_short": (0, 1)},
+        (),
+    ),
+    (
+        "macd_trend",
+        {"fast": (6, 12, 19), "slow": (21, 26, 50), "signal": (5, 9, 14), "allow_short": (0, 1)},
+        ("fast < slow",),
+    ),
+    (
+        "rsi_reversion",
+        {"n": (2, 7, 14, 21), "low": (10, 20, 30), "exit": (50, 60), "allow_short": (0, 1)},
+        ("low < exit",),
+    ),
+    (
+        "sma_cross",
+        {"fast": (3, 5, 10, 20, 30, 50), "slow": (20, 50, 100, 150, 200), "allow_short": (0, 1)},
+        ("fast < slow",),
+    ),
+)
 #: Centre and spread of each regime feature: medians and deviations of real daily windows.
 _MARKETS: Final[Mapping[str, tuple[float, float]]] = {
-    "atr_pct": (0.02, 0.4), "volatility_annual": (0.25, 0.45), "volatility_ratio": (0.95, 0.3),
-    "volatility_of_volatility": (0.35, 0.35), "bb_width": (0.1, 0.4),
-    "efficiency_ratio": (0.08, 0.06), "efficiency_ratio_20": (0.22, 0.03),
-    "trend_strength": (0.45, 0.3), "trend_direction": (0.15, 0.5), "drift": (0.5, 1.0),
-    "zscore": (0.2, 1.2), "rsi": (53.0, 11.0), "adx": (24.0, 5.0),
-    "autocorrelation_1": (-0.02, 0.07), "max_drawdown_frac": (0.18, 0.1),
+    "atr_pct": (0.02, 0.4),
+    "volatility_annual": (0.25, 0.45),
+    "volatility_ratio": (0.95, 0.3),
+    "volatility_of_volatility": (0.35, 0.35),
+    "bb_width": (0.1, 0.4),
+    "efficiency_ratio": (0.08, 0.06),
+    "efficiency_ratio_20": (0.22, 0.03),
+    "trend_strength": (0.45, 0.3),
+    "trend_direction": (0.15, 0.5),
+    "drift": (0.5, 1.0),
+    "zscore": (0.2, 1.2),
+    "rsi": (53.0, 11.0),
+    "adx": (24.0, 5.0),
+    "autocorrelation_1": (-0.02, 0.07),
+    "max_drawdown_frac": (0.18, 0.1),
     "range_position": (0.6, 0.3),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -89,11 +121,19 @@ def make_windows(count: int, seed: int = SEED) -> pl.DataFrame:
     before = _markets(rng.standard_normal((count, len(FEATURES))))
     during = _markets(rng.standard_normal((count, len(FEATURES))))
     rows = [_window(i, before[i], during[i]) for i in range(count)]
-    return pl.DataFrame(rows, orient="row", schema={
-        "symbol": pl.String, "timeframe": pl.String,
-        **dict.fromkeys(("is_start", "is_end", "oos_start", "oos_end"), pl.Datetime("us", "UTC")),
-        "regime_is": pl.String, "regime_oos": pl.String,
-    })  # fmt: skip
+    return pl.DataFrame(
+        rows,
+        orient="row",
+        schema={
+            "symbol": pl.String,
+            "timeframe": pl.String,
+            **dict.fromkeys(
+                ("is_start", "is_end", "oos_start", "oos_end"), pl.Datetime("us", "UTC")
+            ),
+            "regime_is": pl.String,
+            "regime_oos": pl.String,
+        },
+    )
 
 
 def make_trials(
@@ -136,9 +176,13 @@ def _param(name: str, values: tuple[ParamValue, ...]) -> ParamSpec:
     numbers = [float(v) for v in values if v is not None]
     kind = "float" if any(isinstance(v, float) for v in values) else "int"
     return ParamSpec(
-        name, "float" if kind == "float" else "int",
-        low=min(numbers), high=max(numbers), default=middle, log=kind == "int",
-    )  # fmt: skip
+        name,
+        "float" if kind == "float" else "int",
+        low=min(numbers),
+        high=max(numbers),
+        default=middle,
+        log=kind == "int",
+    )
 
 
 def _markets(normal: Floats) -> Floats:
@@ -185,8 +229,9 @@ def _trials_of(
     name = strategy.spec.name
     return windows[window].select(
         pl.lit("bench").alias("source_type"),
-        pl.format("{}{}:{}:{}", pl.lit(prefix), pl.lit(name), pl.Series(window), pl.Series(pset))
-        .alias("source_id"),
+        pl.format(
+            "{}{}:{}:{}", pl.lit(prefix), pl.lit(name), pl.Series(window), pl.Series(pset)
+        ).alias("source_id"),
         pl.lit("sweep").alias("experiment_type"),
         pl.lit(name).alias("strategy_name"),
         pl.lit(strategy.spec.version).alias("strategy_version"),
@@ -196,7 +241,7 @@ def _trials_of(
         *_metrics(rng, skill[pset], luck[window]),
         pl.lit("bench").alias("engine"),
         pl.lit(5.0).alias("cost_bps"),
-    )  # fmt: skip
+    )
 
 
 def _metrics(rng: np.random.Generator, skill: Floats, luck: Floats) -> list[pl.Series]:
@@ -213,10 +258,13 @@ def _metrics(rng: np.random.Generator, skill: Floats, luck: Floats) -> list[pl.S
         win_rate = np.clip(0.45 + 0.05 * sharpe + 0.1 * rng.standard_normal(n), 0.0, 1.0)
         factor = np.exp(0.25 * sharpe + 0.3 * rng.standard_normal(n))
         found: dict[str, tuple[NDArray[np.generic], NDArray[np.bool_]]] = {
-            "sharpe": (sharpe, missing), "return_frac": (0.15 * sharpe * years, missing),
-            "max_drawdown_frac": (drawdown, missing), "n_trades": (trades, missing),
-            "win_rate": (win_rate, none), "profit_factor": (factor, none),
-        }  # fmt: skip
+            "sharpe": (sharpe, missing),
+            "return_frac": (0.15 * sharpe * years, missing),
+            "max_drawdown_frac": (drawdown, missing),
+            "n_trades": (trades, missing),
+            "win_rate": (win_rate, none),
+            "profit_factor": (factor, none),
+        }
         columns += [_nulled(f"{key}_{sample}", *pair) for key, pair in found.items()]
     return columns
 

@@ -43,10 +43,13 @@ class Retrieval:
         scaler = kb._store.scaler(space["id"])
         self.embedder: Embedder = make_embedder(space["embed_model"], scaler)
         self.where = VectorFilter(
-            workspace_id=space["id"], strategy_name=strategy_name,
-            require_oos=STRICT.require_oos, max_drawdown=STRICT.max_drawdown,
-            min_trades=STRICT.min_trades, max_overfit_gap=STRICT.max_overfit_gap,
-        )  # fmt: skip
+            workspace_id=space["id"],
+            strategy_name=strategy_name,
+            require_oos=STRICT.require_oos,
+            max_drawdown=STRICT.max_drawdown,
+            min_trades=STRICT.min_trades,
+            max_overfit_gap=STRICT.max_overfit_gap,
+        )
 
     def vector(self, market: Regime) -> Floats32:
         """The query of a market that was measured."""

@@ -45,6 +45,16 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    small=2_000, large=4_000, asked=100, points=2_000, windows=160, calls=10, slow_calls=2,
-    rounds=2, large_rounds=1, readers=2, batch=200, phase_s=0.3,
-)  # fmt: skip
+    small=2_000,
+    large=4_000,
+    asked=100,
+    points=2_000,
+    windows=160,
+    calls=10,
+    slow_calls=2,
+    rounds=2,
+    large_rounds=1,
+    readers=2,
+    batch=200,
+    phase_s=0.3,
+)

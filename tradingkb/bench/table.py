@@ -12,8 +12,17 @@ from tradingkb.exceptions import ConfigurationError
 
 BEGIN: Final = "<!-- bench:begin -->"
 END: Final = "<!-- bench:end -->"
-_HEADS: Final = ("section", "measured", "ours", "peer or limit", "ratio", "spread", "runs",
-                 "wanted", "met")  # fmt: skip
+_HEADS: Final = (
+    "section",
+    "measured",
+    "ours",
+    "peer or limit",
+    "ratio",
+    "spread",
+    "runs",
+    "wanted",
+    "met",
+)
 _MET: Final = {True: "yes", False: "**no**", None: ""}
 
 

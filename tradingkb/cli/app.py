@@ -35,10 +35,13 @@ from tradingkb.settings import describe, load_settings
 from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 app = typer.Typer(
-    name="tradingkb", no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False,
+    name="tradingkb",
+    no_args_is_help=True,
+    epilog=EPILOG,
+    pretty_exceptions_enable=False,
     help="A knowledge base of your own backtests: trials in, recommendations out.",
     cls=OneLineErrors,
-)  # fmt: skip
+)
 
 
 @app.callback()

@@ -49,13 +49,23 @@ class _Filters(TypedDict):
 
 
 def _filters(
-    workspace: str, strategy: str | None, symbol: str | None, timeframe: str | None,
-    source_type: str | None, run: str | None, status: Any,
-) -> _Filters:  # fmt: skip
+    workspace: str,
+    strategy: str | None,
+    symbol: str | None,
+    timeframe: str | None,
+    source_type: str | None,
+    run: str | None,
+    status: Any,
+) -> _Filters:
     return {
-        "workspace": workspace, "strategy_name": strategy, "symbol": symbol,
-        "timeframe": timeframe, "source_type": source_type, "run_id": run, "kb_status": status,
-    }  # fmt: skip
+        "workspace": workspace,
+        "strategy_name": strategy,
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "source_type": source_type,
+        "run_id": run,
+        "kb_status": status,
+    }
 
 
 def promote(
@@ -158,8 +168,16 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """Ingests and re-embeddings, newest first."""
-    columns = ("run_id", "started_at", "kind", "status", "source", "counts",
-               "withdrawn_at", "withdrawn_reason")  # fmt: skip
+    columns = (
+        "run_id",
+        "started_at",
+        "kind",
+        "status",
+        "source",
+        "counts",
+        "withdrawn_at",
+        "withdrawn_reason",
+    )
     with reported(), context.obj.open() as kb:
         print_frame(kb.runs(workspace, limit), as_json=as_json, columns=columns)
 

@@ -42,9 +42,10 @@ def read_params(text: str | None, pairs: Sequence[str]) -> str | dict[str, Any]:
     """
     if text is not None and pairs:
         raise InvalidInputError(
-            "--params and --param are both given", field="--param",
+            "--params and --param are both given",
+            field="--param",
             remedy="give all parameters in one of them",
-        )  # fmt: skip
+        )
     if text is not None:
         return text
     found: dict[str, Any] = {}
@@ -74,9 +75,10 @@ def _from_file(file: Path) -> dict[str, str | Const]:
         raise InvalidInputError(f"{file} cannot be read: {error}", field="--map-file") from None
     if unknown := sorted(set(data) - {"map", "set"}):
         raise InvalidInputError(
-            f"{file}: unknown table {unknown[0]!r}", field="--map-file",
+            f"{file}: unknown table {unknown[0]!r}",
+            field="--map-file",
             remedy="use [map] for columns and [set] for constants",
-        )  # fmt: skip
+        )
     columns = {str(k): str(v) for k, v in data.get("map", {}).items()}
     return {**columns, **{str(k): const(v) for k, v in data.get("set", {}).items()}}
 
@@ -85,9 +87,10 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name or not value:
         raise InvalidInputError(
-            f"{text!r} is not of the form canonical=value", field=option,
+            f"{text!r} is not of the form canonical=value",
+            field=option,
             remedy="for example --map sharpe_is=is_sharpe --set objective_type=sharpe",
-        )  # fmt: skip
+        )
     return name.strip(), value.strip()
 
 
@@ -112,9 +115,10 @@ def read_regime(texts: Sequence[str]) -> dict[str, float] | list[str] | None:
         return parts
     if not all(sign for _, sign, _ in pairs):
         raise InvalidInputError(
-            "tags and features are mixed", field="--regime",
+            "tags and features are mixed",
+            field="--regime",
             remedy="state tags (uptrend,low_volatility) or features (rsi=65,atr_pct=0.02)",
-        )  # fmt: skip
+        )
     try:
         return {name.strip(): float(value) for name, _, value in pairs}
     except ValueError as error:

@@ -38,10 +38,23 @@ EXIT_ROWS_REFUSED: Final = 6
 EXIT_DIFFERENCES: Final = 7
 
 #: Columns of frames that hold JSON text. Any other text is what somebody wrote, "[1]" included.
-STRUCTURES: Final = frozenset({
-    "params", "defaults", "counts", "reasons", "warnings", "repaired_params", "filter_rejections",
-    "relaxations", "regime_tags", "regime_is", "regime_oos", "timings", "weights",
-})  # fmt: skip
+STRUCTURES: Final = frozenset(
+    {
+        "params",
+        "defaults",
+        "counts",
+        "reasons",
+        "warnings",
+        "repaired_params",
+        "filter_rejections",
+        "relaxations",
+        "regime_tags",
+        "regime_is",
+        "regime_oos",
+        "timings",
+        "weights",
+    }
+)
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
@@ -138,8 +151,9 @@ def write_csv(frame: pl.DataFrame, path: Path) -> None:
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:
     """Structures are stored as JSON text: machines get them as structures."""
-    return {k: json.loads(v) if k in STRUCTURES and isinstance(v, str) else v
-            for k, v in row.items()}  # fmt: skip
+    return {
+        k: json.loads(v) if k in STRUCTURES and isinstance(v, str) else v for k, v in row.items()
+    }
 
 
 def _cell(value: Any) -> str:

@@ -25,9 +25,19 @@ from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 #: What a terminal shows of the answers.
 _COLUMNS: Final = (
-    "strategy_name", "market", "symbol", "timeframe", "status", "params", "expected", "low", "high",
-    "defaults_expected", "windows", "reasons",
-)  # fmt: skip
+    "strategy_name",
+    "market",
+    "symbol",
+    "timeframe",
+    "status",
+    "params",
+    "expected",
+    "low",
+    "high",
+    "defaults_expected",
+    "windows",
+    "reasons",
+)
 
 Objective = Annotated[str, typer.Option(help="What to be good at.")]
 Ohlcv = Annotated[Path | None, typer.Option(help="The market as it is: price bars.")]
@@ -80,11 +90,25 @@ def recommend(
     """Which parameters have evidence behind them, and how far to trust them."""
     with reported(), context.obj.open() as kb:
         answer = kb.recommend(
-            strategy, objective, workspace, ohlcv, read_regime(regime or []), symbol, timeframe,
-            own_trials, as_of, require_oos, max_drawdown, min_trades, max_overfit_gap, regime_tag,
-            "debug" if debug else "full", min_deflated_sharpe=min_deflated_sharpe,
-            max_pbo=max_pbo, caller="cli",
-        )  # fmt: skip
+            strategy,
+            objective,
+            workspace,
+            ohlcv,
+            read_regime(regime or []),
+            symbol,
+            timeframe,
+            own_trials,
+            as_of,
+            require_oos,
+            max_drawdown,
+            min_trades,
+            max_overfit_gap,
+            regime_tag,
+            "debug" if debug else "full",
+            min_deflated_sharpe=min_deflated_sharpe,
+            max_pbo=max_pbo,
+            caller="cli",
+        )
         if as_json:
             print_json(answer.to_dict())
         else:
@@ -115,9 +139,18 @@ def explain(
     """What is known of parameters that you run already; the missing ones are the defaults."""
     with reported(), context.obj.open() as kb:
         found = kb.explain(
-            strategy, read_params(params, param or []), objective, workspace, ohlcv,
-            read_regime(regime or []), symbol, timeframe, own_trials, as_of, caller="cli",
-        )  # fmt: skip
+            strategy,
+            read_params(params, param or []),
+            objective,
+            workspace,
+            ohlcv,
+            read_regime(regime or []),
+            symbol,
+            timeframe,
+            own_trials,
+            as_of,
+            caller="cli",
+        )
         print_report(found, as_json=as_json)
 
 
@@ -150,11 +183,20 @@ def recommend_many(
     """A table of recommendations for many strategies and markets, at batch speed."""
     with reported(), context.obj.open() as kb:
         found = kb.recommend_many(
-            questions, strategies=strategy, markets=ohlcv, objective_type=objective,
-            workspace=workspace, as_of=as_of, require_oos=require_oos, max_drawdown=max_drawdown,
-            min_trades=min_trades, max_overfit_gap=max_overfit_gap, regime_tags=regime_tag,
-            strict=strict, caller="cli",
-        )  # fmt: skip
+            questions,
+            strategies=strategy,
+            markets=ohlcv,
+            objective_type=objective,
+            workspace=workspace,
+            as_of=as_of,
+            require_oos=require_oos,
+            max_drawdown=max_drawdown,
+            min_trades=min_trades,
+            max_overfit_gap=max_overfit_gap,
+            regime_tags=regime_tag,
+            strict=strict,
+            caller="cli",
+        )
         if csv is not None:
             write_csv(found, csv)
         print_frame(found, as_json=as_json, columns=_COLUMNS)

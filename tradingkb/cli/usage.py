@@ -17,9 +17,12 @@ class OneLineErrors(TyperGroup):
     """Says what is wrong with a command line in one line, without a box around it."""
 
     def main(
-        self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True,
+        self,
+        args: Sequence[str] | None = None,
+        *rest: Any,
+        standalone_mode: bool = True,
         **extra: Any,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """Runs a command line and, unless told otherwise, exits with its code."""
         extra["standalone_mode"] = False
         if not standalone_mode:

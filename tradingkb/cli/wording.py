@@ -12,26 +12,32 @@ from typing import Final
 _TABLES: Final = "ingest|strategies|trials|runs|events|workspaces|history|backup|reconcile"
 _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"kb\.create_workspace\('([^']*)'\)", r"tradingkb workspaces --create \1"),
-    (r"kb\.reembed\('([^']*)', '([^']*)', '([^']*)'\)",
-     r"tradingkb reembed --workspace \1 --model \2 --collection \3"),
+    (
+        r"kb\.reembed\('([^']*)', '([^']*)', '([^']*)'\)",
+        r"tradingkb reembed --workspace \1 --model \2 --collection \3",
+    ),
     (r"kb\.calibrate\(\)", "tradingkb calibrate"),
     (r"kb\.reconcile\(repair=True\)", "tradingkb reconcile --repair"),
     (rf"kb\.({_TABLES})\(workspace='([^']*)'\)", r"tradingkb \1 --workspace \2"),
     (rf"kb\.({_TABLES})\(\)", r"tradingkb \1"),
     (r"kb\.register_strategy\([^()]*(\([^()]*\))?\)", "tradingkb strategies --register FILE"),
-    (r"kb\.regime\(ohlcv\), Regime\.stated\(\.\.\.\), \{feature: value\} or a list of tags",
-     "tags or feature=value"),
+    (
+        r"kb\.regime\(ohlcv\), Regime\.stated\(\.\.\.\), \{feature: value\} or a list of tags",
+        "tags or feature=value",
+    ),
     (r"for a constant use tkb\.const\(\.\.\.\)", "for a constant use --set"),
     (r"give another home to connect\(\)", "name another folder with --home"),
-    (r"give ids, a frame with trial_id, or a filter such as strategy_name",
-     "give ids, or a filter such as --strategy"),
+    (
+        r"give ids, a frame with trial_id, or a filter such as strategy_name",
+        "give ids, or a filter such as --strategy",
+    ),
     (r"\bactivate (\S+) with (\S+)", r"tradingkb activate --model \1 --collection \2"),
     (r"\b(events|runs)_older_than_days\b", r"--\1-days"),
     (r"strict=False takes the good rows", "without --strict the good rows go in"),
     (r"\b(replace|force|readmit|restart)=True\b", r"--\1"),
     (r"\b(ohlcv|regime|symbol|timeframe)=(?=[\s,;.)]|$)", r"--\1"),
     (r"\b(run an ingest)\b", "run tradingkb ingest"),
-)  # fmt: skip
+)
 
 
 def as_commands(text: str) -> str:

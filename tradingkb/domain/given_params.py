@@ -87,18 +87,20 @@ def _unknown(name: str, names: Sequence[str]) -> InvalidInputError:
     near = near_names(name, names)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return InvalidInputError(
-        f"unknown parameter {name!r}", field="params",
+        f"unknown parameter {name!r}",
+        field="params",
         remedy=f"{hint}the parameters are {', '.join(names)}",
-    )  # fmt: skip
+    )
 
 
 def _default(name: str, spec: StrategySpec | None) -> ParamValue:
     declared = spec.param(name) if spec else None
     if declared is None or declared.default is None:
         raise InvalidInputError(
-            f"{name} is missing, and no default is declared for it", field="params",
+            f"{name} is missing, and no default is declared for it",
+            field="params",
             remedy=f"give {name} too",
-        )  # fmt: skip
+        )
     return declared.default
 
 
@@ -130,6 +132,7 @@ def _check_type(name: str, value: ParamValue, kinds: set[str]) -> None:
     if kinds and _kind(value) not in kinds:
         wanted = " or ".join(sorted(kinds))
         raise InvalidInputError(
-            f"{name} = {value!r} is {_kind(value)}, not {wanted}", field="params",
+            f"{name} = {value!r} is {_kind(value)}, not {wanted}",
+            field="params",
             remedy=f"give {wanted} for {name}",
-        )  # fmt: skip
+        )

@@ -10,15 +10,44 @@ import re
 from typing import Final
 
 _WORDS: Final = {
-    "minute": "1m", "minutely": "1m", "hour": "1h", "hourly": "1h", "day": "1d", "daily": "1d",
-    "week": "1w", "weekly": "1w", "month": "1mo", "monthly": "1mo",
-}  # fmt: skip
+    "minute": "1m",
+    "minutely": "1m",
+    "hour": "1h",
+    "hourly": "1h",
+    "day": "1d",
+    "daily": "1d",
+    "week": "1w",
+    "weekly": "1w",
+    "month": "1mo",
+    "monthly": "1mo",
+}
 _UNITS: Final = {
-    "s": "s", "sec": "s", "second": "s", "seconds": "s", "m": "m", "min": "m", "mins": "m",
-    "minute": "m", "minutes": "m", "t": "m", "h": "h", "hr": "h", "hour": "h", "hours": "h",
-    "d": "d", "day": "d", "days": "d", "w": "w", "wk": "w", "week": "w", "weeks": "w", "mo": "mo",
-    "mon": "mo", "month": "mo", "months": "mo",
-}  # fmt: skip
+    "s": "s",
+    "sec": "s",
+    "second": "s",
+    "seconds": "s",
+    "m": "m",
+    "min": "m",
+    "mins": "m",
+    "minute": "m",
+    "minutes": "m",
+    "t": "m",
+    "h": "h",
+    "hr": "h",
+    "hour": "h",
+    "hours": "h",
+    "d": "d",
+    "day": "d",
+    "days": "d",
+    "w": "w",
+    "wk": "w",
+    "week": "w",
+    "weeks": "w",
+    "mo": "mo",
+    "mon": "mo",
+    "month": "mo",
+    "months": "mo",
+}
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _NAME: Final = re.compile(r"(\d*)\s*([a-zA-Z]+)")
 

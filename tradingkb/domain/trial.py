@@ -26,8 +26,13 @@ _NAMESPACE: Final = POINT_NAMESPACE.bytes
 
 EXPERIMENT_TYPES: Final = ("tune", "sweep", "ablation", "manual")
 METRICS: Final = (
-    "sharpe", "return_frac", "max_drawdown_frac", "n_trades", "win_rate", "profit_factor",
-)  # fmt: skip
+    "sharpe",
+    "return_frac",
+    "max_drawdown_frac",
+    "n_trades",
+    "win_rate",
+    "profit_factor",
+)
 
 
 @dataclass(frozen=True)

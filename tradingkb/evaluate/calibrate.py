@@ -130,26 +130,42 @@ class CalibrateJob:
         return pl.concat([kept.cast(pl.Schema(OUTCOME_SCHEMA)), new]), len(unknown)
 
     def _fit(
-        self, workspace: Workspace, objective: Objective, windows: dict[str, int],
-        frame: pl.DataFrame, replayed: int, seed: int,
-    ) -> CalibrationReport:  # fmt: skip
+        self,
+        workspace: Workspace,
+        objective: Objective,
+        windows: dict[str, int],
+        frame: pl.DataFrame,
+        replayed: int,
+        seed: int,
+    ) -> CalibrationReport:
         outcomes = to_outcomes(frame, list(windows))
         model = fit_confidence(
-            outcomes, rng=np.random.default_rng(seed), min_outcomes=MIN_OUTCOMES,
-            min_quarters=MIN_QUARTERS, embargo_quarters=EMBARGO_QUARTERS,
-        )  # fmt: skip
+            outcomes,
+            rng=np.random.default_rng(seed),
+            min_outcomes=MIN_OUTCOMES,
+            min_quarters=MIN_QUARTERS,
+            embargo_quarters=EMBARGO_QUARTERS,
+        )
         stored = Calibration(
-            objective_type=objective.name, fitted_at=self._clock(),
+            objective_type=objective.name,
+            fitted_at=self._clock(),
             known_until=frame["known_at"].max(),  # type: ignore[arg-type]
-            fingerprint=fingerprint(self._job.config.weights), n_outcomes=len(outcomes),
+            fingerprint=fingerprint(self._job.config.weights),
+            n_outcomes=len(outcomes),
             strategies=[{"name": name, "windows": n} for name, n in windows.items()],
             model=model.to_dict() if model else None,
-        )  # fmt: skip
+        )
         self._job.store.save_calibration(workspace.id, stored)
         report = _report(workspace, stored, frame.height, replayed, outcomes.quarter, model)
-        emit("kb_calibrated", workspace_id=workspace.id, objective=objective.name,
-             outcomes=report.n_outcomes, replayed=replayed, kind=report.kind,
-             base_rate=report.base_rate)  # fmt: skip
+        emit(
+            "kb_calibrated",
+            workspace_id=workspace.id,
+            objective=objective.name,
+            outcomes=report.n_outcomes,
+            replayed=replayed,
+            kind=report.kind,
+            base_rate=report.base_rate,
+        )
         return report
 
 
@@ -165,13 +181,22 @@ def _windows(view: View, objective: Objective) -> int:
 
 
 def _report(
-    workspace: Workspace, stored: Calibration, n: int, replayed: int, quarters: Any,
+    workspace: Workspace,
+    stored: Calibration,
+    n: int,
+    replayed: int,
+    quarters: Any,
     model: ConfidenceModel | None,
-) -> CalibrationReport:  # fmt: skip
+) -> CalibrationReport:
     return CalibrationReport(
-        workspace=workspace.slug, objective_type=stored.objective_type, n_decisions=n,
-        replayed=replayed, n_outcomes=stored.n_outcomes, n_quarters=len(np.unique(quarters)),
-        base_rate=model.base_rate if model else None, kind=model.kind if model else None,
+        workspace=workspace.slug,
+        objective_type=stored.objective_type,
+        n_decisions=n,
+        replayed=replayed,
+        n_outcomes=stored.n_outcomes,
+        n_quarters=len(np.unique(quarters)),
+        base_rate=model.base_rate if model else None,
+        kind=model.kind if model else None,
         skill={name: dict(vars(s)) for name, s in model.skill.items()} if model else {},
         known_until=stored.known_until,
-    )  # fmt: skip
+    )

@@ -14,14 +14,30 @@ from tradingkb.evaluate.outcomes import beats
 from tradingkb.evaluate.replay import Replayed
 
 SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
-    "decision": pl.Int64, "strategy": pl.String, "symbol": pl.String, "timeframe": pl.String,
-    "window_key": pl.String, "as_of": pl.Datetime("us", "UTC"), "quarter": pl.String,
-    "method": pl.String, "chosen": pl.Boolean, "exact": pl.Boolean, "regret": pl.Float64,
-    "rank": pl.Float64, "objective": pl.Float64, "return_frac": pl.Float64,
-    "beats_defaults": pl.Float64, "is_defaults": pl.Boolean, "status": pl.String,
-    "relaxed": pl.Boolean, "params": pl.String, "expected": pl.Float64,
-    "window_low": pl.Float64, "window_high": pl.Float64, "n_windows": pl.Int64,
-}  # fmt: skip
+    "decision": pl.Int64,
+    "strategy": pl.String,
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "window_key": pl.String,
+    "as_of": pl.Datetime("us", "UTC"),
+    "quarter": pl.String,
+    "method": pl.String,
+    "chosen": pl.Boolean,
+    "exact": pl.Boolean,
+    "regret": pl.Float64,
+    "rank": pl.Float64,
+    "objective": pl.Float64,
+    "return_frac": pl.Float64,
+    "beats_defaults": pl.Float64,
+    "is_defaults": pl.Boolean,
+    "status": pl.String,
+    "relaxed": pl.Boolean,
+    "params": pl.String,
+    "expected": pl.Float64,
+    "window_low": pl.Float64,
+    "window_high": pl.Float64,
+    "n_windows": pl.Int64,
+}
 
 
 def decision_frame(replayed: Iterable[Replayed], objective: Objective) -> pl.DataFrame:
@@ -49,10 +65,16 @@ def _shared(k: int, one: Replayed) -> dict[str, Any]:
     d = one.decision
     quarter = quarter_names(np.array([d.quarter]))[0]
     return {
-        "decision": k, "strategy": d.strategy_name, "symbol": d.symbol, "timeframe": d.timeframe,
-        "window_key": d.window_key, "as_of": d.as_of, "quarter": quarter,
-        "status": one.facts["status"], "relaxed": one.facts["relaxed"],
-    }  # fmt: skip
+        "decision": k,
+        "strategy": d.strategy_name,
+        "symbol": d.symbol,
+        "timeframe": d.timeframe,
+        "window_key": d.window_key,
+        "as_of": d.as_of,
+        "quarter": quarter,
+        "status": one.facts["status"],
+        "relaxed": one.facts["relaxed"],
+    }
 
 
 def _earned(one: Replayed, method: str, sign: float) -> dict[str, Any]:
@@ -65,10 +87,16 @@ def _earned(one: Replayed, method: str, sign: float) -> dict[str, Any]:
     if defaults is not None and defaults.exact and not same:
         won = beats(outcome.utility, defaults.utility)
     return {
-        "chosen": True, "exact": outcome.exact, "regret": outcome.regret, "rank": outcome.rank,
-        "objective": sign * outcome.utility, "return_frac": _known(outcome.returns),
-        "beats_defaults": _known(won), "is_defaults": same, "params": params,
-    }  # fmt: skip
+        "chosen": True,
+        "exact": outcome.exact,
+        "regret": outcome.regret,
+        "rank": outcome.rank,
+        "objective": sign * outcome.utility,
+        "return_frac": _known(outcome.returns),
+        "beats_defaults": _known(won),
+        "is_defaults": same,
+        "params": params,
+    }
 
 
 def _expectation(facts: Any) -> dict[str, Any]:

@@ -85,9 +85,11 @@ class EvaluateJob:
         for name in request.strategies or ():
             if name not in known:
                 raise UnknownStrategyError(
-                    "strategies", name, known,
+                    "strategies",
+                    name,
+                    known,
                     remedy=f"use one of {', '.join(near_names(name, known) or known)}",
-                )  # fmt: skip
+                )
         return sorted(request.strategies or known)
 
 

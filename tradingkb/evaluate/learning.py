@@ -29,10 +29,17 @@ _BAND_LEVEL: Final = 0.9
 _RESAMPLES: Final = 500
 
 OUTCOME_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
-    "strategy_name": pl.String, "window_key": pl.String, "fingerprint": pl.String,
-    "as_of": pl.Datetime("us", "UTC"), "known_at": pl.Datetime("us", "UTC"), "quarter": pl.Int64,
-    "status": pl.String, "band": pl.Int64, "features": pl.String, "won": pl.Float64,
-}  # fmt: skip
+    "strategy_name": pl.String,
+    "window_key": pl.String,
+    "fingerprint": pl.String,
+    "as_of": pl.Datetime("us", "UTC"),
+    "known_at": pl.Datetime("us", "UTC"),
+    "quarter": pl.Int64,
+    "status": pl.String,
+    "band": pl.Int64,
+    "features": pl.String,
+    "won": pl.Float64,
+}
 
 
 def outcome_frame(replayed: Sequence[Replayed], fingerprint: str = "") -> pl.DataFrame:
@@ -53,11 +60,17 @@ def _row(one: Replayed, fingerprint: str) -> dict[str, Any]:
         won = beats(mine.utility, defaults.utility)
     features = [None if np.isnan(v) else v for v in stake.features] if stake else []
     return {
-        "strategy_name": d.strategy_name, "window_key": d.window_key, "fingerprint": fingerprint,
-        "as_of": d.as_of, "known_at": d.known_at, "quarter": d.quarter,
-        "status": one.facts["status"], "band": stake.band if stake else None,
-        "features": json.dumps(features), "won": None if np.isnan(won) else won,
-    }  # fmt: skip
+        "strategy_name": d.strategy_name,
+        "window_key": d.window_key,
+        "fingerprint": fingerprint,
+        "as_of": d.as_of,
+        "known_at": d.known_at,
+        "quarter": d.quarter,
+        "status": one.facts["status"],
+        "band": stake.band if stake else None,
+        "features": json.dumps(features),
+        "won": None if np.isnan(won) else won,
+    }
 
 
 def to_outcomes(frame: pl.DataFrame, strategies: list[str]) -> Outcomes:
@@ -98,13 +111,18 @@ def calibration_scores(outcomes: Outcomes, seed: int) -> dict[str, Any] | None:
     null = cal.ece_null_level(p, _RESAMPLES, rng, clusters=clusters, correlation=rho)
     band = cal.consistency_band(p, _RESAMPLES, _BAND_LEVEL, rng, clusters=clusters, correlation=rho)
     return {
-        "n": len(p), "n_quarters": len(np.unique(past["quarter"])), "base_rate": float(won.mean()),
-        "kind": model.kind, **vars(found.decomposition),
+        "n": len(p),
+        "n_quarters": len(np.unique(past["quarter"])),
+        "base_rate": float(won.mean()),
+        "kind": model.kind,
+        **vars(found.decomposition),
         "skill": {name: vars(s) for name, s in model.skill.items()},
-        "ece": cal.ece(p, won), "ece_null_mean": null.mean, "ece_null_high": null.high,
+        "ece": cal.ece(p, won),
+        "ece_null_mean": null.mean,
+        "ece_null_high": null.high,
         "steps": [_step(s) for s in found.steps],
         "band": _band(band),
-    }  # fmt: skip
+    }
 
 
 def _step(step: cal.Step) -> dict[str, float]:

@@ -105,9 +105,13 @@ class Replay:
 
     def _read(self, d: Decision) -> Context:
         request = RecommendRequest(
-            strategy_name=d.strategy_name, objective_type=self._objective.name,
-            symbol=d.symbol, timeframe=d.timeframe, as_of=d.as_of, caller="probe",
-        )  # fmt: skip
+            strategy_name=d.strategy_name,
+            objective_type=self._objective.name,
+            symbol=d.symbol,
+            timeframe=d.timeframe,
+            as_of=d.as_of,
+            caller="probe",
+        )
         return self._job.contexts.read(*self._place, request)
 
     def _one(self, c: Context, d: Decision, near: Neighbours, donors: Donors | None) -> Replayed:
@@ -146,9 +150,13 @@ class Replay:
     def _asked(self, c: Context, d: Decision, regime: Regime | None, *, own: bool) -> Context:
         trades = d.own_trades(c.view) if own else None
         return replace(
-            c, request=replace(c.request, regime=regime, own_trades=trades),
-            reasons=[], warnings=list(c.warnings), notes=[], funnel=dict(c.funnel),
-        )  # fmt: skip
+            c,
+            request=replace(c.request, regime=regime, own_trades=trades),
+            reasons=[],
+            warnings=list(c.warnings),
+            notes=[],
+            funnel=dict(c.funnel),
+        )
 
     def _answer(self, c: Context, f: Findings) -> tuple[_Choice | None, dict[str, Any]]:
         """What the whole answer says; its tables are not needed, its status and evidence are."""

@@ -31,6 +31,7 @@ class EvaluationRequest:
         limit = self.max_decisions
         if limit is not None and (type(limit) is not int or limit < 1):
             raise InvalidInputError(
-                f"{limit!r} is no number of decisions", field="max_decisions",
+                f"{limit!r} is no number of decisions",
+                field="max_decisions",
                 remedy="give a whole number above 0, or None for all",
-            )  # fmt: skip
+            )

@@ -16,9 +16,12 @@ CLUSTERS: Final = ("symbol", "as_of", "quarter")
 REFERENCES: Final = ("average", "average_others", "defaults", "is_best")
 #: Variants and controls are also taken to what they were made from: what does the change do?
 ORIGINALS: Final = {
-    "stated": "tradingkb", "no_regime": "tradingkb", "no_own_results": "tradingkb",
-    "placebo": "tradingkb", "random_windows": "knn",
-}  # fmt: skip
+    "stated": "tradingkb",
+    "no_regime": "tradingkb",
+    "no_own_results": "tradingkb",
+    "placebo": "tradingkb",
+    "random_windows": "knn",
+}
 
 
 def common(decisions: pl.DataFrame) -> pl.DataFrame:

@@ -15,8 +15,11 @@ from tradingkb.importers.params import canonical_column
 
 _UTC: Final = pl.Datetime("us", "UTC")
 PROBLEM_SCHEMA: Final = {
-    ROW: pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String,
-}  # fmt: skip
+    ROW: pl.UInt32,
+    "field": pl.String,
+    "message": pl.String,
+    "remedy": pl.String,
+}
 
 
 class Problems:
@@ -87,11 +90,21 @@ def _text(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
         raw = raw.with_columns(pl.col(name).fill_nan(None))
     text = pl.col(name).cast(pl.String).str.strip_chars()
     frame = raw.with_columns(pl.when(text.str.len_chars() > 0).then(text).alias(name))
-    problems.add(frame, pl.col(name).str.len_chars() > column.longest, name,
-                 f"is longer than {column.longest} characters", "shorten it")  # fmt: skip
+    problems.add(
+        frame,
+        pl.col(name).str.len_chars() > column.longest,
+        name,
+        f"is longer than {column.longest} characters",
+        "shorten it",
+    )
     # PostgreSQL stores no NUL in a text.
-    problems.add(frame, pl.col(name).str.contains("\0", literal=True), name,
-                 "holds a NUL character", "remove it")  # fmt: skip
+    problems.add(
+        frame,
+        pl.col(name).str.contains("\0", literal=True),
+        name,
+        "holds a NUL character",
+        "remove it",
+    )
     if column.allowed:
         bad = pl.col(name).is_not_null() & ~pl.col(name).is_in(list(column.allowed))
         problems.add(frame, bad, name, pl.format("{} is not known", _quoted(name)), column.remedy)
@@ -184,8 +197,13 @@ def _parse_time(text: str) -> datetime | None:
 def _params(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     texts, errors = canonical_column(raw[column.name])
     frame = raw.select(ROW).with_columns(errors.alias("error"))
-    problems.add(frame, pl.col("error").is_not_null(), "params", pl.col("error"),
-                 "give a flat mapping of names to numbers, texts, booleans or null")  # fmt: skip
+    problems.add(
+        frame,
+        pl.col("error").is_not_null(),
+        "params",
+        pl.col("error"),
+        "give a flat mapping of names to numbers, texts, booleans or null",
+    )
     return texts
 
 
@@ -193,15 +211,25 @@ def _regime(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     name = column.name
     series = raw[name]
     if series.dtype != pl.String:
-        problems.add(raw, pl.col(name).is_not_null(), name, f"{series.dtype} is no regime",
-                     "give the JSON text of Regime.to_dict()")  # fmt: skip
+        problems.add(
+            raw,
+            pl.col(name).is_not_null(),
+            name,
+            f"{series.dtype} is no regime",
+            "give the JSON text of Regime.to_dict()",
+        )
         return pl.Series(name, [None] * raw.height, dtype=pl.String)
     found = [(text, *_canonical_regime(text)) for text in series.unique().drop_nulls()]
     schema = {name: pl.String, "text": pl.String, "error": pl.String}
     table = pl.DataFrame(found, schema=schema, orient="row")
     frame = raw.join(table, on=name, how="left", maintain_order="left")
-    problems.add(frame, pl.col("error").is_not_null(), name, pl.col("error"),
-                 "give the JSON text of Regime.to_dict()")  # fmt: skip
+    problems.add(
+        frame,
+        pl.col("error").is_not_null(),
+        name,
+        pl.col("error"),
+        "give the JSON text of Regime.to_dict()",
+    )
     return frame["text"].alias(name)
 
 

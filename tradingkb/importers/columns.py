@@ -56,13 +56,23 @@ COLUMNS: Final[dict[str, Column]] = {
     for c in (
         Column("source_type", "text", default="import"),
         Column("source_id", "text", longest=255),
-        Column("experiment_type", "text", allowed=EXPERIMENT_TYPES, default="tune",
-               remedy=f"use one of {', '.join(EXPERIMENT_TYPES)}"),
+        Column(
+            "experiment_type",
+            "text",
+            allowed=EXPERIMENT_TYPES,
+            default="tune",
+            remedy=f"use one of {', '.join(EXPERIMENT_TYPES)}",
+        ),
         Column("strategy_name", "text", longest=128),
         Column("strategy_version", "text"),
         Column("params", "params"),
-        Column("objective_type", "text", allowed=tuple(o.name for o in objectives()),
-               default="sharpe", remedy=f"use one of {', '.join(o.name for o in objectives())}"),
+        Column(
+            "objective_type",
+            "text",
+            allowed=tuple(o.name for o in objectives()),
+            default="sharpe",
+            remedy=f"use one of {', '.join(o.name for o in objectives())}",
+        ),
         Column("objective_score", "number"),
         Column("symbol", "text"),
         Column("timeframe", "text", longest=16),
@@ -80,11 +90,16 @@ COLUMNS: Final[dict[str, Column]] = {
         Column("regime_oos", "regime"),
         Column("engine", "text"),
         Column("cost_bps", "number", low=0.0, remedy="basis points per side, 0 or more"),
-        Column("kb_status", "text", allowed=STATUSES, default="candidate",
-               remedy=f"use one of {', '.join(STATUSES)}"),
+        Column(
+            "kb_status",
+            "text",
+            allowed=STATUSES,
+            default="candidate",
+            remedy=f"use one of {', '.join(STATUSES)}",
+        ),
         Column("created_at", "time"),
     )
-}  # fmt: skip
+}
 
 INFINITE_REMEDY: Final = "use null where a metric is undefined"
 #: Metrics as numbers, in the order in which they are hashed.

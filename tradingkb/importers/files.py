@@ -118,10 +118,11 @@ def _check_encoding(path: Path) -> None:
 
 def _not_utf8(path: Path, line: int, byte: int) -> InvalidTrialError:
     return InvalidTrialError(
-        f"line {line} of {path.name} is not UTF-8 (byte 0x{byte:02x})", field="trials",
-        remedy='save it as UTF-8 (iconv -f cp1252 -t utf-8, if it comes from Windows), or read '
+        f"line {line} of {path.name} is not UTF-8 (byte 0x{byte:02x})",
+        field="trials",
+        remedy="save it as UTF-8 (iconv -f cp1252 -t utf-8, if it comes from Windows), or read "
         'it yourself (pl.read_csv(path, encoding="cp1252")) and give the frame',
-    )  # fmt: skip
+    )
 
 
 def _is_utf8(text: bytes) -> bool:

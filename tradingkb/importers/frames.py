@@ -134,20 +134,37 @@ def _known_by(now: datetime, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _check_rows(frame: pl.DataFrame, problems: Problems) -> None:
-    problems.add(frame, pl.col("strategy_name").is_null(), "strategy_name", "is missing",
-                 "every trial names its strategy; map it or set a constant")  # fmt: skip
+    problems.add(
+        frame,
+        pl.col("strategy_name").is_null(),
+        "strategy_name",
+        "is missing",
+        "every trial names its strategy; map it or set a constant",
+    )
     for start, end in (("is_start", "is_end"), ("oos_start", "oos_end")):
-        problems.add(frame, (pl.col(start) >= pl.col(end)).fill_null(False), end,
-                     pl.format(f"{{}} is not after {start} {{}}", _shown(end), _shown(start)),
-                     "windows are half-open [start, end): swap reversed dates")  # fmt: skip
+        problems.add(
+            frame,
+            (pl.col(start) >= pl.col(end)).fill_null(False),
+            end,
+            pl.format(f"{{}} is not after {start} {{}}", _shown(end), _shown(start)),
+            "windows are half-open [start, end): swap reversed dates",
+        )
     overlap = (pl.col("oos_start") < pl.col("is_end")) & (pl.col("is_start") < pl.col("oos_end"))
-    problems.add(frame, overlap.fill_null(False), "oos_start",
-                 pl.format("starts {} inside the in-sample window", _shown("oos_start")),
-                 "windows are half-open [start, end) and must not overlap")  # fmt: skip
+    problems.add(
+        frame,
+        overlap.fill_null(False),
+        "oos_start",
+        pl.format("starts {} inside the in-sample window", _shown("oos_start")),
+        "windows are half-open [start, end) and must not overlap",
+    )
     early = pl.col("known_at") < pl.max_horizontal("oos_end", "is_end")
-    problems.add(frame, early.fill_null(False), "known_at",
-                 "lies before the end of the trial's last window",
-                 "a result cannot be known before its window has ended")  # fmt: skip
+    problems.add(
+        frame,
+        early.fill_null(False),
+        "known_at",
+        "lies before the end of the trial's last window",
+        "a result cannot be known before its window has ended",
+    )
 
 
 def _shown(time: str) -> pl.Expr:

@@ -45,8 +45,9 @@ def from_pandas(frame: Any) -> tuple[pl.DataFrame, tuple[str, ...]]:
         raise InvalidTrialError(
             f"{what} are named {twice[0]!r}", field="trials", remedy="rename one"
         )
-    levels = [_from_pandas(name, frame.index.get_level_values(i).to_series())
-              for i, name in index.items()]  # fmt: skip
+    levels = [
+        _from_pandas(name, frame.index.get_level_values(i).to_series()) for i, name in index.items()
+    ]
     columns = [_from_pandas(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
     nameless = len(index) < frame.index.nlevels and not _counts_rows(frame.index)
     note = (

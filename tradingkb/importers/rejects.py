@@ -18,14 +18,21 @@ from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import ROW
 
 REJECTS_SCHEMA: Final = {
-    "row": pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String,
+    "row": pl.UInt32,
+    "field": pl.String,
+    "message": pl.String,
+    "remedy": pl.String,
     "values": pl.String,
-}  # fmt: skip
+}
 #: What a rejects file adds to the user's columns, and an ingest does not look at. The last one
 #: says what parameter columns hold: CSV does not tell "5" from 5, nor one bad cell from a text.
 MARKS: Final = (
-    "_rejected_row", "_rejected_field", "_rejected_message", "_rejected_remedy", "_rejected_types",
-)  # fmt: skip
+    "_rejected_row",
+    "_rejected_field",
+    "_rejected_message",
+    "_rejected_remedy",
+    "_rejected_types",
+)
 
 
 def rejects_table(problems: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:

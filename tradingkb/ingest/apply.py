@@ -102,14 +102,19 @@ class Applier:
         if bare.height:  # it may have had a regime before, and a point with it
             self.vectors.delete(target.collection, bare["point_id"].to_list())
         rows = batch.select(
-            "trial_id", "strategy_name", "point_id", "content_hash", "row_hash", "kb_status",
+            "trial_id",
+            "strategy_name",
+            "point_id",
+            "content_hash",
+            "row_hash",
+            "kb_status",
             pl.lit(target.collection).alias("collection"),
             pl.lit(target.model).alias("embed_model"),
             pl.lit(target.pipeline).alias("pipeline"),
             pl.lit(REGIME_SCHEMA_VERSION).alias("regime_schema_version"),
             pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("archived_at"),
             pl.when(pl.Series(embedded)).then(None).otherwise(pl.lit(NO_REGIME)).alias("reason"),
-        )  # fmt: skip
+        )
         rejected_meanwhile = self.store.write_index(workspace.id, rows, self.clock())
         if rejected_meanwhile.height:
             self._remover.remove(rejected_meanwhile)

@@ -106,8 +106,13 @@ class IngestJob:
                 raise
             self._finish(scope.run, "completed", report.counts(), None)
         for action, count in report.counts().items():
-            emit("kb_ingest_action_total", action=action, count=count,
-                 workspace_id=workspace.id, run_id=scope.run.run_id)  # fmt: skip
+            emit(
+                "kb_ingest_action_total",
+                action=action,
+                count=count,
+                workspace_id=workspace.id,
+                run_id=scope.run.run_id,
+            )
         return report
 
     def _read(self, request: IngestRequest) -> Batch | None:
@@ -202,9 +207,13 @@ class IngestJob:
         yield make_plan(only(trials, ~pl.col("withdrawn")), index, target)
         others = affected_trials(scope, self.store, target, dry_run=dry_run)
         for plan in stored_plans(
-            self.store, space, target, others, lost=lost,
+            self.store,
+            space,
+            target,
+            others,
+            lost=lost,
             regimes=partial(with_new_regimes, scope),
-        ):  # fmt: skip
+        ):
             tally.trials += plan.height
             yield plan
 

@@ -62,8 +62,18 @@ class PointRemover:
 def _log(collection: str, entries: pl.DataFrame, error: Exception) -> None:
     correlation_id = str(uuid.uuid4())
     for point in entries["point_id"].head(_LOGGED):
-        emit("kb_archive_qdrant_failed", correlation_id=correlation_id, point_id=point,
-             collection=collection, error=str(error))  # fmt: skip
+        emit(
+            "kb_archive_qdrant_failed",
+            correlation_id=correlation_id,
+            point_id=point,
+            collection=collection,
+            error=str(error),
+        )
     if entries.height > _LOGGED:
-        emit("kb_archive_qdrant_failed", correlation_id=correlation_id, collection=collection,
-             more=entries.height - _LOGGED, error=str(error))  # fmt: skip
+        emit(
+            "kb_archive_qdrant_failed",
+            correlation_id=correlation_id,
+            collection=collection,
+            more=entries.height - _LOGGED,
+            error=str(error),
+        )

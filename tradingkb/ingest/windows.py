@@ -17,8 +17,17 @@ from tradingkb.regimes import WindowNote, measure_windows
 
 Floats = NDArray[np.float64]
 
-WINDOW_COLUMNS: Final = ("window_key", "symbol", "timeframe", "is_start", "is_end", "oos_start",
-                         "oos_end", "regime_is", "regime_oos")  # fmt: skip
+WINDOW_COLUMNS: Final = (
+    "window_key",
+    "symbol",
+    "timeframe",
+    "is_start",
+    "is_end",
+    "oos_start",
+    "oos_end",
+    "regime_is",
+    "regime_oos",
+)
 #: A scaler is fitted again when the windows have multiplied by this since its last fit.
 REFIT_GROWTH: Final = 2.0
 
@@ -30,8 +39,9 @@ def merge_windows(incoming: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
         pl.col("regime_is").min(),
         pl.col("regime_oos").min(),
     )
-    known = stored.select("window_key", pl.col("regime_is").alias("known_is"),
-                          pl.col("regime_oos").alias("known_oos"))  # fmt: skip
+    known = stored.select(
+        "window_key", pl.col("regime_is").alias("known_is"), pl.col("regime_oos").alias("known_oos")
+    )
     merged = fresh.join(known, on="window_key", how="left")
     return merged.select(
         *WINDOW_COLUMNS[:7],
@@ -84,8 +94,10 @@ def changed_windows(windows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame
     """The windows that are new or have other regimes than the stored ones."""
     return windows.join(
         stored.select("window_key", "regime_is", "regime_oos"),
-        on=["window_key", "regime_is", "regime_oos"], how="anti", nulls_equal=True,
-    )  # fmt: skip
+        on=["window_key", "regime_is", "regime_oos"],
+        how="anti",
+        nulls_equal=True,
+    )
 
 
 def feature_matrix(regimes: Iterable[str | None]) -> Floats:

@@ -224,13 +224,21 @@ class Curation(Shared):
 
 
 def _filters(
-    strategy_name: str | None, symbol: str | None, timeframe: str | None,
-    source_type: str | None, run_id: str | None, kb_status: Status | None,
-) -> dict[str, Any]:  # fmt: skip
+    strategy_name: str | None,
+    symbol: str | None,
+    timeframe: str | None,
+    source_type: str | None,
+    run_id: str | None,
+    kb_status: Status | None,
+) -> dict[str, Any]:
     return {
-        "strategy_name": strategy_name, "symbol": symbol, "timeframe": timeframe,
-        "source_type": source_type, "run_id": run_id, "kb_status": kb_status,
-    }  # fmt: skip
+        "strategy_name": strategy_name,
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "source_type": source_type,
+        "run_id": run_id,
+        "kb_status": kb_status,
+    }
 
 
 def _actor(name: str | None, kind: str, reason: str | None) -> Actor:

@@ -30,9 +30,10 @@ class Markets:
         for name, source in _named(given):
             if name in self._sources:
                 raise InvalidInputError(
-                    f"two markets are named {name!r}", field="markets",
+                    f"two markets are named {name!r}",
+                    field="markets",
                     remedy="give each one a name of its own",
-                )  # fmt: skip
+                )
             self._sources[name] = source
 
     @property
@@ -122,19 +123,22 @@ def _is_folder(source: Any) -> bool:
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     found = [
-        path for path in sorted(folder.iterdir())
+        path
+        for path in sorted(folder.iterdir())
         if path.suffix.lower() in _SUFFIXES and series_of(path.stem)[0]
-    ]  # fmt: skip
+    ]
     if not found:
         raise InvalidInputError(
-            f"{folder} holds no series", field="markets",
+            f"{folder} holds no series",
+            field="markets",
             remedy="name files <symbol>_<timeframe>.parquet, such as AAPL_1d.parquet",
-        )  # fmt: skip
+        )
     yield from ((path.stem, path) for path in found)
 
 
 def _no_markets(given: Any) -> InvalidInputError:
     return InvalidInputError(
-        f"{type(given).__name__} names no market", field="markets",
+        f"{type(given).__name__} names no market",
+        field="markets",
         remedy="give a folder, a path, a list of paths, or {name: path, frame or regime}",
-    )  # fmt: skip
+    )

@@ -80,9 +80,12 @@ class Quality(Shared):
         job = CalibrateJob(self._recommend_job, clock=self._clock)
         with progress_bar(self._progress, "strategies") as progress:
             return job.run(
-                (space, *self._workspaces.active(space)), objective_type,
-                restart=restart, seed=seed, progress=progress,
-            )  # fmt: skip
+                (space, *self._workspaces.active(space)),
+                objective_type,
+                restart=restart,
+                seed=seed,
+                progress=progress,
+            )
 
 
 def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:

@@ -20,9 +20,17 @@ from tradingkb.recommend.request import Caller, RecommendRequest
 FILTERS: Final = ("require_oos", "max_drawdown", "min_trades", "max_overfit_gap", "regime_tags")
 #: What a row of questions may say; `market` names one of the markets.
 COLUMNS: Final = (
-    "strategy_name", "objective_type", "market", "ohlcv", "regime", "symbol", "timeframe", "as_of",
-    "strategy_version", *FILTERS,
-)  # fmt: skip
+    "strategy_name",
+    "objective_type",
+    "market",
+    "ohlcv",
+    "regime",
+    "symbol",
+    "timeframe",
+    "as_of",
+    "strategy_version",
+    *FILTERS,
+)
 #: What an answer's row repeats of its question.
 _SHOWN: Final = ("strategy_name", "objective_type", "market", "symbol", "timeframe")
 _MARKETS: Final = ("market", "ohlcv", "regime")
@@ -44,9 +52,10 @@ def question_rows(questions: Any) -> list[dict[str, Any]]:
     rows = questions.to_dicts() if isinstance(questions, pl.DataFrame) else questions
     if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
         raise InvalidInputError(
-            f"{type(questions).__name__} is no table of questions", field="questions",
+            f"{type(questions).__name__} is no table of questions",
+            field="questions",
             remedy="give a frame, a .csv or .parquet file, or a list of dicts",
-        )  # fmt: skip
+        )
     for name in dict.fromkeys(name for row in rows for name in row):
         _check_column(str(name))
     return [{k: v for k, v in row.items() if v is not None} for row in rows]
@@ -87,22 +96,28 @@ def _request(said: Mapping[str, Any], markets: Markets, caller: Caller) -> Recom
     market = _market(said, markets)
     filters = {name: said.get(name) for name in FILTERS}
     return RecommendRequest(
-        strategy_name=said.get("strategy_name", ""), objective_type=said["objective_type"],
-        regime=market.regime, symbol=market.symbol, timeframe=market.timeframe,
+        strategy_name=said.get("strategy_name", ""),
+        objective_type=said["objective_type"],
+        regime=market.regime,
+        symbol=market.symbol,
+        timeframe=market.timeframe,
         as_of=as_moment(said.get("as_of")),
         filters={**filters, "regime_tags": checked_tags(_tags(filters["regime_tags"]))},
-        strategy_version=said.get("strategy_version"), caller=caller,
-        warnings=market.warnings, notes=market.notes,
-    )  # fmt: skip
+        strategy_version=said.get("strategy_version"),
+        caller=caller,
+        warnings=market.warnings,
+        notes=market.notes,
+    )
 
 
 def _market(said: Mapping[str, Any], markets: Markets) -> Market:
     given = [name for name in _MARKETS if said.get(name) is not None]
     if len(given) > 1:
         raise InvalidInputError(
-            f"{given[0]} and {given[1]} are both given", field=given[1],
+            f"{given[0]} and {given[1]} are both given",
+            field=given[1],
             remedy="give the market once",
-        )  # fmt: skip
+        )
     symbol, timeframe = said.get("symbol"), said.get("timeframe")
     moment = as_moment(said.get("as_of"))
     if given == ["market"]:
@@ -120,9 +135,10 @@ def _regime(said: Any) -> RegimeLike:
             said = json.loads(said)
         except ValueError as error:
             raise InvalidInputError(
-                f"{said[:60]!r} is no JSON ({error})", field="regime",
+                f"{said[:60]!r} is no JSON ({error})",
+                field="regime",
                 remedy='give {"volatility_annual": 0.2}, or tags such as uptrend,low_volatility',
-            ) from None  # fmt: skip
+            ) from None
     if isinstance(said, Mapping):
         return {k: v for k, v in said.items() if v is not None}
     found: RegimeLike = _tags(said)
@@ -140,18 +156,20 @@ def _check_column(name: str) -> None:
         near = near_names(name, COLUMNS)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise InvalidInputError(
-            f"unknown column {name!r}", field="questions",
+            f"unknown column {name!r}",
+            field="questions",
             remedy=f"{hint}a question may say {', '.join(COLUMNS)}",
-        )  # fmt: skip
+        )
 
 
 def _file(path: Path) -> pl.DataFrame:
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet") or not path.is_file():
         raise InvalidInputError(
-            f"{path} is no table of questions", field="questions",
+            f"{path} is no table of questions",
+            field="questions",
             remedy="name a .csv or .parquet file that exists",
-        )  # fmt: skip
+        )
     try:
         return pl.read_csv(path) if suffix == ".csv" else pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:

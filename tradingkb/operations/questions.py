@@ -70,12 +70,18 @@ class Questions(Shared):
         moment = as_moment(as_of)
         market = read_market(ohlcv, regime, symbol, timeframe, moment)
         request = RecommendRequest(
-            strategy_name=strategy_name, objective_type=objective_type, regime=market.regime,
-            symbol=market.symbol, timeframe=market.timeframe,
-            own_trades=read_own_trades(own_trials, strategy_name, self._clock()), as_of=moment,
-            strategy_version=strategy_version, caller=caller,
-            warnings=market.warnings, notes=market.notes,
-        )  # fmt: skip
+            strategy_name=strategy_name,
+            objective_type=objective_type,
+            regime=market.regime,
+            symbol=market.symbol,
+            timeframe=market.timeframe,
+            own_trades=read_own_trades(own_trials, strategy_name, self._clock()),
+            as_of=moment,
+            strategy_version=strategy_version,
+            caller=caller,
+            warnings=market.warnings,
+            notes=market.notes,
+        )
         active = self._workspaces.active(space)
         return explain(self._recommend_job, space, active, request, params)
 
@@ -144,26 +150,36 @@ class Questions(Shared):
                 strategies = sorted(self._known_strategies(space.id))
             elif rows and not any("market" in row for row in rows):
                 raise InvalidInputError(
-                    "no question names a market", field="markets",
+                    "no question names a market",
+                    field="markets",
                     remedy=f"name them in the column market, such as {named.names[0]!r}",
-                )  # fmt: skip
+                )
         rows += product_rows(strategies or [], named)
         if not rows and questions is None:
             raise InvalidInputError(
-                "nothing is asked", field="questions",
+                "nothing is asked",
+                field="questions",
                 remedy="name strategies, markets or both, or give a table of questions",
-            )  # fmt: skip
+            )
         shared = {
-            "objective_type": objective_type, "as_of": as_of, "require_oos": require_oos,
-            "max_drawdown": max_drawdown, "min_trades": min_trades,
-            "max_overfit_gap": max_overfit_gap, "regime_tags": regime_tags,
-        }  # fmt: skip
+            "objective_type": objective_type,
+            "as_of": as_of,
+            "require_oos": require_oos,
+            "max_drawdown": max_drawdown,
+            "min_trades": min_trades,
+            "max_overfit_gap": max_overfit_gap,
+            "regime_tags": regime_tags,
+        }
         asked = [ask(k, row, shared, named, caller) for k, row in enumerate(rows, 1)]
         with progress_bar(self._progress, "questions") as progress:
             return answer_many(
-                self._recommend_job, space, self._workspaces.active(space), asked,
-                strict=strict, progress=progress,
-            )  # fmt: skip
+                self._recommend_job,
+                space,
+                self._workspaces.active(space),
+                asked,
+                strict=strict,
+                progress=progress,
+            )
 
     def _known_strategies(self, workspace_id: str) -> set[str]:
         specs = {s.name for s in self._store.specs(workspace_id)}

@@ -58,9 +58,11 @@ class Recovery(Upkeep):
         self._recommend_job.events.flush()  # they belong to the old content
         with progress_bar(self._progress, unit="rows") as progress:
             return BackupJob(self._store, clock=self._clock).restore(
-                Path(path).expanduser(), replace=replace, rebuild=self._repaired,
+                Path(path).expanduser(),
+                replace=replace,
+                rebuild=self._repaired,
                 progress=progress,
-            )  # fmt: skip
+            )
 
     def prune(
         self,

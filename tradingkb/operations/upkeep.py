@@ -92,8 +92,14 @@ class Upkeep(Shared):
             collection = collection_name(embed_model)
         after = self._workspaces.would_be_active(embed_model, collection)
         report = activate(
-            self._store, self._vectors, self._embedders, space, before=before, after=after,
-            stored=(embed_model, collection), force=force,
-        )  # fmt: skip
+            self._store,
+            self._vectors,
+            self._embedders,
+            space,
+            before=before,
+            after=after,
+            stored=(embed_model, collection),
+            force=force,
+        )
         self._set_alias()
         return report

@@ -32,9 +32,14 @@ class VectorFilter:
 
 #: The payload columns of a point, one Polars column each.
 PAYLOAD = (
-    "workspace_id", "strategy_name", "window_key", "has_oos", "max_drawdown", "n_trades",
+    "workspace_id",
+    "strategy_name",
+    "window_key",
+    "has_oos",
+    "max_drawdown",
+    "n_trades",
     "overfit_gap",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,13 @@ def columns(e: Evaluation) -> tuple[str, ...]:
     """The heads of the narrow table; they name what is resampled for the intervals."""
     by = f"(95 % by {CLUSTERS[CHOSEN]})"
     return (
-        "method", "regret", f"vs average {by}", f"vs defaults {by}", "beats defaults",
+        "method",
+        "regret",
+        f"vs average {by}",
+        f"vs defaults {by}",
+        "beats defaults",
         f"mean {e['objective']}",
-    )  # fmt: skip
+    )
 
 
 def table_rows(e: Evaluation) -> list[list[str]]:

@@ -16,9 +16,11 @@ CLUSTERS: Final = {"symbol": "symbol", "as_of": "window date", "quarter": "quart
 CHOSEN: Final = "symbol"
 #: What a method is compared with, and how it is called.
 REFERENCES: Final = {
-    "average": "the plain average", "average_others": "the average of other symbols",
-    "defaults": "the defaults", "is_best": "the in-sample best",
-}  # fmt: skip
+    "average": "the plain average",
+    "average_others": "the average of other symbols",
+    "defaults": "the defaults",
+    "is_best": "the in-sample best",
+}
 _NAMES: Final = {**REFERENCES, "tradingkb": "the recommender", "knn": "the nearest windows"}
 #: Methods that should add nothing.
 CONTROLS: Final = ("placebo", "random_windows")

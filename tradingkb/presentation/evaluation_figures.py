@@ -36,13 +36,17 @@ from tradingkb.presentation.figure_style import (
 # Far from everything else by construction: it would press the others into a corner.
 _LEFT_OUT: Final = ("oracle",)
 _CLUSTER_MARKS: Final = {
-    "symbol": (ORANGE, "circle"), "as_of": (BLUE, "square"), "quarter": (PURPLE, "diamond"),
-}  # fmt: skip
+    "symbol": (ORANGE, "circle"),
+    "as_of": (BLUE, "square"),
+    "quarter": (PURPLE, "diamond"),
+}
 _METHOD_MARKS: Final = {
-    "tradingkb": (ORANGE, "diamond-open", 15), "average": (BLUE, "circle", 10),
-    "defaults": (PURPLE, "square", 9), "is_best": (GREEN, "triangle-up", 11),
+    "tradingkb": (ORANGE, "diamond-open", 15),
+    "average": (BLUE, "circle", 10),
+    "defaults": (PURPLE, "square", 9),
+    "is_best": (GREEN, "triangle-up", 11),
     "stated": (YELLOW, "x-thin-open", 10),
-}  # fmt: skip
+}
 _SPREAD: Final = 0.24
 _TOP: Final = 12
 
@@ -63,9 +67,11 @@ def forest_figure(e: Evaluation, reference: str = "average") -> Any:
         label = f"by {name}" + (f" (n = {counts[cluster]:,})" if cluster in counts else "")
         _add_intervals(figure, known, reference, cluster, label)
     figure.update_xaxes(
-        AXIS, zeroline=False, title_text=f"difference of mean regret<br>to {reference}, negative "
+        AXIS,
+        zeroline=False,
+        title_text=f"difference of mean regret<br>to {reference}, negative "
         f"is better<br>95 % intervals, n = {e['n_common']:,} decisions",
-    )  # fmt: skip
+    )
     figure.update_yaxes(AXIS, showgrid=False, zeroline=False, range=[-0.6, len(rows) - 0.4])
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=[_label(e, r) for r in rows])
     figure.add_vline(0, line={"color": ZERO, "width": 1.5, "dash": "dash"}, layer="below")
@@ -97,13 +103,17 @@ def _add_intervals(
         name=label,
         marker={"color": colour, "symbol": symbol, "size": 8},
         error_x={
-            "type": "data", "symmetric": False, "color": colour, "thickness": 2, "width": 3,
+            "type": "data",
+            "symmetric": False,
+            "color": colour,
+            "thickness": 2,
+            "width": 3,
             "array": [b[1] - v if b else 0.0 for v, b in zip(values, ends, strict=True)],
             "arrayminus": [v - b[0] if b else 0.0 for v, b in zip(values, ends, strict=True)],
         },
         customdata=[[_interval_text(row, reference, cluster)] for _, row in rows],
         hovertemplate="%{customdata[0]}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _interval_text(row: Row, reference: str, cluster: str) -> str:
@@ -141,10 +151,11 @@ def _add_dots(figure: Any, e: Evaluation, rows: list[Row], labels: list[str], me
         mode="markers",
         name=f"{method} ({said})" if said else method,
         marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 2}}
-        if symbol.endswith("-open") else {"color": colour, "symbol": symbol, "size": size},
+        if symbol.endswith("-open")
+        else {"color": colour, "symbol": symbol, "size": size},
         customdata=[[number(row[method], 3)] for row in rows],
         hovertemplate=f"<b>{plain(method)}</b> %{{customdata[0]}}<br>%{{y}}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def reliability_figure(calibration: Mapping[str, Any]) -> Any:
@@ -161,9 +172,15 @@ def reliability_figure(calibration: Mapping[str, Any]) -> Any:
     low, high = _range(calibration)
     _add_band(figure, calibration["band"] or [])
     figure.add_scatter(
-        x=[low, high], y=[low, high], mode="lines", name="calibrated", hoverinfo="skip",
-        line={"color": ZERO, "width": 1.5, "dash": "dash"}, row=1, col=1,
-    )  # fmt: skip
+        x=[low, high],
+        y=[low, high],
+        mode="lines",
+        name="calibrated",
+        hoverinfo="skip",
+        line={"color": ZERO, "width": 1.5, "dash": "dash"},
+        row=1,
+        col=1,
+    )
     _add_steps(figure, calibration["steps"])
     figure.update_xaxes(AXIS, range=[low, high], tickformat=".0%")
     figure.update_xaxes(title_text=f"confidence (n = {calibration['n']:,} forecasts)", row=2)
@@ -190,24 +207,36 @@ def _add_band(figure: Any, band: list[Mapping[str, float]]) -> None:
     figure.add_scatter(
         x=[b["x"] for b in band] + [b["x"] for b in back],
         y=[b["low"] for b in band] + [b["high"] for b in back],
-        fill="toself", mode="lines", line={"width": 0}, fillcolor="rgba(128,128,128,.25)",
-        name="where calibrated forecasts lie", hoverinfo="skip", row=1, col=1,
-    )  # fmt: skip
+        fill="toself",
+        mode="lines",
+        line={"width": 0},
+        fillcolor="rgba(128,128,128,.25)",
+        name="where calibrated forecasts lie",
+        hoverinfo="skip",
+        row=1,
+        col=1,
+    )
 
 
 def _add_steps(figure: Any, steps: list[Mapping[str, Any]]) -> None:
     figure.add_scatter(
         x=[x for s in steps for x in (s["low"], s["high"])],
         y=[s["recalibrated"] for s in steps for _ in range(2)],
-        mode="lines+markers", name="happened", line={"color": ORANGE, "width": 2.4},
-        marker={"size": 5}, row=1, col=1,
+        mode="lines+markers",
+        name="happened",
+        line={"color": ORANGE, "width": 2.4},
+        marker={"size": 5},
+        row=1,
+        col=1,
         hovertemplate="confidence %{x:.1%}<br>happened %{y:.1%}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.add_bar(
         x=[(s["low"] + s["high"]) / 2 for s in steps],
         y=[s["n"] for s in steps],
         width=[max(s["high"] - s["low"], 0.004) for s in steps],
         marker={"color": BLUE, "line": {"width": 0.6, "color": "rgba(255,255,255,.6)"}},
-        name="forecasts per step", row=2, col=1,
+        name="forecasts per step",
+        row=2,
+        col=1,
         hovertemplate="%{y:,} forecasts<extra></extra>",
-    )  # fmt: skip
+    )

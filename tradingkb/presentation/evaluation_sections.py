@@ -21,25 +21,48 @@ from tradingkb.presentation.markup import el, esc, num
 SHOULD_HOLD: Final = 0.8
 
 HOW_TO_READ: Final = (
-    ("Decision", "one strategy on one window, asked when the window's scored part began. Only what "
-     "was knowable by then is used; what the choice earned is looked up afterwards."),
-    ("Regret", "(best − earned) / (best − worst) among the parameter sets tried on the window. 0 "
-     "is the best in hindsight, 1 the worst; lower is better. It has no unit, so that windows and "
-     "strategies can be averaged."),
-    ("Difference", "the mean of regret minus the other method's regret, on the same decisions. "
-     "Negative is better."),
-    ("Interval", "95 %, from drawing whole symbols, window dates or quarters again: decisions of "
-     "one symbol or date share their luck. A difference counts when zero is outside, and firmly "
-     "when all three agree. Few symbols or dates make an interval too narrow."),
-    ("Hindsight", "marked methods see what nobody could know by then. They are limits, not "
-     "choices."),
-    ("Control", "a method with its information replaced by chance. Whatever is no better than its "
-     "control adds nothing that shows."),
-    ("Beats the defaults", "share of the decisions that earned more than the strategy's declared "
-     "defaults, ties half, where something else was chosen."),
-    ("Mean", "of the objective out-of-sample, per window. It is dominated by loud markets, which "
-     "is why methods are told apart by regret."),
-)  # fmt: skip
+    (
+        "Decision",
+        "one strategy on one window, asked when the window's scored part began. Only what "
+        "was knowable by then is used; what the choice earned is looked up afterwards.",
+    ),
+    (
+        "Regret",
+        "(best − earned) / (best − worst) among the parameter sets tried on the window. 0 "
+        "is the best in hindsight, 1 the worst; lower is better. It has no unit, so that windows "
+        "and strategies can be averaged.",
+    ),
+    (
+        "Difference",
+        "the mean of regret minus the other method's regret, on the same decisions. "
+        "Negative is better.",
+    ),
+    (
+        "Interval",
+        "95 %, from drawing whole symbols, window dates or quarters again: decisions of "
+        "one symbol or date share their luck. A difference counts when zero is outside, and firmly "
+        "when all three agree. Few symbols or dates make an interval too narrow.",
+    ),
+    (
+        "Hindsight",
+        "marked methods see what nobody could know by then. They are limits, not choices.",
+    ),
+    (
+        "Control",
+        "a method with its information replaced by chance. Whatever is no better than its "
+        "control adds nothing that shows.",
+    ),
+    (
+        "Beats the defaults",
+        "share of the decisions that earned more than the strategy's declared "
+        "defaults, ties half, where something else was chosen.",
+    ),
+    (
+        "Mean",
+        "of the objective out-of-sample, per window. It is dominated by loud markets, which "
+        "is why methods are told apart by regret.",
+    ),
+)
 
 _KINDS: Final = {
     "base_rate": "the base rate speaks: nothing finer forecast better",

@@ -141,9 +141,15 @@ def _add_expectation(figure: Any, answer: Answer) -> None:
     if low is not None and high is not None:
         for column in (1, 2):
             figure.add_hrect(
-                low, high, row=1, col=column, fillcolor=_EXPECTED, opacity=0.18, line_width=0,
+                low,
+                high,
+                row=1,
+                col=column,
+                fillcolor=_EXPECTED,
+                opacity=0.18,
+                line_width=0,
                 layer="below",
-            )  # fmt: skip
+            )
     bounds = f" ({fmt.interval(low, high, unit)})"
     lines = (
         ("expected", expected, _EXPECTED, "solid", bounds if low is not None else ""),

@@ -96,8 +96,11 @@ def hover(row: Row, answer: Answer) -> str:
         f"{fmt.day(row['start'])} to {fmt.day(row['end'])}",
         f"{plain(answer['objective_type'])} <b>{fmt.score(row['objective'], unit)}</b>",
         *([f"rank in its window {fmt.number(rank)} (1 is best)"] if rank is not None else []),
-        *([f"regime distance {fmt.number(distance)}, weight {fmt.number(row['weight'])}"]
-          if distance is not None else []),
+        *(
+            [f"regime distance {fmt.number(distance)}, weight {fmt.number(row['weight'])}"]
+            if distance is not None
+            else []
+        ),
         *tags,
-    ]  # fmt: skip
+    ]
     return "<br>".join(lines)

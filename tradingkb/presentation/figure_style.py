@@ -17,14 +17,24 @@ YELLOW: Final = "#b58900"
 FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
 # Placed by the container, so that it takes more height on a narrow page instead of covering axes.
 LEGEND: Final = {
-    "orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom",
-    "itemsizing": "constant", "itemwidth": 40, "font": {"size": 12},
-}  # fmt: skip
+    "orientation": "h",
+    "x": 0,
+    "y": 0,
+    "yref": "container",
+    "yanchor": "bottom",
+    "itemsizing": "constant",
+    "itemwidth": 40,
+    "font": {"size": 12},
+}
 AXIS: Final = {
-    "gridcolor": GRID, "zerolinecolor": ZERO, "linecolor": GRID,
-    "ticks": "outside", "tickcolor": GRID,
-    "title": {"font": {"size": 13}, "standoff": 12}, "automargin": True,
-}  # fmt: skip
+    "gridcolor": GRID,
+    "zerolinecolor": ZERO,
+    "linecolor": GRID,
+    "ticks": "outside",
+    "tickcolor": GRID,
+    "title": {"font": {"size": 13}, "standoff": 12},
+    "automargin": True,
+}
 
 
 def frame(height: int, top: int = 92) -> dict[str, Any]:

@@ -16,24 +16,45 @@ from tradingkb.presentation.page import NO_FIGURES, figure_html, html_page, offl
 from tradingkb.presentation.report_tables import summary_table, trials_table
 
 _HOW_TO_READ: Final = (
-    ("Status", "OK: usable. DEGRADED: usable, with the caveat that the reasons name. NONE: no "
-     "parameters are defensible, and the card says what stood in the way."),
-    ("Expected", "the objective that these parameters are expected to earn in one window, shrunk "
-     "towards the average of everything tried. The 90 % interval is that of the mean, from the "
-     "spread between calendar quarters."),
-    ("A single window", "where 80 % of the single windows fell: the luck that the next one will "
-     "bring. It is much wider than the interval."),
-    ("Baseline", "what the same evidence chooses without looking at the regime, and the "
-     "strategy's declared defaults. Intervals that overlap do not tell the choices apart."),
-    ("Windows", "distinct pairs of market and dates that tried these parameters, good and bad. "
-     "Hundreds of trials of one window count once."),
+    (
+        "Status",
+        "OK: usable. DEGRADED: usable, with the caveat that the reasons name. NONE: no "
+        "parameters are defensible, and the card says what stood in the way.",
+    ),
+    (
+        "Expected",
+        "the objective that these parameters are expected to earn in one window, shrunk "
+        "towards the average of everything tried. The 90 % interval is that of the mean, from the "
+        "spread between calendar quarters.",
+    ),
+    (
+        "A single window",
+        "where 80 % of the single windows fell: the luck that the next one will "
+        "bring. It is much wider than the interval.",
+    ),
+    (
+        "Baseline",
+        "what the same evidence chooses without looking at the regime, and the "
+        "strategy's declared defaults. Intervals that overlap do not tell the choices apart.",
+    ),
+    (
+        "Windows",
+        "distinct pairs of market and dates that tried these parameters, good and bad. "
+        "Hundreds of trials of one window count once.",
+    ),
     ("Regime", "measured from bars, or STATED: what a user expects, which no data backs."),
-    ("Confidence", "the chance to beat the defaults in the next window; unknown until enough "
-     "outcomes exist to calibrate it."),
-    ("Best trials", "the trials that nominated parameters. Score ranks them; distance is that of "
-     "their regime from the query's in robust standard deviations, 0 is equal; relaxed ones "
-     "passed the wider filters only; tie-break names the rule that decided their place."),
-)  # fmt: skip
+    (
+        "Confidence",
+        "the chance to beat the defaults in the next window; unknown until enough "
+        "outcomes exist to calibrate it.",
+    ),
+    (
+        "Best trials",
+        "the trials that nominated parameters. Score ranks them; distance is that of "
+        "their regime from the query's in robust standard deviations, 0 is equal; relaxed ones "
+        "passed the wider filters only; tie-break names the rule that decided their place.",
+    ),
+)
 
 
 @dataclass(frozen=True)

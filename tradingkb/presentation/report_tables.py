@@ -14,8 +14,14 @@ from tradingkb.presentation.markup import el, esc, num, table
 BEST_TRIALS: Final = 15
 
 _SUMMARY_HEAD: Final = (
-    "strategy", "status", "parameters", "expected", "baseline", "defaults", "windows",
-)  # fmt: skip
+    "strategy",
+    "status",
+    "parameters",
+    "expected",
+    "baseline",
+    "defaults",
+    "windows",
+)
 
 
 def summary_table(answers: Sequence[tuple[str, Answer, str]]) -> str:
@@ -67,9 +73,18 @@ def trials_table(answer: Answer) -> str:
 
 def _trials_head(answer: Answer) -> tuple[str, ...]:
     return (
-        "rank", "source_id", "market", "score", answer["objective_type"], "similarity",
-        "distance", "tags", "status", "relaxed", "tie-break",
-    )  # fmt: skip
+        "rank",
+        "source_id",
+        "market",
+        "score",
+        answer["objective_type"],
+        "similarity",
+        "distance",
+        "tags",
+        "status",
+        "relaxed",
+        "tie-break",
+    )
 
 
 def _trial_row(trial: Mapping[str, Any], answer: Answer) -> list[str]:

@@ -208,9 +208,13 @@ def expected_utility(
 
 
 def _variance(
-    group: Moments, own: Moments, base: Level, mine: Level, k: float,
+    group: Moments,
+    own: Moments,
+    base: Level,
+    mine: Level,
+    k: float,
     near: tuple[Level, float] | None,
-) -> Floats | None:  # fmt: skip
+) -> Floats | None:
     """Posterior variance of a set's level, and that of what quarters do to every set.
 
     Args:

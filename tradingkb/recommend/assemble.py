@@ -53,28 +53,52 @@ def assemble(
     table = _nominations(c, f, pset)
     request, filtered = c.request, f.filtered
     return Recommendation(
-        request_id=request_id, at=c.now, workspace=c.workspace.slug,
-        strategy_name=request.strategy_name, objective_type=request.objective_type,
-        status=status, params=chosen.params if chosen else None,
-        expected=expected, reasons=c.reasons, warnings=c.warnings, notes=c.notes,
+        request_id=request_id,
+        at=c.now,
+        workspace=c.workspace.slug,
+        strategy_name=request.strategy_name,
+        objective_type=request.objective_type,
+        status=status,
+        params=chosen.params if chosen else None,
+        expected=expected,
+        reasons=c.reasons,
+        warnings=c.warnings,
+        notes=c.notes,
         suggested_actions=actions_for([*c.reasons, *c.warnings]),
-        strict_count=filtered.strict_count, relaxed_count=filtered.relaxed_count,
-        used_relaxed_filters=filtered.used_relaxed, used_metadata_fallback=f.metadata_only,
-        repaired_params=chosen.repaired if chosen else {}, params_tested=pset is not None,
-        trials=table, evidence=rows, windows_used=rows.height,
+        strict_count=filtered.strict_count,
+        relaxed_count=filtered.relaxed_count,
+        used_relaxed_filters=filtered.used_relaxed,
+        used_metadata_fallback=f.metadata_only,
+        repaired_params=chosen.repaired if chosen else {},
+        params_tested=pset is not None,
+        trials=table,
+        evidence=rows,
+        windows_used=rows.height,
         spreads=spreads(c.view.psets, f.judged.score, sets) if chosen else {},
-        regime=request.regime, filter_rejections=[asdict(r) for r in filtered.rejections],
+        regime=request.regime,
+        filter_rejections=[asdict(r) for r in filtered.rejections],
         recommended_relaxed_settings=[asdict(r) for r in filtered.relaxations],
         baseline=base,
-        active_collection=c.collection, embed_model=c.model, symbol=request.symbol,
-        timeframe=c.timeframe, as_of=request.as_of, strategy_version=c.version,
+        active_collection=c.collection,
+        embed_model=c.model,
+        symbol=request.symbol,
+        timeframe=c.timeframe,
+        as_of=request.as_of,
+        strategy_version=c.version,
         tie_break_counts=t.count_rules(f.ranking.rules),
-        weights={**asdict(config.weights), "tie_epsilon": config.tie_epsilon,
-                 "neighbour_windows": config.neighbour_windows, "top_k": config.top_k},
-        debug=_debug(c, f.judged, sets) if request.mode == "debug" else None, timings=timings(),
-        confidence=said.value, confidence_band=said.band, calibration=said.calibration,
+        weights={
+            **asdict(config.weights),
+            "tie_epsilon": config.tie_epsilon,
+            "neighbour_windows": config.neighbour_windows,
+            "top_k": config.top_k,
+        },
+        debug=_debug(c, f.judged, sets) if request.mode == "debug" else None,
+        timings=timings(),
+        confidence=said.value,
+        confidence_band=said.band,
+        calibration=said.calibration,
         overfitting=found_luck.of(pset) if chosen else None,
-    )  # fmt: skip
+    )
 
 
 def nominated_sets(c: Context, f: Findings) -> Bools:
@@ -120,10 +144,15 @@ def _baseline(
 
 def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
     return t.nomination_table(
-        f.evidence, f.ranking, statuses=c.statuses, similarity=f.found.similarity,
-        distance=f.distance, relaxed=f.filtered.relaxed, side="during" if c.stated else "before",
+        f.evidence,
+        f.ranking,
+        statuses=c.statuses,
+        similarity=f.found.similarity,
+        distance=f.distance,
+        relaxed=f.filtered.relaxed,
+        side="during" if c.stated else "before",
         chosen=pset,
-    )  # fmt: skip
+    )
 
 
 def _confidence(

@@ -128,12 +128,15 @@ def verdict(
         value=said.value,
         band="high" if said.value >= HIGH else "medium" if said.value >= MEDIUM else "low",
         calibration={
-            **vars(said), "level": found.model.level, "base_rate": found.model.base_rate,
-            "evidence_band": BANDS[stake.band], "fitted_at": found.stored.fitted_at.isoformat(),
+            **vars(said),
+            "level": found.model.level,
+            "base_rate": found.model.base_rate,
+            "evidence_band": BANDS[stake.band],
+            "fitted_at": found.stored.fitted_at.isoformat(),
             "known_until": found.stored.known_until and found.stored.known_until.isoformat(),
         },
         warning="calibration_stale" if stale else None,
-    )  # fmt: skip
+    )
 
 
 def _unusable(c: Context, weights: EvidenceWeights, found: Calibrated | None) -> str | None:

@@ -130,14 +130,25 @@ class ContextReader:
             lambda: make_pool(view, usable, archived, objective),
         )
         context = Context(
-            workspace=workspace, request=request, model=model, collection=collection,
-            objective=objective, view=view, now=now, spec=spec, version=version,
-            statuses=statuses, pool=pool,
+            workspace=workspace,
+            request=request,
+            model=model,
+            collection=collection,
+            objective=objective,
+            view=view,
+            now=now,
+            spec=spec,
+            version=version,
+            statuses=statuses,
+            pool=pool,
             own=np.zeros(len(view.windows), dtype=bool),
-            near=np.ones(len(view.windows), dtype=bool), timeframe=request.timeframe,
+            near=np.ones(len(view.windows), dtype=bool),
+            timeframe=request.timeframe,
             known_until=micros,
-            warnings=list(request.warnings), notes=list(request.notes), funnel=funnel,
-        )  # fmt: skip
+            warnings=list(request.warnings),
+            notes=list(request.notes),
+            funnel=funnel,
+        )
         _place(context)
         _warn_about_mixtures(context)
         return context
@@ -166,7 +177,7 @@ class ContextReader:
             specs=self.store.specs(workspace_id, strategy_name),
             read_scaler=lambda: self.store.scaler(workspace_id),
             read_history=lambda: self.store.status_history(workspace_id, strategy_name),
-        )  # fmt: skip
+        )
 
     def _refuse(self, workspace: Workspace, request: RecommendRequest) -> None:
         specs = self.store.specs(workspace.id)
@@ -174,9 +185,11 @@ class ContextReader:
         if request.strategy_name in known:  # all its trials are withdrawn: it is known, and empty
             return
         raise UnknownStrategyError(
-            "strategy_name", request.strategy_name, known,
+            "strategy_name",
+            request.strategy_name,
+            known,
             remedy=f"kb.strategies(workspace={workspace.slug!r}) lists what is there",
-        )  # fmt: skip
+        )
 
 
 def _restrict(conditions: dict[str, Bools]) -> tuple[dict[str, int], Bools]:

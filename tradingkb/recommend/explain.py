@@ -84,19 +84,37 @@ class _Explainer:
         reasons = self._reasons(expected) if len(self._active) else answer.reasons
         warnings = self._warnings(expected, baseline)
         return Explanation(
-            at=c.now, workspace=c.workspace.slug, strategy_name=c.request.strategy_name,
-            objective_type=c.request.objective_type, params=self.given.params,
-            filled=self.given.filled, tested=self.pset is not None, problems=self.problems,
-            place=self._place(self.pset), n_sets=self._n_sets(),
-            score_difference=self._score_difference(), expected=expected, evidence=evidence,
-            windows_used=evidence.height, quarters_used=expected["n_quarters"] if expected else 0,
+            at=c.now,
+            workspace=c.workspace.slug,
+            strategy_name=c.request.strategy_name,
+            objective_type=c.request.objective_type,
+            params=self.given.params,
+            filled=self.given.filled,
+            tested=self.pset is not None,
+            problems=self.problems,
+            place=self._place(self.pset),
+            n_sets=self._n_sets(),
+            score_difference=self._score_difference(),
+            expected=expected,
+            evidence=evidence,
+            windows_used=evidence.height,
+            quarters_used=expected["n_quarters"] if expected else 0,
             symbols=sorted(evidence["symbol"].drop_nulls().unique()),
-            against_defaults=self._against_defaults(), recommended=self._recommended(answer),
-            baseline=baseline, nearest=self._nearest(), reasons=reasons, warnings=warnings,
-            notes=[*c.notes, *self._notes()], suggested_actions=actions_for([*reasons, *warnings]),
-            regime=c.request.regime, symbol=c.request.symbol, timeframe=c.timeframe,
-            as_of=c.request.as_of, strategy_version=c.version, weights=answer.weights,
-        )  # fmt: skip
+            against_defaults=self._against_defaults(),
+            recommended=self._recommended(answer),
+            baseline=baseline,
+            nearest=self._nearest(),
+            reasons=reasons,
+            warnings=warnings,
+            notes=[*c.notes, *self._notes()],
+            suggested_actions=actions_for([*reasons, *warnings]),
+            regime=c.request.regime,
+            symbol=c.request.symbol,
+            timeframe=c.timeframe,
+            as_of=c.request.as_of,
+            strategy_version=c.version,
+            weights=answer.weights,
+        )
 
     def _expected(self, pset: int | None) -> dict[str, Any] | None:
         if pset is None:
@@ -134,10 +152,13 @@ class _Explainer:
         if not len(lead):
             return None
         return {
-            "n": len(lead), "n_quarters": len(np.unique(cells.quarter[windows[kept]])),
-            "n_better": int((lead > 0).sum()), "n_equal": int((lead == 0).sum()),
-            "share": float((lead > 0).mean()), "mean_difference": float(lead.mean()),
-        }  # fmt: skip
+            "n": len(lead),
+            "n_quarters": len(np.unique(cells.quarter[windows[kept]])),
+            "n_better": int((lead > 0).sum()),
+            "n_equal": int((lead == 0).sum()),
+            "share": float((lead > 0).mean()),
+            "mean_difference": float(lead.mean()),
+        }
 
     def _defaults(self) -> int | None:
         params = self.c.spec.defaults if self.c.spec else None
@@ -148,11 +169,14 @@ class _Explainer:
         text = canonical_params(answer.params) if answer.params is not None else None
         pset = self.c.view.pset_index.get(text) if text else None
         return {
-            "status": answer.status, "params": answer.params, "expected": answer.expected,
+            "status": answer.status,
+            "params": answer.params,
+            "expected": answer.expected,
             "place": self._place(pset) if answer.params_tested else None,
             "same": text == canonical_params(self.given.params),
-            "reasons": answer.reasons, "warnings": answer.warnings,
-        }  # fmt: skip
+            "reasons": answer.reasons,
+            "warnings": answer.warnings,
+        }
 
     def _nearest(self) -> list[dict[str, Any]]:
         if self.pset is not None:
@@ -163,10 +187,12 @@ class _Explainer:
             pset = int(self._active[place])
             found.append(
                 {
-                    "params": dict(tried[place]), "steps": steps, "place": self._place(pset),
+                    "params": dict(tried[place]),
+                    "steps": steps,
+                    "place": self._place(pset),
                     "expected": self._expected(pset),
                 }
-            )  # fmt: skip
+            )
         return found
 
     def _reasons(self, expected: dict[str, Any] | None) -> list[str]:
@@ -221,8 +247,16 @@ class _Explainer:
 
 def _log(found: Explanation, workspace: Workspace, asked: RecommendRequest, w: Stopwatch) -> None:
     emit(
-        "kb_explain", workspace_id=workspace.id, strategy=found.strategy_name,
-        objective=found.objective_type, tested=found.tested, place=found.place,
-        n_sets=found.n_sets, windows_used=found.windows_used, reasons=found.reasons,
-        warnings=found.warnings, source=asked.caller, total_ms=w.total()["total_ms"],
-    )  # fmt: skip
+        "kb_explain",
+        workspace_id=workspace.id,
+        strategy=found.strategy_name,
+        objective=found.objective_type,
+        tested=found.tested,
+        place=found.place,
+        n_sets=found.n_sets,
+        windows_used=found.windows_used,
+        reasons=found.reasons,
+        warnings=found.warnings,
+        source=asked.caller,
+        total_ms=w.total()["total_ms"],
+    )

@@ -98,8 +98,13 @@ class RecommendJob:
             InvalidInputError: a filter value out of its range.
         """
         request_id = str(uuid.uuid4())
-        emit("kb_recommend_start", request_id=request_id, workspace_id=workspace.id,
-             strategy=request.strategy_name, objective=request.objective_type)  # fmt: skip
+        emit(
+            "kb_recommend_start",
+            request_id=request_id,
+            workspace_id=workspace.id,
+            strategy=request.strategy_name,
+            objective=request.objective_type,
+        )
         watch = Stopwatch()
         context = self.contexts.read(workspace, model, collection, request)
         watch.lap("load_ms")

@@ -184,9 +184,13 @@ def _windows_near(evidence: Evidence, pset: int, spec: StrategySpec | None) -> I
 
 
 def baseline(
-    view: View, evidence: Evidence, judged: Judged, objective: Objective,
-    nominated: Bools, spec: StrategySpec | None,
-) -> dict[str, Any]:  # fmt: skip
+    view: View,
+    evidence: Evidence,
+    judged: Judged,
+    objective: Objective,
+    nominated: Bools,
+    spec: StrategySpec | None,
+) -> dict[str, Any]:
     """What the regime-agnostic average chooses, and what the declared defaults earned."""
     allowed = nominated & view.obeying(spec)
     place = np.arange(len(view.psets))

@@ -19,14 +19,29 @@ from tradingkb.recommend.request import RecommendRequest
 
 #: Columns of the answers, and what they hold.
 SCHEMA: Final[dict[str, Any]] = {
-    "strategy_name": pl.String, "objective_type": pl.String, "market": pl.String,
-    "symbol": pl.String, "timeframe": pl.String, "status": pl.String, "params": pl.String,
-    "expected": pl.Float64, "low": pl.Float64, "high": pl.Float64, "confidence": pl.Float64,
-    "confidence_low": pl.Float64, "confidence_high": pl.Float64, "baseline_expected": pl.Float64,
-    "defaults_expected": pl.Float64, "windows": pl.Int64, "quarters": pl.Int64,
-    "own_windows": pl.Int64, "reasons": pl.List(pl.String), "warnings": pl.List(pl.String),
-    "request_id": pl.String, "error": pl.String,
-}  # fmt: skip
+    "strategy_name": pl.String,
+    "objective_type": pl.String,
+    "market": pl.String,
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "status": pl.String,
+    "params": pl.String,
+    "expected": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "confidence": pl.Float64,
+    "confidence_low": pl.Float64,
+    "confidence_high": pl.Float64,
+    "baseline_expected": pl.Float64,
+    "defaults_expected": pl.Float64,
+    "windows": pl.Int64,
+    "quarters": pl.Int64,
+    "own_windows": pl.Int64,
+    "reasons": pl.List(pl.String),
+    "warnings": pl.List(pl.String),
+    "request_id": pl.String,
+    "error": pl.String,
+}
 _ERRORS: Final = (InvalidInputError, BackendUnavailableError)
 
 
@@ -93,8 +108,15 @@ def _group(one: Asked) -> tuple[Any, ...]:
     if r is None:
         return ("",) * 6 + (one.row,)
     moment = r.as_of.isoformat() if isinstance(r.as_of, datetime) else ""
-    return (r.strategy_name, r.objective_type, moment, r.strategy_version or "",
-            r.symbol or "", r.timeframe or "", one.row)  # fmt: skip
+    return (
+        r.strategy_name,
+        r.objective_type,
+        moment,
+        r.strategy_version or "",
+        r.symbol or "",
+        r.timeframe or "",
+        one.row,
+    )
 
 
 def _answer(ask: Callable[[RecommendRequest], Recommendation], one: Asked) -> Recommendation:
@@ -115,17 +137,27 @@ def _row(answer: Recommendation) -> dict[str, Any]:
     expected, base = answer.expected or {}, answer.baseline or {}
     calibrated = answer.calibration or {}
     return {
-        "strategy_name": answer.strategy_name, "objective_type": answer.objective_type,
-        "symbol": answer.symbol, "timeframe": answer.timeframe, "status": answer.status,
+        "strategy_name": answer.strategy_name,
+        "objective_type": answer.objective_type,
+        "symbol": answer.symbol,
+        "timeframe": answer.timeframe,
+        "status": answer.status,
         "params": canonical_params(answer.params) if answer.params is not None else None,
-        "expected": expected.get("value"), "low": expected.get("low"), "high": expected.get("high"),
-        "confidence": answer.confidence, "confidence_low": calibrated.get("low"),
+        "expected": expected.get("value"),
+        "low": expected.get("low"),
+        "high": expected.get("high"),
+        "confidence": answer.confidence,
+        "confidence_low": calibrated.get("low"),
         "confidence_high": calibrated.get("high"),
         "baseline_expected": _value(base.get("regime_agnostic")),
-        "defaults_expected": _value(base.get("defaults")), "windows": answer.windows_used,
-        "quarters": expected.get("n_quarters", 0), "own_windows": expected.get("own_windows", 0),
-        "reasons": answer.reasons, "warnings": answer.warnings, "request_id": answer.request_id,
-    }  # fmt: skip
+        "defaults_expected": _value(base.get("defaults")),
+        "windows": answer.windows_used,
+        "quarters": expected.get("n_quarters", 0),
+        "own_windows": expected.get("own_windows", 0),
+        "reasons": answer.reasons,
+        "warnings": answer.warnings,
+        "request_id": answer.request_id,
+    }
 
 
 def _value(option: dict[str, Any] | None) -> float | None:

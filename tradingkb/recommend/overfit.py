@@ -62,14 +62,19 @@ class Luck:
         deflated = None
         if known:
             deflated = {
-                "value": float(self.deflated[pset]), "sharpe": float(self.sharpe[pset]),
-                "benchmark": self.benchmark, "n_trials": self.n_trials,
+                "value": float(self.deflated[pset]),
+                "sharpe": float(self.sharpe[pset]),
+                "benchmark": self.benchmark,
+                "n_trials": self.n_trials,
                 "years": float(self.years[pset]),
-            }  # fmt: skip
+            }
         chance = pbo and {
-            "value": pbo.pbo, "loss_probability": pbo.loss_probability, "n_sets": pbo.n_sets,
-            "n_splits": pbo.n_splits, "n_quarters": self.n_quarters,
-        }  # fmt: skip
+            "value": pbo.pbo,
+            "loss_probability": pbo.loss_probability,
+            "n_sets": pbo.n_sets,
+            "n_splits": pbo.n_splits,
+            "n_quarters": self.n_quarters,
+        }
         return {"deflated_sharpe": deflated, "pbo": chance}
 
 
@@ -100,9 +105,12 @@ def _measure(pool: Pool, near: Bools, n_trials: int) -> Luck:
     )
     known, years = sharpe[np.isfinite(sharpe)], _years(pool, near)
     found = deflated_sharpe(
-        sharpe, trial_sharpes=known, n_trials=n_trials,
-        n_periods=years * PERIODS_PER_YEAR, periods_per_year=PERIODS_PER_YEAR,
-    )  # fmt: skip
+        sharpe,
+        trial_sharpes=known,
+        n_trials=n_trials,
+        n_periods=years * PERIODS_PER_YEAR,
+        periods_per_year=PERIODS_PER_YEAR,
+    )
     objective = pool.objective.sign * _by_quarter(pool, near, pool.scores)
     full = objective[:, pool.active]
     full = full[np.isfinite(full).any(axis=1)]

@@ -118,32 +118,66 @@ def _row(
     answer: Recommendation, workspace: Workspace, request: RecommendRequest, replica: str
 ) -> dict[str, Any]:
     return {
-        "request_id": answer.request_id, "at": answer.at, "workspace_id": workspace.id,
-        "strategy_name": answer.strategy_name, "objective_type": answer.objective_type,
-        "status": answer.status, "confidence": answer.confidence,
-        "confidence_band": answer.confidence_band, "reasons": answer.reasons,
-        "warnings": answer.warnings, "after_strict": answer.strict_count,
-        "after_relaxed": answer.relaxed_count, "windows_used": answer.windows_used,
+        "request_id": answer.request_id,
+        "at": answer.at,
+        "workspace_id": workspace.id,
+        "strategy_name": answer.strategy_name,
+        "objective_type": answer.objective_type,
+        "status": answer.status,
+        "confidence": answer.confidence,
+        "confidence_band": answer.confidence_band,
+        "reasons": answer.reasons,
+        "warnings": answer.warnings,
+        "after_strict": answer.strict_count,
+        "after_relaxed": answer.relaxed_count,
+        "windows_used": answer.windows_used,
         "strict_to_relaxed": answer.used_relaxed_filters,
-        "metadata_only": answer.used_metadata_fallback, "repaired_params": answer.repaired_params,
+        "metadata_only": answer.used_metadata_fallback,
+        "repaired_params": answer.repaired_params,
         "filter_rejections": answer.filter_rejections,
         "relaxations": answer.recommended_relaxed_settings,
         "regime_tags": list(answer.regime.tags) if answer.regime else [],
-        "params": answer.params, "embed_model": answer.embed_model,
-        "collection": answer.active_collection, "timings": answer.timings,
-        "weights": answer.weights, "source": request.caller, "replica": replica,
-    }  # fmt: skip
+        "params": answer.params,
+        "embed_model": answer.embed_model,
+        "collection": answer.active_collection,
+        "timings": answer.timings,
+        "weights": answer.weights,
+        "source": request.caller,
+        "replica": replica,
+    }
 
 
 def _log(answer: Recommendation, event: dict[str, Any]) -> None:
-    shown = ("request_id", "workspace_id", "status", "confidence", "reasons", "warnings",
-             "after_strict", "after_relaxed", "windows_used", "strict_to_relaxed", "metadata_only",
-             "embed_model", "collection", "source", "replica")  # fmt: skip
+    shown = (
+        "request_id",
+        "workspace_id",
+        "status",
+        "confidence",
+        "reasons",
+        "warnings",
+        "after_strict",
+        "after_relaxed",
+        "windows_used",
+        "strict_to_relaxed",
+        "metadata_only",
+        "embed_model",
+        "collection",
+        "source",
+        "replica",
+    )
     emit(
-        "kb_recommend_complete", strategy=answer.strategy_name, objective=answer.objective_type,
-        repaired_params=bool(answer.repaired_params), total_ms=answer.timings["total_ms"],
+        "kb_recommend_complete",
+        strategy=answer.strategy_name,
+        objective=answer.objective_type,
+        repaired_params=bool(answer.repaired_params),
+        total_ms=answer.timings["total_ms"],
         **{name: event[name] for name in shown},
-    )  # fmt: skip
+    )
     for rule, count in answer.tie_break_counts.items():
-        emit("kb_tiebreak_applied_total", rule=rule, count=count,
-             workspace_id=event["workspace_id"], strategy=answer.strategy_name)  # fmt: skip
+        emit(
+            "kb_tiebreak_applied_total",
+            rule=rule,
+            count=count,
+            workspace_id=event["workspace_id"],
+            strategy=answer.strategy_name,
+        )

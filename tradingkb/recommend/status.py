@@ -95,10 +95,12 @@ def _obstacles(c: Context, filtered: Filtered) -> list[str]:
     if not left["stored"]:
         return ["collection_empty", "no_trials_for_strategy"]
     for name, code in (
-        ("known", "no_trials_known_by_then"), ("eligible", "all_trials_rejected"),
-        ("of_version", "no_trials_for_version"), ("scored", "no_score_for_objective"),
+        ("known", "no_trials_known_by_then"),
+        ("eligible", "all_trials_rejected"),
+        ("of_version", "no_trials_for_version"),
+        ("scored", "no_score_for_objective"),
         ("not_archived", "all_trials_archived"),
-    ):  # fmt: skip
+    ):
         if not left[name]:
             return [code]
     limits = _limits(c, filtered)
@@ -119,9 +121,12 @@ def _limits(c: Context, filtered: Filtered) -> list[str]:
     if ceiling is not None and not allowed(found, None, ceiling).any():
         known = found.overfitting
         codes.append("backtest_overfitting")
-        c.notes.append(f"the probability of backtest overfitting is {known.pbo:.2f}" if known else
-                       "the probability of backtest overfitting is unknown: not every parameter "
-                       "set was tried in the same quarters")  # fmt: skip
+        c.notes.append(
+            f"the probability of backtest overfitting is {known.pbo:.2f}"
+            if known
+            else "the probability of backtest overfitting is unknown: not every parameter "
+            "set was tried in the same quarters"
+        )
     if floor is not None and not allowed(found, floor, None)[sets].any():
         known_ratios = found.deflated[sets][np.isfinite(found.deflated[sets])]
         best = f"{known_ratios.max():.2f}" if len(known_ratios) else "unknown"

@@ -147,10 +147,12 @@ class Windows:
     def scored(self) -> pl.DataFrame:
         """Key, symbol, timeframe and the dates of the scored part, for tables of windows."""
         return self.frame.select(
-            "window_key", "symbol", "timeframe",
+            "window_key",
+            "symbol",
+            "timeframe",
             pl.coalesce("oos_start", "is_start").alias("start"),
             pl.coalesce("oos_end", "is_end").alias("end"),
-        )  # fmt: skip
+        )
 
     @cached_property
     def chronological(self) -> Ints:

@@ -85,9 +85,10 @@ class BackupQueries:
                     _replace(connection, backup.connection, backup.contents.rows, progress)
             except (sa.exc.IntegrityError, sa.exc.DataError) as error:
                 raise InvalidBackupError(
-                    f"the rows of {path} contradict each other: {error.orig}", field="path",
+                    f"the rows of {path} contradict each other: {error.orig}",
+                    field="path",
                     remedy="restore another one; nothing has been changed",
-                ) from error  # fmt: skip
+                ) from error
         self._drop_helpers()
         return Restored(before, backup.contents)
 
@@ -117,9 +118,11 @@ class BackupQueries:
 
 
 def _write(
-    connection: sa.Connection, target: sqlite3.Connection, counts: dict[str, int],
+    connection: sa.Connection,
+    target: sqlite3.Connection,
+    counts: dict[str, int],
     progress: Progress,
-) -> None:  # fmt: skip
+) -> None:
     done, total = 0, sum(counts.values())
     target.execute("BEGIN")
     for table in TABLES:
@@ -228,7 +231,10 @@ def _move_sequences(connection: sa.Connection) -> None:
         return
     for table in TABLES:
         if "id" in table.columns and isinstance(table.c.id.type, sa.BigInteger):
-            connection.execute(sa.text(
-                f"SELECT setval(s, greatest(nextval(s), (SELECT max(id) FROM {table.name}) + 1))"
-                f" FROM pg_get_serial_sequence('{table.name}', 'id') AS s"
-            ))  # fmt: skip
+            connection.execute(
+                sa.text(
+                    "SELECT setval(s, greatest(nextval(s), "
+                    f"(SELECT max(id) FROM {table.name}) + 1))"
+                    f" FROM pg_get_serial_sequence('{table.name}', 'id') AS s"
+                )
+            )

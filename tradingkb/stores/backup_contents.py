@@ -54,8 +54,10 @@ def _contents(
     """When the backup was made, and columns, row count and digest of each table."""
     entries = dict(connection.execute(f"SELECT name, value FROM {_CONTENTS}").fetchall())
     try:
-        contents = {t: {**e, "columns": list(e["columns"])}
-                    for t, e in json.loads(entries["contents"]).items()}  # fmt: skip
+        contents = {
+            t: {**e, "columns": list(e["columns"])}
+            for t, e in json.loads(entries["contents"]).items()
+        }
         made_at = datetime.fromisoformat(entries["made_at"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise damaged(path, "its table of contents cannot be read") from error
@@ -79,6 +81,7 @@ def summary(connection: sqlite3.Connection, table: str, columns: Any) -> dict[st
 def damaged(path: Path, reason: str) -> InvalidBackupError:
     """The error for a file that is not what was written."""
     return InvalidBackupError(
-        f"the backup {path} is damaged: {reason}", field="path",
+        f"the backup {path} is damaged: {reason}",
+        field="path",
         remedy="restore another one; nothing has been changed",
-    )  # fmt: skip
+    )

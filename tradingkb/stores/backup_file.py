@@ -141,8 +141,9 @@ def _refuse_place(path: Path, replace: bool) -> None:
         raise refusal(f"{path} exists", "name another file, or say replace=True")
     for suffix in _SIDECARS:
         if path.with_name(path.name + suffix).exists():
-            raise refusal(f"{path} is a database in use ({path.name}{suffix} exists)",
-                          "name another file")  # fmt: skip
+            raise refusal(
+                f"{path} is a database in use ({path.name}{suffix} exists)", "name another file"
+            )
 
 
 @contextmanager
@@ -247,6 +248,7 @@ def _tables() -> list[tuple[str, Any]]:
 
 def _no_backup(path: Path, reason: str) -> InvalidBackupError:
     return InvalidBackupError(
-        f"{path} is no backup: {reason}", field="path",
+        f"{path} is no backup: {reason}",
+        field="path",
         remedy="name a file that kb.backup() wrote, or the tradingkb.db of a home",
-    )  # fmt: skip
+    )

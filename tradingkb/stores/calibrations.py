@@ -17,9 +17,17 @@ from tradingkb.stores import schema
 _O = schema.decision_outcomes.c
 _C = schema.calibrations.c
 _COLUMNS: Final = (
-    "strategy_name", "window_key", "fingerprint", "as_of", "known_at", "quarter", "status", "band",
-    "features", "won",
-)  # fmt: skip
+    "strategy_name",
+    "window_key",
+    "fingerprint",
+    "as_of",
+    "known_at",
+    "quarter",
+    "status",
+    "band",
+    "features",
+    "won",
+)
 
 
 class CalibrationQueries:

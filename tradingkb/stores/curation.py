@@ -34,12 +34,17 @@ class CurationQueries:
         """trial_id, source_type, source_id, strategy_name, kb_status, run_id, withdrawn."""
         statement = (
             sa.select(
-                _T.id.label("trial_id"), _T.source_type, _T.source_id, _T.strategy_name,
-                _T.kb_status, _T.run_id, _T.withdrawn_at.is_not(None).label("withdrawn"),
+                _T.id.label("trial_id"),
+                _T.source_type,
+                _T.source_id,
+                _T.strategy_name,
+                _T.kb_status,
+                _T.run_id,
+                _T.withdrawn_at.is_not(None).label("withdrawn"),
             )
             .select_from(schema.trials.join(schema.windows))
             .where(_T.workspace_id == workspace_id)
-        )  # fmt: skip
+        )
         with reading(self.engine) as connection:
             return _selected(connection, workspace_id, statement, where).sort("trial_id")
 
@@ -48,9 +53,11 @@ class CurationQueries:
     ) -> pl.DataFrame:
         """Moves trials to a status, all or none; see the port."""
         statement = sa.select(
-            _T.id.label("trial_id"), _T.source_id, _T.strategy_name,
+            _T.id.label("trial_id"),
+            _T.source_id,
+            _T.strategy_name,
             _T.kb_status.label("from_status"),
-        ).where(_T.workspace_id == workspace_id)  # fmt: skip
+        ).where(_T.workspace_id == workspace_id)
         # Locked in one order: two admins at once must see each other's change, and not deadlock.
         statement = statement.order_by(_T.id).with_for_update()
         with writing(self.engine) as connection:
@@ -92,12 +99,20 @@ class CurationQueries:
         """Status changes with their trials, newest first."""
         statement = (
             sa.select(
-                _H.trial_id, _T.source_id, _T.strategy_name, _H.from_status, _H.to_status,
-                _H.at, _H.actor, _H.actor_type, _H.reason, _H.id.label("change"),
+                _H.trial_id,
+                _T.source_id,
+                _T.strategy_name,
+                _H.from_status,
+                _H.to_status,
+                _H.at,
+                _H.actor,
+                _H.actor_type,
+                _H.reason,
+                _H.id.label("change"),
             )
             .select_from(schema.kb_status_history.join(schema.trials).join(schema.windows))
             .where(_H.workspace_id == workspace_id)
-        )  # fmt: skip
+        )
         if not any(_is_many(value) for value in where.values()):
             statement = statement.order_by(_H.at.desc(), _H.id.desc()).limit(limit)
         with reading(self.engine) as connection:
@@ -153,9 +168,11 @@ def mark_entries(connection: sa.Connection, trial_ids: list[int]) -> None:
 
 
 def _selected(
-    connection: sa.Connection, workspace_id: str, statement: sa.Select[Any],
+    connection: sa.Connection,
+    workspace_id: str,
+    statement: sa.Select[Any],
     where: Mapping[str, Any],
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """The rows for which every condition holds; one condition may be a list of any length."""
     lists = {name: value for name, value in where.items() if _is_many(value)}
     for name, value in where.items():
@@ -213,23 +230,33 @@ def _refuse(changing: pl.DataFrame, to: Status, actor: Actor) -> None:
         if problem := refusal(before, to, actor.reason):
             first = changing.filter(pl.col("from_status") == before)["source_id"][0]
             raise InvalidInputError(
-                f"{problem} (trial {first!r}); nothing was changed", field="reason",
+                f"{problem} (trial {first!r}); nothing was changed",
+                field="reason",
                 remedy="say why, for those who rely on it",
-            )  # fmt: skip
+            )
 
 
 def _record(
-    connection: sa.Connection, workspace_id: str, changing: pl.DataFrame, to: str, actor: Actor,
+    connection: sa.Connection,
+    workspace_id: str,
+    changing: pl.DataFrame,
+    to: str,
+    actor: Actor,
     at: datetime,
-) -> None:  # fmt: skip
+) -> None:
     rows = [
         {
-            "workspace_id": workspace_id, "trial_id": trial, "from_status": before,
-            "to_status": to, "at": at, "actor": actor.name, "actor_type": actor.kind,
+            "workspace_id": workspace_id,
+            "trial_id": trial,
+            "from_status": before,
+            "to_status": to,
+            "at": at,
+            "actor": actor.name,
+            "actor_type": actor.kind,
             "reason": actor.reason,
         }
         for trial, before in changing.select("trial_id", "from_status").rows()
-    ]  # fmt: skip
+    ]
     connection.execute(sa.insert(schema.kb_status_history), rows)
 
 

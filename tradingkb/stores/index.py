@@ -18,9 +18,16 @@ from tradingkb.stores.generations import bump, bump_all
 _I, _T = schema.kb_trial_index.c, schema.trials.c
 _G, _C = schema.generations.c, schema.index_checks.c
 _INDEX_COLUMNS = (
-    "trial_id", "point_id", "collection", "embed_model", "pipeline", "regime_schema_version",
-    "content_hash", "archived_at", "reason",
-)  # fmt: skip
+    "trial_id",
+    "point_id",
+    "collection",
+    "embed_model",
+    "pipeline",
+    "regime_schema_version",
+    "content_hash",
+    "archived_at",
+    "reason",
+)
 _ELIGIBLE = _T.kb_status.in_(ELIGIBLE) & _T.withdrawn_at.is_(None)
 
 
@@ -67,9 +74,10 @@ class IndexQueries:
         with writing(self.engine) as connection:
             known = _locked(connection, rows["trial_id"])
             frame = _as_known(rows, known, at).select(
-                pl.lit(workspace_id).alias("workspace_id"), *_INDEX_COLUMNS,
+                pl.lit(workspace_id).alias("workspace_id"),
+                *_INDEX_COLUMNS,
                 pl.lit(at).dt.cast_time_unit("us").alias("indexed_at"),
-            )  # fmt: skip
+            )
             # Neighbours share pages of the index of points; the ids of a batch's trials are near.
             frame = frame.sort("point_id")
             key = ("trial_id", "collection")
@@ -115,12 +123,18 @@ class IndexQueries:
             checks = clean.select(
                 pl.lit(workspace_id).alias("workspace_id"),
                 pl.lit(collection).alias("collection"),
-                "strategy_name", pl.lit(pipeline).alias("pipeline"), "generation",
-            )  # fmt: skip
+                "strategy_name",
+                pl.lit(pipeline).alias("pipeline"),
+                "generation",
+            )
             with writing(self.engine) as connection:
-                upsert(connection, schema.index_checks, checks,
-                       key=("workspace_id", "collection", "strategy_name"),
-                       update=("pipeline", "generation"))  # fmt: skip
+                upsert(
+                    connection,
+                    schema.index_checks,
+                    checks,
+                    key=("workspace_id", "collection", "strategy_name"),
+                    update=("pipeline", "generation"),
+                )
         return found.sort("trial_id")
 
 
@@ -161,18 +175,18 @@ def _undone(workspace_id: str, collection: str, pipeline: str) -> sa.Select[Any]
 
 def _standing(workspace_id: str, collection: str) -> sa.ColumnElement[bool]:
     return (
-        (_I.workspace_id == workspace_id)
-        & (_I.collection == collection)
-        & _I.archived_at.is_(None)
-    )  # fmt: skip
+        (_I.workspace_id == workspace_id) & (_I.collection == collection) & _I.archived_at.is_(None)
+    )
 
 
 def _locked(connection: sa.Connection, trial_ids: pl.Series) -> pl.DataFrame:
     """What the trials are now, kept so until the transaction ends: an admin's change waits."""
     statement = sa.select(
-        _T.id.label("trial_id"), _T.row_hash.label("row_now"), _T.kb_status.label("status_now"),
+        _T.id.label("trial_id"),
+        _T.row_hash.label("row_now"),
+        _T.kb_status.label("status_now"),
         _ELIGIBLE.label("eligible"),
-    ).order_by(_T.id)  # fmt: skip
+    ).order_by(_T.id)
     return read_in(connection, statement.with_for_update(read=True), _T.id, trial_ids.sort())
 
 

@@ -14,8 +14,17 @@ from tradingkb.stores import schema
 
 _T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c
 #: Columns of a trial that an embedding or its payload does not depend on.
-_NOT_INDEXED: Final = ("id", "workspace_id", "param_set_id", "window_id", "promoted_at",
-                       "created_at", "ingested_at", "run_id", "withdrawn_at")  # fmt: skip
+_NOT_INDEXED: Final = (
+    "id",
+    "workspace_id",
+    "param_set_id",
+    "window_id",
+    "promoted_at",
+    "created_at",
+    "ingested_at",
+    "run_id",
+    "withdrawn_at",
+)
 
 #: So many values are worth a condition of their own beside the one that is read in parts.
 _FEW: Final = 1_000
@@ -31,13 +40,19 @@ class ListingQueries:
         columns = [c for c in schema.trials.columns if c.name not in _NOT_INDEXED]
         statement = (
             sa.select(
-                _T.id.label("trial_id"), *columns, _P.params, _W.window_key, _W.symbol,
-                _W.timeframe, _W.regime_is, _W.regime_oos,
+                _T.id.label("trial_id"),
+                *columns,
+                _P.params,
+                _W.window_key,
+                _W.symbol,
+                _W.timeframe,
+                _W.regime_is,
+                _W.regime_oos,
                 _T.withdrawn_at.is_not(None).label("withdrawn"),
             )
             .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
             .where(_T.workspace_id == workspace_id)
-        )  # fmt: skip
+        )
         with reading(self.engine) as connection:
             return read_in(connection, statement, _T.id, trial_ids).sort("trial_id")
 
@@ -45,14 +60,23 @@ class ListingQueries:
         """The stored trials of these experiments; see the port."""
         statement = (
             sa.select(
-                _P.params_hash, _W.window_key, _T.id.label("trial_id"), _T.source_type,
-                _T.source_id, _T.strategy_name, _T.strategy_version, _T.engine, _T.cost_bps,
-                _T.kb_status, _T.known_at, _T.run_id,
+                _P.params_hash,
+                _W.window_key,
+                _T.id.label("trial_id"),
+                _T.source_type,
+                _T.source_id,
+                _T.strategy_name,
+                _T.strategy_version,
+                _T.engine,
+                _T.cost_bps,
+                _T.kb_status,
+                _T.known_at,
+                _T.run_id,
                 _T.withdrawn_at.is_not(None).label("withdrawn"),
             )
             .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
             .where(_T.workspace_id == workspace_id, _W.workspace_id == workspace_id)
-        )  # fmt: skip
+        )
         hashes = experiments["params_hash"].unique()
         if len(hashes) <= _FEW:
             statement = statement.where(_P.params_hash.in_(hashes.to_list()))
@@ -76,14 +100,18 @@ class ListingQueries:
         window_names = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")
         statement = (
             sa.select(
-                _T.id.label("trial_id"), *(_T[c] for c in names if c != "param_set_id"), _P.params,
-                *(_W[c] for c in window_names), _W.regime_is, _W.regime_oos,
+                _T.id.label("trial_id"),
+                *(_T[c] for c in names if c != "param_set_id"),
+                _P.params,
+                *(_W[c] for c in window_names),
+                _W.regime_is,
+                _W.regime_oos,
             )
             .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
             .where(_T.workspace_id == workspace_id, *(_condition(n, v) for n, v in where.items()))
             .order_by(_T.known_at.desc(), _T.source_id)
             .limit(limit)
-        )  # fmt: skip
+        )
         with reading(self.engine) as connection:
             return read(connection, statement)
 

@@ -15,8 +15,17 @@ from tradingkb.stores import schema
 from tradingkb.stores.generations import generation_of, generation_row
 
 _T, _I = schema.trials.c, schema.kb_trial_index.c
-_LEFT_OUT = ("id", "workspace_id", "strategy_name", "experiment_type", "run_id", "row_hash",
-             "engine", "ingested_at", "withdrawn_at")  # fmt: skip
+_LEFT_OUT = (
+    "id",
+    "workspace_id",
+    "strategy_name",
+    "experiment_type",
+    "run_id",
+    "row_hash",
+    "engine",
+    "ingested_at",
+    "withdrawn_at",
+)
 
 
 class PartitionQueries:

@@ -154,9 +154,14 @@ kb_trial_index = Table(
     UniqueConstraint("trial_id", "collection"),
     Index("ix_kb_trial_index_collection_point_id", "collection", "point_id"),
     # The few entries that are not simply there: archived, without a point, or unfinished.
-    Index("ix_kb_trial_index_open", "collection", "workspace_id",
-          sqlite_where=_OPEN, postgresql_where=_OPEN),
-)  # fmt: skip
+    Index(
+        "ix_kb_trial_index_open",
+        "collection",
+        "workspace_id",
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
+    ),
+)
 
 kb_status_history = Table(
     "kb_status_history",

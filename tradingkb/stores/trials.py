@@ -17,11 +17,27 @@ from tradingkb.stores.versions import supersede
 _T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c
 
 #: What a stored trial keeps when its source is ingested again.
-_KEPT: Final = ("id", "workspace_id", "source_type", "source_id", "kb_status", "promoted_at",
-                "ingested_at")  # fmt: skip
+_KEPT: Final = (
+    "id",
+    "workspace_id",
+    "source_type",
+    "source_id",
+    "kb_status",
+    "promoted_at",
+    "ingested_at",
+)
 _REPLACED: Final = tuple(c.name for c in schema.trials.columns if c.name not in _KEPT)
-_WINDOW_COLUMNS: Final = ("window_key", "symbol", "timeframe", "is_start", "is_end", "oos_start",
-                          "oos_end", "regime_is", "regime_oos")  # fmt: skip
+_WINDOW_COLUMNS: Final = (
+    "window_key",
+    "symbol",
+    "timeframe",
+    "is_start",
+    "is_end",
+    "oos_start",
+    "oos_end",
+    "regime_is",
+    "regime_oos",
+)
 
 
 class TrialQueries:
@@ -38,9 +54,15 @@ class TrialQueries:
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """trial_id, identity, strategy_name, row_hash, kb_status, window_id, withdrawn."""
         statement = sa.select(
-            _T.id.label("trial_id"), _T.source_type, _T.source_id, _T.strategy_name, _T.row_hash,
-            _T.kb_status, _T.window_id, _T.withdrawn_at.is_not(None).label("withdrawn"),
-        ).where(_T.workspace_id == workspace_id)  # fmt: skip
+            _T.id.label("trial_id"),
+            _T.source_type,
+            _T.source_id,
+            _T.strategy_name,
+            _T.row_hash,
+            _T.kb_status,
+            _T.window_id,
+            _T.withdrawn_at.is_not(None).label("withdrawn"),
+        ).where(_T.workspace_id == workspace_id)
         with reading(self.engine) as connection:
             if among is None:
                 return read(connection, statement)
@@ -84,8 +106,14 @@ class TrialQueries:
         frame = windows.select(pl.lit(workspace_id).alias("workspace_id"), *_WINDOW_COLUMNS)
         with writing(self.engine) as connection:
             before = _regimes(connection, workspace_id)
-            upsert(connection, schema.windows, frame, key=("workspace_id", "window_key"),
-                   update=("regime_is", "regime_oos"), keep_known=True)  # fmt: skip
+            upsert(
+                connection,
+                schema.windows,
+                frame,
+                key=("workspace_id", "window_key"),
+                update=("regime_is", "regime_oos"),
+                keep_known=True,
+            )
             after = _regimes(connection, workspace_id)
             # A new window has no trials yet; a new regime of a known one touches every strategy.
             known = after.join(before, on="window_key", how="semi")
@@ -100,8 +128,13 @@ class TrialQueries:
             pl.lit(workspace_id).alias("workspace_id"), "strategy_name", "params_hash", "params"
         )
         with writing(self.engine) as connection:
-            upsert(connection, schema.param_sets, frame,
-                   key=("workspace_id", "strategy_name", "params_hash"), update=())  # fmt: skip
+            upsert(
+                connection,
+                schema.param_sets,
+                frame,
+                key=("workspace_id", "strategy_name", "params_hash"),
+                update=(),
+            )
 
     def write_trials(self, workspace_id: str, trials: pl.DataFrame) -> None:
         """Inserts or replaces trials by (source_type, source_id), in one transaction.
@@ -112,11 +145,21 @@ class TrialQueries:
         frame = trials.with_columns(workspace_id=pl.lit(workspace_id))
         with writing(self.engine) as connection:
             imported = self._imported_statuses(connection, workspace_id, frame)
-            known = _known(connection, workspace_id, frame, _T.id.label("trial_id"),
-                           _T.strategy_name.label("before"))  # fmt: skip
+            known = _known(
+                connection,
+                workspace_id,
+                frame,
+                _T.id.label("trial_id"),
+                _T.strategy_name.label("before"),
+            )
             supersede(connection, known["trial_id"])
-            upsert(connection, schema.trials, frame,
-                   key=("workspace_id", "source_type", "source_id"), update=_REPLACED)  # fmt: skip
+            upsert(
+                connection,
+                schema.trials,
+                frame,
+                key=("workspace_id", "source_type", "source_id"),
+                update=_REPLACED,
+            )
             self._record_imported(connection, workspace_id, imported)
             # A strategy may lose a trial because its source now says that it is another's.
             told = frame.join(known, on=["source_type", "source_id"], how="semi")
@@ -141,12 +184,15 @@ class TrialQueries:
             return
         ids = _known(connection, workspace_id, imported, _T.id.label("trial_id"))
         rows = imported.join(ids, on=["source_type", "source_id"]).select(
-            pl.lit(workspace_id).alias("workspace_id"), "trial_id",
-            pl.lit("candidate").alias("from_status"), pl.col("kb_status").alias("to_status"),
-            pl.col("known_at").alias("at"), pl.lit("ingest").alias("actor"),
+            pl.lit(workspace_id).alias("workspace_id"),
+            "trial_id",
+            pl.lit("candidate").alias("from_status"),
+            pl.col("kb_status").alias("to_status"),
+            pl.col("known_at").alias("at"),
+            pl.lit("ingest").alias("actor"),
             pl.lit("import").alias("actor_type"),
             pl.lit("status came with the import").alias("reason"),
-        )  # fmt: skip
+        )
         connection.execute(sa.insert(schema.kb_status_history), rows.to_dicts())
 
 

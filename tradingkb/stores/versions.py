@@ -129,12 +129,14 @@ def _standing(connection: sa.Connection, workspace_id: str, run_id: str) -> pl.D
         strategy).
     """
     current = sa.select(
-        _T.id.label("trial_id"), _T.strategy_name, _T.run_id,
+        _T.id.label("trial_id"),
+        _T.strategy_name,
+        _T.run_id,
         _T.withdrawn_at.is_not(None).label("withdrawn"),
-    ).where(_T.workspace_id == workspace_id)  # fmt: skip
-    version = sa.select(
-        _V.id.label("version_id"), _V.trial_id, _V.strategy_name, _V.run_id
-    ).where(_V.workspace_id == workspace_id)  # fmt: skip
+    ).where(_T.workspace_id == workspace_id)
+    version = sa.select(_V.id.label("version_id"), _V.trial_id, _V.strategy_name, _V.run_id).where(
+        _V.workspace_id == workspace_id
+    )
     told = read(connection, version.where(_V.run_id == run_id))["trial_id"]
     mine = read(connection, current.where(_T.run_id == run_id))["trial_id"]
     touched = pl.concat([told, mine]).unique()

@@ -40,9 +40,10 @@ class WorkspaceQueries:
                 connection.execute(sa.insert(schema.workspaces).values(**vars(workspace)))
         except sa.exc.IntegrityError:
             raise InvalidInputError(
-                f"workspace {workspace.slug!r} exists already", field="workspace",
+                f"workspace {workspace.slug!r} exists already",
+                field="workspace",
                 remedy="choose another slug, or use the existing one",
-            ) from None  # fmt: skip
+            ) from None
 
     def set_active(
         self, workspace_id: str, embed_model: str | None, collection: str | None
@@ -55,10 +56,11 @@ class WorkspaceQueries:
                 sa.update(table)
                 .where(table.c.id == workspace_id)
                 .values(
-                    default_embed_model=embed_model, default_collection=collection,
+                    default_embed_model=embed_model,
+                    default_collection=collection,
                     config=_with_model(config, embed_model),
                 )
-            )  # fmt: skip
+            )
             bump_all(connection, workspace_id)
 
     def save_spec(self, workspace_id: str, spec: StrategySpec, at: datetime) -> None:
@@ -73,10 +75,13 @@ class WorkspaceQueries:
             connection.execute(sa.delete(table).where(key))
             connection.execute(
                 sa.insert(table).values(
-                    workspace_id=workspace_id, name=spec.name, version=spec.version,
-                    spec=spec.to_dict(), updated_at=at,
+                    workspace_id=workspace_id,
+                    name=spec.name,
+                    version=spec.version,
+                    spec=spec.to_dict(),
+                    updated_at=at,
                 )
-            )  # fmt: skip
+            )
             bump(connection, workspace_id, [spec.name])
 
     def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
@@ -113,10 +118,12 @@ class WorkspaceQueries:
             if connection.scalar(sa.select(table.c.id).where(known)) is None:
                 connection.execute(
                     sa.insert(table).values(
-                        workspace_id=workspace_id, version=scaler.version,
-                        scaler=scaler.to_dict(), created_at=at,
+                        workspace_id=workspace_id,
+                        version=scaler.version,
+                        scaler=scaler.to_dict(),
+                        created_at=at,
                     )
-                )  # fmt: skip
+                )
                 bump_all(connection, workspace_id)
 
 

@@ -21,21 +21,32 @@ EAST, NORTH, UP, AWAY = np.eye(DIMENSION, dtype=np.float32)
 BETWEEN: Final = np.full(DIMENSION, 0.5, dtype=np.float32)
 
 _SCHEMA: Final[dict[str, Any]] = {
-    "workspace_id": pl.String, "strategy_name": pl.String, "window_key": pl.String,
-    "has_oos": pl.Boolean, "max_drawdown": pl.Float64, "n_trades": pl.Int64,
+    "workspace_id": pl.String,
+    "strategy_name": pl.String,
+    "window_key": pl.String,
+    "has_oos": pl.Boolean,
+    "max_drawdown": pl.Float64,
+    "n_trades": pl.Int64,
     "overfit_gap": pl.Float64,
-}  # fmt: skip
+}
 _DEFAULTS: Final = {
-    "workspace_id": WORKSPACE, "strategy_name": STRATEGY, "window_key": "w", "has_oos": True,
-    "max_drawdown": 0.1, "n_trades": 50, "overfit_gap": 0.1,
-}  # fmt: skip
+    "workspace_id": WORKSPACE,
+    "strategy_name": STRATEGY,
+    "window_key": "w",
+    "has_oos": True,
+    "max_drawdown": 0.1,
+    "n_trades": 50,
+    "overfit_gap": 0.1,
+}
 
 
 def uid(name: object) -> str:
     """A point id that sorts like a small number."""
-    return str(uuid.UUID(int=name)) if isinstance(name, int) else str(
-        uuid.uuid5(uuid.NAMESPACE_OID, str(name))
-    )  # fmt: skip
+    return (
+        str(uuid.UUID(int=name))
+        if isinstance(name, int)
+        else str(uuid.uuid5(uuid.NAMESPACE_OID, str(name)))
+    )
 
 
 def points(*rows: tuple[object, Floats32, Mapping[str, Any]]) -> Points:

@@ -21,34 +21,67 @@ ADA: Final = Actor("ada", "lead", "look-ahead")
 
 UTC_TIME: Final = pl.Datetime("us", "UTC")
 _WINDOW_SCHEMA: Final[dict[str, Any]] = {
-    "window_key": pl.String, "symbol": pl.String, "timeframe": pl.String, "is_start": UTC_TIME,
-    "is_end": UTC_TIME, "oos_start": UTC_TIME, "oos_end": UTC_TIME, "regime_is": pl.String,
+    "window_key": pl.String,
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "is_start": UTC_TIME,
+    "is_end": UTC_TIME,
+    "oos_start": UTC_TIME,
+    "oos_end": UTC_TIME,
+    "regime_is": pl.String,
     "regime_oos": pl.String,
-}  # fmt: skip
+}
 _TRIAL_SCHEMA: Final[dict[str, Any]] = {
-    "source_type": pl.String, "source_id": pl.String, "experiment_type": pl.String,
-    "strategy_name": pl.String, "strategy_version": pl.String, "param_set_id": pl.Int64,
-    "window_id": pl.Int64, "objective_type": pl.String, "objective_score": pl.Float64,
+    "source_type": pl.String,
+    "source_id": pl.String,
+    "experiment_type": pl.String,
+    "strategy_name": pl.String,
+    "strategy_version": pl.String,
+    "param_set_id": pl.Int64,
+    "window_id": pl.Int64,
+    "objective_type": pl.String,
+    "objective_score": pl.Float64,
     **{
         f"{metric}_{sample}": pl.Int64 if metric == "n_trades" else pl.Float64
         for metric in METRICS
         for sample in ("is", "oos")
     },
-    "engine": pl.String, "cost_bps": pl.Float64, "kb_status": pl.String, "promoted_at": UTC_TIME,
-    "known_at": UTC_TIME, "created_at": UTC_TIME, "ingested_at": UTC_TIME, "run_id": pl.String,
+    "engine": pl.String,
+    "cost_bps": pl.Float64,
+    "kb_status": pl.String,
+    "promoted_at": UTC_TIME,
+    "known_at": UTC_TIME,
+    "created_at": UTC_TIME,
+    "ingested_at": UTC_TIME,
+    "run_id": pl.String,
     "row_hash": pl.String,
-}  # fmt: skip
+}
 _INDEX_SCHEMA: Final[dict[str, Any]] = {
-    "trial_id": pl.Int64, "strategy_name": pl.String, "point_id": pl.String,
-    "collection": pl.String, "embed_model": pl.String, "pipeline": pl.String,
-    "regime_schema_version": pl.Int64, "content_hash": pl.String, "archived_at": UTC_TIME,
-    "reason": pl.String, "row_hash": pl.String, "kb_status": pl.String,
-}  # fmt: skip
+    "trial_id": pl.Int64,
+    "strategy_name": pl.String,
+    "point_id": pl.String,
+    "collection": pl.String,
+    "embed_model": pl.String,
+    "pipeline": pl.String,
+    "regime_schema_version": pl.Int64,
+    "content_hash": pl.String,
+    "archived_at": UTC_TIME,
+    "reason": pl.String,
+    "row_hash": pl.String,
+    "kb_status": pl.String,
+}
 _OUTCOME_SCHEMA: Final[dict[str, Any]] = {
-    "strategy_name": pl.String, "window_key": pl.String, "fingerprint": pl.String,
-    "as_of": UTC_TIME, "known_at": UTC_TIME, "quarter": pl.Int64, "status": pl.String,
-    "band": pl.Int64, "features": pl.String, "won": pl.Float64,
-}  # fmt: skip
+    "strategy_name": pl.String,
+    "window_key": pl.String,
+    "fingerprint": pl.String,
+    "as_of": UTC_TIME,
+    "known_at": UTC_TIME,
+    "quarter": pl.Int64,
+    "status": pl.String,
+    "band": pl.Int64,
+    "features": pl.String,
+    "won": pl.Float64,
+}
 
 
 def workspace(slug: str = "desk", id_: str = WORKSPACE) -> Workspace:
@@ -64,9 +97,12 @@ def window_frame(*rows: dict[str, Any]) -> pl.DataFrame:
 def fill(store: TrialStore, strategy: str = STRATEGY, workspace_id: str = WORKSPACE) -> None:
     """One window and one parameter set of a strategy."""
     store.write_windows(workspace_id, window_frame({"symbol": "BTC/USDT"}))
-    store.write_param_sets(workspace_id, pl.DataFrame(
-        {"strategy_name": [strategy], "params_hash": ["h1"], "params": ['{"fast":10}']}
-    ))  # fmt: skip
+    store.write_param_sets(
+        workspace_id,
+        pl.DataFrame(
+            {"strategy_name": [strategy], "params_hash": ["h1"], "params": ['{"fast":10}']}
+        ),
+    )
 
 
 def trial_frame(
@@ -76,22 +112,39 @@ def trial_frame(
     window = store.window_rows(workspace_id)["window_id"][0]
     param_set = store.param_set_rows(workspace_id, None)["param_set_id"][0]
     base = {
-        "source_type": "import", "source_id": "t1", "experiment_type": "tune",
-        "strategy_name": STRATEGY, "param_set_id": param_set, "window_id": window,
-        "objective_type": "sharpe", "sharpe_oos": 1.25, "n_trades_oos": 40,
-        "kb_status": "candidate", "known_at": NOON, "created_at": NOON, "ingested_at": NOON,
-        "run_id": RUN_ID, "row_hash": "hash",
-    }  # fmt: skip
+        "source_type": "import",
+        "source_id": "t1",
+        "experiment_type": "tune",
+        "strategy_name": STRATEGY,
+        "param_set_id": param_set,
+        "window_id": window,
+        "objective_type": "sharpe",
+        "sharpe_oos": 1.25,
+        "n_trades_oos": 40,
+        "kb_status": "candidate",
+        "known_at": NOON,
+        "created_at": NOON,
+        "ingested_at": NOON,
+        "run_id": RUN_ID,
+        "row_hash": "hash",
+    }
     return pl.DataFrame([{**base, **row} for row in rows], schema=_TRIAL_SCHEMA)
 
 
 def index_frame(trial_id: int, **changes: Any) -> pl.DataFrame:
     """One index row."""
     row = {
-        "trial_id": trial_id, "strategy_name": STRATEGY, "point_id": str(uuid.UUID(int=trial_id)),
-        "collection": "kb", "embed_model": "m", "pipeline": "p", "content_hash": "c1",
-        "row_hash": "hash", "kb_status": "candidate", **changes,
-    }  # fmt: skip
+        "trial_id": trial_id,
+        "strategy_name": STRATEGY,
+        "point_id": str(uuid.UUID(int=trial_id)),
+        "collection": "kb",
+        "embed_model": "m",
+        "pipeline": "p",
+        "content_hash": "c1",
+        "row_hash": "hash",
+        "kb_status": "candidate",
+        **changes,
+    }
     return pl.DataFrame([row], schema=_INDEX_SCHEMA)
 
 
@@ -104,32 +157,62 @@ def run_record(run_id: str = RUN_ID, **changes: Any) -> RunRecord:
 def event(**changes: Any) -> dict[str, Any]:
     """One recommend event."""
     return {
-        "request_id": str(uuid.uuid4()), "at": NOON, "workspace_id": WORKSPACE,
-        "strategy_name": STRATEGY, "objective_type": "sharpe", "status": "ok",
-        "confidence": 0.61, "confidence_band": "medium", "reasons": [], "warnings": ["w"],
-        "after_strict": 12, "after_relaxed": 30, "windows_used": 5, "strict_to_relaxed": False,
-        "metadata_only": False, "repaired_params": [], "filter_rejections": {"min_trades": 3},
-        "relaxations": [], "regime_tags": ["trend_up"], "params": {"fast": 10},
-        "embed_model": "m", "collection": "kb", "timings": {"total_ms": 8.5}, "weights": {},
-        "source": "python", "replica": "host", **changes,
-    }  # fmt: skip
+        "request_id": str(uuid.uuid4()),
+        "at": NOON,
+        "workspace_id": WORKSPACE,
+        "strategy_name": STRATEGY,
+        "objective_type": "sharpe",
+        "status": "ok",
+        "confidence": 0.61,
+        "confidence_band": "medium",
+        "reasons": [],
+        "warnings": ["w"],
+        "after_strict": 12,
+        "after_relaxed": 30,
+        "windows_used": 5,
+        "strict_to_relaxed": False,
+        "metadata_only": False,
+        "repaired_params": [],
+        "filter_rejections": {"min_trades": 3},
+        "relaxations": [],
+        "regime_tags": ["trend_up"],
+        "params": {"fast": 10},
+        "embed_model": "m",
+        "collection": "kb",
+        "timings": {"total_ms": 8.5},
+        "weights": {},
+        "source": "python",
+        "replica": "host",
+        **changes,
+    }
 
 
 def outcome_rows(*rows: dict[str, Any]) -> pl.DataFrame:
     """Outcomes of decisions, with the changes that each row states."""
     base = {
-        "strategy_name": STRATEGY, "window_key": "w1", "fingerprint": "f" * 64, "as_of": NOON,
-        "known_at": NOON, "quarter": 8096, "status": "ok", "band": 2, "features": "[1.5]",
+        "strategy_name": STRATEGY,
+        "window_key": "w1",
+        "fingerprint": "f" * 64,
+        "as_of": NOON,
+        "known_at": NOON,
+        "quarter": 8096,
+        "status": "ok",
+        "band": 2,
+        "features": "[1.5]",
         "won": 1.0,
-    }  # fmt: skip
+    }
     return pl.DataFrame([{**base, **row} for row in rows], schema=_OUTCOME_SCHEMA)
 
 
 def calibration(**changes: Any) -> Calibration:
     """One fitted confidence."""
     base: dict[str, Any] = {
-        "objective_type": "sharpe", "fitted_at": NOON, "known_until": NOON,
-        "fingerprint": "f" * 64, "n_outcomes": 120,
-        "strategies": [{"name": STRATEGY, "windows": 60}], "model": {"version": 1},
-    }  # fmt: skip
+        "objective_type": "sharpe",
+        "fitted_at": NOON,
+        "known_until": NOON,
+        "fingerprint": "f" * 64,
+        "n_outcomes": 120,
+        "strategies": [{"name": STRATEGY, "windows": 60}],
+        "model": {"version": 1},
+    }
     return Calibration(**{**base, **changes})

@@ -118,8 +118,10 @@ class TrialStoreContract(
         (row,) = kb.trial_rows(WORKSPACE, {}, None).to_dicts()
         assert (row["sharpe_is"], row["sharpe_oos"], row["n_trades_oos"]) == (0.1 + 0.2, 1.25, 40)
         assert (row["params"], row["symbol"], row["win_rate_is"]) == (
-            '{"fast":10}', "BTC/USDT", None
-        )  # fmt: skip
+            '{"fast":10}',
+            "BTC/USDT",
+            None,
+        )
 
     def test_a_trial_that_comes_again_keeps_its_status_and_its_first_ingestion_time(
         self, kb: TrialStore
@@ -156,10 +158,20 @@ class TrialStoreContract(
     def test_trials_are_newest_first_and_filtered_by_columns_of_trials_and_windows(
         self, kb: TrialStore
     ) -> None:
-        kb.write_trials(WORKSPACE, trial_frame(kb, *(
-            {"source_id": f"t{n}", "known_at": NOON + timedelta(days=n), "objective_score": n % 2}
-            for n in (2, 1, 3)
-        )))  # fmt: skip
+        kb.write_trials(
+            WORKSPACE,
+            trial_frame(
+                kb,
+                *(
+                    {
+                        "source_id": f"t{n}",
+                        "known_at": NOON + timedelta(days=n),
+                        "objective_score": n % 2,
+                    }
+                    for n in (2, 1, 3)
+                ),
+            ),
+        )
 
         def found(where: dict[str, Any], limit: int | None = None) -> list[str]:
             return list(kb.trial_rows(WORKSPACE, where, limit)["source_id"])

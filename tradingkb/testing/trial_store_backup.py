@@ -63,9 +63,12 @@ def fill_every_table(store: TrialStore) -> None:
     for day in range(4):
         store.save_event(event(at=NOON + timedelta(days=day), strict_to_relaxed=day % 2 == 0))
     features = {"features": "[0.1, null, -1e-17]"}
-    store.replace_outcomes(WORKSPACE, "sharpe", STRATEGY, outcome_rows(features, {
-        "window_key": "w2", "band": None, "won": None, "features": "[]"
-    }))  # fmt: skip
+    store.replace_outcomes(
+        WORKSPACE,
+        "sharpe",
+        STRATEGY,
+        outcome_rows(features, {"window_key": "w2", "band": None, "won": None, "features": "[]"}),
+    )
     for n, model in enumerate((None, {"version": 1, "rates": [0.1 + 0.2]})):
         store.save_calibration(WORKSPACE, calibration(n_outcomes=n, model=model))
 
@@ -74,18 +77,29 @@ def everything(store: TrialStore) -> list[Any]:
     """What the port says about the workspace's truth: ids and generations are left out of it."""
     trials = store.trial_rows(WORKSPACE, {}, None)
     return [
-        store.row_counts(), store.workspaces(), store.specs(WORKSPACE), store.scaler(WORKSPACE),
-        *(f.to_dicts() for f in (
-            store.window_rows(WORKSPACE), store.param_set_rows(WORKSPACE, None),
-            trials.sort("source_id"), store.history(WORKSPACE, {}, None),
-            store.index_rows(WORKSPACE, COLLECTION).drop("content_hash").sort("trial_id"),
-            store.runs(WORKSPACE, None).sort("run_id"), store.events(None, 99, {}),
-        )),
+        store.row_counts(),
+        store.workspaces(),
+        store.specs(WORKSPACE),
+        store.scaler(WORKSPACE),
+        *(
+            f.to_dicts()
+            for f in (
+                store.window_rows(WORKSPACE),
+                store.param_set_rows(WORKSPACE, None),
+                trials.sort("source_id"),
+                store.history(WORKSPACE, {}, None),
+                store.index_rows(WORKSPACE, COLLECTION).drop("content_hash").sort("trial_id"),
+                store.runs(WORKSPACE, None).sort("run_id"),
+                store.events(None, 99, {}),
+            )
+        ),
         # Numbers within JSON text are written differently by each database.
-        [{**row, "features": json.loads(row["features"])}
-         for row in store.outcomes(WORKSPACE, "sharpe").to_dicts()],
+        [
+            {**row, "features": json.loads(row["features"])}
+            for row in store.outcomes(WORKSPACE, "sharpe").to_dicts()
+        ],
         store.calibration(WORKSPACE, "sharpe"),
-    ]  # fmt: skip
+    ]
 
 
 class BackupContract:
@@ -121,9 +135,10 @@ class BackupContract:
         self, full: TrialStore, backup: Path
     ) -> None:
         before = everything(full)
-        full.write_trials(WORKSPACE, trial_frame(
-            full, {"source_id": "later"}, {"source_id": "plain", "sharpe_oos": -1.0}
-        ))  # fmt: skip
+        full.write_trials(
+            WORKSPACE,
+            trial_frame(full, {"source_id": "later"}, {"source_id": "plain", "sharpe_oos": -1.0}),
+        )
         full.create_workspace(workspace("later", RUN_ID))
         changed = full.row_counts()
         told = self.restore(full, backup)

@@ -20,8 +20,18 @@ from tradingkb.testing.stored import (
     workspace,
 )
 
-COLUMNS = ["strategy_name", "window_key", "fingerprint", "as_of", "known_at", "quarter", "status",
-           "band", "features", "won"]  # fmt: skip
+COLUMNS = [
+    "strategy_name",
+    "window_key",
+    "fingerprint",
+    "as_of",
+    "known_at",
+    "quarter",
+    "status",
+    "band",
+    "features",
+    "won",
+]
 
 
 class CalibrationContract:

@@ -38,8 +38,10 @@ class CurationContract:
     @pytest.fixture
     def three(self, kb: TrialStore) -> dict[str, int]:
         """Trials a and b, indexed in two collections, and c, which is rejected; ids by name."""
-        rows = ({"source_id": n, "kb_status": s} for n, s in
-                (("a", "candidate"), ("b", "candidate"), ("c", "rejected")))  # fmt: skip
+        rows = (
+            {"source_id": n, "kb_status": s}
+            for n, s in (("a", "candidate"), ("b", "candidate"), ("c", "rejected"))
+        )
         kb.write_trials(WORKSPACE, trial_frame(kb, *rows))
         known = kb.identities(WORKSPACE)
         ids = dict(zip(known["source_id"], known["trial_id"], strict=True))
@@ -77,10 +79,14 @@ class CurationContract:
         assert kb.select(OTHER_WORKSPACE, {}).is_empty()
         row = kb.select(WORKSPACE, {"source_id": ["a"]}).row(0, named=True)
         assert row == {
-            "trial_id": three["a"], "source_type": "import", "source_id": "a",
-            "strategy_name": STRATEGY, "kb_status": "candidate", "run_id": FIRST,
+            "trial_id": three["a"],
+            "source_type": "import",
+            "source_id": "a",
+            "strategy_name": STRATEGY,
+            "kb_status": "candidate",
+            "run_id": FIRST,
             "withdrawn": False,
-        }  # fmt: skip
+        }
 
     def test_documents_hold_all_that_an_embedding_reads_by_id(
         self, kb: TrialStore, three: dict[str, int]
@@ -90,8 +96,10 @@ class CurationContract:
         assert rows["source_id"].to_list() == ["a", "c"]
         one = rows.row(0, named=True)
         assert (one["params"], one["window_key"], one["symbol"]) == (
-            '{"fast":10}', "w1", "BTC/USDT"
-        )  # fmt: skip
+            '{"fast":10}',
+            "w1",
+            "BTC/USDT",
+        )
         assert (one["row_hash"], one["kb_status"], one["withdrawn"]) == ("hash", "candidate", False)
 
     @pytest.mark.usefixtures("three")
@@ -110,8 +118,9 @@ class CurationContract:
     ) -> None:
         changed = self.change(kb, "promoted", three["a"], three["c"], three["a"])
         assert changed.rows() == [
-            (three["a"], STRATEGY, "candidate"), (three["c"], STRATEGY, "rejected")
-        ]  # fmt: skip
+            (three["a"], STRATEGY, "candidate"),
+            (three["c"], STRATEGY, "rejected"),
+        ]
         assert self.change(kb, "promoted", three["a"]).is_empty()
         rows = {r["source_id"]: r for r in kb.trial_rows(WORKSPACE, {}, None).to_dicts()}
         assert (rows["a"]["kb_status"], rows["a"]["promoted_at"]) == ("promoted", LATER)
@@ -210,10 +219,21 @@ class CurationContract:
         """Two runs: the first brought t1 and t2, the second changed t2 and brought t3; ids."""
         for n, (run, names) in enumerate(((FIRST, ("t1", "t2")), (SECOND, ("t2", "t3")))):
             kb.save_run(run_record(run, started_at=NOON + timedelta(hours=n)))
-            kb.write_trials(WORKSPACE, trial_frame(kb, *(
-                {"source_id": name, "run_id": run, "sharpe_oos": n + 1.0, "row_hash": f"{name}{n}"}
-                for name in names
-            )))  # fmt: skip
+            kb.write_trials(
+                WORKSPACE,
+                trial_frame(
+                    kb,
+                    *(
+                        {
+                            "source_id": name,
+                            "run_id": run,
+                            "sharpe_oos": n + 1.0,
+                            "row_hash": f"{name}{n}",
+                        }
+                        for name in names
+                    ),
+                ),
+            )
         known = kb.identities(WORKSPACE)
         return dict(zip(known["source_id"], known["trial_id"], strict=True))
 
@@ -229,8 +249,9 @@ class CurationContract:
         assert self.told(kb) == {"t1": 1.0, "t2": 2.0, "t3": 2.0}
         assert kb.withdraw_run(WORKSPACE, SECOND, ADA, LATER).equals(effects)
         assert effects.rows() == [
-            (runs["t2"], STRATEGY, "reverted"), (runs["t3"], STRATEGY, "withdrawn")
-        ]  # fmt: skip
+            (runs["t2"], STRATEGY, "reverted"),
+            (runs["t3"], STRATEGY, "withdrawn"),
+        ]
         assert self.told(kb) == {"t1": 1.0, "t2": 1.0}
         assert kb.strategy_counts(WORKSPACE)["n_trials"].to_list() == [2]
         assert kb.taken_back(WORKSPACE).rows() == [(runs["t2"], "t21")]

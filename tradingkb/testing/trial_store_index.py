@@ -51,8 +51,11 @@ class IndexContract:
         assert kb.partition(WORKSPACE, STRATEGY, "kb2")[1]["archived_at"].to_list() == [None]
 
     def test_an_entry_is_written_as_its_trial_is_by_then(self, kb: TrialStore, trial: int) -> None:
-        for embedded, hash_now in (({"row_hash": "old"}, ""), ({"kb_status": "promoted"}, ""),
-                                   ({}, "c1")):  # fmt: skip
+        for embedded, hash_now in (
+            ({"row_hash": "old"}, ""),
+            ({"kb_status": "promoted"}, ""),
+            ({}, "c1"),
+        ):
             assert kb.write_index(WORKSPACE, index_frame(trial, **embedded), NOON).is_empty()
             assert kb.index_rows(WORKSPACE, "kb")["content_hash"].to_list() == [hash_now]
         kb.change_status(WORKSPACE, pl.Series([trial]), "rejected", ADA, NOON)

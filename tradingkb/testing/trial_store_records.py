@@ -176,10 +176,15 @@ class RecordContract:
     def test_a_partition_holds_the_trials_of_its_strategy_alone_whatever_their_status(
         self, kb: TrialStore
     ) -> None:
-        kb.write_trials(WORKSPACE, trial_frame(
-            kb, {"source_id": "a"}, {"source_id": "b", "kb_status": "rejected"},
-            {"source_id": "c", "strategy_name": "rsi"},
-        ))  # fmt: skip
+        kb.write_trials(
+            WORKSPACE,
+            trial_frame(
+                kb,
+                {"source_id": "a"},
+                {"source_id": "b", "kb_status": "rejected"},
+                {"source_id": "c", "strategy_name": "rsi"},
+            ),
+        )
         assert sorted(kb.partition(WORKSPACE, STRATEGY, COLLECTION)[1]["source_id"]) == ["a", "b"]
 
     # runs and events
@@ -204,8 +209,11 @@ class RecordContract:
 
     def test_runs_that_nobody_runs_any_more_are_closed(self, kb: TrialStore) -> None:
         kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
-        for run in (run_record("1"), run_record("2", status="completed"),
-                    run_record("3", workspace_id=OTHER_WORKSPACE)):  # fmt: skip
+        for run in (
+            run_record("1"),
+            run_record("2", status="completed"),
+            run_record("3", workspace_id=OTHER_WORKSPACE),
+        ):
             kb.save_run(run)
         kb.close_runs(WORKSPACE, NOON + timedelta(hours=1))
         rows = {r["run_id"]: r for r in kb.runs(WORKSPACE, None).to_dicts()}
@@ -218,8 +226,10 @@ class RecordContract:
         kb.save_run(run_record(status="completed"))
         row = kb.runs(WORKSPACE, 1).row(0, named=True)
         assert (row["status"], row["withdrawn_by"], row["withdrawn_reason"]) == (
-            "completed", "ada", "look-ahead"
-        )  # fmt: skip
+            "completed",
+            "ada",
+            "look-ahead",
+        )
         assert row["withdrawn_at"] == NOON
 
     def test_a_workspace_says_what_it_searches_and_gives_it_back(self, kb: TrialStore) -> None:
@@ -230,15 +240,19 @@ class RecordContract:
         kb.set_active(WORKSPACE, None, None)
         (space,) = kb.workspaces()
         assert (space.default_embed_model, space.default_collection, space.config) == (
-            None, None, {}
-        )  # fmt: skip
+            None,
+            None,
+            {},
+        )
 
     def test_events_are_newest_first_and_filtered(self, kb: TrialStore) -> None:
         kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
         sent: tuple[tuple[int, dict[str, Any]], ...] = (
-            (1, {"status": "degraded"}), (3, {}), (2, {"source": "probe"}),
+            (1, {"status": "degraded"}),
+            (3, {}),
+            (2, {"source": "probe"}),
             (4, {"workspace_id": OTHER_WORKSPACE}),
-        )  # fmt: skip
+        )
         for hour, changes in sent:
             kb.save_event(event(at=NOON + timedelta(hours=hour), **changes))
 
@@ -255,8 +269,16 @@ class RecordContract:
         sent = event(params=None, confidence=None)
         kb.save_event(sent)
         (row,) = kb.events(WORKSPACE, 1, {}).to_dicts()
-        texts = {"reasons", "warnings", "repaired_params", "filter_rejections", "relaxations",
-                 "regime_tags", "timings", "weights"}  # fmt: skip
+        texts = {
+            "reasons",
+            "warnings",
+            "repaired_params",
+            "filter_rejections",
+            "relaxations",
+            "regime_tags",
+            "timings",
+            "weights",
+        }
         assert {k: json.loads(v) if k in texts else v for k, v in row.items()} == sent
 
     def test_several_events_are_stored_once_each(self, kb: TrialStore) -> None:
@@ -268,8 +290,10 @@ class RecordContract:
 
     def test_events_that_come_together_are_as_if_each_had_come_alone(self, kb: TrialStore) -> None:
         params = [None, {"fast": 5}, {"fast": 10.5, "kind": "ema"}]
-        sent = [event(at=NOON, params=p, confidence=c)
-                for p, c in zip(params, (0.25, None, 1.0), strict=True)]  # fmt: skip
+        sent = [
+            event(at=NOON, params=p, confidence=c)
+            for p, c in zip(params, (0.25, None, 1.0), strict=True)
+        ]
         kb.save_events(sent)
         for one in sent:
             kb.save_event({**one, "request_id": str(uuid.uuid4()), "source": "probe"})

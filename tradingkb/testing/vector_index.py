@@ -42,10 +42,15 @@ class VectorIndexContract(ListingContract):
     def filled(self, index: VectorIndex, name: str) -> str:
         """A collection with three windows: one point east, two north, one up."""
         index.ensure_collection(name, DIMENSION)
-        index.upsert(name, points(
-            (1, EAST, {"window_key": "a"}), (2, NORTH, {"window_key": "b"}),
-            (3, NORTH, {"window_key": "b"}), (4, UP, {"window_key": "c"}),
-        ))  # fmt: skip
+        index.upsert(
+            name,
+            points(
+                (1, EAST, {"window_key": "a"}),
+                (2, NORTH, {"window_key": "b"}),
+                (3, NORTH, {"window_key": "b"}),
+                (4, UP, {"window_key": "c"}),
+            ),
+        )
         return name
 
     # collections and aliases
@@ -190,8 +195,10 @@ class VectorIndexContract(ListingContract):
     ) -> None:
         hits = index.nearest_windows(filled, -EAST, EVERYTHING, 3)
         assert [(hit.window_key, hit.similarity) for hit in hits] == [
-            ("b", 0.0), ("c", 0.0), ("a", -1.0)
-        ]  # fmt: skip
+            ("b", 0.0),
+            ("c", 0.0),
+            ("a", -1.0),
+        ]
 
     def test_a_window_is_represented_by_its_nearest_point(
         self, index: VectorIndex, filled: str
@@ -259,12 +266,23 @@ class VectorIndexContract(ListingContract):
     ) -> None:
         index.ensure_collection(name, DIMENSION)
         unknown = {"has_oos": False, "max_drawdown": None, "n_trades": None, "overfit_gap": None}
-        index.upsert(name, points(
-            (1, EAST, {"window_key": "1 known"}),
-            (2, EAST, {"window_key": "2 edge", "max_drawdown": 0.25, "n_trades": 5,
-                       "overfit_gap": 0.3}),
-            (3, EAST, {"window_key": "3 none", **unknown}),
-        ))  # fmt: skip
+        index.upsert(
+            name,
+            points(
+                (1, EAST, {"window_key": "1 known"}),
+                (
+                    2,
+                    EAST,
+                    {
+                        "window_key": "2 edge",
+                        "max_drawdown": 0.25,
+                        "n_trades": 5,
+                        "overfit_gap": 0.3,
+                    },
+                ),
+                (3, EAST, {"window_key": "3 none", **unknown}),
+            ),
+        )
         where = VectorFilter(WORKSPACE, STRATEGY, **condition)
         found = [key[2:] for key in windows(index.nearest_windows(name, EAST, where, 9))]
         assert found == expected.split()
@@ -273,10 +291,13 @@ class VectorIndexContract(ListingContract):
     def test_points_of_another_workspace_or_strategy_are_never_found(
         self, index: VectorIndex, filled: str
     ) -> None:
-        index.upsert(filled, points(
-            (8, AWAY, {"window_key": "theirs", "workspace_id": OTHER_WORKSPACE}),
-            (9, AWAY, {"window_key": "other", "strategy_name": "rsi"}),
-        ))  # fmt: skip
+        index.upsert(
+            filled,
+            points(
+                (8, AWAY, {"window_key": "theirs", "workspace_id": OTHER_WORKSPACE}),
+                (9, AWAY, {"window_key": "other", "strategy_name": "rsi"}),
+            ),
+        )
         assert windows(index.nearest_windows(filled, AWAY, EVERYTHING, 9)) == ["a", "b", "c"]
         assert index.count(filled, EVERYTHING) == 4
         theirs = VectorFilter(OTHER_WORKSPACE, STRATEGY)

@@ -65,8 +65,9 @@ class EmbeddedVectorIndex(EmbeddedCollections):
             frame = frame.sort("point_id", maintain_order=True)
             left = _partitions_of(connection, collection, frame["point_id"])
             columns = [c for c in frame.columns if c not in ("collection_id", "point_id")]
-            upsert(connection, tables.vectors, frame, key=("collection_id", "point_id"),
-                   update=columns)  # fmt: skip
+            upsert(
+                connection, tables.vectors, frame, key=("collection_id", "point_id"), update=columns
+            )
             entered = frame.select(left.columns).unique()
             # Replaced points may have stood in any of these partitions.
             _bump(connection, pl.concat([left, entered]), only_added=left.is_empty())
@@ -160,10 +161,13 @@ def _bump(connection: sa.Connection, touched: pl.DataFrame, *, only_added: bool 
     for collection, workspace, strategy, _ in partitions.rows():
         connection.execute(
             sa.update(tables.generations)
-            .where(_G.collection_id == collection, _G.workspace_id == workspace,
-                   _G.strategy_name == strategy)
+            .where(
+                _G.collection_id == collection,
+                _G.workspace_id == workspace,
+                _G.strategy_name == strategy,
+            )
             .values(moved(tables.generations, only_added=only_added))
-        )  # fmt: skip
+        )
 
 
 def _partitions_of(connection: sa.Connection, collection: int, ids: pl.Series) -> pl.DataFrame:

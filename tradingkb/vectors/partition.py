@@ -128,12 +128,20 @@ def load_partition(
 
 def _statement(key: tuple[int, str, str], after: int) -> sa.Select[Any]:
     return sa.select(
-        _V.id, _V.point_id, _V.window_key, _V.has_oos, _V.max_drawdown, _V.n_trades,
-        _V.overfit_gap, _V.vector,
+        _V.id,
+        _V.point_id,
+        _V.window_key,
+        _V.has_oos,
+        _V.max_drawdown,
+        _V.n_trades,
+        _V.overfit_gap,
+        _V.vector,
     ).where(
-        _V.collection_id == key[0], _V.workspace_id == key[1], _V.strategy_name == key[2],
+        _V.collection_id == key[0],
+        _V.workspace_id == key[1],
+        _V.strategy_name == key[2],
         _V.id > after,
-    )  # fmt: skip
+    )
 
 
 def _matrix(vectors: pl.Series, dimension: int) -> Floats32:

@@ -34,10 +34,15 @@ BATCH: Final = 256
 #: Points per page when all of them are listed.
 SCROLL: Final = 2048
 _POINT_SCHEMA: Final = {
-    "point_id": pl.String, "workspace_id": pl.String, "strategy_name": pl.String,
-    "window_key": pl.String, "has_oos": pl.Boolean, "max_drawdown": pl.Float64,
-    "n_trades": pl.Int64, "overfit_gap": pl.Float64,
-}  # fmt: skip
+    "point_id": pl.String,
+    "workspace_id": pl.String,
+    "strategy_name": pl.String,
+    "window_key": pl.String,
+    "has_oos": pl.Boolean,
+    "max_drawdown": pl.Float64,
+    "n_trades": pl.Int64,
+    "overfit_gap": pl.Float64,
+}
 #: The index of each payload field; a tenant's points are stored side by side.
 _INDEXES: Final[Mapping[str, models.PayloadSchemaType | models.KeywordIndexParams]] = {
     "workspace_id": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),

@@ -28,15 +28,21 @@ def fill(points: Arrays, strategy_names: Sequence[str]) -> QdrantClient:
     client.create_collection(_NAME, models.VectorParams(size=size, distance=models.Distance.COSINE))
     payloads = [
         {
-            "strategy_name": name, "has_oos": bool(oos), "max_drawdown": float(drawdown),
+            "strategy_name": name,
+            "has_oos": bool(oos),
+            "max_drawdown": float(drawdown),
             "n_trades": float(trades),
             **({} if np.isnan(gap) else {"overfit_gap": float(gap)}),
         }
         for name, oos, drawdown, trades, gap in zip(
-            strategy_names, points.has_oos, points.max_drawdown, points.n_trades,
-            points.overfit_gap, strict=True,
+            strategy_names,
+            points.has_oos,
+            points.max_drawdown,
+            points.n_trades,
+            points.overfit_gap,
+            strict=True,
         )
-    ]  # fmt: skip
+    ]
     with warnings.catch_warnings():  # it warns that 20,000 points are many: that is measured here
         warnings.simplefilter("ignore")
         for start in range(0, len(payloads), _BATCH):

@@ -27,16 +27,33 @@ def run(stores: Stores) -> Findings:
         for total, rounds in ((sizes.small, small), (sizes.large, large))
     ]
     rows += [
-        Row(_NAME, f"peak memory of a fresh process, {sizes.large:,} trials", "the limit", "MB",
-            memory, (_MOST_MEMORY_MB,), 1.0),
-        Row(_NAME, f"time per trial, {sizes.large:,} trials", f"{sizes.small:,} trials", "µs",
-            per_trial[1], (median(per_trial[0]),), _MOST_GROWTH),
-    ]  # fmt: skip
+        Row(
+            _NAME,
+            f"peak memory of a fresh process, {sizes.large:,} trials",
+            "the limit",
+            "MB",
+            memory,
+            (_MOST_MEMORY_MB,),
+            1.0,
+        ),
+        Row(
+            _NAME,
+            f"time per trial, {sizes.large:,} trials",
+            f"{sizes.small:,} trials",
+            "µs",
+            per_trial[1],
+            (median(per_trial[0]),),
+            _MOST_GROWTH,
+        ),
+    ]
     stored = ", ".join(f"{table} {n:,}" for table, n in large[0].stored.items())
-    return Findings(rows, [
-        "ingest: each in a process of its own, from Parquet with the regimes in two columns; the "
-        f"raw insertion is of these rows, with the same indexes, pragmas and batches: {stored}."
-    ])  # fmt: skip
+    return Findings(
+        rows,
+        [
+            "ingest: each in a process of its own, from Parquet with the regimes in two columns; "
+            f"the raw insertion is of these rows, with the same indexes, pragmas and batches: {stored}."
+        ],
+    )
 
 
 class _Round:

@@ -84,15 +84,29 @@ def _rows(seen: dict[str, _Watched], count: int) -> list[Row]:
             what = f"of {count} readers while {name}"
             rows += [
                 Row(_NAME, f"p50 {what}", against, "ms", tuple(busy.p50), tuple(idle.p50)),
-                Row(_NAME, f"p99 {what}", against, "ms", tuple(busy.p99), tuple(idle.p99),
-                    _MOST_TIMES),
-            ]  # fmt: skip
+                Row(
+                    _NAME,
+                    f"p99 {what}",
+                    against,
+                    "ms",
+                    tuple(busy.p99),
+                    tuple(idle.p99),
+                    _MOST_TIMES,
+                ),
+            ]
     errors = float(sum(len(watched.errors) for watched in seen.values()))
     answers = float(sum(watched.answers for watched in seen.values()))
     rows.append(
-        Row(_NAME, f"failed answers of {count} readers", "all answers", "answers",
-            (errors,), (answers,), 0.0)
-    )  # fmt: skip
+        Row(
+            _NAME,
+            f"failed answers of {count} readers",
+            "all answers",
+            "answers",
+            (errors,),
+            (answers,),
+            0.0,
+        )
+    )
     return rows
 
 

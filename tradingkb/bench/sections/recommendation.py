@@ -49,8 +49,15 @@ def _against_retrieval(kb: KnowledgeBase, total: int, stores: Stores) -> Row:
         stores.sizes.calls,
     )
     what = f"{total:,} trials, {_own(stores, total):,} of the strategy"
-    return Row(_NAME, what, "the retrieval of the same question", "ms",
-               scaled(took[0], 1e3), scaled(took[1], 1e3), _MOST_TIMES)  # fmt: skip
+    return Row(
+        _NAME,
+        what,
+        "the retrieval of the same question",
+        "ms",
+        scaled(took[0], 1e3),
+        scaled(took[1], 1e3),
+        _MOST_TIMES,
+    )
 
 
 def _flat(
@@ -64,8 +71,15 @@ def _flat(
 
     took = by_turns(asking(large, first), asking(small, second), sizes.calls)
     what = f"{sizes.large:,} trials, {_own(stores, sizes.large):,} of the strategy"
-    return Row(_NAME, what, f"{sizes.small:,} trials, the same of the strategy", "ms",
-               scaled(took[0], 1e3), scaled(took[1], 1e3), _MOST_GROWTH)  # fmt: skip
+    return Row(
+        _NAME,
+        what,
+        f"{sizes.small:,} trials, the same of the strategy",
+        "ms",
+        scaled(took[0], 1e3),
+        scaled(took[1], 1e3),
+        _MOST_GROWTH,
+    )
 
 
 def _after_a_change(stores: Stores) -> Row:
@@ -79,8 +93,14 @@ def _after_a_change(stores: Stores) -> Row:
             kb.ingest(one)
             first.append(seconds(lambda: ask(kb, _ASKED, next(markets))))
             warm.append(seconds(lambda: ask(kb, _ASKED, next(markets))))
-    return Row(_NAME, f"first call after one more trial, {total:,} trials", "the call after it",
-               "ms", scaled(first, 1e3), scaled(warm, 1e3))  # fmt: skip
+    return Row(
+        _NAME,
+        f"first call after one more trial, {total:,} trials",
+        "the call after it",
+        "ms",
+        scaled(first, 1e3),
+        scaled(warm, 1e3),
+    )
 
 
 def _steps(timings: list[dict[str, float]]) -> str:

@@ -30,13 +30,16 @@ def run(stores: Stores) -> Findings:
     sizes = stores.sizes
     rows = [_against_numpy(stores, total) for total in (sizes.small, sizes.large)]
     rows += [_against_qdrant(stores), _against_optuna(stores)]
-    return Findings(rows, [
-        f"retrieval: the {NEIGHBOURS} nearest windows of one of 20 strategies under the strict "
-        "filters, through the port; the limit is mask, matrix product and top "
-        f"{NEIGHBOURS} points on arrays of that strategy's partition alone.",
-        "optuna: a fresh connection, loading a study and filtering by user attributes, beside a "
-        "fresh connect() and its first retrieval; per 1,000 trials of the strategy.",
-    ])  # fmt: skip
+    return Findings(
+        rows,
+        [
+            f"retrieval: the {NEIGHBOURS} nearest windows of one of 20 strategies under the "
+            "strict filters, through the port; the limit is mask, matrix product and top "
+            f"{NEIGHBOURS} points on arrays of that strategy's partition alone.",
+            "optuna: a fresh connection, loading a study and filtering by user attributes, beside a "
+            "fresh connect() and its first retrieval; per 1,000 trials of the strategy.",
+        ],
+    )
 
 
 def _against_numpy(stores: Stores, total: int) -> Row:

@@ -15,9 +15,13 @@ revision = "0001"
 down_revision = None
 
 _METRICS: dict[str, sa.types.TypeEngine[Any]] = {
-    "sharpe": sa.Double(), "return_frac": sa.Double(), "max_drawdown_frac": sa.Double(),
-    "n_trades": sa.Integer(), "win_rate": sa.Double(), "profit_factor": sa.Double(),
-}  # fmt: skip
+    "sharpe": sa.Double(),
+    "return_frac": sa.Double(),
+    "max_drawdown_frac": sa.Double(),
+    "n_trades": sa.Integer(),
+    "win_rate": sa.Double(),
+    "profit_factor": sa.Double(),
+}
 
 
 def upgrade() -> None:

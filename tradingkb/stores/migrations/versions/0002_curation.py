@@ -14,9 +14,13 @@ revision = "0002"
 down_revision = "0001"
 
 _METRICS: dict[str, sa.types.TypeEngine[Any]] = {
-    "sharpe": sa.Double(), "return_frac": sa.Double(), "max_drawdown_frac": sa.Double(),
-    "n_trades": sa.Integer(), "win_rate": sa.Double(), "profit_factor": sa.Double(),
-}  # fmt: skip
+    "sharpe": sa.Double(),
+    "return_frac": sa.Double(),
+    "max_drawdown_frac": sa.Double(),
+    "n_trades": sa.Integer(),
+    "win_rate": sa.Double(),
+    "profit_factor": sa.Double(),
+}
 _OPEN = sa.text("archived_at IS NOT NULL OR reason IS NOT NULL OR content_hash = ''")
 
 
