@@ -94,7 +94,8 @@ def lines_of_code(source: str) -> int:
     """Lines that hold a token which is neither a comment nor part of a docstring."""
     documented: set[int] = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        documentable = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if documentable and ast.get_docstring(node):
             text = node.body[0]
             documented |= set(range(text.lineno, (text.end_lineno or text.lineno) + 1))
     held: set[int] = set()

@@ -51,7 +51,8 @@ def run(stores: Stores) -> Findings:
         rows,
         [
             "ingest: each in a process of its own, from Parquet with the regimes in two columns; "
-            f"the raw insertion is of these rows, with the same indexes, pragmas and batches: {stored}."
+            "the raw insertion is of these rows, with the same indexes, pragmas and batches: "
+            f"{stored}."
         ],
     )
 

@@ -36,8 +36,8 @@ def run(stores: Stores) -> Findings:
             f"retrieval: the {NEIGHBOURS} nearest windows of one of 20 strategies under the "
             "strict filters, through the port; the limit is mask, matrix product and top "
             f"{NEIGHBOURS} points on arrays of that strategy's partition alone.",
-            "optuna: a fresh connection, loading a study and filtering by user attributes, beside a "
-            "fresh connect() and its first retrieval; per 1,000 trials of the strategy.",
+            "optuna: a fresh connection, loading a study and filtering by user attributes, beside "
+            "a fresh connect() and its first retrieval; per 1,000 trials of the strategy.",
         ],
     )
 
