@@ -75,7 +75,7 @@ def architecture() -> str:
 
 def settings() -> str:
     """A table of the settings: variable, default, meaning."""
-    from tradingkb.settings import Settings
+    from tradingkb.settings.model import Settings
 
     fields = Settings.model_fields.values()
     rows = [(f"`{f.alias}`", _default(f.default), f.description or "") for f in fields]

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import tradingkb as tkb
 from tradingkb.cli.app import app
-from tradingkb.settings import Settings
+from tradingkb.settings.model import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,14 +4,11 @@ The front door: `connect()` opens a `KnowledgeBase`; its `ingest` takes trials i
 answers with a `Recommendation`.
 """
 
-from tradingkb.bootstrap import connect
-from tradingkb.domain.objective import Objective, objectives
-from tradingkb.domain.regime import Regime
-from tradingkb.domain.strategy import ParamSpec, StrategySpec
-from tradingkb.domain.trial import Trial
+from tradingkb.domain import Objective, ParamSpec, Regime, StrategySpec, Trial, objectives
 from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
+    DeadlineExceededError,
     EmptyCollectionError,
     InvalidInputError,
     InvalidOHLCVError,
@@ -26,17 +23,19 @@ from tradingkb.exceptions import (
     UnknownWorkspaceError,
     WorkspaceBusyError,
 )
-from tradingkb.importers.source import const
+from tradingkb.importers import const
 from tradingkb.ingest import IngestReport
 from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.recommend import Explanation, Recommendation
 from tradingkb.settings import Settings
+from tradingkb.wiring import connect
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BackendUnavailableError",
     "ConfigurationError",
+    "DeadlineExceededError",
     "EmptyCollectionError",
     "Explanation",
     "IngestReport",

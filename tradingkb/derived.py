@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from tradingkb.domain.trial import METRICS
+from tradingkb.domain import METRICS
 
 #: A trial has an out-of-sample result when any of its out-of-sample metrics is known.
 HAS_OOS: Final = pl.any_horizontal(pl.col(f"{m}_oos").is_not_null() for m in METRICS).alias(

@@ -108,6 +108,10 @@ class BackendUnavailableError(TradingKBError):
     """A database, vector index or embedder did not answer; it may later."""
 
 
+class DeadlineExceededError(BackendUnavailableError):
+    """An answer was not ready by the time that was set for it; later it may be faster."""
+
+
 class WorkspaceBusyError(BackendUnavailableError):
     """Another ingest or re-embedding of the workspace is running; later it is this one's turn."""
 

@@ -1,64 +1,84 @@
-"""`KnowledgeBase`: the one object that notebooks, the command line and services call."""
+"""`KnowledgeBase`: the one object that notebooks, the command line and services call.
+
+Each verb is its docstring and a delegation: what it does is done by the use case that it names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import getpass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tradingkb.domain.regime import Regime
-from tradingkb.domain.strategy import StrategySpec
-from tradingkb.domain.trial import canonical_params
-from tradingkb.importers.source import Const
-from tradingkb.importers.specs import read_specs
-from tradingkb.ingest import IngestJob, IngestReport
-from tradingkb.ingest.request import IngestRequest
-from tradingkb.market import (
-    RegimeLike,
-    as_moment,
-    checked_tags,
-    read_market,
-    read_own_trades,
+from tradingkb.domain import Actor, Caller, Mode, Overrides, Regime, Selection, Status, StrategySpec
+from tradingkb.evaluate import (
+    CalibrationReport,
+    Calibrator,
+    Evaluation,
+    EvaluationRequest,
+    Evaluator,
+    names,
 )
-from tradingkb.operations import Curation, Quality, Questions, Recovery
-from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex
+from tradingkb.importers import Const, read_specs
+from tradingkb.indexing import (
+    ActivationReport,
+    Indexer,
+    Reconciler,
+    Reconciliation,
+    Reembedder,
+    ReembedReport,
+    activate,
+)
+from tradingkb.ingest import Ingester, IngestReport, IngestRequest
+from tradingkb.lifecycle import CurationReport, Curator, seen, strategy_table
 from tradingkb.progress import progress_bar
-from tradingkb.recommend import Recommendation, RecommendJob, RecommendRequest
-from tradingkb.recommend.request import Caller, Mode
+from tradingkb.recommend import (
+    Asking,
+    Explanation,
+    GivenMarket,
+    GivenQuestion,
+    Recommendation,
+    RegimeLike,
+)
 from tradingkb.regimes import measure_regime, read_ohlcv
 from tradingkb.settings import Settings
-from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces
+from tradingkb.upkeep import BackupReport, Backups, PruneReport, RestoreReport, Retention
+from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
 
 
-class KnowledgeBase(Questions, Curation, Recovery, Quality):
+@dataclass(frozen=True)
+class UseCases:
+    """What a knowledge base delegates to; made by the wiring."""
+
+    workspaces: Workspaces
+    ingester: Ingester
+    asking: Asking
+    curator: Curator
+    indexer: Indexer
+    reconciler: Reconciler
+    reembedder: Reembedder
+    backups: Backups
+    retention: Retention
+    evaluator: Evaluator
+    calibrator: Calibrator
+
+
+class KnowledgeBase:
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
     """
 
     def __init__(
-        self,
-        *,
-        store: TrialStore,
-        vectors: VectorIndex,
-        embedders: EmbedderFactory,
-        ingest_job: IngestJob,
-        recommend_job: RecommendJob,
-        settings: Settings,
-        clock: Callable[[], datetime],
-        progress: bool | None = None,
+        self, use_cases: UseCases, settings: Settings, *, progress: bool | None = None
     ) -> None:
+        """Takes what it delegates to; `progress` None shows bars where a person looks on."""
         self.settings = settings
-        self._store = store
-        self._vectors = vectors
-        self._embedders = embedders
-        self._ingest_job = ingest_job
-        self._recommend_job = recommend_job
-        self._clock = clock
-        self._workspaces = Workspaces(store, settings, clock=clock)
+        self.use_cases = use_cases
         self._progress = progress
 
     # --- trials in --------------------------------------------------------------------------------
@@ -92,11 +112,10 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
             UnknownWorkspaceError: no such workspace.
             WorkspaceBusyError: another ingest of the workspace did not end in time.
         """
-        space = self._workspaces.find(workspace, create_default=not dry_run)
+        target = self.use_cases.workspaces.named(workspace, create_default=not dry_run)
         request = IngestRequest(trials, ohlcv, mapping, dry_run, strict, readmit)
-        model, collection = self._workspaces.active(space)
         with progress_bar(self._progress) as progress:
-            report = self._ingest_job.run(space, model, collection, request, progress)
+            report = self.use_cases.ingester.run(target, request, progress)
         if not dry_run:
             self._set_alias()
         return report
@@ -113,9 +132,9 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
         Raises:
             InvalidSpecError: a file that cannot be read, or a spec that contradicts itself.
         """
-        space = self._workspaces.find(workspace, create_default=True)
+        space = self.use_cases.workspaces.find(workspace, create_default=True)
         for one in [spec] if isinstance(spec, StrategySpec) else read_specs(spec):
-            self._store.save_spec(space.id, one, self._clock())
+            self.use_cases.indexer.store.save_spec(space.id, one, self.use_cases.indexer.clock())
 
     # --- answers out ------------------------------------------------------------------------------
 
@@ -141,6 +160,8 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
         max_pbo: float | None = None,
         strategy_version: str | None = None,
         caller: Caller = "python",
+        request_id: str | None = None,
+        deadline_s: float | None = None,
     ) -> Recommendation:
         """Which parameters have the evidence behind them, and how far to trust them.
 
@@ -166,38 +187,157 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
                 unknown, in [0, 1].
             strategy_version: whose evidence; default the registered one, else the newest.
             caller: who asks, recorded with the event.
+            request_id: under which name the answer is logged and stored; made where none is given.
+            deadline_s: seconds after which no answer is wanted any more; None waits for it.
 
         Raises:
             NotFoundError: an unknown strategy, objective or workspace, with near names.
             InvalidInputError: what is wrong with bars, regime, trials or filters, and the remedy.
+            DeadlineExceededError: the answer was not ready in time.
         """
-        space = self._workspaces.find(workspace)
-        moment = as_moment(as_of)
-        market = read_market(ohlcv, regime, symbol, timeframe, moment)
-        request = RecommendRequest(
-            strategy_name=strategy_name,
-            objective_type=objective_type,
-            regime=market.regime,
-            symbol=market.symbol,
-            timeframe=market.timeframe,
-            own_trades=read_own_trades(own_trials, strategy_name, self._clock()),
-            as_of=moment,
-            filters={
-                "require_oos": require_oos,
-                "max_drawdown": max_drawdown,
-                "min_trades": min_trades,
-                "max_overfit_gap": max_overfit_gap,
-                "regime_tags": checked_tags(regime_tags),
-            },
-            min_deflated_sharpe=min_deflated_sharpe,
-            max_pbo=max_pbo,
-            strategy_version=strategy_version,
-            mode=mode,
-            caller=caller,
-            warnings=market.warnings,
-            notes=market.notes,
+        given = GivenQuestion(
+            strategy_name,
+            objective_type,
+            GivenMarket(ohlcv, regime, symbol, timeframe),
+            own_trials,
+            as_of,
+            Overrides(require_oos, max_drawdown, min_trades, max_overfit_gap, regime_tags),
+            min_deflated_sharpe,
+            max_pbo,
+            strategy_version,
+            mode,
+            caller,
+            request_id,
+            deadline_s,
         )
-        return self._recommend_job.run(space, *self._workspaces.active(space), request)
+        return self.use_cases.asking.recommend(workspace, given)
+
+    def explain(
+        self,
+        strategy_name: str,
+        params: Mapping[str, Any] | str,
+        objective_type: str = "sharpe",
+        workspace: str = DEFAULT_WORKSPACE,
+        ohlcv: Any = None,
+        regime: RegimeLike | None = None,
+        symbol: str | None = None,
+        timeframe: str | None = None,
+        own_trials: Any = None,
+        as_of: datetime | date | str | None = None,
+        strategy_version: str | None = None,
+        *,
+        caller: Caller = "python",
+        request_id: str | None = None,
+        deadline_s: float | None = None,
+    ) -> Explanation:
+        """The evidence of an answer for parameters that you run already.
+
+        Nothing is nominated, chosen or stored; all else is as in `recommend`, whose answer to the
+        same question stands beside it.
+
+        Args:
+            strategy_name: which strategy.
+            params: a mapping, or JSON text of one; what is missing is the declared default.
+            objective_type: what to be good at.
+            workspace: slug or id.
+            ohlcv: the market as it is, as for `recommend`.
+            regime: instead of `ohlcv`: a measured regime, or one that you state.
+            symbol: the instrument; taken from `ohlcv` if it says it.
+            timeframe: of the instrument, likewise.
+            own_trials: in-sample results of your current tuning.
+            as_of: explain with what was knowable then; naive times are UTC.
+            strategy_version: whose evidence; default the registered one, else the newest.
+            caller: who asks, logged with it.
+            request_id: under which name it is logged; made where none is given.
+            deadline_s: as for `recommend`.
+
+        Raises:
+            NotFoundError: an unknown strategy, objective or workspace, with near names.
+            InvalidInputError: an unknown parameter, with near names; a value of the wrong type; a
+                missing parameter without a default; what is wrong with bars, regime or trials.
+        """
+        given = GivenQuestion(
+            strategy_name,
+            objective_type,
+            GivenMarket(ohlcv, regime, symbol, timeframe),
+            own_trials,
+            as_of,
+            strategy_version=strategy_version,
+            caller=caller,
+            request_id=request_id,
+            deadline_s=deadline_s,
+        )
+        return self.use_cases.asking.explain(workspace, given, params)
+
+    def recommend_many(
+        self,
+        questions: Any = None,
+        *,
+        strategies: Sequence[str] | str | None = None,
+        markets: Any = None,
+        objective_type: str = "sharpe",
+        workspace: str = DEFAULT_WORKSPACE,
+        as_of: datetime | date | str | None = None,
+        require_oos: bool | None = None,
+        max_drawdown: float | None = None,
+        min_trades: int | None = None,
+        max_overfit_gap: float | None = None,
+        regime_tags: Sequence[str] | None = None,
+        strict: bool = False,
+        caller: Caller = "python",
+    ) -> pl.DataFrame:
+        """Many recommendations as one table: `recommend_many(strategies=[...], markets="prices/")`.
+
+        Answers are those of `recommend`, one by one, and recorded alike. Prices are read and
+        measured once per market. First come the rows of `questions`, then every strategy of
+        `strategies` on every market.
+
+        Args:
+            questions: a frame, a .csv or .parquet file, or a list of dicts with strategy_name and
+                any of objective_type, symbol, timeframe, as_of, strategy_version, a filter, and one
+                of market (a name in `markets`), ohlcv (as for `recommend`) or regime (as for
+                `recommend`; in a file tags with commas, or JSON). What a row leaves out or leaves
+                null is as below.
+            strategies: names; with `markets` and neither `questions` nor this, all strategies.
+            markets: a folder of <symbol>_<timeframe>.parquet or .csv, such a file or a list of
+                them, each named by its stem; or {name: file, folder, frame or stated regime}. A
+                frame named as files are ("AAPL_1d") is of that symbol and timeframe.
+            objective_type: what to be good at.
+            workspace: slug or id.
+            as_of: answer with what was knowable then; naive times are UTC.
+            require_oos: this and the next ones are filters, as for `recommend`.
+            max_drawdown: largest drawdown of a nominating trial, positive fraction.
+            min_trades: fewest trades of a nominating trial.
+            max_overfit_gap: largest overfit gap of a nominating trial.
+            regime_tags: nominate only from regimes with these tags.
+            strict: raise the first bad question's error, and record nothing.
+            caller: who asks, recorded with the events.
+
+        Returns:
+            One row per question, in the order asked: strategy_name, objective_type, market, symbol,
+            timeframe, status ("ok", "degraded", "none", or "error" for a question without an
+            answer), params (JSON text), expected, low and high (of its 90 % interval), confidence
+            with confidence_low and confidence_high, baseline_expected (the regime-agnostic
+            choice's), defaults_expected, windows, quarters, own_windows, reasons, warnings,
+            request_id, error (with the number of the row, from 1).
+
+        Raises:
+            NotFoundError: an unknown workspace, with near names.
+            InvalidInputError: nothing is asked; an unknown column; markets that are none; with
+                `strict`, what is wrong with a question.
+        """
+        shared = {
+            "objective_type": objective_type,
+            "as_of": as_of,
+            "require_oos": require_oos,
+            "max_drawdown": max_drawdown,
+            "min_trades": min_trades,
+            "max_overfit_gap": max_overfit_gap,
+            "regime_tags": regime_tags,
+        }
+        return self.use_cases.asking.recommend_many(
+            workspace, questions, strategies, markets, shared, strict=strict, caller=caller
+        )
 
     def regime(self, ohlcv: Any, timeframe: str | None = None, symbol: str | None = None) -> Regime:
         """The regime of the last bars: features, tags and the evidence for each tag.
@@ -206,6 +346,420 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
             InvalidOHLCVError: what is wrong with the bars, with row, field and remedy.
         """
         return measure_regime(read_ohlcv(ohlcv, symbol=symbol, timeframe=timeframe))
+
+    # --- what counts ------------------------------------------------------------------------------
+
+    def promote(
+        self,
+        trials: Any = None,
+        *,
+        workspace: str = DEFAULT_WORKSPACE,
+        strategy_name: str | None = None,
+        symbol: str | None = None,
+        timeframe: str | None = None,
+        source_type: str | None = None,
+        run_id: str | None = None,
+        kb_status: Status | None = None,
+        reason: str | None = None,
+        actor: str | None = None,
+        actor_type: str = "admin",
+        dry_run: bool = False,
+    ) -> CurationReport:
+        """Promotes trials: a promoted one wins ties. All that are selected, or none.
+
+        Args:
+            trials: one or several ids (trial_id, source_id or point id), or a frame with one of
+                these columns. With filters alone, candidates are promoted; rejected trials are
+                restored only when they are named, or with kb_status="rejected".
+            workspace: slug or id.
+            strategy_name: a filter; all that are given hold.
+            symbol: likewise.
+            timeframe: likewise.
+            source_type: likewise.
+            run_id: likewise: the run that last wrote the trial.
+            kb_status: likewise.
+            reason: needed to restore a rejected trial.
+            actor: who does it; default the name of the user.
+            actor_type: what kind of actor, as in `kb_admin_status_change_total`.
+            dry_run: say what would change and write nothing.
+
+        Raises:
+            InvalidInputError: nothing selects, or a reason is missing.
+            NotFoundError: an id that no trial of the workspace has.
+        """
+        selection = Selection(
+            trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
+        )
+        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
+        return self.use_cases.curator.promote(target, selection, who, dry_run=dry_run)
+
+    def reject(
+        self,
+        trials: Any = None,
+        *,
+        workspace: str = DEFAULT_WORKSPACE,
+        strategy_name: str | None = None,
+        symbol: str | None = None,
+        timeframe: str | None = None,
+        source_type: str | None = None,
+        run_id: str | None = None,
+        kb_status: Status | None = None,
+        reason: str | None = None,
+        actor: str | None = None,
+        actor_type: str = "admin",
+        dry_run: bool = False,
+    ) -> CurationReport:
+        """Rejects trials: from the return of this call on none of them is recommended.
+
+        It is the durable way to take a trial out; ingesting it again does not bring it back,
+        `promote` with a reason does. Arguments and errors as for `promote`; a reason is needed.
+        """
+        selection = Selection(
+            trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
+        )
+        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
+        return self.use_cases.curator.reject(target, selection, who, dry_run=dry_run)
+
+    def archive(
+        self,
+        trials: Any = None,
+        *,
+        workspace: str = DEFAULT_WORKSPACE,
+        strategy_name: str | None = None,
+        symbol: str | None = None,
+        timeframe: str | None = None,
+        source_type: str | None = None,
+        run_id: str | None = None,
+        kb_status: Status | None = None,
+        reason: str | None = None,
+        actor: str | None = None,
+        actor_type: str = "admin",
+        dry_run: bool = False,
+    ) -> CurationReport:
+        """Takes trials out of the index, so that they nominate nothing, until their next ingest.
+
+        Their results still count as evidence. Arguments and errors as for `promote`; no reason is
+        needed.
+        """
+        selection = Selection(
+            trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
+        )
+        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
+        return self.use_cases.curator.archive(target, selection, who, dry_run=dry_run)
+
+    def history(
+        self,
+        trials: Any = None,
+        *,
+        workspace: str = DEFAULT_WORKSPACE,
+        strategy_name: str | None = None,
+        symbol: str | None = None,
+        timeframe: str | None = None,
+        source_type: str | None = None,
+        run_id: str | None = None,
+        kb_status: Status | None = None,
+        limit: int | None = 100,
+    ) -> pl.DataFrame:
+        """Status changes, newest first: who changed which trial from what to what, and why.
+
+        Selected as for `promote`; without any condition, all of the workspace.
+        """
+        selection = Selection(
+            trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
+        )
+        return self.use_cases.curator.history(
+            self.use_cases.workspaces.named(workspace), selection, limit
+        )
+
+    def withdraw(
+        self,
+        run_id: str,
+        *,
+        reason: str,
+        workspace: str = DEFAULT_WORKSPACE,
+        actor: str | None = None,
+        actor_type: str = "admin",
+        dry_run: bool = False,
+    ) -> CurationReport:
+        """Takes a whole ingest run back, say after a bug in a backtest; `reinstate` undoes it.
+
+        Trials that the run changed say again what they said before it; trials that only this run
+        brought are stored but count for nothing, and ingesting the same rows again does not bring
+        them back (changed rows do).
+
+        Args:
+            run_id: see `runs`.
+            reason: why.
+            workspace: slug or id.
+            actor: who does it; default the name of the user.
+            actor_type: what kind of actor.
+            dry_run: say what would change and write nothing.
+
+        Raises:
+            InvalidInputError: no reason.
+            NotFoundError: no such run.
+            WorkspaceBusyError: an ingest of the workspace did not end in time.
+        """
+        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
+        return self.use_cases.curator.withdraw(target, run_id, who, dry_run=dry_run)
+
+    def reinstate(
+        self,
+        run_id: str,
+        *,
+        reason: str | None = None,
+        workspace: str = DEFAULT_WORKSPACE,
+        actor: str | None = None,
+        actor_type: str = "admin",
+        dry_run: bool = False,
+    ) -> CurationReport:
+        """Brings a withdrawn run back; arguments and errors as for `withdraw`."""
+        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
+        return self.use_cases.curator.reinstate(target, run_id, who, dry_run=dry_run)
+
+    def seen(
+        self,
+        trials: Any,
+        workspace: str = DEFAULT_WORKSPACE,
+        mapping: Mapping[str, str | Const] | None = None,
+    ) -> pl.DataFrame:
+        """Was this very experiment run already? One row per row of the question.
+
+        Strategy, parameters and window (symbol, timeframe, dates) have to be the same; version,
+        engine and costs too, where both sides say them. Scores are not looked at.
+
+        Args:
+            trials: `Trial` objects, a path or a frame, as for `ingest`; scores are not needed.
+            workspace: slug or id.
+            mapping: as for `ingest`.
+
+        Returns:
+            row (1-based), seen, and of the newest such trial trial_id, source_type, source_id,
+            kb_status, known_at, run_id, withdrawn; `times` counts them.
+
+        Raises:
+            InvalidTrialError: a table or a row that cannot be used.
+        """
+        space = self.use_cases.workspaces.find(workspace)
+        return seen(
+            self.use_cases.indexer.store, space, trials, mapping, self.use_cases.indexer.clock()
+        )
+
+    # --- the derived index ------------------------------------------------------------------------
+
+    def reconcile(self, repair: bool = False, workspace: str | None = None) -> Reconciliation:
+        """Compares SQL, which is right, with the vector index, per workspace and collection.
+
+        Args:
+            repair: embed what is missing or stale, delete what is orphaned.
+            workspace: slug or id; None for all.
+
+        Raises:
+            BackendUnavailableError: the database or the vector index does not answer.
+        """
+        found = self.use_cases.reconciler.run(
+            self.use_cases.workspaces.targets(workspace), repair=repair
+        )
+        if repair:
+            self._set_alias()
+        return found
+
+    def reembed(
+        self,
+        workspace: str = DEFAULT_WORKSPACE,
+        target_model: str | None = None,
+        target_collection: str | None = None,
+        restart: bool = False,
+    ) -> ReembedReport:
+        """Embeds every eligible trial anew, for a rebuild or a rotation; safe to kill and repeat.
+
+        Args:
+            workspace: slug or id.
+            target_model: default the active model.
+            target_collection: default the active one, or that of `target_model` when it is given;
+                created when missing. No other collection is touched.
+            restart: begin anew even where an interrupted run could be resumed.
+
+        Raises:
+            ConfigurationError: an unknown model, or a collection of another dimension.
+            WorkspaceBusyError: an ingest of the workspace did not end in time.
+        """
+        active = self.use_cases.workspaces.named(workspace, create_default=True)
+        target = self.use_cases.workspaces.chosen(active, target_model, target_collection)
+        with progress_bar(self._progress) as progress:
+            report = self.use_cases.reembedder.run(target, restart=restart, progress=progress)
+        self._set_alias()
+        return report
+
+    def activate(
+        self,
+        embed_model: str | None = None,
+        collection: str | None = None,
+        workspace: str = DEFAULT_WORKSPACE,
+        force: bool = False,
+    ) -> ActivationReport:
+        """Switches a workspace to a model and a collection that it was re-embedded into.
+
+        The report names the way back: activating what was in force before. Nothing is deleted.
+
+        Args:
+            embed_model: with `collection` None, its collection is the model's own; both None give
+                the choice back to the environment.
+            collection: which collection.
+            workspace: slug or id.
+            force: switch although trials are missing in the collection; the next ingest embeds
+                them.
+
+        Raises:
+            ConfigurationError: an unknown model, a collection that does not exist, has another
+                dimension or lacks trials.
+        """
+        before = self.use_cases.workspaces.named(workspace, create_default=True)
+        if embed_model is not None and collection is None:
+            collection = collection_name(embed_model)
+        after = self.use_cases.workspaces.would_be_target(before.workspace, embed_model, collection)
+        stored = (embed_model, collection)
+        report = activate(self.use_cases.indexer, before, after, stored=stored, force=force)
+        self._set_alias()
+        return report
+
+    # --- keeping a store for years ----------------------------------------------------------------
+
+    def backup(self, path: str | Path, replace: bool = False) -> BackupReport:
+        """Writes everything but vectors and leases to one file, while others read and write.
+
+        The file is one consistent snapshot, and restores into SQLite and PostgreSQL alike. It
+        gets its name when it is complete, checked and on disk.
+
+        Args:
+            path: the file, in a folder that exists.
+            replace: whether a file of that name may be replaced.
+
+        Raises:
+            InvalidInputError: the file exists (without `replace`), or cannot be one.
+            ConfigurationError: it cannot be written: no room, no permission.
+        """
+        self.use_cases.asking.events.flush()
+        with progress_bar(self._progress, unit="rows") as progress:
+            return self.use_cases.backups.backup(
+                Path(path).expanduser(), replace=replace, progress=progress
+            )
+
+    def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
+        """Replaces everything by the content of a backup, then makes the index again.
+
+        All of it or nothing: killed anywhere, the old content stays. Others go on reading the old
+        content until the new one is complete, and see the new one then.
+
+        Args:
+            path: a backup, or the file of an embedded store, of this or an older schema.
+            replace: whether what is stored may be replaced. Workspaces without content always may.
+
+        Raises:
+            InvalidBackupError: the file is missing, no backup, or damaged.
+            StoreTooNewError: a newer release with another major schema wrote it.
+            InvalidInputError: the store is not empty, without `replace`.
+            WorkspaceBusyError: an ingest does not finish.
+        """
+        self.use_cases.asking.events.flush()  # they belong to the old content
+        with progress_bar(self._progress, unit="rows") as progress:
+            report = self.use_cases.backups.restore(
+                Path(path).expanduser(), replace=replace, progress=progress
+            )
+        self._set_alias()
+        return report
+
+    def prune(
+        self,
+        events_older_than_days: int | None = None,
+        runs_older_than_days: int | None = None,
+        dry_run: bool = True,
+    ) -> PruneReport:
+        """Forgets old recommend events and finished runs of all workspaces; trials stay.
+
+        Args:
+            events_older_than_days: default TRADINGKB_EVENTS_RETENTION_DAYS.
+            runs_older_than_days: default TRADINGKB_RUNS_RETENTION_DAYS. Runs that stored trials
+                came from are kept: withdrawing one needs it.
+            dry_run: count only; False deletes.
+
+        Raises:
+            InvalidInputError: an age below one day.
+        """
+        days = (
+            self.settings.events_retention_days
+            if events_older_than_days is None
+            else events_older_than_days,
+            self.settings.runs_retention_days
+            if runs_older_than_days is None
+            else runs_older_than_days,
+        )
+        return self.use_cases.retention.prune(*days, dry_run=dry_run)
+
+    # --- measured quality -------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        strategies: Sequence[str] | str | None = None,
+        objective_type: str = "sharpe",
+        workspace: str = DEFAULT_WORKSPACE,
+        symbols: Sequence[str] | str | None = None,
+        max_decisions: int | None = None,
+        controls: bool = True,
+        seed: int = 0,
+    ) -> Evaluation:
+        """Replays history: what would have been recommended at each window's start, and its result.
+
+        Point in time: a decision sees only what was knowable by then. Beside the recommender, other
+        ways to choose are given the same knowledge. Nothing is written.
+
+        Args:
+            strategies: names; None for all.
+            objective_type: what is judged.
+            workspace: slug or id.
+            symbols: instruments whose windows are decided; evidence comes from all.
+            max_decisions: draw this many at random where there are more.
+            controls: also replay a placebo regime and random neighbours, which should add nothing.
+            seed: of every draw: the same seed and store give the same figures.
+
+        Raises:
+            UnknownStrategyError, UnknownObjectiveError, UnknownWorkspaceError: with near names.
+            InvalidInputError: nothing can be replayed, with what is missing.
+        """
+        request = EvaluationRequest(
+            objective_type, names(strategies), names(symbols), max_decisions, controls, seed
+        )
+        with progress_bar(self._progress, "decisions") as progress:
+            return self.use_cases.evaluator.run(
+                self.use_cases.workspaces.named(workspace), request, progress
+            )
+
+    def calibrate(
+        self,
+        objective_type: str = "sharpe",
+        workspace: str = DEFAULT_WORKSPACE,
+        restart: bool = False,
+        seed: int = 0,
+    ) -> CalibrationReport:
+        """Fits the confidence of answers on what past decisions earned against the defaults.
+
+        Decisions whose outcome is known already are not replayed again, so repeat it whenever
+        trials have come in. Too few outcomes leave answers uncalibrated.
+
+        Args:
+            objective_type: of the answers whose confidence it is.
+            workspace: slug or id.
+            restart: replay every decision again, as after trials were rejected or withdrawn.
+            seed: of the draws behind the intervals.
+
+        Raises:
+            UnknownObjectiveError, UnknownWorkspaceError: with near names.
+        """
+        target = self.use_cases.workspaces.named(workspace, create_default=True)
+        with progress_bar(self._progress, "strategies") as progress:
+            return self.use_cases.calibrator.run(
+                target, objective_type, restart=restart, seed=seed, progress=progress
+            )
 
     # --- looking around ---------------------------------------------------------------------------
 
@@ -227,31 +781,21 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
             "kb_status": kb_status,
             "source_id": source_id,
         }
-        given = {name: value for name, value in where.items() if value is not None}
-        return self._store.trial_rows(self._workspaces.find(workspace).id, given, limit)
+        return self.use_cases.indexer.store.trial_rows(
+            self.use_cases.workspaces.find(workspace).id, _given(where), limit
+        )
 
     def strategies(self, workspace: str = DEFAULT_WORKSPACE) -> pl.DataFrame:
         """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
-        space = self._workspaces.find(workspace)
-        counts = self._store.strategy_counts(space.id)
-        specs = {s.name: s for s in self._store.specs(space.id)}
-        table = pl.DataFrame(
-            {
-                "strategy_name": list(specs),
-                "spec_version": [s.version for s in specs.values()],
-                "defaults": [_json(s.defaults) for s in specs.values()],
-            },
-            schema={"strategy_name": pl.String, "spec_version": pl.String, "defaults": pl.String},
-        )
-        return (
-            counts.join(table, on="strategy_name", how="full", coalesce=True)
-            .with_columns(pl.col("n_trials", "n_windows", "n_param_sets").fill_null(0))
-            .sort("strategy_name")
+        return strategy_table(
+            self.use_cases.indexer.store, self.use_cases.workspaces.find(workspace).id
         )
 
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
-        specs = self._store.specs(self._workspaces.find(workspace).id, name)
+        specs = self.use_cases.indexer.store.specs(
+            self.use_cases.workspaces.find(workspace).id, name
+        )
         return specs[-1] if specs else None
 
     def events(
@@ -262,19 +806,20 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
         strategy_name: str | None = None,
     ) -> pl.DataFrame:
         """Recorded recommendations, newest first; structures as JSON text."""
-        self._recommend_job.events.flush()
-        where = {"status": status, "strategy_name": strategy_name}
-        given = {name: value for name, value in where.items() if value is not None}
-        space = self._workspaces.find(workspace).id if workspace is not None else None
-        return self._store.events(space, limit, given)
+        self.use_cases.asking.events.flush()
+        where = _given({"status": status, "strategy_name": strategy_name})
+        space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
+        return self.use_cases.indexer.store.events(space, limit, where)
 
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""
-        return self._store.runs(self._workspaces.find(workspace).id, limit)
+        return self.use_cases.indexer.store.runs(
+            self.use_cases.workspaces.find(workspace).id, limit
+        )
 
     def workspaces(self) -> pl.DataFrame:
         """All workspaces: id, slug, embedding model and collection in force, creation time."""
-        return self._workspaces.table()
+        return self.use_cases.workspaces.table()
 
     def create_workspace(
         self, slug: str, *, embed_model: str | None = None, collection: str | None = None
@@ -284,13 +829,13 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
         Raises:
             InvalidInputError: the slug is malformed or taken.
         """
-        return self._workspaces.create(slug, embed_model, collection)
+        return self.use_cases.workspaces.create(slug, embed_model, collection)
 
     def close(self) -> None:
         """Writes what is queued and releases connections."""
-        self._recommend_job.events.close()
-        self._vectors.close()
-        self._store.close()
+        self.use_cases.asking.events.close()
+        self.use_cases.indexer.vectors.close()
+        self.use_cases.indexer.store.close()
 
     def __enter__(self) -> KnowledgeBase:
         return self
@@ -298,6 +843,20 @@ class KnowledgeBase(Questions, Curation, Recovery, Quality):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _set_alias(self) -> None:
+        self.use_cases.indexer.set_alias(self.use_cases.workspaces.alias_target())
 
-def _json(value: Any) -> str | None:
-    return canonical_params(value) if value is not None else None
+
+def _given(where: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in where.items() if value is not None}
+
+
+def _actor(name: str | None, kind: str, reason: str | None) -> Actor:
+    return Actor(name or _user(), kind, reason)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except OSError:  # a container's user may have no name
+        return "unknown"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+T = TypeVar("T")
 V = TypeVar("V")
 
 
@@ -82,3 +83,23 @@ class Memo(Generic[V]):
             total = sum(weight for _, _, weight in self._values.values())
             while total > self._limit and len(self._values) > 1:
                 total -= self._values.popitem(last=False)[1][2]
+
+
+class Memos:
+    """A bounded memory for each kind of value, so that an owner need not know the kinds.
+
+    What follows from a value is kept with it and goes with it, whoever computes it.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Keeps the `limit` newest values of each kind."""
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._kinds: dict[str, Memo[Any]] = {}
+
+    def get(self, kind: str, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of a kind and a key, made where it is not known."""
+        with self._lock:
+            memo = self._kinds.setdefault(kind, Memo(self._limit))
+        value: T = memo.get(key, make)
+        return value

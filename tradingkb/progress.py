@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+#: Told (what, done, total) as long work goes on.
+Progress = Callable[[str, int, int], None]
+
 
 @contextmanager
-def progress_bar(
-    wanted: bool | None, unit: str = "trials"
-) -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar(wanted: bool | None, unit: str = "trials") -> Iterator[Progress]:
     """Gives a callback (what, done, total) that draws one bar per `what`.
 
     Args:

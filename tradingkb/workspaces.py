@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
+from tradingkb.domain import IndexTarget, Workspace
 from tradingkb.exceptions import InvalidInputError, UnknownWorkspaceError
-from tradingkb.ports import TrialStore, Workspace
+from tradingkb.ports import TrialStore
 from tradingkb.settings import Settings
 
 DEFAULT_WORKSPACE: Final = "default"
@@ -25,11 +26,17 @@ class Workspaces:
     """The workspaces of one store."""
 
     def __init__(
-        self, store: TrialStore, settings: Settings, *, clock: Callable[[], datetime]
+        self,
+        store: TrialStore,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
     ) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._new_id = new_id
 
     def find(self, name: str, *, create_default: bool = False) -> Workspace:
         """The workspace of that slug or id.
@@ -77,12 +84,16 @@ class Workspaces:
                 field="workspace",
                 remedy="choose a name",
             )
-        space = Workspace(str(uuid.uuid4()), slug, embed_model, collection, {}, self._clock())
+        space = Workspace(self._new_id(), slug, embed_model, collection, {}, self._clock())
         self._store.create_workspace(space)
         return space.id
 
-    def active(self, workspace: Workspace) -> tuple[str, str]:
-        """Model and collection: the workspace's own, else the environment's."""
+    def named(self, name: str, *, create_default: bool = False) -> IndexTarget:
+        """The workspace of that slug or id with the index in force; raises as `find`."""
+        return self.target(self.find(name, create_default=create_default))
+
+    def target(self, workspace: Workspace) -> IndexTarget:
+        """The index in force: the workspace's own model and collection, else the environment's."""
         # An operator edits `config` by hand in SQL: anything may stand there.
         config: Any = workspace.config
         chunking = config.get("chunking") if isinstance(config, Mapping) else None
@@ -90,28 +101,49 @@ class Workspaces:
         model = workspace.default_embed_model or chosen
         model = model or self._settings.embed_model
         collection = workspace.default_collection or self._settings.collection
-        return model, collection or collection_name(model)
+        return IndexTarget(workspace, model, collection or collection_name(model))
 
-    def would_be_active(self, embed_model: str | None, collection: str | None) -> tuple[str, str]:
-        """Model and collection in force for a workspace whose row said these."""
+    def targets(self, name: str | None) -> list[IndexTarget]:
+        """The workspace of that slug or id, or all of them; raises as `find`."""
+        spaces = self._store.workspaces() if name is None else [self.find(name)]
+        return [self.target(space) for space in spaces]
+
+    def chosen(
+        self, active: IndexTarget, embed_model: str | None, collection: str | None
+    ) -> IndexTarget:
+        """Another index than the active one: of this model, and of its collection or this one."""
+        if embed_model is not None and embed_model != active.model:
+            active = replace(active, model=embed_model, collection=collection_name(embed_model))
+        return replace(active, collection=collection or active.collection)
+
+    def would_be_target(
+        self, workspace: Workspace, embed_model: str | None, collection: str | None
+    ) -> IndexTarget:
+        """The index in force if the workspace's row said these."""
         model = embed_model or self._settings.embed_model
-        return model, collection or self._settings.collection or collection_name(model)
+        collection = collection or self._environment(model)
+        return IndexTarget(workspace, model, collection)
+
+    def _environment(self, model: str) -> str:
+        return self._settings.collection or collection_name(model)
 
     def alias_target(self) -> str:
         """The collection that all workspaces search; the environment's where they differ."""
-        searched = {self.active(space)[1] for space in self._store.workspaces()}
-        return searched.pop() if len(searched) == 1 else self.would_be_active(None, None)[1]
+        searched = {self.target(space).collection for space in self._store.workspaces()}
+        return (
+            searched.pop() if len(searched) == 1 else self._environment(self._settings.embed_model)
+        )
 
     def table(self) -> pl.DataFrame:
         """id, slug, embed_model, collection, created_at of every workspace."""
         spaces = self._store.workspaces()
-        active = [self.active(s) for s in spaces]
+        targets = [self.target(s) for s in spaces]
         return pl.DataFrame(
             {
                 "id": [s.id for s in spaces],
                 "slug": [s.slug for s in spaces],
-                "embed_model": [model for model, _ in active],
-                "collection": [collection for _, collection in active],
+                "embed_model": [target.model for target in targets],
+                "collection": [target.collection for target in targets],
                 "created_at": [s.created_at for s in spaces],
             },
             schema={

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
-from tradingkb.admin.backup import BackupJob
-from tradingkb.bootstrap import connect
 from tradingkb.exceptions import WorkspaceBusyError
+from tradingkb.upkeep.backup import BackupJob
+from tradingkb.wiring import connect
 
 OLD = Path(__file__).resolve().parents[1] / "stores/fixtures/store_0001.db.gz"
 Open = Callable[..., tkb.KnowledgeBase]

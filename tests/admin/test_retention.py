@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
-from tradingkb.admin import retention
 from tradingkb.exceptions import InvalidInputError
+from tradingkb.upkeep import retention
 
 Open = Callable[..., tkb.KnowledgeBase]
 

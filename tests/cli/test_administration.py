@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 import tradingkb as tkb
 from tradingkb.cli.app import app
-from tradingkb.settings import Settings
+from tradingkb.settings.model import Settings
 
 Run = Callable[..., Result]
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 import tradingkb as tkb
 from tradingkb.cli.app import app
 from tradingkb.cli.output import EPILOG, EXIT_CODES, STRUCTURES
-from tradingkb.settings import Settings
+from tradingkb.settings.model import Settings
 from tradingkb.stores import schema
 
 Run = Callable[..., Result]

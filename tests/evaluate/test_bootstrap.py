@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.evaluate.bootstrap import cluster_interval
+from tradingkb.evaluate.resampling import cluster_interval
 
 RNG = np.random.default_rng
 CLUSTERED = st.lists(

@@ -16,9 +16,9 @@ import pytest
 from replayed_store import SPECS, decisions, fill, start_of, trials
 
 import tradingkb as tkb
-from tradingkb.recommend import confidence
-from tradingkb.recommend.fingerprint import fingerprint
-from tradingkb.recommend.stake import BANDS, FEATURES
+from tradingkb.recommend.judging import trust as confidence
+from tradingkb.recommend.judging.fingerprint import fingerprint
+from tradingkb.recommend.judging.stake import BANDS, STAKE_FEATURES
 
 Open = Callable[..., tkb.KnowledgeBase]
 ASKED: dict[str, Any] = {"symbol": "AAA", "timeframe": "1d", "regime": {"drift": 0.5}}
@@ -66,7 +66,7 @@ def test_every_decision_has_one_outcome_that_says_whether_it_beat_the_defaults(
 def test_outcomes_keep_what_was_staked(calibrated: tkb.KnowledgeBase) -> None:
     rows = outcomes(calibrated).filter(pl.col("band").is_not_null())
     assert set(rows["band"]) <= set(range(len(BANDS)))
-    assert {len(json.loads(text)) for text in rows["features"]} == {len(FEATURES)}
+    assert {len(json.loads(text)) for text in rows["features"]} == {len(STAKE_FEATURES)}
     assert rows.filter(pl.col("status") != "ok")["band"].unique().to_list() in ([0], [])
     assert (rows.filter(pl.col("status") == "ok")["band"] > 0).all()
 

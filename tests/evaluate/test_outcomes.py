@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.evaluate.outcomes import Neighbours, at_random, beats, look_up
+from tradingkb.evaluate.hindsight import Neighbours, at_random, beats, look_up
 from tradingkb.ranking.plateau import coordinates
 
 NAN = math.nan

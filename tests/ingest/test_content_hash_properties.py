@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from tradingkb.domain.regime import REGIME_SCHEMA_VERSION, Regime
 from tradingkb.domain.trial import Trial, canonical_params, regime_to_json
 from tradingkb.importers.frames import read_trials
-from tradingkb.ingest.plan import Target, content_hashes
+from tradingkb.indexing.plan import Target, content_hashes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -456,7 +456,7 @@ import json, sys
 from datetime import UTC, datetime
 import polars as pl
 from tradingkb.importers.frames import read_trials
-from tradingkb.ingest.plan import Target, content_hashes
+from tradingkb.indexing.plan import Target, content_hashes
 batch = read_trials(sys.argv[1], now=datetime(2026, 1, 1, tzinfo=UTC))
 print(json.dumps(content_hashes(batch.trials, Target(*sys.argv[2:])).to_list()))
 """

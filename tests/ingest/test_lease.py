@@ -16,10 +16,11 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
+from tradingkb.domain import Workspace
 from tradingkb.exceptions import WorkspaceBusyError
-from tradingkb.ingest import lease
-from tradingkb.ingest.lease import TTL, hold_lease
-from tradingkb.ports import TrialStore, Workspace
+from tradingkb.jobs import lease
+from tradingkb.jobs.lease import TTL, hold_lease
+from tradingkb.ports import TrialStore
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
 

@@ -9,8 +9,8 @@ import pytest
 
 from tradingkb.derived import FILTER_COLUMNS
 from tradingkb.domain.trial import METRICS
-from tradingkb.ingest import plan as plan_module
-from tradingkb.ingest.plan import Target, content_hashes, make_plan
+from tradingkb.indexing import plan as plan_module
+from tradingkb.indexing.plan import Target, content_hashes, make_plan
 
 TARGET = Target("regime-v1", "regime-v1/scaler-1", "kb_regime_v1_v1")
 TRIAL = {

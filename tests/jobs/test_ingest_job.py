@@ -320,7 +320,7 @@ def test_a_record_that_cannot_be_written_does_not_hide_the_interrupt(
         raise tkb.BackendUnavailableError("database is locked")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tradingkb.ingest.job.store_trials", interrupted)
+        patch.setattr("tradingkb.ingest.ingester.store_trials", interrupted)
         patch.setattr(kb._ingest_job, "_finish", locked)
         with pytest.raises(KeyboardInterrupt):
             kb.ingest(few())

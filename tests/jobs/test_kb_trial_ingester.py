@@ -9,7 +9,7 @@ import pytest
 from test_ingest_job import few
 
 import tradingkb as tkb
-from tradingkb.ingest.service import IngestConfig, KBTrialIngester
+from tradingkb.ingest.trial_ingester import IngestConfig, KBTrialIngester
 
 Open = Callable[..., tkb.KnowledgeBase]
 

@@ -15,7 +15,7 @@ import pytest
 from test_recommend_job import grid
 
 import tradingkb as tkb
-from tradingkb.recommend.codes import CODES
+from tradingkb.recommend.answer.codes import CODES
 
 Open = Callable[..., tkb.KnowledgeBase]
 

@@ -15,7 +15,7 @@ import pytest
 from test_recommend_job import STRATEGIES, grid, spec
 
 import tradingkb as tkb
-from tradingkb.recommend import record
+from tradingkb.recommend.asking import event_log as record
 from tradingkb.regimes import read
 
 Open = Callable[..., tkb.KnowledgeBase]

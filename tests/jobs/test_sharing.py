@@ -98,7 +98,7 @@ def test_an_answer_does_not_wait_for_a_writer_and_its_event_is_written_later(
 def test_the_event_queue_is_bounded_and_counts_what_it_drops(
     open_kb: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tradingkb.recommend import record
+    from tradingkb.recommend.asking import event_log as record
 
     monkeypatch.setattr(record, "QUEUE_LIMIT", 3)
     kb = open_kb()

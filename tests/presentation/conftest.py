@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from tradingkb.domain.regime import Regime
-from tradingkb.recommend.answer import Recommendation
+from tradingkb.recommend.answer.recommendation import Recommendation
 
 Answer = dict[str, Any]
 START = datetime(2004, 1, 2, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tradingkb.ranking.pbo import Overfitting, backtest_overfitting
+from tradingkb.ranking.pbo import Pbo, backtest_overfitting
 
 whole = st.integers(-3, 3).map(float)
 
@@ -22,7 +22,7 @@ def matrices(elements: st.SearchStrategy[float] = whole) -> st.SearchStrategy[np
     return hnp.arrays(np.float64, shapes, elements=elements)
 
 
-def measured(matrix: np.ndarray, **options: Any) -> Overfitting:
+def measured(matrix: np.ndarray, **options: Any) -> Pbo:
     found = backtest_overfitting(matrix, **options)
     assert found is not None
     return found

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from tradingkb.domain import Actor
 from tradingkb.exceptions import BackendUnavailableError
-from tradingkb.ports import Actor
 from tradingkb.sql.engine import open_engine, writing
 from tradingkb.stores import SqlTrialStore, generations, schema
 from tradingkb.stores import index as index_queries

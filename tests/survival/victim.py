@@ -32,7 +32,7 @@ _CONTEXT.set_forkserver_preload(
     [
         "__main__",
         "tradingkb",
-        "tradingkb.bootstrap",
+        "tradingkb.wiring",
         "tradingkb.regimes",
         "alembic.command",
         "alembic.runtime.migration",

@@ -84,7 +84,7 @@ def _read(kb: KnowledgeBase, number: int, duration: float) -> dict[str, Any]:
     while (start := time.perf_counter()) < end:
         try:
             answer = ask(kb, name, markets[len(times) % len(markets)])
-            if answer.params is None or answer.used_metadata_fallback:
+            if answer.params is None or answer.metadata_only:
                 errors.append(f"status {answer.status}: {answer.reasons}")
         except Exception as error:  # a reader that fails is what is looked for
             errors.append(repr(error))

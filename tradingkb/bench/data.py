@@ -16,10 +16,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.domain.param_spec import ParamSpec, ParamValue
-from tradingkb.domain.regime import FEATURE_INFO, FEATURES, Regime
-from tradingkb.domain.strategy import StrategySpec
-from tradingkb.domain.trial import canonical_params, regime_to_json
+from tradingkb.domain import (
+    FEATURE_INFO,
+    FEATURES,
+    ParamSpec,
+    ParamValue,
+    Regime,
+    StrategySpec,
+    canonical_params,
+    regime_to_json,
+)
 
 Floats = NDArray[np.float64]
 Grid = Mapping[str, tuple[ParamValue, ...]]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from tradingkb.bootstrap import connect, make_embedder
-from tradingkb.domain.filters import STRICT
-from tradingkb.domain.regime import Regime
+from tradingkb.domain import STRICT, Regime
 from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.ports import Embedder, Floats32, VectorFilter, VectorIndex, WindowHit
 from tradingkb.recommend import Recommendation
 from tradingkb.settings import Settings
+from tradingkb.wiring import connect, make_embedder
 
 #: How many neighbours are asked for, as a recommendation does by default.
 NEIGHBOURS: Final = 100
@@ -37,10 +36,10 @@ class Retrieval:
 
     def __init__(self, kb: KnowledgeBase, strategy_name: str) -> None:
         space = kb.workspaces().row(0, named=True)
-        # The index is no public part of a knowledge base: users ask for recommendations.
-        self._vectors: VectorIndex = kb._vectors
+        indexer = kb.use_cases.indexer
+        self._vectors: VectorIndex = indexer.vectors
         self._collection: str = space["collection"]
-        scaler = kb._store.scaler(space["id"])
+        scaler = indexer.store.scaler(space["id"])
         self.embedder: Embedder = make_embedder(space["embed_model"], scaler)
         self.where = VectorFilter(
             workspace_id=space["id"],

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tradingkb.bootstrap import connect
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.observability.events import configure_logging
+from tradingkb.observability import configure_logging
 from tradingkb.settings import load_settings
+from tradingkb.wiring import connect
 
 Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Workspace slug or id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

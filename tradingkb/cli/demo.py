@@ -7,14 +7,13 @@ from typing import Final
 
 import typer
 
-from tradingkb.bootstrap import connect
-from tradingkb.domain.regime import Regime
+from tradingkb.domain import Regime
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.ingest import IngestReport
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.presentation.report import Section, answer_section, html_report
-from tradingkb.presentation.text import answer_text
+from tradingkb.presentation import Section, answer_section, answer_text, html_report
 from tradingkb.recommend import Recommendation
+from tradingkb.wiring import connect
 
 MARKET: Final = "AAPL_1d.parquet"
 #: The strategy whose answer the terminal shows, and that is asked in other ways too.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.importers.source import Const, const
+from tradingkb.importers import Const, const
 
 
 def read_mapping(

@@ -9,7 +9,7 @@ import typer
 
 from tradingkb.cli.common import AsJson, Workspace
 from tradingkb.cli.output import print_report, reported
-from tradingkb.presentation.evaluation import evaluation_markdown
+from tradingkb.presentation import evaluation_markdown
 from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 Objective = Annotated[str, typer.Option(help="What decisions are judged by.")]

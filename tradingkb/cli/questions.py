@@ -20,7 +20,7 @@ from tradingkb.cli.output import (
     write_csv,
 )
 from tradingkb.cli.wording import as_commands
-from tradingkb.presentation.text import answer_text
+from tradingkb.presentation import answer_text
 from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 #: What a terminal shows of the answers.

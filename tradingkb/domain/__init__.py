@@ -1,1 +1,132 @@
 """Pure values and rules of the knowledge base: standard library and NumPy only."""
+
+from tradingkb.domain.document import document_text, query_text
+from tradingkb.domain.filters import (
+    MIN_CANDIDATES,
+    MIN_WINDOWS,
+    RELAXED,
+    STRICT,
+    FilterColumns,
+    Filters,
+    Rejection,
+    Relaxation,
+    failures,
+    passing,
+    rejections,
+    relaxations,
+    resolve,
+)
+from tradingkb.domain.given_params import GivenParams, read_params
+from tradingkb.domain.lifecycle import (
+    DELETE_FAILED,
+    ELIGIBLE,
+    MARK,
+    STATUSES,
+    Status,
+    marked,
+    refusal,
+    transition_name,
+    unmarked,
+)
+from tradingkb.domain.names import near_names
+from tradingkb.domain.objective import Objective, get_objective, objectives, score
+from tradingkb.domain.overrides import Overrides
+from tradingkb.domain.part import Part
+from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
+from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime
+from tradingkb.domain.regime_features import FEATURE_INFO, check_names
+from tradingkb.domain.said import Said
+from tradingkb.domain.scaling import (
+    RADIANS,
+    STATED_WEIGHTS,
+    RegimeScaler,
+    regime_distance,
+    regime_similarity,
+)
+from tradingkb.domain.selection import Selection
+from tradingkb.domain.strategy import Params, ParamSpec, ParamValue, StrategySpec
+from tradingkb.domain.tenancy import Actor, IndexTarget, Workspace
+from tradingkb.domain.timeframe import canonical_timeframe
+from tradingkb.domain.trial import (
+    EXPERIMENT_TYPES,
+    METRICS,
+    Trial,
+    as_utc,
+    canonical_params,
+    parse_params,
+    point_id,
+    regime_from_json,
+    regime_to_json,
+)
+
+__all__ = [
+    "DELETE_FAILED",
+    "ELIGIBLE",
+    "EXPERIMENT_TYPES",
+    "FEATURES",
+    "FEATURE_INFO",
+    "MARK",
+    "METRICS",
+    "MIN_CANDIDATES",
+    "MIN_WINDOWS",
+    "RADIANS",
+    "REGIME_SCHEMA_VERSION",
+    "RELAXED",
+    "STATED_WEIGHTS",
+    "STATUSES",
+    "STRICT",
+    "TAGS",
+    "Actor",
+    "Caller",
+    "Deadline",
+    "FilterColumns",
+    "Filters",
+    "GivenParams",
+    "IndexTarget",
+    "Market",
+    "MarketKind",
+    "Mode",
+    "Objective",
+    "Overrides",
+    "ParamSpec",
+    "ParamValue",
+    "Params",
+    "Part",
+    "Question",
+    "Regime",
+    "RegimeScaler",
+    "Rejection",
+    "Relaxation",
+    "Said",
+    "Selection",
+    "Status",
+    "StrategySpec",
+    "Trial",
+    "Workspace",
+    "as_utc",
+    "canonical_params",
+    "canonical_timeframe",
+    "check_names",
+    "document_text",
+    "failures",
+    "get_objective",
+    "marked",
+    "near_names",
+    "objectives",
+    "parse_params",
+    "passing",
+    "point_id",
+    "query_text",
+    "read_params",
+    "refusal",
+    "regime_distance",
+    "regime_from_json",
+    "regime_similarity",
+    "regime_to_json",
+    "rejections",
+    "relaxations",
+    "resolve",
+    "score",
+    "transition_name",
+    "unmarked",
+]

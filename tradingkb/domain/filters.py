@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradingkb.domain.overrides import check_overrides
+from tradingkb.domain.part import Part
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -125,7 +126,7 @@ def _failure_counts(failed: Mapping[str, Bools], n: int) -> NDArray[np.int8]:
 
 
 @dataclass(frozen=True)
-class Rejection:
+class Rejection(Part):
     """How many trials one filter turns away.
 
     Attributes:
@@ -166,7 +167,7 @@ def rejections(
 
 
 @dataclass(frozen=True)
-class Relaxation:
+class Relaxation(Part):
     """The smallest change of one filter alone that would give enough candidates.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Final
 
@@ -12,6 +13,31 @@ import numpy as np
 from tradingkb.exceptions import InvalidInputError
 
 OVERRIDABLE: Final = ("require_oos", "max_drawdown", "min_trades", "max_overfit_gap", "regime_tags")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What a question says of the filters; None leaves one to the strategy and the defaults.
+
+    Attributes:
+        require_oos: only trials with an out-of-sample result nominate.
+        max_drawdown: largest drawdown, a positive fraction (0.25 = 25 %).
+        min_trades: fewest trades, both samples together.
+        max_overfit_gap: largest `max(0, sharpe_is - sharpe_oos)`; infinity switches it off.
+        regime_tags: tags that the trial's window must all carry.
+    """
+
+    require_oos: bool | None = None
+    max_drawdown: float | None = None
+    min_trades: int | None = None
+    max_overfit_gap: float | None = None
+    regime_tags: Sequence[str] | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Those that are not None, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
 
 _RANGES: Final = {
     "max_drawdown": "give a positive fraction between 0 and 1: 25 % is 0.25",

@@ -1,1 +1,16 @@
-"""Embedders: documents and queries to unit vectors."""
+"""Embedders that are built in: numeric, deterministic, nothing to download."""
+
+from collections.abc import Callable
+from typing import Final
+
+from tradingkb.domain import RegimeScaler
+from tradingkb.embedding import cosine, regime
+from tradingkb.ports import Embedder
+
+#: The embedder of each model name.
+EMBEDDERS: Final[dict[str, Callable[[RegimeScaler], Embedder]]] = {
+    regime.MODEL: regime.RegimeEmbedder,
+    cosine.MODEL: cosine.CosineRegimeEmbedder,
+}
+
+__all__ = ["EMBEDDERS"]

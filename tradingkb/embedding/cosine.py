@@ -18,11 +18,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain.regime import FEATURES, Regime
-from tradingkb.domain.scaling import RegimeScaler
+from tradingkb.domain import FEATURES, Regime, RegimeScaler
 from tradingkb.embedding.regime import regime_or
-from tradingkb.ports import Floats32, QueryVector, Side, TrialDocument
-from tradingkb.ports.embedders import PAYLOAD_VERSION
+from tradingkb.ports import PAYLOAD_VERSION, Floats32, QueryVector, Side, TrialDocument
 
 Floats = NDArray[np.float64]
 

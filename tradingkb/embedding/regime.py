@@ -21,10 +21,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain.regime import FEATURES, Regime
-from tradingkb.domain.scaling import RADIANS, RegimeScaler
-from tradingkb.ports import Floats32, QueryVector, Side, TrialDocument
-from tradingkb.ports.embedders import PAYLOAD_VERSION
+from tradingkb.domain import FEATURES, RADIANS, Regime, RegimeScaler
+from tradingkb.ports import PAYLOAD_VERSION, Floats32, QueryVector, Side, TrialDocument
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -1,1 +1,15 @@
-"""Evaluation: what the recommender's advice was worth, replayed walk-forward over the store."""
+"""Evaluation: what advice was worth, and the confidence fitted on it."""
+
+from tradingkb.evaluate.calibrator import CalibrationReport, Calibrator
+from tradingkb.evaluate.evaluator import Evaluator
+from tradingkb.evaluate.request import EvaluationRequest, names
+from tradingkb.evaluate.result import Evaluation
+
+__all__ = [
+    "CalibrationReport",
+    "Calibrator",
+    "Evaluation",
+    "EvaluationRequest",
+    "Evaluator",
+    "names",
+]

@@ -17,11 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.domain.objective import Objective
-from tradingkb.domain.regime import FEATURES, Regime
-from tradingkb.recommend.context import of_version, to_micros
-from tradingkb.recommend.view import View, eligible
-from tradingkb.recommend.windows import RegimeFacts
+from tradingkb.domain import FEATURES, Objective, Regime
+from tradingkb.recommend import RegimeFacts, View, eligible, of_version, to_micros
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

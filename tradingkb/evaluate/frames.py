@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from tradingkb.domain.objective import Objective
+from tradingkb.domain import Objective
 from tradingkb.evaluate.decisions import quarter_names
-from tradingkb.evaluate.outcomes import beats
+from tradingkb.evaluate.hindsight import beats
 from tradingkb.evaluate.replay import Replayed
 
 SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {

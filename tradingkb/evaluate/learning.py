@@ -10,13 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.evaluate.outcomes import beats
+from tradingkb.evaluate.hindsight import beats
 from tradingkb.evaluate.replay import Replayed
+from tradingkb.ranking import Outcomes, fit_confidence, forecasts, intraclass
 from tradingkb.ranking import calibration as cal
-from tradingkb.ranking.confidence import fit_confidence
-from tradingkb.ranking.outcomes import Outcomes, forecasts
-from tradingkb.ranking.pooled import intraclass
-from tradingkb.recommend.stake import FEATURES
+from tradingkb.recommend import STAKE_FEATURES
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +75,7 @@ def to_outcomes(frame: pl.DataFrame, strategies: list[str]) -> Outcomes:
     """The comparable ones as arrays; strategies coded by their place in the list."""
     known = frame.filter(pl.col("won").is_not_null() & pl.col("band").is_not_null())
     rows = [json.loads(text) for text in known["features"]]
-    features = np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))
+    features = np.array(rows, dtype=np.float64).reshape(len(rows), len(STAKE_FEATURES))
     return Outcomes(
         won=known["won"].to_numpy(),
         strategy=np.array([strategies.index(n) for n in known["strategy_name"]], dtype=np.int64),

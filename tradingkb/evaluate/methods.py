@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.ranking.evidence import Cells, Level, window_level
-from tradingkb.ranking.plateau import Plateau
+from tradingkb.ranking import Cells, Level, Plateau, window_level
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

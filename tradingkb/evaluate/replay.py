@@ -13,22 +13,23 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain.objective import Objective
-from tradingkb.domain.regime import Regime
-from tradingkb.domain.trial import canonical_params
+from tradingkb.domain import IndexTarget, Market, Objective, Question, Regime, canonical_params
 from tradingkb.evaluate import methods as m
 from tradingkb.evaluate.decisions import Decision, Donors, list_donors
-from tradingkb.evaluate.outcomes import Neighbours, Outcome, at_random, look_up
-from tradingkb.ports import Workspace
-from tradingkb.ranking.plateau import coordinates
-from tradingkb.recommend import RecommendJob, RecommendRequest
-from tradingkb.recommend.assemble import assemble, nominated_sets, pick
-from tradingkb.recommend.context import Context
-from tradingkb.recommend.findings import Findings
-from tradingkb.recommend.job import Stopwatch
-from tradingkb.recommend.judge import Chosen
-from tradingkb.recommend.stake import stake
-from tradingkb.recommend.view import View
+from tradingkb.evaluate.hindsight import Neighbours, Outcome, at_random, look_up
+from tradingkb.ranking import coordinates
+from tradingkb.recommend import (
+    Chosen,
+    Context,
+    Findings,
+    Recommender,
+    Stopwatch,
+    View,
+    assemble,
+    nominated_sets,
+    pick,
+    stake,
+)
 
 Bools = NDArray[np.bool_]
 
@@ -67,24 +68,23 @@ class Replay:
 
     def __init__(
         self,
-        job: RecommendJob,
-        place: tuple[Workspace, str, str],
+        recommender: Recommender,
+        target: IndexTarget,
         objective: Objective,
         *,
         wanted: frozenset[str] = frozenset(m.METHODS),
         seed: int = 0,
     ) -> None:
-        """Takes the job, (workspace, model, collection), and which methods are wanted."""
-        self._job = job
-        self._place = place
+        """Takes what answers, about which trials, and which methods are wanted."""
+        self._recommender = recommender
+        self._target = target
         self._objective = objective
         self._wanted = wanted
         self._seed = seed
 
     def view(self, strategy_name: str) -> View:
         """The strategy's trials as the recommender sees them."""
-        workspace, _, collection = self._place
-        return self._job.contexts.view(workspace, strategy_name, collection)
+        return self._recommender.view(self._target, strategy_name)
 
     def run(
         self, decisions: list[Decision], advance: Callable[[int], None] = lambda _: None
@@ -104,15 +104,15 @@ class Replay:
         return found
 
     def _read(self, d: Decision) -> Context:
-        request = RecommendRequest(
+        question = Question(
             strategy_name=d.strategy_name,
             objective_type=self._objective.name,
-            symbol=d.symbol,
-            timeframe=d.timeframe,
+            market=Market(symbol=d.symbol, timeframe=d.timeframe),
             as_of=d.as_of,
             caller="probe",
+            request_id="replay",
         )
-        return self._job.contexts.read(*self._place, request)
+        return self._recommender.read(self._target, question)
 
     def _one(self, c: Context, d: Decision, near: Neighbours, donors: Donors | None) -> Replayed:
         chosen: dict[str, _Choice | None] = {}
@@ -122,7 +122,7 @@ class Replay:
             if name not in self._wanted and name != "tradingkb":
                 continue
             asked = self._asked(c, d, self._regime(d, regime, donors), own=own)
-            findings = self._job.find(asked, Stopwatch())
+            findings = self._recommender.find(asked, Stopwatch())
             if name == "tradingkb":
                 main = findings
                 chosen[name], facts = self._answer(asked, findings)
@@ -149,30 +149,24 @@ class Replay:
 
     def _asked(self, c: Context, d: Decision, regime: Regime | None, *, own: bool) -> Context:
         trades = d.own_trades(c.view) if own else None
-        return replace(
-            c,
-            request=replace(c.request, regime=regime, own_trades=trades),
-            reasons=[],
-            warnings=list(c.warnings),
-            notes=[],
-            funnel=dict(c.funnel),
-        )
+        market = replace(c.question.market, regime=regime)
+        return replace(c, question=replace(c.question, market=market, own_trades=trades))
 
     def _answer(self, c: Context, f: Findings) -> tuple[_Choice | None, dict[str, Any]]:
         """What the whole answer says; its tables are not needed, its status and evidence are."""
-        answer = assemble(c, f, self._job.config, "replay", dict)
+        answer = assemble(c, f, self._recommender.config)
         choice = pick(c, f, nominated_sets(c, f))
-        expected = answer.expected or {}
+        expected = answer.expected
         ok = answer.status == "ok"
         return _choice(choice), {
             "stake": stake(c, f.evidence, f.judged, choice, ok=ok) if choice else None,
             "status": answer.status,
-            "relaxed": answer.used_relaxed_filters,
-            "reasons": answer.reasons,
-            "expected": expected.get("value"),
-            "window_low": expected.get("window_low"),
-            "window_high": expected.get("window_high"),
-            "n_windows": expected.get("n_windows"),
+            "relaxed": answer.strict_to_relaxed,
+            "reasons": list(answer.reasons),
+            "expected": expected.value if expected else None,
+            "window_low": expected.window_low if expected else None,
+            "window_high": expected.window_high if expected else None,
+            "n_windows": expected.n_windows if expected else None,
         }
 
     def _others(self, c: Context, d: Decision, f: Findings) -> dict[str, _Choice | None]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tradingkb.exceptions import InvalidInputError
+
+
+def names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    """One name or several as a tuple; None stays None."""
+    if given is None:
+        return None
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain.objective import Objective
+from tradingkb.domain import Objective
 from tradingkb.evaluate.methods import IMPOSSIBLE, METHODS
 from tradingkb.evaluate.request import EvaluationRequest
 from tradingkb.evaluate.summary import (
@@ -19,7 +19,7 @@ from tradingkb.evaluate.summary import (
     interval_coverage,
     method_table,
 )
-from tradingkb.recommend.answer import json_ready
+from tradingkb.plain import plain
 
 #: Groups for which every method's regret is told.
 GROUPS: Final = ("strategy", "timeframe", "status", "relaxed")
@@ -73,12 +73,12 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form: every table, without the single decisions."""
-        found: dict[str, Any] = json_ready(self._plain())
-        return found
+        form: dict[str, Any] = plain(self._facts())
+        return form
 
-    def _plain(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, Any]:
         return {
-            "at": self.at.isoformat(),
+            "at": self.at,
             "workspace": self.workspace,
             "objective": self.objective.name,
             "unit": self.objective.unit,
@@ -90,8 +90,8 @@ class Evaluation:
             "n_symbols": self.decisions["symbol"].n_unique(),
             "n_quarters": self.decisions["quarter"].n_unique(),
             "n_dates": self.decisions["as_of"].n_unique(),
-            "first_as_of": _iso(self.decisions["as_of"].min()),
-            "last_as_of": _iso(self.decisions["as_of"].max()),
+            "first_as_of": self.decisions["as_of"].min(),
+            "last_as_of": self.decisions["as_of"].max(),
             "methods": {m: METHODS[m] for m in self.table["method"]},
             "impossible": list(IMPOSSIBLE),
             "table": self.table.to_dicts(),
@@ -103,7 +103,7 @@ class Evaluation:
 
     def to_html(self, path: str | Path) -> Path:
         """Writes a report that needs no network; returns its path."""
-        from tradingkb.presentation.evaluation_report import evaluation_report
+        from tradingkb.presentation import evaluation_report
 
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -119,15 +119,11 @@ class Evaluation:
         return f"{found}, regret {regret:.4f}, {lead:+.4f} against the average>"
 
     def __str__(self) -> str:
-        from tradingkb.presentation.evaluation import evaluation_text
+        from tradingkb.presentation import evaluation_text
 
         return evaluation_text(self.to_dict())
 
     def _repr_html_(self) -> str:
-        from tradingkb.presentation.evaluation import evaluation_card
+        from tradingkb.presentation import evaluation_card
 
         return evaluation_card(self.to_dict())
-
-
-def _iso(moment: object) -> str | None:
-    return moment.isoformat() if isinstance(moment, datetime) else None

@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from tradingkb.evaluate.bootstrap import cluster_interval
 from tradingkb.evaluate.methods import METHODS
+from tradingkb.evaluate.resampling import cluster_interval
 
 #: What decisions may share their luck by.
 CLUSTERS: Final = ("symbol", "as_of", "quarter")

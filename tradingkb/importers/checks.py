@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from tradingkb.domain.trial import as_utc, regime_from_json, regime_to_json
+from tradingkb.domain import as_utc, regime_from_json, regime_to_json
 from tradingkb.importers.columns import INFINITE_REMEDY, ROW, Column
 from tradingkb.importers.params import canonical_column
 

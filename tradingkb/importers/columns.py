@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tradingkb.domain.lifecycle import STATUSES
-from tradingkb.domain.objective import objectives
-from tradingkb.domain.trial import EXPERIMENT_TYPES
+from tradingkb.domain import EXPERIMENT_TYPES, STATUSES, objectives
 
 #: Names the row of the source in every frame of the importer; 1-based.
 ROW: Final = "__row__"

@@ -14,9 +14,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from tradingkb.domain.objective import get_objective, score
-from tradingkb.domain.timeframe import canonical_timeframe
-from tradingkb.domain.trial import METRICS, as_utc
+from tradingkb.domain import METRICS, as_utc, canonical_timeframe, get_objective, score
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
 from tradingkb.importers.constants import check_constants

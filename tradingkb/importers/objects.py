@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tradingkb.domain.regime import Regime
-from tradingkb.domain.trial import Trial, as_utc, regime_to_json
+from tradingkb.domain import Regime, Trial, as_utc, regime_to_json
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS, Column
 

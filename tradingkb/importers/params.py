@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from tradingkb.domain.trial import canonical_params
+from tradingkb.domain import canonical_params
 from tradingkb.exceptions import InvalidTrialError
 
 PREFIX = "param_"

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from tradingkb.domain.trial import canonical_params
+from tradingkb.domain import canonical_params
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import ROW
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from tradingkb.domain.regime import Regime
-from tradingkb.domain.trial import Trial, canonical_params, regime_to_json
+from tradingkb.domain import Regime, Trial, canonical_params, regime_to_json
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS, ROW
 from tradingkb.importers.files import read_path, reading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from tradingkb.domain.strategy import StrategySpec
+from tradingkb.domain import StrategySpec
 from tradingkb.exceptions import InvalidSpecError
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tradingkb.exceptions import InvalidOHLCVError, InvalidTrialError
-from tradingkb.importers.frames import Batch
-from tradingkb.importers.source import Const
-
-#: (what, done, total)
-Progress = Callable[[str, int, int], None]
+from tradingkb.importers import Batch, Const
 
 
 @dataclass(frozen=True)

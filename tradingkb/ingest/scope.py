@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from tradingkb.domain.scaling import RegimeScaler
-from tradingkb.importers.frames import Batch
-from tradingkb.ingest.plan import IDENTITY, Target
-from tradingkb.ports import RunRecord, TrialStore, Workspace
+from tradingkb.domain import RegimeScaler, Workspace
+from tradingkb.importers import Batch
+from tradingkb.indexing import IDENTITY, Recipe
+from tradingkb.ports import RunRecord, TrialStore
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scope:
     """What one run works on.
 
@@ -41,7 +41,7 @@ class Scope:
     refit: bool
     readmit: bool = False
     stay_out: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 def trials_in(scope: Scope) -> pl.DataFrame:
@@ -83,7 +83,7 @@ def without_withdrawn(batch: Batch, known: pl.DataFrame, taken_back: pl.DataFram
     return replace(batch, trials=batch.trials.join(rows, on=key, how="anti", maintain_order="left"))
 
 
-def affected_trials(scope: Scope, store: TrialStore, target: Target, *, dry_run: bool) -> pl.Series:
+def affected_trials(scope: Scope, store: TrialStore, recipe: Recipe, *, dry_run: bool) -> pl.Series:
     """Ids of stored trials outside the source that have to be indexed.
 
     Those are the trials of windows whose regime this run changes; those that were embedded by
@@ -91,7 +91,7 @@ def affected_trials(scope: Scope, store: TrialStore, target: Target, *, dry_run:
     runs left unfinished.
     """
     space = scope.workspace.id
-    left = store.unfinished(space, target.collection, target.pipeline, note=not dry_run)
+    left = store.unfinished(space, recipe.collection, recipe.pipeline, note=not dry_run)
     mine = (scope.known if scope.batch is None else scope.batch.trials).select(IDENTITY)
     # A join makes a table of its right side: of what is left, which is little, not of the source.
     done = mine.join(left, on=IDENTITY, how="semi")

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from tradingkb.ingest import windows as w
-from tradingkb.ingest.plan import IDENTITY
-from tradingkb.ingest.request import Progress
+from tradingkb.indexing import IDENTITY
+from tradingkb.ingest import window_regimes as w
 from tradingkb.ingest.scope import Scope
 from tradingkb.ports import TrialStore
+from tradingkb.progress import Progress
 
 #: Rows per transaction: long enough to be fast, short enough that nobody waits for it.
 WRITE_BATCH: Final = 20_000
 
 
-def store_trials(store: TrialStore, scope: Scope, now: datetime, progress: Progress) -> None:
-    """Writes what is new or has changed: windows, scaler, parameter sets, trials."""
+def store_trials(store: TrialStore, scope: Scope, now: datetime, progress: Progress) -> Scope:
+    """Writes what is new or has changed: windows, scaler, parameter sets, trials.
+
+    Returns:
+        The scope with the scaler that is in force now.
+    """
     if scope.changed.height:
         store.write_windows(scope.workspace.id, scope.changed)
     if scope.refit and scope.scaler is not None:
         store.save_scaler(scope.workspace.id, scope.scaler, now)
         # Another process may have fitted the same version first: the stored one holds.
-        scope.scaler = store.scaler(scope.workspace.id)
-    if scope.batch is None:
-        return
+        scope = replace(scope, scaler=store.scaler(scope.workspace.id))
+    if scope.batch is not None:
+        _store_batch(store, scope, scope.batch.trials, now, progress)
+    return scope
+
+
+def _store_batch(
+    store: TrialStore, scope: Scope, fresh: pl.DataFrame, now: datetime, progress: Progress
+) -> None:
     stored = scope.known
     if scope.readmit:  # what is withdrawn is taken as if it had never been here
         stored = stored.filter(~pl.col("withdrawn"))
     stored = stored.select(*IDENTITY, "row_hash")
-    fresh = scope.batch.trials
     if not stored.is_empty():
         fresh = fresh.join(stored, on=[*IDENTITY, "row_hash"], how="anti")
     if fresh.is_empty():

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from tradingkb.ingest.plan import Target
+from tradingkb.indexing import Recipe
 from tradingkb.ingest.report import IngestReport
 from tradingkb.ingest.scope import Scope
 
 
-@dataclass
+@dataclass(frozen=True)
+class Planned:
+    """Trials in scope, and the plan for those of them that are eligible."""
+
+    asked: int
+    plan: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Tally:
     """Counts of one run.
 
@@ -28,21 +37,23 @@ class Tally:
     trials: int = 0
     planned: int = 0
     bare: int = 0
-    actions: Counter[str] = field(default_factory=Counter)
+    actions: Mapping[str, int] = field(default_factory=dict)
 
-    def add(self, plan: pl.DataFrame) -> None:
-        """Counts a plan."""
-        self.planned += plan.height
-        self.bare += plan.filter(
-            pl.col("regime_is").is_null() & pl.col("regime_oos").is_null()
-        ).height
-        for action, count in plan["action"].value_counts().rows():
-            self.actions[action] += count
+    def plus(self, planned: Planned) -> Tally:
+        """With the counts of one more plan."""
+        plan = planned.plan
+        bare = pl.col("regime_is").is_null() & pl.col("regime_oos").is_null()
+        return Tally(
+            self.trials + planned.asked,
+            self.planned + plan.height,
+            self.bare + plan.filter(bare).height,
+            Counter(self.actions) + Counter(dict(plan["action"].value_counts().rows())),
+        )
 
 
 def summarize(
     scope: Scope,
-    target: Target,
+    recipe: Recipe,
     tally: Tally,
     dry_run: bool,
     rejects_path: Path | None,
@@ -52,14 +63,14 @@ def summarize(
 
     Args:
         scope: what the run worked on.
-        target: where the index went.
+        recipe: how its entries are made.
         tally: what was counted.
         dry_run: whether nothing was written.
         rejects_path: the file of refused rows.
         began: monotonic seconds at the start.
     """
     batch = scope.batch
-    n = tally.actions
+    n = Counter(tally.actions)
     notes = [*(batch.notes if batch else ()), *scope.notes]
     if scope.refit and scope.stored.height:
         notes.append("the windows have doubled: features are scaled anew, stored trials updated")
@@ -88,8 +99,8 @@ def summarize(
         not_embedded=tally.bare,
         windows=scope.windows.height,
         windows_measured=scope.measured,
-        collection=target.collection,
-        embed_model=target.model,
+        collection=recipe.collection,
+        embed_model=recipe.model,
         notes=tuple(notes),
         rejects=batch.rejects if batch else pl.DataFrame(),
         rejects_path=rejects_path,

@@ -6,21 +6,21 @@ candidate is then read from SQL, and payloads of a vector index are never truste
 
 from tradingkb.ports.backup import BackupContents, BackupStore, Restored
 from tradingkb.ports.calibration import Calibration
-from tradingkb.ports.embedders import Embedder, EmbedderFactory, QueryVector, Side, TrialDocument
-from tradingkb.ports.store import TrialStore
-from tradingkb.ports.values import Actor, RunRecord, Workspace
-from tradingkb.ports.vectors import (
-    PAYLOAD,
-    Floats32,
-    Points,
-    VectorFilter,
-    VectorIndex,
-    WindowHit,
+from tradingkb.ports.embedders import (
+    PAYLOAD_VERSION,
+    Embedder,
+    EmbedderFactory,
+    QueryVector,
+    Side,
+    TrialDocument,
 )
+from tradingkb.ports.store import TrialStore
+from tradingkb.ports.values import RunRecord
+from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
 
 __all__ = [
     "PAYLOAD",
-    "Actor",
+    "PAYLOAD_VERSION",
     "BackupContents",
     "BackupStore",
     "Calibration",
@@ -37,5 +37,4 @@ __all__ = [
     "VectorFilter",
     "VectorIndex",
     "WindowHit",
-    "Workspace",
 ]

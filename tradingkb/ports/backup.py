@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-#: (what, done, total) in rows.
-Progress = Callable[[str, int, int], None]
+from tradingkb.progress import Progress
 
 
 @dataclass(frozen=True)

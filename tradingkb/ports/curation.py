@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from tradingkb.ports.values import Actor
+from tradingkb.domain import Actor
 
 
 class CurationStore(Protocol):

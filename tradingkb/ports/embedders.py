@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, runtime_checkable
 
-from tradingkb.domain.regime import Regime
-from tradingkb.domain.scaling import RegimeScaler
+from tradingkb.domain import Regime, RegimeScaler
 from tradingkb.ports.vectors import Floats32
 
 #: Which part of a trial's window a query's regime is compared with: "before" the scored window

@@ -8,12 +8,11 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from tradingkb.domain.scaling import RegimeScaler
-from tradingkb.domain.strategy import StrategySpec
+from tradingkb.domain import RegimeScaler, StrategySpec, Workspace
 from tradingkb.ports.backup import BackupStore
 from tradingkb.ports.calibration import CalibrationStore
 from tradingkb.ports.curation import CurationStore
-from tradingkb.ports.values import RunRecord, Workspace
+from tradingkb.ports.values import RunRecord
 
 
 class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):

@@ -4,3 +4,26 @@ Everything here takes `Recommendation.to_dict()` or `Evaluation.to_dict()` and g
 for the same answer: no request id, clock or path is shown, because outputs of notebooks are
 compared. The page of an evaluation alone says when it was made.
 """
+
+from tradingkb.presentation.card import answer_card
+from tradingkb.presentation.evaluation import evaluation_card, evaluation_markdown, evaluation_text
+from tradingkb.presentation.evaluation_report import evaluation_report
+from tradingkb.presentation.explanation import explanation_card, explanation_text
+from tradingkb.presentation.figure import evidence_figure
+from tradingkb.presentation.report import Section, answer_section, html_report
+from tradingkb.presentation.text import answer_text
+
+__all__ = [
+    "Section",
+    "answer_card",
+    "answer_section",
+    "answer_text",
+    "evaluation_card",
+    "evaluation_markdown",
+    "evaluation_report",
+    "evaluation_text",
+    "evidence_figure",
+    "explanation_card",
+    "explanation_text",
+    "html_report",
+]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tradingkb.domain.objective import Objective, get_objective
+from tradingkb.domain import Objective, get_objective
 from tradingkb.exceptions import UnknownObjectiveError
 from tradingkb.presentation import format as fmt
 

@@ -1,1 +1,79 @@
 """Pure algorithms that judge evidence: standard library and NumPy only."""
+
+from tradingkb.ranking import calibration
+from tradingkb.ranking.choose import (
+    Choice,
+    Expectation,
+    Spread,
+    choose,
+    evidence_mass,
+    expectation,
+    few_trades_penalty,
+    spreads,
+)
+from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
+from tradingkb.ranking.deflated import deflated_sharpe
+from tradingkb.ranking.evidence import (
+    Cells,
+    Estimate,
+    EvidenceWeights,
+    Level,
+    Query,
+    estimate,
+    fixed_levels,
+    make_cells,
+    moving_levels,
+    rank_within,
+    window_level,
+)
+from tradingkb.ranking.expected import Background, Expected, background, expected_utility
+from tradingkb.ranking.nearest import nearest_sets
+from tradingkb.ranking.outcomes import Outcomes, forecasts
+from tradingkb.ranking.pbo import Pbo, backtest_overfitting
+from tradingkb.ranking.plateau import Plateau, coordinates
+from tradingkb.ranking.pooled import intraclass
+from tradingkb.ranking.rerank import nomination_scores
+from tradingkb.ranking.tiebreak import NEVER, Contest, band_floor, rank_contest
+
+__all__ = [
+    "NEVER",
+    "Background",
+    "Cells",
+    "Choice",
+    "ConfidenceModel",
+    "Contest",
+    "Estimate",
+    "EvidenceWeights",
+    "Expectation",
+    "Expected",
+    "Level",
+    "Outcomes",
+    "Pbo",
+    "Plateau",
+    "Query",
+    "Spread",
+    "background",
+    "backtest_overfitting",
+    "band_floor",
+    "calibration",
+    "choose",
+    "coordinates",
+    "deflated_sharpe",
+    "estimate",
+    "evidence_mass",
+    "expectation",
+    "expected_utility",
+    "few_trades_penalty",
+    "fit_confidence",
+    "fixed_levels",
+    "forecasts",
+    "intraclass",
+    "make_cells",
+    "moving_levels",
+    "nearest_sets",
+    "nomination_scores",
+    "rank_contest",
+    "rank_within",
+    "spreads",
+    "window_level",
+]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tradingkb.domain import Part
 from tradingkb.ranking.evidence import Cells, Level
 from tradingkb.ranking.expected import Expected
 from tradingkb.ranking.tiebreak import band_floor
@@ -66,7 +68,7 @@ def choose(score: Floats, allowed: Bools, promoted: Bools, nomination: Ints) -> 
 
 
 @dataclass(frozen=True)
-class Expectation:
+class Expectation(Part):
     """What one parameter set is expected to earn per window, in the objective's unit.
 
     Attributes:
@@ -83,6 +85,8 @@ class Expectation:
         unshrunk: plain mean over these windows, every quarter counted equally, and `shrinkage` what
             shrinking added to it; None where no quoted window tried the exact set.
         from_neighbours: no quoted window tried the exact set; what is known of other sets speaks.
+        unit: of the objective.
+        direction: "max" where more of it is better, "min" where less is.
     """
 
     value: float
@@ -100,10 +104,8 @@ class Expectation:
     shrinkage: float | None = None
     level: float = INTERVAL_LEVEL
     from_neighbours: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready form."""
-        return dict(vars(self))
+    unit: str = ""
+    direction: str = ""
 
 
 def expectation(
@@ -199,9 +201,30 @@ def few_trades_penalty(n_trades: Floats) -> Floats:
     return result
 
 
+@dataclass(frozen=True)
+class NumberSpread(Part):
+    """The values of a numeric parameter among the best sets."""
+
+    min: float
+    median: float
+    max: float
+    n: int
+
+
+@dataclass(frozen=True)
+class ChoiceSpread(Part):
+    """How often each value of another parameter stands among the best sets, most frequent first."""
+
+    counts: Mapping[str, int]
+    n: int
+
+
+Spread = NumberSpread | ChoiceSpread
+
+
 def spreads(
     psets: Sequence[dict[str, Any]], score: Floats, allowed: Bools, top: int = 10
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Spread]:
     """How far the best-supported parameter sets agree, per parameter.
 
     Returns:
@@ -211,27 +234,20 @@ def spreads(
     order = np.flatnonzero(allowed)
     order = order[np.argsort(-score[order], kind="stable")][:top]
     best = [psets[int(i)] for i in order]
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Spread] = {}
     for name in sorted({name for pset in best for name in pset}):
         values = [pset[name] for pset in best if name in pset]
         found[name] = _spread(values)
     return found
 
 
-def _spread(values: list[Any]) -> dict[str, Any]:
+def _spread(values: list[Any]) -> Spread:
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         numbers = sorted(values)
-        return {
-            "min": numbers[0],
-            "median": float(np.median(numbers)),
-            "max": numbers[-1],
-            "n": len(numbers),
-        }
-    counts: dict[str, int] = {}
-    for value in values:
-        counts[str(value)] = counts.get(str(value), 0) + 1
+        return NumberSpread(numbers[0], float(np.median(numbers)), numbers[-1], len(numbers))
+    counts = Counter(map(str, values))
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return {"counts": dict(ordered), "n": len(values)}
+    return ChoiceSpread(dict(ordered), len(values))
 
 
 def evidence_mass(everything: Level, neutral: float) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain.strategy import Params, StrategySpec
+from tradingkb.domain import Params, StrategySpec
 from tradingkb.ranking.plateau import coordinates
 
 Floats = NDArray[np.float64]

@@ -30,7 +30,7 @@ _EXACT: Final = 2.0**52
 
 
 @dataclass(frozen=True)
-class Overfitting:
+class Pbo:
     """What choosing the best parameter set of the past was worth in the future.
 
     Attributes:
@@ -61,7 +61,7 @@ class Overfitting:
 
 def backtest_overfitting(
     performance: Floats, *, n_blocks: int = 16, max_splits: int = 12_870
-) -> Overfitting | None:
+) -> Pbo | None:
     """Probability of backtest overfitting of choosing the best column (Bailey et al. 2017).
 
     The performance of a half is the mean over its rows, computed without rounding, so that sets
@@ -93,7 +93,7 @@ def backtest_overfitting(
     past, future, rank = _choices(halves, np.array([part.sum(axis=0) for part in parts]))
     n_rows = halves @ np.array([len(part) for part in parts], dtype=np.float64)
     logits = np.log(rank / (matrix.shape[1] + 1 - rank))
-    return Overfitting(
+    return Pbo(
         pbo=float((logits <= 0).mean()),
         n_splits=len(halves),
         n_blocks=blocks,

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain.strategy import Params, ParamValue, StrategySpec
+from tradingkb.domain import Params, ParamValue, StrategySpec
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

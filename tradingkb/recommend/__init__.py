@@ -1,8 +1,55 @@
-"""Recommendation: filters nominate, all evidence judges."""
+"""Recommendation: filters nominate, all evidence judges.
 
-from tradingkb.recommend.answer import Recommendation
-from tradingkb.recommend.explanation import Explanation
-from tradingkb.recommend.job import RecommendJob
-from tradingkb.recommend.request import RecommendRequest
+Four rooms, each of which imports only those below it: `asking` (from what users give to a recorded
+answer), `judging` (pure), `known` (a strategy's trials as arrays, kept), `answer` (typed values).
+"""
 
-__all__ = ["Explanation", "RecommendJob", "RecommendRequest", "Recommendation"]
+from tradingkb.recommend.answer import Explanation, Recommendation
+from tradingkb.recommend.asking import (
+    Asking,
+    EventLog,
+    GivenMarket,
+    GivenQuestion,
+    Recommender,
+    RegimeLike,
+    Stopwatch,
+)
+from tradingkb.recommend.judging import (
+    STAKE_FEATURES,
+    Chosen,
+    Findings,
+    RecommendConfig,
+    assemble,
+    fingerprint,
+    nominated_sets,
+    pick,
+    stake,
+)
+from tradingkb.recommend.known import Context, RegimeFacts, View, eligible, of_version, to_micros
+
+__all__ = [
+    "STAKE_FEATURES",
+    "Asking",
+    "Chosen",
+    "Context",
+    "EventLog",
+    "Explanation",
+    "Findings",
+    "GivenMarket",
+    "GivenQuestion",
+    "RecommendConfig",
+    "Recommendation",
+    "Recommender",
+    "RegimeFacts",
+    "RegimeLike",
+    "Stopwatch",
+    "View",
+    "assemble",
+    "eligible",
+    "fingerprint",
+    "nominated_sets",
+    "of_version",
+    "pick",
+    "stake",
+    "to_micros",
+]

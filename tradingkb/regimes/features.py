@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tradingkb.domain.regime_features import FEATURE_INFO, FEATURES
+from tradingkb.domain import FEATURE_INFO, FEATURES
 from tradingkb.regimes.bars import Bars, FloatArray
 
 SHORT = 20

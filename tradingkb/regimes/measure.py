@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from tradingkb.domain.regime import Regime
+from tradingkb.domain import Regime
 from tradingkb.exceptions import InvalidInputError, InvalidOHLCVError
 from tradingkb.regimes.bars import MIN_BARS, Bars, Instant, as_datetime
 from tradingkb.regimes.features import compute_features

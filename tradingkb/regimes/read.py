@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tradingkb.domain.timeframe import canonical_timeframe
+from tradingkb.domain import canonical_timeframe
 from tradingkb.exceptions import InvalidOHLCVError
 from tradingkb.regimes.bars import Bars, FloatArray, Gap, TimeArray
 from tradingkb.regimes.timeframes import check_timeframe, infer_timeframe

@@ -1,1 +1,22 @@
 """SQL plumbing that stores and the embedded vector index share: engines, types, bulk access."""
+
+from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
+from tradingkb.sql.engine import open_engine, reading, writing
+from tradingkb.sql.generations import counter, moved, only_added
+from tradingkb.sql.types import Json, Key, UtcTime
+
+__all__ = [
+    "MOST_PARAMETERS",
+    "Json",
+    "Key",
+    "UtcTime",
+    "counter",
+    "moved",
+    "only_added",
+    "open_engine",
+    "read",
+    "read_in",
+    "reading",
+    "upsert",
+    "writing",
+]

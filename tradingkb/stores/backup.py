@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from tradingkb.exceptions import BackendUnavailableError, InvalidBackupError, InvalidInputError
 from tradingkb.ports import BackupContents, Restored
-from tradingkb.ports.backup import Progress
-from tradingkb.sql.engine import reading, writing
+from tradingkb.progress import Progress
+from tradingkb.sql import reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.backup_file import new_backup, open_backup, seal
 from tradingkb.stores.migrate import VERSION_TABLE, is_known

@@ -29,7 +29,7 @@ from tradingkb.exceptions import (
     TradingKBError,
 )
 from tradingkb.ports import BackupContents
-from tradingkb.sql.engine import open_engine
+from tradingkb.sql import open_engine
 from tradingkb.stores.backup_contents import damaged, summary, verified, write_contents
 from tradingkb.stores.migrate import SCHEMA_MAJOR, VERSION_TABLE, is_older, migrate
 from tradingkb.stores.transfer import TABLES, column_names

@@ -9,11 +9,9 @@ from typing import Any, cast
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.domain.lifecycle import MARK, Status, marked, refusal, unmarked
+from tradingkb.domain import MARK, Actor, Status, marked, refusal, unmarked
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.ports import Actor
-from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in
-from tradingkb.sql.engine import reading, writing
+from tradingkb.sql import MOST_PARAMETERS, read, read_in, reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.generations import bump, bump_all
 

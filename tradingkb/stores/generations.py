@@ -8,8 +8,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql import generations
-from tradingkb.sql.bulk import upsert
+from tradingkb.sql import moved, upsert
 from tradingkb.stores import schema
 
 _G = schema.generations.c
@@ -41,7 +40,7 @@ def bump(
     connection.execute(
         sa.update(schema.generations)
         .where(_G.workspace_id == workspace_id, _G.strategy_name.in_(names))
-        .values(generations.moved(schema.generations, only_added=only_added))
+        .values(moved(schema.generations, only_added=only_added))
     )
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.domain.lifecycle import ELIGIBLE, marked
-from tradingkb.sql.bulk import read, read_in, upsert
-from tradingkb.sql.engine import reading, writing
+from tradingkb.domain import ELIGIBLE, marked
+from tradingkb.sql import read, read_in, reading, upsert, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import NOT_CONFIRMED, UNFINISHED, chunks
 from tradingkb.stores.generations import bump, bump_all

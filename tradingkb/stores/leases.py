@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from tradingkb.sql.engine import writing
+from tradingkb.sql import writing
 from tradingkb.stores import schema
 
 _L = schema.leases.c

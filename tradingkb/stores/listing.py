@@ -8,8 +8,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql.bulk import read, read_in
-from tradingkb.sql.engine import reading
+from tradingkb.sql import read, read_in, reading
 from tradingkb.stores import schema
 
 _T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c

@@ -16,7 +16,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from tradingkb.exceptions import ConfigurationError, StoreTooNewError
-from tradingkb.sql.engine import reading, writing
+from tradingkb.sql import reading, writing
 from tradingkb.stores import schema
 
 #: Raised when a release can no longer read or write what the previous one wrote.

@@ -8,9 +8,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql.bulk import read
-from tradingkb.sql.engine import reading
-from tradingkb.sql.generations import only_added
+from tradingkb.sql import only_added, read, reading
 from tradingkb.stores import schema
 from tradingkb.stores.generations import generation_of, generation_row
 

@@ -10,8 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.ports import RunRecord
-from tradingkb.sql.bulk import read
-from tradingkb.sql.engine import reading, writing
+from tradingkb.sql import read, reading, writing
 from tradingkb.stores import schema
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tradingkb.sql.engine import reading, writing
+from tradingkb.sql import reading, writing
 from tradingkb.stores import schema
 
 _E, _R = schema.recommend_events.c, schema.ingest_runs.c

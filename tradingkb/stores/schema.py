@@ -11,10 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 
-from tradingkb.domain.lifecycle import STATUSES
-from tradingkb.domain.trial import METRICS
-from tradingkb.sql.generations import counter
-from tradingkb.sql.types import Json, Key, UtcTime
+from tradingkb.domain import METRICS, STATUSES
+from tradingkb.sql import Json, Key, UtcTime, counter
 from tradingkb.stores import schema_base, schema_calibration
 from tradingkb.stores.schema_base import workspace_column
 

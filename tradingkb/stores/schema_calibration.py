@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, Table, UniqueConstraint
 
-from tradingkb.sql.types import Json, Key, UtcTime
+from tradingkb.sql import Json, Key, UtcTime
 from tradingkb.stores.schema_base import metadata, workspace_column
 
 #: What became of each past decision, replayed: what a confidence is calibrated on. `won` is 1 where

@@ -8,7 +8,7 @@ from functools import cached_property
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql.engine import open_engine
+from tradingkb.sql import open_engine
 from tradingkb.stores.backup import BackupQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import sqlalchemy as sa
 
-from tradingkb.sql.types import UtcTime
+from tradingkb.sql import UtcTime
 from tradingkb.stores import schema
 
 #: Rows held in memory at once.

@@ -7,8 +7,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql.bulk import read, read_in, upsert
-from tradingkb.sql.engine import reading, writing
+from tradingkb.sql import read, read_in, reading, upsert, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import UNFINISHED, chunks
 from tradingkb.stores.generations import bump, bump_all

@@ -13,10 +13,9 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from tradingkb.domain import Actor
 from tradingkb.exceptions import NotFoundError
-from tradingkb.ports import Actor
-from tradingkb.sql.bulk import read, read_in
-from tradingkb.sql.engine import reading, writing
+from tradingkb.sql import read, read_in, reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import archive_entries, chunks, mark_entries
 from tradingkb.stores.generations import bump

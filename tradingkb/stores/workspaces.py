@@ -8,11 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tradingkb.domain.scaling import RegimeScaler
-from tradingkb.domain.strategy import StrategySpec
+from tradingkb.domain import RegimeScaler, StrategySpec, Workspace
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.ports import Workspace
-from tradingkb.sql.engine import reading, writing
+from tradingkb.sql import reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.generations import bump, bump_all
 

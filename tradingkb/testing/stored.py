@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain.trial import METRICS
-from tradingkb.ports import Actor, Calibration, RunRecord, TrialStore, Workspace
+from tradingkb.domain import METRICS, Actor, Workspace
+from tradingkb.ports import Calibration, RunRecord, TrialStore
 
 WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000001"
 OTHER_WORKSPACE: Final = "7d9f4a52-0000-4000-8000-000000000002"

@@ -9,10 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tradingkb.domain.scaling import RegimeScaler
-from tradingkb.domain.strategy import ParamSpec, StrategySpec
+from tradingkb.domain import ParamSpec, RegimeScaler, StrategySpec, Workspace
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.ports import TrialStore, Workspace
+from tradingkb.ports import TrialStore
 from tradingkb.testing.stored import (
     COLLECTION,
     NOON,

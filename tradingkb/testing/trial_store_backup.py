@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from tradingkb.domain.scaling import RegimeScaler
-from tradingkb.domain.strategy import ParamSpec, StrategySpec
+from tradingkb.domain import Actor, ParamSpec, RegimeScaler, StrategySpec
 from tradingkb.exceptions import InvalidBackupError, InvalidInputError, StoreTooNewError
-from tradingkb.ports import Actor, RunRecord, TrialStore
+from tradingkb.ports import RunRecord, TrialStore
 from tradingkb.testing.stored import (
     COLLECTION,
     NOON,

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tradingkb.domain.lifecycle import DELETE_FAILED
+from tradingkb.domain import DELETE_FAILED, Actor
 from tradingkb.exceptions import InvalidInputError, NotFoundError
-from tradingkb.ports import Actor, TrialStore
+from tradingkb.ports import TrialStore
 from tradingkb.testing.stored import (
     ADA,
     COLLECTION,

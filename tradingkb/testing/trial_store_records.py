@@ -11,8 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tradingkb.domain.scaling import RegimeScaler
-from tradingkb.domain.strategy import ParamSpec, StrategySpec
+from tradingkb.domain import ParamSpec, RegimeScaler, StrategySpec
 from tradingkb.ports import RunRecord, TrialStore
 from tradingkb.testing.stored import (
     ADA,
@@ -196,9 +195,7 @@ class RecordContract:
         )
         for run in (first, second):
             kb.save_run(run)
-        first.finished_at, first.status = NOON + timedelta(hours=3), "done"
-        first.counts = {"inserted": 7}
-        kb.save_run(first)
+        kb.save_run(first.ended("done", NOON + timedelta(hours=3), {"inserted": 7}))
         rows = kb.runs(WORKSPACE, 10)
         assert rows["run_id"].to_list() == [second.run_id, first.run_id]
         assert rows["status"].to_list() == ["running", "done"]

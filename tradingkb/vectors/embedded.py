@@ -16,9 +16,16 @@ import sqlalchemy as sa
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.memo import Memo
 from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit
-from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
-from tradingkb.sql.engine import reading, writing
-from tradingkb.sql.generations import moved, only_added
+from tradingkb.sql import (
+    MOST_PARAMETERS,
+    moved,
+    only_added,
+    read,
+    read_in,
+    reading,
+    upsert,
+    writing,
+)
 from tradingkb.vectors import tables
 from tradingkb.vectors.embedded_collections import (
     EmbeddedCollections,

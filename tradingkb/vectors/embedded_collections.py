@@ -7,8 +7,7 @@ import sqlalchemy as sa
 
 from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
 from tradingkb.ports import PAYLOAD
-from tradingkb.sql.bulk import read, upsert
-from tradingkb.sql.engine import reading, writing
+from tradingkb.sql import read, reading, upsert, writing
 from tradingkb.vectors import tables
 
 _C, _V = tables.collections.c, tables.vectors.c

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from tradingkb.ports import Floats32, VectorFilter, WindowHit
-from tradingkb.sql.bulk import read
+from tradingkb.sql import read
 from tradingkb.vectors import tables
 from tradingkb.vectors.order import SIMILARITY_DIGITS, by_similarity, rounded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Table
 
-from tradingkb.sql.generations import counter
+from tradingkb.sql import counter
 
 metadata = sa.MetaData()
 

@@ -9,8 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tradingkb.derived import FILTER_COLUMNS
-from tradingkb.domain.filters import Filters
-from tradingkb.domain.trial import regime_from_json
+from tradingkb.domain import Filters, regime_from_json
 from tradingkb.ports import Embedder, Floats32, TrialDocument
 
 Bools = NDArray[np.bool_]

@@ -9,8 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from tradingkb.derived import FILTER_COLUMNS
-from tradingkb.domain.filters import Filters
-from tradingkb.domain.trial import parse_params
+from tradingkb.domain import Filters, parse_params
 
 _STUDY: Final = "trials"
 _ATTRIBUTES: Final = ("has_oos", "max_drawdown", "n_trades", "overfit_gap")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tradingkb.bench.peers.numpy_limit import Arrays
-from tradingkb.domain.filters import Filters
+from tradingkb.domain import Filters
 from tradingkb.ports import Floats32
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 
-from tradingkb.ingest.apply import BATCH
-from tradingkb.ingest.storing import WRITE_BATCH
+from tradingkb.indexing import BATCH
+from tradingkb.ingest import WRITE_BATCH
 
 _STORE: Final = "tradingkb.db"
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import Final
 
 from tradingkb.bench.measure import Findings, Row, median, scaled
-from tradingkb.bench.peers.raw_sqlite import insert_again, insert_flat
+from tradingkb.bench.peers import insert_again, insert_flat
 from tradingkb.bench.stores import Ingested, Stores
 
 _NAME: Final = "ingest"

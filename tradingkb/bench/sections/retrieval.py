@@ -14,7 +14,7 @@ from tradingkb.bench.knowledge import NEIGHBOURS, Retrieval, open_kb
 from tradingkb.bench.measure import Findings, Row, by_turns, scaled
 from tradingkb.bench.peers import numpy_limit, optuna_rdb, qdrant_local
 from tradingkb.bench.stores import Stores
-from tradingkb.domain.filters import STRICT
+from tradingkb.domain import STRICT
 from tradingkb.ports import Floats32
 
 _NAME: Final = "retrieval"

@@ -1,0 +1,147 @@
+"""Applying a plan: vectors first and confirmed, then the index rows in one short transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from tradingkb.derived import FILTER_COLUMNS
+from tradingkb.domain import (
+    REGIME_SCHEMA_VERSION,
+    IndexTarget,
+    document_text,
+    point_id,
+    regime_from_json,
+)
+from tradingkb.indexing.plan import Recipe
+from tradingkb.indexing.points import PointRemover
+from tradingkb.ports import (
+    PAYLOAD,
+    Embedder,
+    Floats32,
+    Points,
+    TrialDocument,
+    TrialStore,
+    VectorIndex,
+)
+from tradingkb.progress import Progress
+
+BATCH: Final = 20_000
+#: The reason of entries that have no point, because nothing says in which market they were tried.
+NO_REGIME: Final = "no_regime"
+#: What a plan of trials from a file has, and one of stored trials lacks.
+_FROM_FILE: Final = frozenset({"strategy_name", "sharpe_is", "params", "symbol"})
+
+
+class Applier:
+    """Brings the vector index and its rows to a plan."""
+
+    def __init__(
+        self,
+        store: TrialStore,
+        vectors: VectorIndex,
+        target: IndexTarget,
+        embedder: Embedder,
+        remover: PointRemover,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Takes where it writes, and what makes vectors."""
+        self._store = store
+        self._vectors = vectors
+        self._workspace_id = target.workspace.id
+        self._embedder = embedder
+        self._recipe = Recipe.of(embedder, target.collection)
+        self._remover = remover
+        self._clock = clock
+
+    def apply(self, work: pl.DataFrame, progress: Progress) -> None:
+        """Embeds and indexes the trials of a plan; trials without a regime get no point.
+
+        Args:
+            work: a plan: identity, window_key, regime_is, regime_oos, content_hash, action.
+            progress: told after each batch.
+        """
+        self._vectors.ensure_collection(self._recipe.collection, self._embedder.dimension)
+        for start in range(0, work.height, BATCH):
+            self._apply_batch(self._completed(work.slice(start, BATCH)))
+            progress("index", min(start + BATCH, work.height), work.height)
+
+    def _completed(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """The batch with trial ids and with everything that embeddings and payloads need."""
+        ids = self._store.trial_ids(self._workspace_id, batch)
+        batch = batch.drop("trial_id", strict=False).join(
+            ids, on=["source_type", "source_id"], maintain_order="left"
+        )
+        if set(batch.columns) >= _FROM_FILE:
+            return batch
+        rows = self._store.documents(self._workspace_id, batch["trial_id"])
+        extra = [c for c in rows.columns if c not in batch.columns]
+        return batch.join(rows.select("trial_id", *extra), on="trial_id", maintain_order="left")
+
+    def _apply_batch(self, batch: pl.DataFrame) -> None:
+        identities = batch.select("source_type", "source_id").rows()
+        batch = batch.with_columns(
+            pl.Series(
+                "point_id", [point_id(self._workspace_id, *i) for i in identities], dtype=pl.String
+            )
+        )
+        vectors = self._embedded(batch)
+        embedded = vectors.any(axis=1)
+        points = batch.filter(pl.Series(embedded))
+        if points.height:
+            payload = with_payload(points, self._workspace_id)
+            self._vectors.upsert(
+                self._recipe.collection,
+                Points(points["point_id"].to_list(), vectors[embedded], payload),
+            )
+        bare = batch.filter(pl.Series(~embedded) & (pl.col("action") != "inserted"))
+        if bare.height:  # it may have had a regime before, and a point with it
+            self._vectors.delete(self._recipe.collection, bare["point_id"].to_list())
+        rows = batch.select(
+            "trial_id",
+            "strategy_name",
+            "point_id",
+            "content_hash",
+            "row_hash",
+            "kb_status",
+            pl.lit(self._recipe.collection).alias("collection"),
+            pl.lit(self._recipe.model).alias("embed_model"),
+            pl.lit(self._recipe.pipeline).alias("pipeline"),
+            pl.lit(REGIME_SCHEMA_VERSION).alias("regime_schema_version"),
+            pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("archived_at"),
+            pl.when(pl.Series(embedded)).then(None).otherwise(pl.lit(NO_REGIME)).alias("reason"),
+        )
+        rejected_meanwhile = self._store.write_index(self._workspace_id, rows, self._clock())
+        if rejected_meanwhile.height:
+            self._remover.remove(rejected_meanwhile)
+
+    def _embedded(self, batch: pl.DataFrame) -> Floats32:
+        """One vector per trial; a regime embedder works once per window."""
+        if self._embedder.reads == "text":
+            return self._embedder.embed_documents([_document(row) for row in batch.to_dicts()])
+        windows = batch.select("window_key", "regime_is", "regime_oos").unique("window_key")
+        documents = [
+            TrialDocument(regime_from_json(a) if a else None, regime_from_json(b) if b else None)
+            for _, a, b in windows.rows()
+        ]
+        vectors = self._embedder.embed_documents(documents)
+        place = {key: i for i, key in enumerate(windows["window_key"])}
+        return vectors[np.array([place[key] for key in batch["window_key"]], dtype=np.int64)]
+
+
+def with_payload(points: pl.DataFrame, workspace_id: str) -> pl.DataFrame:
+    """The payload columns of trials, from their stored metrics."""
+    named = points.with_columns(pl.lit(workspace_id).alias("workspace_id"), *FILTER_COLUMNS)
+    return named.select(PAYLOAD)
+
+
+def _document(row: dict[str, object]) -> TrialDocument:
+    regimes = [
+        regime_from_json(str(t)) if t else None for t in (row["regime_is"], row["regime_oos"])
+    ]
+    return TrialDocument(regimes[0], regimes[1], document_text(row, regimes[0], regimes[1]))

@@ -1,0 +1,139 @@
+"""One ingest or re-embedding of a workspace at a time.
+
+The lease is for speed and for honest counts: two ingests at once would store the same rows, but
+both would say that they did. Nothing breaks when a lease is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from tradingkb.domain import Workspace
+from tradingkb.exceptions import TradingKBError, WorkspaceBusyError
+from tradingkb.observability import emit
+from tradingkb.ports import TrialStore
+
+#: A lease that is not renewed for so long is free: its holder has died on another machine.
+TTL: Final = timedelta(seconds=60)
+_RENEW_S: Final = 15.0
+_POLL_S: Final = 0.2
+
+
+class Leases:
+    """The leases of one store, as one process takes them."""
+
+    def __init__(
+        self,
+        store: TrialStore,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        sleep: Callable[[float], None] = time.sleep,
+        patience_s: float = 600.0,
+    ) -> None:
+        """Wires them.
+
+        Args:
+            store: which keeps leases.
+            clock: aware UTC time.
+            new_id: tells the holders of one process apart.
+            sleep: waits between two attempts.
+            patience_s: how long to wait for another holder.
+        """
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._sleep = sleep
+        self._patience_s = patience_s
+
+    @contextmanager
+    def hold(self, workspace: Workspace) -> Iterator[None]:
+        """Holds a workspace's lease, waiting for it if need be.
+
+        Raises:
+            WorkspaceBusyError: another holder kept it for longer.
+        """
+        name, me = f"index:{workspace.id}", _own_name(self._new_id())
+        self._acquire(workspace, name, me)
+        done = threading.Event()
+        beat = threading.Thread(target=self._renew, args=(name, me, done), daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            done.set()
+            beat.join()
+            # It ends by itself, and must not hide an error.
+            with contextlib.suppress(TradingKBError):
+                self._store.break_lease(name, me)
+
+    def _acquire(self, workspace: Workspace, name: str, me: str) -> None:
+        waited = 0.0
+        while (other := self._take(name, me)) is not None:
+            if _has_died(other):
+                self._store.break_lease(name, other)
+                continue
+            if waited >= self._patience_s:
+                raise WorkspaceBusyError(
+                    f"workspace {workspace.slug!r} is being indexed by {_shown(other)}, which has "
+                    f"not finished within {self._patience_s:g} s: try again when it has"
+                )
+            if not waited:
+                emit("kb_lease_wait", workspace_id=workspace.id, holder=_shown(other))
+            self._sleep(_POLL_S)
+            waited += _POLL_S
+
+    def _take(self, name: str, me: str) -> str | None:
+        return self._store.acquire_lease(name, me, self._clock(), self._clock() + TTL)
+
+    def _renew(self, name: str, me: str, done: threading.Event) -> None:
+        while not done.wait(_RENEW_S):
+            with contextlib.suppress(TradingKBError):  # the next beat tries again
+                self._take(name, me)
+
+
+def _own_name(nonce: str) -> str:
+    """host:pid:start:nonce; the start tells two processes of one number apart."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}:{nonce[:8]}"
+
+
+def _shown(holder: str) -> str:
+    host, pid, *_ = [*holder.rsplit(":", 3), "?"]
+    return f"process {pid} on {host}"
+
+
+def _has_died(holder: str) -> bool:
+    """Whether the holder was a process of this machine that is no more."""
+    parts = holder.rsplit(":", 3)
+    if len(parts) != 4 or parts[0] != socket.gethostname() or sys.platform == "win32":
+        return False
+    pid, started = int(parts[1]), parts[2]
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return bool(started) and _started(pid) != started
+
+
+def _started(pid: int) -> str:
+    """When a process started, in the kernel's ticks; empty where the kernel does not say."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    # The second field is a name in brackets that may hold anything; the start is the 22nd.
+    fields = text.rpartition(")")[2].split()
+    return fields[19] if len(fields) > 19 and fields[0] != "Z" else "gone"

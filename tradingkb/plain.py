@@ -1,0 +1,48 @@
+"""The one writer of JSON forms: what answers, reports, events and commands turn into.
+
+JSON knows no times, infinity, NaN, frames or tuples. Times become texts of one form and length,
+2026-11-28T04:20:54.138452Z, so that they sort as texts; what is not finite becomes null.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from tradingkb.domain import Regime
+
+_TIME: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it, all the way down."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in value]
+    if isinstance(value, pl.DataFrame):
+        return plain_rows(value)
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, Regime):
+        return plain({**value.to_dict(), "start": value.start, "end": value.end})
+    return str(value) if isinstance(value, date | Path) else value
+
+
+def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """A frame as a list of rows."""
+    times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
+    rows = frame.with_columns(pl.col(c).dt.strftime(_TIME) for c in times).to_dicts()
+    return [{name: plain(value) for name, value in row.items()} for row in rows]
+
+
+def time_text(moment: datetime) -> str:
+    """An aware time as text, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

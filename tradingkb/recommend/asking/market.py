@@ -1,0 +1,165 @@
+"""Reading what a question says about the market: bars, a regime, a time, own results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeAlias
+
+import polars as pl
+
+from tradingkb.domain import TAGS, Market, Regime, as_utc, canonical_timeframe, check_names
+from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
+from tradingkb.importers import const, read_trials
+from tradingkb.regimes import Bars, measure_regime, read_ohlcv
+
+RegimeLike: TypeAlias = Regime | Mapping[str, Any] | Sequence[str]
+
+
+@dataclass(frozen=True)
+class GivenMarket:
+    """What a user says of the market: prices or a regime, and the instrument.
+
+    Attributes:
+        ohlcv: a frame or path of price bars.
+        regime: instead of `ohlcv`: measured, or stated in one of its spellings.
+        symbol, timeframe: of the instrument; taken from `ohlcv` or `regime` if they say it.
+    """
+
+    ohlcv: Any = None
+    regime: RegimeLike | None = None
+    symbol: str | None = None
+    timeframe: str | None = None
+
+    def read(self, as_of: datetime | None) -> Market:
+        """Measures the regime from bars, or takes the given one.
+
+        Raises:
+            InvalidInputError: both are given.
+            InvalidOHLCVError, InvalidRegimeError: what is wrong with either.
+        """
+        if self.ohlcv is not None and self.regime is not None:
+            raise InvalidInputError(
+                "ohlcv and regime are both given",
+                field="regime",
+                remedy="give the market once: measured from ohlcv, or as a regime",
+            )
+        timeframe = canonical_timeframe(self.timeframe) if self.timeframe else None
+        if self.ohlcv is not None:
+            bars = read_ohlcv(self.ohlcv, symbol=self.symbol, timeframe=timeframe)
+            return measured_market(bars, as_of)
+        if self.regime is None:
+            return Market(None, self.symbol, timeframe)
+        given = as_regime(self.regime)
+        _refuse_later(given, as_of)
+        return Market(given, self.symbol or given.symbol, timeframe or given.timeframe)
+
+
+def _refuse_later(regime: Regime, as_of: datetime | None) -> None:
+    if regime.source == "measured" and as_of and regime.end and regime.end > as_of:
+        raise InvalidInputError(
+            f"the regime was measured on bars up to {regime.end:%Y-%m-%d %H:%M} UTC, after as_of",
+            field="regime",
+            remedy="measure it on earlier bars, or pass ohlcv= and let as_of cut them",
+        )
+
+
+def measured_market(bars: Bars, as_of: datetime | None) -> Market:
+    """The market of bars, as far as they were known by `as_of`.
+
+    Raises:
+        InvalidOHLCVError: too few bars.
+    """
+    warnings: list[str] = []
+    if as_of is not None and len(past := bars.before(as_of)) < len(bars):
+        bars = past
+        warnings.append("ohlcv_cut_at_as_of")
+    regime = measure_regime(bars)
+    warnings += [text.split(":", 1)[0] for text in regime.warnings]
+    return Market(regime, bars.symbol, bars.timeframe, tuple(warnings), regime.warnings)
+
+
+def as_regime(regime: RegimeLike) -> Regime:
+    """A `Regime` from its several spellings: itself, its dict, {feature: value}, tags.
+
+    Raises:
+        InvalidRegimeError: none of these, or names that do not exist.
+    """
+    if isinstance(regime, Regime):
+        return regime
+    if isinstance(regime, Mapping):
+        return Regime.from_dict(regime) if "features" in regime else Regime.stated(features=regime)
+    if isinstance(regime, str):
+        return Regime.stated(tags=[regime])
+    if isinstance(regime, Sequence):
+        return Regime.stated(tags=regime)
+    raise InvalidRegimeError(
+        f"{type(regime).__name__} is no regime",
+        field="regime",
+        remedy="give kb.regime(ohlcv), Regime.stated(...), {feature: value} or a list of tags",
+    )
+
+
+def checked_tags(tags: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    """Tags of a filter.
+
+    Raises:
+        InvalidRegimeError: an unknown tag; near names are suggested.
+    """
+    if tags is None:
+        return None
+    names = (tags,) if isinstance(tags, str) else tuple(tags)
+    check_names("tag", names, TAGS)
+    return names
+
+
+def as_moment(as_of: datetime | date | str | None) -> datetime | None:
+    """An aware UTC time from a datetime, a date (its start) or an ISO text; naive times are UTC.
+
+    Raises:
+        InvalidInputError: it is none of these.
+    """
+    if as_of is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(as_of))  # also what a NumPy or pandas time prints
+        return as_utc(moment)
+    except (ValueError, OverflowError):
+        raise InvalidInputError(
+            f"{as_of!r} is no time",
+            field="as_of",
+            remedy="give a datetime or ISO 8601 such as 2024-01-31T00:00:00Z",
+        ) from None
+
+
+def read_own_trades(own_trials: Any, strategy_name: str, now: datetime) -> dict[str, float] | None:
+    """In-sample trade counts of the user's own tuning, by canonical parameters.
+
+    Raises:
+        InvalidTrialError: the table cannot be used, a row is bad, or n_trades_is is missing.
+    """
+    if own_trials is None:
+        return None
+    try:
+        batch = read_trials(own_trials, mapping={"strategy_name": const(strategy_name)}, now=now)
+    except InvalidTrialError as error:
+        raise InvalidTrialError(f"own_trials: {error}") from None
+    if batch.rejects.height:
+        first = batch.rejects.row(0, named=True)
+        raise InvalidTrialError(
+            f"own_trials: {first['message']}",
+            row=first["row"],
+            field=first["field"],
+            remedy=first["remedy"],
+        )
+    counts = batch.trials.filter(pl.col("n_trades_is").is_not_null())
+    if counts.is_empty():
+        raise InvalidTrialError(
+            "own_trials says no number of in-sample trades",
+            field="n_trades_is",
+            remedy="give the column n_trades_is: it is what own results are used for",
+        )
+    # Several rows of one set are its several windows.
+    means = counts.group_by("params").agg(pl.col("n_trades_is").mean())
+    return {params: float(n) for params, n in means.rows()}

@@ -1,0 +1,141 @@
+"""From a question to an answer, against ports only; recording it is left to others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from tradingkb.domain import IndexTarget, Question, read_params
+from tradingkb.observability import emit
+from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex
+from tradingkb.recommend.answer import Explanation, Recommendation
+from tradingkb.recommend.asking.retrieve import IndexSearch
+from tradingkb.recommend.asking.stopwatch import Stopwatch
+from tradingkb.recommend.judging import (
+    ExactSearch,
+    Findings,
+    RecommendConfig,
+    assemble,
+    explain_params,
+    find,
+)
+from tradingkb.recommend.known import Calibrated, Calibrations, Context, ContextReader, View
+
+#: Gives the newest calibration of a workspace and an objective.
+Newest = Callable[[str, str], Calibrated | None]
+
+
+class Recommender:
+    """Answers questions about one store."""
+
+    def __init__(
+        self,
+        store: TrialStore,
+        vectors: VectorIndex,
+        embedders: EmbedderFactory,
+        config: RecommendConfig,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.config = config
+        self.calibrations = Calibrations(store)
+        self._contexts = ContextReader(store, clock=clock, embargo_s=config.embargo_s)
+        self._index_search = IndexSearch(vectors, embedders, config.neighbour_windows)
+        self._exact_search = ExactSearch(config.neighbour_windows)
+
+    def answer(
+        self, target: IndexTarget, question: Question, *, newest: Newest | None = None
+    ) -> Recommendation:
+        """Answers one question.
+
+        Args:
+            target: whose trials count, and where they are indexed.
+            question: what is asked.
+            newest: default: looked up.
+
+        Raises:
+            UnknownStrategyError, UnknownObjectiveError: with near names.
+            InvalidInputError: a filter value out of its range.
+            DeadlineExceededError: the question's deadline has passed.
+        """
+        workspace_id = target.workspace.id
+        emit(
+            "kb_recommend_start",
+            request_id=question.request_id,
+            workspace_id=workspace_id,
+            strategy=question.strategy_name,
+            objective=question.objective_type,
+        )
+        watch = Stopwatch()
+        context = self.read(target, question)
+        _lap(watch, question, "load_ms")
+        findings = self.find(context, watch)
+        known = (newest or self.calibrations.newest)(workspace_id, question.objective_type)
+        return assemble(context, findings, self.config, known, watch.total)
+
+    def explain(self, target: IndexTarget, question: Question, given: Any) -> Explanation:
+        """The evidence for given parameters. Nothing is stored, only logged.
+
+        Args:
+            target: whose trials count, and where they are indexed.
+            question: whose answer stands beside.
+            given: the parameters, as a mapping or JSON text.
+
+        Raises:
+            UnknownStrategyError, UnknownObjectiveError: with near names.
+            InvalidInputError: parameters that cannot be read; see `read_params`.
+            DeadlineExceededError: the question's deadline has passed.
+        """
+        watch = Stopwatch()
+        context = self.read(target, question)
+        tried = [context.view.psets[int(p)] for p in context.pool.active]
+        params = read_params(given, context.spec, tried)
+        findings = self.find(context, watch)
+        known = self.calibrations.newest(target.workspace.id, question.objective_type)
+        answer = assemble(context, findings, self.config, known)
+        found = explain_params(context, findings, params, answer, self.config.embargo_s)
+        _log_explanation(found, target, question, watch.total()["total_ms"])
+        return found
+
+    def read(self, target: IndexTarget, question: Question) -> Context:
+        """What is known before filters are applied; raises as `answer`."""
+        return self._contexts.read(target, question)
+
+    def find(self, c: Context, watch: Stopwatch) -> Findings:
+        """Everything that an answer rests on, short of the choice; raises as `answer`."""
+        search = self._index_search if c.question.as_of is None else self._exact_search
+        return find(c, self.config, search, lambda step: _lap(watch, c.question, step))
+
+    def view(self, target: IndexTarget, strategy_name: str) -> View:
+        """A strategy's trials as questions see them."""
+        return self._contexts.view(target, strategy_name)
+
+    def forget(self) -> None:
+        """Forgets what is kept of trials, so that the next question reads them anew."""
+        self._contexts.forget()
+
+
+def _lap(watch: Stopwatch, question: Question, step: str) -> None:
+    watch.lap(step)
+    question.check_deadline(step.removesuffix("_ms"))
+
+
+def _log_explanation(
+    found: Explanation, target: IndexTarget, question: Question, total_ms: float
+) -> None:
+    emit(
+        "kb_explain",
+        request_id=question.request_id,
+        workspace_id=target.workspace.id,
+        strategy=found.strategy_name,
+        objective=found.objective_type,
+        tested=found.tested,
+        place=found.place,
+        n_sets=found.n_sets,
+        windows_used=found.windows_used,
+        reasons=found.reasons,
+        warnings=found.warnings,
+        source=question.caller,
+        total_ms=total_ms,
+    )

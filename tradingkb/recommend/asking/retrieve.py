@@ -1,0 +1,88 @@
+"""Retrieval: asking the vector index for the windows whose market is nearest to the question's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from tradingkb.domain import Regime, query_text
+from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, EmptyCollectionError
+from tradingkb.ports import EmbedderFactory, QueryVector, VectorFilter, VectorIndex, WindowHit
+from tradingkb.recommend.judging import Filtered, Retrieved
+from tradingkb.recommend.known import Context, side_of
+
+#: How much more is asked for when too many of the nearest windows are not allowed.
+_WIDEN: Final = 4
+
+
+class IndexSearch:
+    """Asks the vector index; only the windows that SQL allows count.
+
+    The index knows nothing of tags, versions, statuses and archives. So it is asked for more until
+    `limit` allowed windows are found, or it has no more.
+    """
+
+    def __init__(self, vectors: VectorIndex, embedders: EmbedderFactory, limit: int) -> None:
+        self._vectors = vectors
+        self._embedders = embedders
+        self._limit = limit
+
+    def __call__(self, c: Context, filtered: Filtered) -> Retrieved:
+        """The nearest windows, or why there is no similarity; a backend that is down is no error.
+
+        Args:
+            c: a question with a regime.
+            filtered: the windows in which a trial may nominate, by SQL.
+        """
+        regime = c.question.market.regime
+        assert regime is not None
+        try:
+            query = self._embed(c, regime)
+            found = self._search(c, filtered, query)
+        except EmptyCollectionError as error:
+            return Retrieved(None, "collection_empty", str(error))
+        except (BackendUnavailableError, ConfigurationError) as error:
+            return Retrieved(None, "no_embedding_available", str(error))
+        if not found:
+            return Retrieved(
+                None, "collection_empty", "the vector index holds no trial that passes"
+            )
+        windows = c.view.windows
+        similarity = np.full(len(windows), np.nan)
+        scaled = np.array([hit.similarity for hit in found]) * query.scale
+        similarity[[windows.place_of[h.window_key] for h in found]] = np.clip(scaled, -1.0, 1.0)
+        return Retrieved(similarity)
+
+    def _embed(self, c: Context, regime: Regime) -> QueryVector:
+        embedder = self._embedders(c.target.model, c.view.scaler)
+        text = query_text(c.question.strategy_name, regime)
+        return embedder.embed_query(regime, text, side_of(regime))
+
+    def _search(self, c: Context, filtered: Filtered, query: QueryVector) -> Sequence[WindowHit]:
+        where = _filter(c, filtered)
+        place, wanted = c.view.windows.place_of, filtered.windows
+        enough, ask = min(self._limit, int(wanted.sum())), self._limit
+        while True:
+            hits = self._vectors.nearest_windows(c.target.collection, query.vector, where, ask)
+            known = (hit for hit in hits if hit.window_key in place)
+            found = [hit for hit in known if wanted[place[hit.window_key]]][: self._limit]
+            if len(found) >= enough or len(hits) < ask:
+                return found
+            ask *= _WIDEN
+
+
+def _filter(c: Context, filtered: Filtered) -> VectorFilter:
+    filters = filtered.filters
+    gap = filters.max_overfit_gap
+    return VectorFilter(
+        workspace_id=c.target.workspace.id,
+        strategy_name=c.question.strategy_name,
+        require_oos=filters.require_oos,
+        max_drawdown=filters.max_drawdown,
+        min_trades=filters.min_trades,
+        max_overfit_gap=gap if math.isfinite(gap) else None,
+        unknown_passes=filters.unknown_passes,
+    )

@@ -1,0 +1,27 @@
+"""Judging: filters nominate, all evidence judges; pure."""
+
+from tradingkb.recommend.judging.assemble import assemble, nominated_sets, pick
+from tradingkb.recommend.judging.explaining import explain_params
+from tradingkb.recommend.judging.findings import Findings, RecommendConfig, find
+from tradingkb.recommend.judging.fingerprint import fingerprint
+from tradingkb.recommend.judging.judge import Chosen
+from tradingkb.recommend.judging.nominate import Filtered
+from tradingkb.recommend.judging.similarity import ExactSearch, Retrieved
+from tradingkb.recommend.judging.stake import STAKE_FEATURES, stake
+
+__all__ = [
+    "STAKE_FEATURES",
+    "Chosen",
+    "ExactSearch",
+    "Filtered",
+    "Findings",
+    "RecommendConfig",
+    "Retrieved",
+    "assemble",
+    "explain_params",
+    "find",
+    "fingerprint",
+    "nominated_sets",
+    "pick",
+    "stake",
+]

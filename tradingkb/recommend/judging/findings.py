@@ -1,0 +1,142 @@
+"""Everything that an answer rests on, short of the choice; pure but for the search it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradingkb.ranking import EvidenceWeights, Query
+from tradingkb.recommend.judging.judge import Evidence, Judged, judge
+from tradingkb.recommend.judging.nominate import Filtered, filter_trials
+from tradingkb.recommend.judging.similarity import Retrieved, Search, distances, regime_kernel
+from tradingkb.recommend.judging.tables import Ranking, rank_nominations, score_nominations
+from tradingkb.recommend.known import Context, to_micros
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+#: Told the name of each step when it ends.
+Lap = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RecommendConfig:
+    """What answers are made with; see `tradingkb.settings` for the meaning of each."""
+
+    top_k: int = 50
+    neighbour_windows: int = 100
+    tie_epsilon: float = 0.02
+    embargo_s: float = 0.0
+    weights: EvidenceWeights = field(default_factory=EvidenceWeights)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What is kept with each answer."""
+        return {
+            **vars(self.weights),
+            "tie_epsilon": self.tie_epsilon,
+            "neighbour_windows": self.neighbour_windows,
+            "top_k": self.top_k,
+        }
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the steps before the choice found.
+
+    Attributes:
+        rows: nominated trials; `ranking` has the best of them in order.
+        distance, kernel: shape (w,), None without a regime.
+    """
+
+    filtered: Filtered
+    found: Retrieved
+    evidence: Evidence
+    judged: Judged
+    rows: Ints
+    ranking: Ranking
+    distance: Floats | None
+    kernel: Floats | None
+
+    @property
+    def metadata_only(self) -> bool:
+        """Whether a wanted similarity could not be computed."""
+        return self.found.reason is not None
+
+
+def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findings:
+    """Filters, retrieves, judges and ranks.
+
+    Args:
+        c: what is known.
+        config: what answers are made with.
+        search: finds the windows nearest to the question's regime.
+        lap: told when each step ends; what it raises ends the answer.
+
+    Raises:
+        InvalidInputError: a filter value out of its range.
+    """
+    distance, kernel = _regime(c, config)
+    query = Query(c.own, c.near, kernel, c.stated)
+    evidence = Evidence(c.pool, query, c.pool.standing(query, c.spec))
+    filtered = filter_trials(c)
+    lap("filter_ms")
+    found = _retrieve(c, filtered, search)
+    lap("retrieve_ms")
+    judged = judge(evidence, config.weights, c.spec, c.question.own_trades)
+    lap("judge_ms")
+    rows = np.flatnonzero(_nominated(c, filtered, found))
+    ranking = _rank(c, rows, filtered, found, config)
+    lap("rank_ms")
+    return Findings(filtered, found, evidence, judged, rows, ranking, distance, kernel)
+
+
+def _regime(c: Context, config: RecommendConfig) -> tuple[Floats | None, Floats | None]:
+    """Distance and kernel of every window, shape (w,); None without a regime on either side."""
+    regime = c.question.market.regime
+    scaler = c.pool.scaler if regime is not None else None
+    if regime is None or scaler is None:
+        return None, None
+    distance = distances(c.pool, regime, scaler)
+    return distance, regime_kernel(distance, config.weights.bandwidth(stated=c.stated))
+
+
+def _retrieve(c: Context, filtered: Filtered, search: Search) -> Retrieved:
+    if c.question.market.regime is None or not filtered.nominating.any():
+        return Retrieved(None)
+    if c.pool.scaler is None:
+        return Retrieved(None, "collection_empty", "no stored window has a regime")
+    return search(c, filtered)
+
+
+def _rank(
+    c: Context, rows: Ints, filtered: Filtered, found: Retrieved, config: RecommendConfig
+) -> Ranking:
+    scores = score_nominations(
+        c.pool,
+        rows,
+        regime=c.question.market.regime,
+        similarity=found.similarity,
+        relaxed=filtered.relaxed,
+        metadata_only=found.reason is not None,
+    )
+    return rank_nominations(
+        c.view,
+        rows,
+        scores,
+        c.statuses,
+        epsilon=config.tie_epsilon,
+        top=config.top_k,
+        as_of_micros=to_micros(c.question.as_of) if c.question.as_of else None,
+    )
+
+
+def _nominated(c: Context, filtered: Filtered, found: Retrieved) -> Bools:
+    """Trials that pass the filters, in the windows that the search found (if it ran)."""
+    if found.similarity is None:
+        return filtered.nominating
+    return filtered.nominating & np.isfinite(found.similarity)[c.view.window]

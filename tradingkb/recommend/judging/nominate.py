@@ -1,0 +1,149 @@
+"""Nomination: which trials may put their parameters forward, and through which door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradingkb.domain import (
+    MIN_CANDIDATES,
+    MIN_WINDOWS,
+    RELAXED,
+    STRICT,
+    FilterColumns,
+    Filters,
+    Rejection,
+    Relaxation,
+    failures,
+    passing,
+    rejections,
+    relaxations,
+    resolve,
+)
+from tradingkb.recommend.known import Context, View
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """What the filters let through.
+
+    Attributes:
+        strict: shape (n,) over the view, trials that pass the strict filters.
+        nominating: shape (n,), those that nominate: the strict ones, or the relaxed ones too.
+        windows: shape (w,), windows in which a trial nominates.
+        used_relaxed: whether the relaxed filters nominate.
+        filters: the ones in force; `strict_filters` those of the strict pass.
+        strict_count, relaxed_count: trials that pass either, whether relaxing was needed or not.
+        rejections, relaxations: of the strict filters, exact.
+    """
+
+    strict: Bools
+    nominating: Bools
+    windows: Bools
+    used_relaxed: bool
+    filters: Filters
+    strict_filters: Filters
+    strict_count: int
+    relaxed_count: int
+    rejections: tuple[Rejection, ...]
+    relaxations: tuple[Relaxation, ...]
+
+    @cached_property
+    def relaxed(self) -> Bools:
+        """Trials that only the relaxed filters let through, shape (n,)."""
+        return self.nominating & ~self.strict
+
+
+def filter_columns(view: View, rows: Bools, tags: tuple[str, ...]) -> FilterColumns:
+    """What filters compare of these trials; tags are those of the regime that earned the score."""
+    window = view.window[rows]
+    has_tags = np.ones(len(window), dtype=bool)
+    if tags:
+        has_tags = view.windows.tags("during").covering(tags)[window]
+    has_oos, max_drawdown, n_trades, overfit_gap = (c[rows] for c in view.filter_columns)
+    return FilterColumns(has_oos, max_drawdown, n_trades, overfit_gap, has_tags, window)
+
+
+def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Filters) -> Filtered:
+    """Strict filters, and relaxed ones when too little passes.
+
+    Args:
+        view: the strategy's trials.
+        may_nominate: shape (n,), eligible, known, with a score.
+        strict: from `thresholds`.
+        relaxed: from `thresholds`; they nominate too where the strict ones let too little through.
+    """
+    columns = filter_columns(view, may_nominate, strict.regime_tags)
+    failed = failures(strict, columns)
+    passed = passing(failed, len(columns))
+    enough = (
+        passed.sum() >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
+    )
+    wider = passing(failures(relaxed, columns), len(columns))
+    used_relaxed = not enough and bool(wider.sum() > passed.sum())
+    nominating = _spread(wider if used_relaxed else passed, may_nominate)
+    return Filtered(
+        strict=_spread(passed, may_nominate),
+        nominating=nominating,
+        windows=np.bincount(view.window[nominating], minlength=len(view.windows)) > 0,
+        used_relaxed=used_relaxed,
+        filters=relaxed if used_relaxed else strict,
+        strict_filters=strict,
+        strict_count=int(passed.sum()),
+        relaxed_count=int(wider.sum()),
+        rejections=tuple(rejections(strict, columns, failed)),
+        relaxations=tuple(relaxations(strict, columns, failed=failed)),
+    )
+
+
+def filter_trials(c: Context) -> Filtered:
+    """What the filters of a question let through; kept with the pool.
+
+    Raises:
+        InvalidInputError: a filter value out of its range.
+    """
+    floors = c.spec.floors if c.spec else {}
+    strict, relaxed = thresholds(floors, c.question.overrides.given)
+    return c.pool.kept.get(
+        "filtered",
+        (strict, relaxed),
+        lambda: apply_filters(c.view, c.pool.may_nominate, strict, relaxed),
+    )
+
+
+def thresholds(floors: Mapping[str, Any], overrides: Mapping[str, Any]) -> tuple[Filters, Filters]:
+    """The strict and the relaxed filters.
+
+    Args:
+        floors: the strategy's own filter values; strict pass only.
+        overrides: the request's filter values; both passes.
+
+    Raises:
+        InvalidInputError: a filter value out of its range.
+    """
+    strict = resolve(STRICT, floors, overrides)
+    return strict, _looser(strict, resolve(RELAXED, {}, overrides))
+
+
+def _looser(strict: Filters, relaxed: Filters) -> Filters:
+    """The wider of two thresholds each: a strategy's floors may be wider than the relaxed ones."""
+    return replace(
+        relaxed,
+        require_oos=strict.require_oos and relaxed.require_oos,
+        max_drawdown=max(strict.max_drawdown, relaxed.max_drawdown),
+        min_trades=min(strict.min_trades, relaxed.min_trades),
+        max_overfit_gap=max(strict.max_overfit_gap, relaxed.max_overfit_gap),
+    )
+
+
+def _spread(mask: Bools, rows: Bools) -> Bools:
+    full = np.zeros(len(rows), dtype=bool)
+    full[rows] = mask
+    return full

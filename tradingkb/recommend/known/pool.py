@@ -1,0 +1,228 @@
+"""The trials that count for a question, and everything that follows from them alone.
+
+Questions differ in their market, their filters and their instrument; most share their strategy,
+objective and time, and with these the usable trials. So whatever follows from usable trials is
+kept with them, and goes with their view when the strategy's generation moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradingkb.domain import MIN_WINDOWS, Objective, RegimeScaler, StrategySpec
+from tradingkb.memo import Memos
+from tradingkb.ports import Side
+from tradingkb.ranking import (
+    Background,
+    Cells,
+    Level,
+    Plateau,
+    Query,
+    background,
+    coordinates,
+    few_trades_penalty,
+    fixed_levels,
+    make_cells,
+    rank_within,
+)
+from tradingkb.recommend.known.view import View
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+#: Instruments, specs and filter settings whose results are kept with one pool.
+_KEPT: Final = 16
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a pool says of one instrument and timeframe, whatever the regime.
+
+    Attributes:
+        levels: fixed levels of the ranks.
+        background: of the expected utility.
+        price: shape (active,), smoothed share of the score that many trades cost, in [0, 1].
+        quoted: shape (w,), the windows that are quoted: those of the timeframe, all where none is.
+    """
+
+    levels: dict[str, Level]
+    background: Background
+    price: Floats
+    quoted: Bools
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Usable trials of a view under an objective.
+
+    Attributes:
+        view: all trials.
+        objective: what they are judged by.
+        usable: shape (n,), those that count.
+        archived: shape (n,), those that nominate nothing.
+        scores: shape (n,), the objective (its own direction), NaN where unusable.
+        in_sample: whether scores are in-sample, for want of out-of-sample ones.
+        cells: mean utility and rank per (window, parameter set).
+    """
+
+    view: View
+    objective: Objective
+    usable: Bools
+    archived: Bools
+    scores: Floats
+    in_sample: bool
+    cells: Cells
+
+    @cached_property
+    def used(self) -> Bools:
+        """Windows with a usable trial, shape (w,)."""
+        return _touched(self.view, self.usable)
+
+    @cached_property
+    def seen(self) -> Bools:
+        """Windows with evidence, shape (w,)."""
+        found = np.zeros(len(self.view.windows), dtype=bool)
+        found[self.cells.window] = True
+        return found
+
+    @cached_property
+    def may_nominate(self) -> Bools:
+        """Trials that carry a score of the evidence's sample and are not archived; shape (n,)."""
+        return np.asarray(np.isfinite(self.scores) & ~self.archived)
+
+    @cached_property
+    def n_may_nominate(self) -> int:
+        """Their number."""
+        return int(self.may_nominate.sum())
+
+    @cached_property
+    def ranks(self) -> Floats:
+        """Rank of each trial's score within its window, 0.5 without one; shape (n,)."""
+        known = np.isfinite(self.scores)
+        ranks = np.full(len(known), 0.5)
+        utility = self.objective.sign * self.scores[known]
+        ranks[known] = rank_within(utility, self.view.window[known])[0]
+        return ranks
+
+    @cached_property
+    def active(self) -> Ints:
+        """Parameter sets with evidence."""
+        return np.unique(self.cells.pset)
+
+    @cached_property
+    def mixtures(self) -> tuple[str, ...]:
+        """Warnings about what is pooled."""
+        codes, _ = self.view.versions
+        unstated = codes[self.usable] < 0
+        found = []
+        if unstated.any() and not unstated.all():
+            found.append("mixed_strategy_versions")
+        if self.view.frame["cost_bps"].filter(self.usable).n_unique() > 1:
+            found.append("mixed_costs")
+        return tuple(found)
+
+    @cached_property
+    def scaler(self) -> RegimeScaler | None:
+        """Scales distances by the windows that count for the question.
+
+        Not by the stored scaler of the embeddings: that one is of the day when it was fitted, so
+        answers would depend on the batches in which trials came in, and know the future under
+        `as_of`.
+        """
+        return self.view.windows.fit_scaler(self.used)
+
+    @cached_property
+    def kept(self) -> Memos:
+        """What follows from these trials, by kind, whoever computes it."""
+        return Memos(_KEPT)
+
+    def scaled(self, side: Side, scaler: RegimeScaler) -> Floats:
+        """Every window's regime by the pool's scaler, shape (w, 16), NaN where unknown."""
+        return self.kept.get("scaled", side, lambda: scaler.transform(self.view.windows.raw(side)))
+
+    def plateau(self, spec: StrategySpec | None) -> Plateau:
+        """The neighbourhood of parameter sets with evidence.
+
+        Sets without any must not take part: the grid that neighbours are counted on would change
+        with sets that nobody knew by then, or that belong to another version.
+        """
+        return self.kept.get(
+            "plateau",
+            spec.version if spec else None,
+            lambda: Plateau(*coordinates([self.view.psets[int(p)] for p in self.active], spec)),
+        )
+
+    def standing(self, query: Query, spec: StrategySpec | None) -> Standing:
+        """What the pool says of the query's instrument and timeframe."""
+        key = (query.own.tobytes(), query.same_timeframe.tobytes(), spec.version if spec else None)
+        return self.kept.get("standing", key, lambda: self._stand(query, spec))
+
+    def _stand(self, query: Query, spec: StrategySpec | None) -> Standing:
+        near = query.same_timeframe
+        quoted = near if near[self.seen].any() else np.ones(len(near), dtype=bool)
+        return Standing(
+            fixed_levels(self.cells, query, self.cells.rank),
+            background(self.cells, query, (self.plateau(spec), self.active)),
+            self.price(self._trade_ranks(near), spec),
+            quoted,
+        )
+
+    def price(self, trades: Floats, spec: StrategySpec | None) -> Floats:
+        """Percentile rank of the number of trades among active sets, smoothed like their scores.
+
+        Args:
+            trades: shape (p,), in-sample trades or their rank, NaN where unknown.
+            spec: for the neighbourhood.
+        """
+        return self.plateau(spec).smooth(
+            few_trades_penalty(trades[self.active]), np.ones(len(self.active))
+        )
+
+    def _trade_ranks(self, near: Bools) -> Floats:
+        """Mean rank of each set's number of in-sample trades in the windows `near`; (p,)."""
+        rows, ranks = self._traded
+        kept = near[self.view.window[rows]]
+        psets, n_psets = self.view.pset[rows[kept]], len(self.view.psets)
+        n = np.bincount(psets, minlength=n_psets)
+        total = np.bincount(psets, ranks[kept], minlength=n_psets)
+        return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+    @cached_property
+    def _traded(self) -> tuple[Ints, Floats]:
+        """Trials with a known number of in-sample trades, and its rank within their window."""
+        trades = self.view.floats("n_trades_is")
+        rows = np.flatnonzero(np.isfinite(trades) & np.isfinite(self.scores))
+        return rows, rank_within(trades[rows], self.view.window[rows])[0]
+
+
+def make_pool(view: View, usable: Bools, archived: Bools, objective: Objective) -> Pool:
+    """Scores of usable trials, out-of-sample unless fewer than three windows have any."""
+    found = view.scores(objective)
+    scores = found.oos
+    with_oos = usable & np.isfinite(scores)
+    in_sample = int(_touched(view, with_oos).sum()) < MIN_WINDOWS
+    if in_sample:
+        scores = np.where(np.isfinite(scores), scores, found.inside)
+    counted = usable & np.isfinite(scores)
+    in_sample = in_sample and bool((counted & ~with_oos).any())
+    cells = make_cells(
+        view.window[counted],
+        view.pset[counted],
+        objective.sign * scores[counted],
+        view.windows.quarter,
+        len(view.psets),
+    )
+    kept = np.where(counted, scores, np.nan)
+    return Pool(view, objective, usable, archived, kept, in_sample, cells)
+
+
+def _touched(view: View, rows: Bools) -> Bools:
+    found = np.zeros(len(view.windows), dtype=bool)
+    found[view.window[rows]] = True
+    return found

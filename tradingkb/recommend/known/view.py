@@ -1,0 +1,267 @@
+"""All trials of one strategy as arrays, in an order that does not depend on how they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tradingkb.derived import FILTER_COLUMNS
+from tradingkb.domain import (
+    ELIGIBLE,
+    STATUSES,
+    Objective,
+    ParamValue,
+    RegimeScaler,
+    StrategySpec,
+    parse_params,
+    score,
+)
+from tradingkb.memo import Memos
+from tradingkb.ranking import NEVER
+from tradingkb.recommend.known.windows import Windows, make_windows
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+#: Indices into `STATUSES`.
+Statuses = NDArray[np.int8]
+
+STATUS: Final = pl.Enum(STATUSES)
+STATUS_CODE: Final = {status: code for code, status in enumerate(STATUSES)}
+_ELIGIBLE: Final = np.array([s in ELIGIBLE for s in STATUSES])
+#: Times, objectives and specs that are asked in turn: what follows from each is kept with a view.
+_KEPT: Final = 4
+
+
+@dataclass(frozen=True)
+class Scores:
+    """An objective per trial out-of-sample and in-sample, NaN where unknown; shapes (n,)."""
+
+    oos: Floats
+    inside: Floats
+
+    @cached_property
+    def known(self) -> Bools:
+        """Whether either sample has a score."""
+        return np.asarray(np.isfinite(self.oos) | np.isfinite(self.inside))
+
+
+@dataclass(frozen=True)
+class View:
+    """One strategy's trials, sorted by (source_type, source_id), and what was stored with them.
+
+    It stands until something changes about the strategy, so whatever follows from it alone is kept.
+
+    Attributes:
+        trials: the partition it was made from.
+        frame: the trials, one row each, with the filter columns.
+        window, pset: shape (n,), indices into `windows` and `psets`.
+        windows: the distinct windows.
+        psets: the distinct parameter sets, sorted by their canonical text.
+        pset_texts: their canonical texts.
+        specs: the strategy's specs, the one registered last at the end.
+        read_scaler: reads the newest scaler of the embeddings.
+        read_history: reads `status_history` of the strategy.
+    """
+
+    trials: pl.DataFrame
+    frame: pl.DataFrame
+    window: Ints
+    pset: Ints
+    windows: Windows
+    psets: list[dict[str, ParamValue]]
+    pset_texts: list[str]
+    specs: list[StrategySpec]
+    read_scaler: Callable[[], RegimeScaler | None]
+    read_history: Callable[[], pl.DataFrame]
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def floats(self, name: str) -> Floats:
+        """A numeric column as floats, NaN where unknown, shape (n,)."""
+        return self.frame[name].cast(pl.Float64).to_numpy()
+
+    def micros(self, name: str) -> Ints:
+        """A time column as microseconds since 1970 UTC; `NEVER` where unknown."""
+        return self.frame[name].to_physical().fill_null(NEVER).to_numpy()
+
+    @cached_property
+    def scaler(self) -> RegimeScaler | None:
+        """The newest scaler of the embeddings; a new one moves every generation."""
+        return self.read_scaler()
+
+    @cached_property
+    def history(self) -> pl.DataFrame:
+        """Changes of status: trial_id, from_status, to_status, at, ordered by time."""
+        return self.read_history()
+
+    @cached_property
+    def kept(self) -> Memos:
+        """What follows from these trials, by kind, whoever computes it."""
+        return Memos(_KEPT)
+
+    @cached_property
+    def known_at(self) -> Ints:
+        """When each result became knowable, microseconds."""
+        return self.micros("known_at")
+
+    def archived(self, as_of_micros: int | None) -> Bools:
+        """Whether a trial is archived, or was by then: rejecting archives, too; shape (n,)."""
+        marked = self.frame["archived_at"].is_not_null().to_numpy()
+        if as_of_micros is None:
+            return marked
+        return np.asarray(marked & (self.micros("archived_at") <= as_of_micros))
+
+    @cached_property
+    def promoted_at(self) -> Ints:
+        """When each trial was promoted, microseconds."""
+        return self.micros("promoted_at")
+
+    @cached_property
+    def created_at(self) -> Ints:
+        """When each trial was made, microseconds."""
+        return self.micros("created_at")
+
+    @cached_property
+    def statuses(self) -> Statuses:
+        """Statuses as they are now."""
+        return self.frame["kb_status"].cast(STATUS).to_physical().cast(pl.Int8).to_numpy()
+
+    @cached_property
+    def versions(self) -> tuple[Ints, list[str]]:
+        """The place of each trial's strategy version in the sorted list; -1 where none is named."""
+        column = self.frame["strategy_version"]
+        names = column.drop_nulls().unique().sort().to_list()
+        codes = column.cast(pl.Enum(names)).to_physical().cast(pl.Int64).fill_null(-1)
+        return codes.to_numpy(), names
+
+    @cached_property
+    def filter_columns(self) -> tuple[Any, ...]:
+        """What every filter compares: has_oos, max_drawdown, n_trades, overfit_gap."""
+        numbers = (self.floats(name) for name in ("max_drawdown", "n_trades", "overfit_gap"))
+        return (self.frame["has_oos"].to_numpy(), *numbers)
+
+    @cached_property
+    def identity_order(self) -> Ints:
+        """Each trial's place by source_id, then source_type."""
+        # The separator sorts before any character, so that a prefix comes first.
+        text = self.frame.select(
+            pl.concat_str("source_id", "source_type", separator="\x00").alias("text")
+        )
+        order = text["text"].arg_sort().to_numpy()
+        places = np.empty(len(self), dtype=np.int64)
+        places[order] = np.arange(len(self))
+        return places
+
+    @cached_property
+    def pset_index(self) -> dict[str, int]:
+        """Canonical text to index of the parameter set."""
+        return {text: i for i, text in enumerate(self.pset_texts)}
+
+    def obeying(self, spec: StrategySpec | None) -> Bools:
+        """Which parameter sets obey the spec, shape (p,); all do when there is none."""
+        if spec is None:
+            return np.ones(len(self.psets), dtype=bool)
+        return self.kept.get(
+            "obeying",
+            spec.version,
+            lambda: np.array([not spec.problems(pset) for pset in self.psets], dtype=bool),
+        )
+
+    def scores(self, objective: Objective) -> Scores:
+        """The objective per trial, NaN where it cannot be computed."""
+        return self.kept.get(
+            "scores",
+            objective.name,
+            lambda: Scores(self._score(objective, "oos"), self._score(objective, "is")),
+        )
+
+    def _score(self, objective: Objective, sample: str) -> Floats:
+        return score(objective, _Metrics(self, sample), self._stored(objective, sample))
+
+    def _stored(self, objective: Objective, sample: str) -> Floats:
+        """`objective_score` where it is of this objective and of this sample."""
+        same = self.frame["objective_type"] == objective.name
+        if not same.any():
+            return np.full(len(self), np.nan)
+        ended = self.windows.frame["oos_end"].is_not_null().to_numpy()[self.window]
+        oos = ended | self.frame["has_oos"].to_numpy()
+        of_sample = oos if sample == "oos" else ~oos
+        of_sample &= same.to_numpy()
+        stored = self.floats("objective_score")
+        if sample == "oos" and objective.formula is not None:
+            # Where no other score was known, an ingest stored what the in-sample metrics give.
+            of_sample &= ~np.isclose(stored, objective.formula(_Metrics(self, "is")), 1e-9, 0.0)
+        return np.where(of_sample, stored, np.nan)
+
+
+class _Metrics(dict[str, Floats]):
+    """Metric columns of one sample; read when a formula asks for them."""
+
+    def __init__(self, view: View, sample: str) -> None:
+        self._view = view
+        self._sample = sample
+
+    def __missing__(self, name: str) -> Floats:
+        if name == "years":
+            return self._view.windows.years[self._sample][self._view.window]
+        return self._view.floats(f"{name}_{self._sample}")
+
+
+def eligible(statuses: Statuses) -> Bools:
+    """Which trials may be recommended, shape as given."""
+    return np.asarray(_ELIGIBLE[statuses])
+
+
+def make_view(
+    trials: pl.DataFrame,
+    windows: pl.DataFrame,
+    sets: pl.DataFrame,
+    specs: list[StrategySpec],
+    read_scaler: Callable[[], RegimeScaler | None],
+    read_history: Callable[[], pl.DataFrame],
+) -> View:
+    """Builds the view.
+
+    Args:
+        trials: the partition as the store gives it.
+        windows: `window_rows` of the workspace, at least those of the trials.
+        sets: `param_set_rows` of the strategy.
+        specs: of the strategy.
+        read_scaler: reads the scaler of the workspace.
+        read_history: reads `status_history` of the strategy.
+    """
+    frame = trials.sort("source_type", "source_id").with_columns(FILTER_COLUMNS)
+    used_windows, window = _indexed(windows, "window_id", "window_key", frame)
+    used_sets, pset = _indexed(sets, "param_set_id", "params", frame)
+    texts = used_sets["params"].to_list()
+    return View(
+        trials=trials,
+        frame=frame,
+        window=window,
+        pset=pset,
+        windows=make_windows(used_windows),
+        psets=[parse_params(text) for text in texts],
+        pset_texts=texts,
+        specs=specs,
+        read_scaler=read_scaler,
+        read_history=read_history,
+    )
+
+
+def _indexed(
+    rows: pl.DataFrame, key: str, order: str, trials: pl.DataFrame
+) -> tuple[pl.DataFrame, Ints]:
+    """The rows that trials refer to by `key`, in that order, and each trial's index into them."""
+    used = rows.filter(pl.col(key).is_in(trials[key].unique().implode())).sort(order)
+    ids = used[key].to_numpy()
+    by_id = np.argsort(ids)
+    places = by_id[np.searchsorted(ids[by_id], trials[key].to_numpy())]
+    return used, places.astype(np.int64)

@@ -1,0 +1,99 @@
+"""Retention: old events and runs are forgotten, trials never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from tradingkb.exceptions import InvalidInputError
+from tradingkb.observability import emit
+from tradingkb.ports import TrialStore
+from tradingkb.reports import Report
+
+#: Rows per transaction: nobody waits for it.
+BATCH: Final = 1_000
+
+
+@dataclass(frozen=True, repr=False)
+class PruneReport(Report):
+    """What was forgotten, or would be.
+
+    Attributes:
+        dry_run: whether anything was deleted.
+        events: recommend events older than `events_before`.
+        runs: runs that finished before `runs_before` and that nothing refers to.
+        runs_kept: older runs that stored trials, or versions of them, came from.
+        events_before, runs_before: the limits, UTC.
+    """
+
+    dry_run: bool
+    events: int
+    runs: int
+    runs_kept: int
+    events_before: datetime
+    runs_before: datetime
+
+    def summary(self) -> str:
+        """One line."""
+        verb = "would delete" if self.dry_run else "deleted"
+        return (
+            f"{verb} {self.events:,} events before {self.events_before:%Y-%m-%d} and {self.runs:,} "
+            f"runs before {self.runs_before:%Y-%m-%d}"
+        )
+
+    def details(self) -> list[str]:
+        """Why older runs are kept."""
+        if not self.runs_kept:
+            return []
+        return [f"{self.runs_kept:,} older runs are kept, because stored trials came from them"]
+
+
+class Retention:
+    """Retention against ports."""
+
+    def __init__(self, store: TrialStore, *, clock: Callable[[], datetime]) -> None:
+        self.store = store
+        self.clock = clock
+
+    def prune(self, events_days: int, runs_days: int, *, dry_run: bool) -> PruneReport:
+        """Deletes what is older, in short transactions: killed anywhere, the rest is left.
+
+        Args:
+            events_days: age from which recommend events go, at least 1.
+            runs_days: age from which finished runs go, at least 1.
+            dry_run: count only.
+
+        Raises:
+            InvalidInputError: an age below one day.
+        """
+        now = self.clock()
+        events_before = _limit(now, events_days, "events_older_than_days")
+        runs_before = _limit(now, runs_days, "runs_older_than_days")
+        events, runs, kept = self.store.count_old(events_before, runs_before)
+        if not dry_run:
+            events = _all_of(lambda: self.store.delete_events(events_before, BATCH))
+            runs = _all_of(lambda: self.store.delete_runs(runs_before, BATCH))
+            emit("kb_prune_complete", events=events, runs=runs, runs_kept=kept)
+        return PruneReport(dry_run, events, runs, kept, events_before, runs_before)
+
+
+def _limit(now: datetime, days: int, field: str) -> datetime:
+    if days < 1:
+        raise InvalidInputError(f"{days} is no age in days", field=field, remedy="give 1 or more")
+    try:
+        return now - timedelta(days=days)
+    except OverflowError:
+        raise InvalidInputError(
+            f"{days} days is before the calendar begins", field=field, remedy="give fewer"
+        ) from None
+
+
+def _all_of(delete: Callable[[], int]) -> int:
+    total = 0
+    while (n := delete()) > 0:
+        total += n
+        if n < BATCH:
+            break
+    return total

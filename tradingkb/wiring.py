@@ -1,0 +1,189 @@
+"""Wiring: settings to a `KnowledgeBase`. The only module that chooses adapters."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from tradingkb.domain import FEATURES, RegimeScaler, Workspace
+from tradingkb.embedding import EMBEDDERS
+from tradingkb.evaluate import Calibrator, Evaluator
+from tradingkb.exceptions import ConfigurationError
+from tradingkb.indexing import Indexer, Reconciler, Reconciliation, Reembedder
+from tradingkb.ingest import Ingester
+from tradingkb.jobs import Leases
+from tradingkb.knowledge_base import KnowledgeBase, UseCases
+from tradingkb.lifecycle import Curator
+from tradingkb.ports import Embedder, VectorIndex
+from tradingkb.ranking import EvidenceWeights
+from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
+from tradingkb.settings import Settings, load_settings
+from tradingkb.sql import open_engine
+from tradingkb.stores import SqlTrialStore
+from tradingkb.upkeep import Backups, Retention
+from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
+from tradingkb.workspaces import Workspaces
+
+
+def connect(
+    home: str | Path | None = None,
+    *,
+    settings: Settings | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    monotonic: Callable[[], float] = time.monotonic,
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    progress: bool | None = None,
+    **overrides: Any,
+) -> KnowledgeBase:
+    """Opens a knowledge base, creating it where there is none.
+
+    Args:
+        home: folder of the embedded store; default TRADINGKB_HOME, else ./.tradingkb.
+        settings: all settings at once, instead of `home` and `overrides`.
+        clock: what "now" is, an aware UTC time.
+        monotonic: seconds that only grow, for deadlines.
+        new_id: makes ids of requests, runs and workspaces: UUIDs.
+        progress: progress bars; None shows them in terminals and notebooks, not in pipes.
+        **overrides: single settings by field name, such as `qdrant_url=...`.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, EMBED_DIM is not that of EMBED_MODEL, or the
+            home cannot be written.
+        StoreTooNewError: a newer release wrote the store.
+        BackendUnavailableError: the database or the vector index does not answer.
+    """
+    given = {**overrides, "home": Path(home) if home is not None else None}
+    chosen = settings or load_settings(**given)
+    _check_dimension(chosen)
+    # Absolute from here on: a later change of the working folder must not move the store.
+    home_path = chosen.home.expanduser().resolve()
+    store = SqlTrialStore(open_engine(_store_url(chosen, home_path)))
+    try:
+        vectors = _vectors(chosen, store)
+    except BaseException:
+        store.close()
+        raise
+    indexer = Indexer(store, vectors, make_embedder, clock=clock, new_id=new_id)
+    workspaces = Workspaces(store, chosen, clock=clock, new_id=new_id)
+    asking = _asking(chosen, indexer, workspaces, monotonic, progress)
+    use_cases = _use_cases(indexer, workspaces, asking, home_path / "rejects")
+    return KnowledgeBase(use_cases, chosen, progress=progress)
+
+
+def _asking(
+    settings: Settings,
+    indexer: Indexer,
+    workspaces: Workspaces,
+    monotonic: Callable[[], float],
+    progress: bool | None,
+) -> Asking:
+    recommender = Recommender(
+        indexer.store, indexer.vectors, make_embedder, _config(settings), clock=indexer.clock
+    )
+    return Asking(
+        workspaces,
+        indexer.store,
+        recommender,
+        EventLog(indexer.store, settings.replica),
+        clock=indexer.clock,
+        monotonic=monotonic,
+        new_id=indexer.new_id,
+        progress=progress,
+    )
+
+
+def _use_cases(indexer: Indexer, workspaces: Workspaces, asking: Asking, rejects: Path) -> UseCases:
+    store, clock, recommender = indexer.store, indexer.clock, asking.recommender
+    leases = Leases(store, clock=clock, new_id=indexer.new_id)
+    reconciler = Reconciler(indexer, leases)
+
+    def repair(workspace: Workspace) -> Reconciliation:
+        return reconciler.run([workspaces.target(workspace)], repair=True)
+
+    return UseCases(
+        workspaces=workspaces,
+        ingester=Ingester(indexer, leases, rejects_dir=rejects),
+        asking=asking,
+        curator=Curator(indexer, leases),
+        indexer=indexer,
+        reconciler=reconciler,
+        reembedder=Reembedder(indexer, leases),
+        backups=Backups(store, leases, repair, clock=clock),
+        retention=Retention(store, clock=clock),
+        evaluator=Evaluator(store, recommender, clock=clock),
+        calibrator=Calibrator(store, recommender, clock=clock),
+    )
+
+
+def _config(settings: Settings) -> RecommendConfig:
+    return RecommendConfig(
+        top_k=settings.top_k,
+        neighbour_windows=settings.neighbour_windows,
+        tie_epsilon=settings.tie_epsilon,
+        embargo_s=settings.embargo_s,
+        weights=_weights(settings),
+    )
+
+
+def _weights(settings: Settings) -> EvidenceWeights:
+    return EvidenceWeights(
+        neutral=settings.weight_neutral,
+        timeframe=settings.weight_timeframe,
+        regime_measured=settings.weight_regime_measured,
+        regime_stated=settings.weight_regime_stated,
+        own=settings.weight_own,
+        bandwidth_measured=settings.bandwidth_measured,
+        bandwidth_stated=settings.bandwidth_stated,
+        few_trades=settings.weight_few_trades,
+    )
+
+
+def _store_url(settings: Settings, home: Path) -> sa.URL | str:
+    # Built, not formatted: a folder name may hold characters that mean something in a URL.
+    return settings.database_url or sa.URL.create("sqlite", database=str(home / "tradingkb.db"))
+
+
+def make_embedder(model: str, scaler: RegimeScaler | None) -> Embedder:
+    """The embedder of that name.
+
+    Raises:
+        ConfigurationError: no such embedder.
+    """
+    if model not in EMBEDDERS:
+        raise ConfigurationError(
+            f"EMBED_MODEL {model!r} is not known here; built in are {', '.join(EMBEDDERS)}"
+        )
+    return EMBEDDERS[model](scaler or _NEUTRAL)
+
+
+def _check_dimension(settings: Settings) -> None:
+    """Refuses an EMBED_DIM that a built-in EMBED_MODEL does not have, before anything is opened."""
+    if settings.embed_model not in EMBEDDERS:
+        return
+    made = make_embedder(settings.embed_model, None).dimension
+    if made != settings.embed_dim:
+        raise ConfigurationError(
+            f"EMBED_DIM is {settings.embed_dim}, but EMBED_MODEL {settings.embed_model!r} makes "
+            f"{made} dimensions: set EMBED_DIM={made}"
+        )
+
+
+#: Without any regime there is nothing to embed; the embedder still has a name and a dimension.
+_NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
+
+
+def _vectors(settings: Settings, store: SqlTrialStore) -> VectorIndex:
+    if settings.qdrant_url is None:
+        if store.engine.dialect.name != "sqlite":
+            raise ConfigurationError(
+                "DATABASE_URL names a server, and the embedded vector index needs SQLite: "
+                "set QDRANT_URL too"
+            )
+        return EmbeddedVectorIndex(store.engine)
+    return qdrant_index(settings.qdrant_url, settings.qdrant_api_key)
