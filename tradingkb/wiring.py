@@ -70,7 +70,13 @@ def connect(
         store.close()
         raise
     indexer = Indexer(store, vectors, make_embedder, clock=clock, new_id=new_id)
-    workspaces = Workspaces(store, chosen, clock=clock, new_id=new_id)
+    workspaces = Workspaces(
+        store,
+        embed_model=chosen.embed_model,
+        collection=chosen.collection,
+        clock=clock,
+        new_id=new_id,
+    )
     asking = _asking(chosen, indexer, workspaces, monotonic, progress)
     use_cases = _use_cases(indexer, workspaces, asking, home_path / "rejects")
     return KnowledgeBase(use_cases, chosen, progress=progress)

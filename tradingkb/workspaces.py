@@ -14,7 +14,6 @@ import polars as pl
 from tradingkb.domain import IndexTarget, Workspace
 from tradingkb.exceptions import InvalidInputError, UnknownWorkspaceError
 from tradingkb.ports import TrialStore
-from tradingkb.settings import Settings
 
 DEFAULT_WORKSPACE: Final = "default"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -28,13 +27,24 @@ class Workspaces:
     def __init__(
         self,
         store: TrialStore,
-        settings: Settings,
         *,
+        embed_model: str,
+        collection: str | None,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
+        """Takes what is in force where a workspace says nothing.
+
+        Args:
+            store: keeps the workspaces.
+            embed_model: the environment's.
+            collection: the environment's; None for the model's own.
+            clock: aware UTC time.
+            new_id: makes ids of workspaces.
+        """
         self._store = store
-        self._settings = settings
+        self._embed_model = embed_model
+        self._collection = collection
         self._clock = clock
         self._new_id = new_id
 
@@ -99,8 +109,8 @@ class Workspaces:
         chunking = config.get("chunking") if isinstance(config, Mapping) else None
         chosen = chunking.get("embed_model") if isinstance(chunking, Mapping) else None
         model = workspace.default_embed_model or chosen
-        model = model or self._settings.embed_model
-        collection = workspace.default_collection or self._settings.collection
+        model = model or self._embed_model
+        collection = workspace.default_collection or self._collection
         return IndexTarget(workspace, model, collection or collection_name(model))
 
     def targets(self, name: str | None) -> list[IndexTarget]:
@@ -120,19 +130,17 @@ class Workspaces:
         self, workspace: Workspace, embed_model: str | None, collection: str | None
     ) -> IndexTarget:
         """The index in force if the workspace's row said these."""
-        model = embed_model or self._settings.embed_model
+        model = embed_model or self._embed_model
         collection = collection or self._environment(model)
         return IndexTarget(workspace, model, collection)
 
     def _environment(self, model: str) -> str:
-        return self._settings.collection or collection_name(model)
+        return self._collection or collection_name(model)
 
     def alias_target(self) -> str:
         """The collection that all workspaces search; the environment's where they differ."""
         searched = {self.target(space).collection for space in self._store.workspaces()}
-        return (
-            searched.pop() if len(searched) == 1 else self._environment(self._settings.embed_model)
-        )
+        return searched.pop() if len(searched) == 1 else self._environment(self._embed_model)
 
     def table(self) -> pl.DataFrame:
         """id, slug, embed_model, collection, created_at of every workspace."""

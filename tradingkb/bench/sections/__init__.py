@@ -15,3 +15,5 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "recommend": recommendation.run,
     "readers": readers.run,
 }
+
+__all__ = ["SECTIONS"]
