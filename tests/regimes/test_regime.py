@@ -210,16 +210,6 @@ def test_a_malformed_dict_is_refused(change: dict[str, object]) -> None:
         Regime.from_dict({**Regime.stated({"rsi": 70.0}).to_dict(), **change})
 
 
-def test_the_card_shows_units_and_evidence_and_escapes_what_others_wrote() -> None:
-    regime = Regime.measured({"rsi": 71.25}, symbol="<script>", timeframe="1d", warnings=("a<b",))
-    html = regime._repr_html_()
-    assert "<script>" not in html
-    assert "&lt;script&gt; 1d" in html
-    assert "a&lt;b" in html
-    assert "rsi &gt;= 67 (is 71.25)" in html
-    assert "0..100" in html
-
-
 @pytest.mark.parametrize(
     ("name", "value", "meant"),
     [

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tradingkb.domain.regime_card import regime_card
 from tradingkb.domain.regime_features import (
     FEATURE_INFO,
     FEATURES,
@@ -66,6 +65,8 @@ class Regime:
         end: Time of the last bar, UTC.
         schema_version: Which definition of the features this is.
         warnings: `<code>: <text>` for each thing that weakens the measurement.
+        card: Of the class: HTML of `to_dict()` for notebooks. The domain writes none, so the
+            package sets it when it is imported; without it, notebooks show the text.
 
     Raises:
         InvalidRegimeError: an unknown name, a value out of bounds, tags that contradict each
@@ -83,6 +84,7 @@ class Regime:
     end: datetime | None = None
     schema_version: int = REGIME_SCHEMA_VERSION
     warnings: tuple[str, ...] = field(default=())
+    card: ClassVar[Callable[[Mapping[str, Any]], str] | None] = None
 
     def __post_init__(self) -> None:
         if self.source not in ("measured", "stated"):
@@ -192,8 +194,9 @@ class Regime:
     def __reduce__(self) -> tuple[Any, ...]:
         return Regime.from_dict, (self.to_dict(),)
 
-    def _repr_html_(self) -> str:
-        return regime_card(self.to_dict())
+    def _repr_html_(self) -> str | None:
+        card = Regime.card
+        return card(self.to_dict()) if card else None
 
 
 def _parsed(data: Mapping[str, Any]) -> dict[str, Any]:
