@@ -26,7 +26,7 @@ from tradingkb.exceptions import (
 from tradingkb.importers import const
 from tradingkb.ingest import IngestReport
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.presentation.regime import regime_card
+from tradingkb.presentation import regime_card
 from tradingkb.recommend import Explanation, Recommendation
 from tradingkb.settings import Settings
 from tradingkb.wiring import connect

@@ -11,7 +11,13 @@ from tradingkb.domain import Regime
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.ingest import IngestReport
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.presentation import Section, answer_section, answer_text, html_report
+from tradingkb.presentation import (
+    Section,
+    answer_section,
+    answer_text,
+    html_report,
+    ingest_card,
+)
 from tradingkb.recommend import Recommendation
 from tradingkb.wiring import connect
 
@@ -57,6 +63,6 @@ def _ask(kb: KnowledgeBase, market: Path) -> list[tuple[str, Recommendation]]:
 
 
 def _report(report: IngestReport, answers: list[tuple[str, Recommendation]]) -> str:
-    sections = [Section("What went in", report._repr_html_())]
+    sections = [Section("What went in", ingest_card(report.to_dict()))]
     sections += [answer_section(answer.to_dict(), label) for label, answer in answers]
     return html_report("tradingkb: the sample trials, asked about AAPL", sections)

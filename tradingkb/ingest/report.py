@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -93,14 +92,6 @@ class IngestReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<td style='padding:0 1em 0 0'><b>{n:,}</b> {name}</td>"
-            for name, n in self.counts().items()
-        )
-        title = "Ingest (dry run)" if self.dry_run else "Ingest"
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
-        rejects = self.rejects.head(5)._repr_html_() if self.rejects.height else ""
-        return (
-            f"<div><b>{title}</b>: {html.escape(self.source)}, {self.windows:,} windows"
-            f"<table><tr>{cells}</tr></table><ul>{notes}</ul>{rejects}</div>"
-        )
+        from tradingkb.presentation import ingest_card
+
+        return ingest_card(self.to_dict())

@@ -10,6 +10,8 @@ from tradingkb.presentation.evaluation import evaluation_card, evaluation_markdo
 from tradingkb.presentation.evaluation_report import evaluation_report
 from tradingkb.presentation.explanation import explanation_card, explanation_text
 from tradingkb.presentation.figure import evidence_figure
+from tradingkb.presentation.ingest import ingest_card
+from tradingkb.presentation.regime import regime_card
 from tradingkb.presentation.report import Section, answer_section, html_report
 from tradingkb.presentation.text import answer_text
 
@@ -26,4 +28,6 @@ __all__ = [
     "explanation_card",
     "explanation_text",
     "html_report",
+    "ingest_card",
+    "regime_card",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tradingkb.domain.regime_features import FEATURE_INFO
+from tradingkb.domain import FEATURE_INFO
 from tradingkb.presentation import format as fmt
 from tradingkb.presentation.markup import el, esc
 
