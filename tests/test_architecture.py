@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import subprocess
 import sys
 import tokenize
@@ -70,6 +71,15 @@ def test_the_core_imports_the_standard_library_and_numpy_only(graph, part):
     }
     outside = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names
     assert outside <= {"numpy", "tradingkb"}
+
+
+def test_presentation_alone_writes_html(graph):
+    tags = re.compile(r"</?(div|span|table|tr|td|th|ul|li|p|b|style)\b")
+    for path in PACKAGE.rglob("*.py"):
+        if "presentation" not in path.parts:
+            assert not tags.search(path.read_text(encoding="utf-8")), path
+    for module in graph.find_modules_that_directly_import("html"):
+        assert module.startswith("tradingkb.presentation."), module
 
 
 def test_a_fresh_import_loads_no_heavy_library():
