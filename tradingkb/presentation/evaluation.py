@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tradingkb.presentation.card_parts import standalone
 from tradingkb.presentation.evaluation_facts import (
     CHOSEN,
     CLUSTERS,
@@ -12,14 +13,13 @@ from tradingkb.presentation.evaluation_facts import (
     caution,
     difference,
     earned,
-    mark,
+    marked,
     number,
     share,
     summary_sentence,
     verdict,
 )
 from tradingkb.presentation.markup import el, esc, num
-from tradingkb.presentation.style import CARD_CSS
 
 _LEGEND: Final = (
     "Regret: 0 is the best set tried on a window, 1 the worst. Negative differences are better. "
@@ -46,9 +46,8 @@ def table_rows(e: Evaluation) -> list[list[str]]:
 
 
 def _row(row: Row, e: Evaluation) -> list[str]:
-    said = mark(e, row["method"])
     return [
-        row["method"] + (f" ({said})" if said else ""),
+        marked(e, row["method"]),
         number(row["regret"], 4),
         difference(row, "average"),
         difference(row, "defaults"),
@@ -84,12 +83,7 @@ def evaluation_card(e: Evaluation) -> str:
 
     Equal evaluations give equal cards: when they were made is left out.
     """
-    return el("div", el("style", CARD_CSS), evaluation_body(e))
-
-
-def evaluation_body(e: Evaluation) -> str:
-    """The card without its stylesheet, for a page that brings `CARD_CSS` once."""
-    return el(
+    card = el(
         "div",
         el("div", el("span", f"Evaluation: {esc(e['objective'])}", cls="tkb-name"), cls="tkb-head"),
         el("div", esc(summary_sentence(e)), cls="tkb-context tkb-faint"),
@@ -98,6 +92,7 @@ def evaluation_body(e: Evaluation) -> str:
         cls="tkb-card",
         style="max-width:980px;--tkb-status:var(--tkb-line)",
     )
+    return standalone(card)
 
 
 def _table(e: Evaluation) -> str:

@@ -40,6 +40,12 @@ def mark(e: Evaluation, method: str) -> str:
     return "control" if method in CONTROLS else ""
 
 
+def marked(e: Evaluation, method: str) -> str:
+    """A method's name with its `mark`: stated (hindsight)."""
+    said = mark(e, method)
+    return f"{method} ({said})" if said else method
+
+
 def bounds(row: Row, reference: str, cluster: str = CHOSEN) -> tuple[float, float] | None:
     """The 95 % interval of a difference; None where there is none."""
     low, high = (

@@ -17,6 +17,7 @@ from tradingkb.presentation.evaluation_facts import (
     cluster_counts,
     interval,
     mark,
+    marked,
     number,
 )
 from tradingkb.presentation.evaluation_tables import group_name, shown_methods
@@ -144,12 +145,11 @@ def group_figure(e: Evaluation, group: str) -> Any:
 
 def _add_dots(figure: Any, e: Evaluation, rows: list[Row], labels: list[str], method: str) -> None:
     colour, symbol, size = _METHOD_MARKS[method]
-    said = mark(e, method)
     figure.add_scatter(
         x=[row[method] for row in rows],
         y=labels,
         mode="markers",
-        name=f"{method} ({said})" if said else method,
+        name=marked(e, method),
         marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 2}}
         if symbol.endswith("-open")
         else {"color": colour, "symbol": symbol, "size": size},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from tradingkb.presentation import evaluation_sections as say
@@ -11,6 +11,7 @@ from tradingkb.presentation.evaluation_facts import (
     CHOSEN,
     CLUSTERS,
     Evaluation,
+    Row,
     caution,
     method_row,
     objective_name,
@@ -22,7 +23,7 @@ from tradingkb.presentation.evaluation_figures import (
     group_figure,
     reliability_figure,
 )
-from tradingkb.presentation.markup import el, esc, num
+from tradingkb.presentation.markup import definitions, el, esc, note, num, paragraphs
 from tradingkb.presentation.page import NO_FIGURES, figure_html, html_page, offline_plotly
 
 Part = tuple[str, str, str]
@@ -75,33 +76,21 @@ def _parts(e: Evaluation, figures: _Figures) -> Iterator[Part]:
     yield "controls", "Controls", _controls(e)
     yield "window", "Spread of single windows", _window(e)
     yield "confidence", "Confidence", _confidence(e, figures)
-    yield "read", "How to read this", _definitions(say.HOW_TO_READ)
+    yield "read", "How to read this", definitions(say.HOW_TO_READ)
     yield "meaning", "What the methods are", _meanings(e)
-    yield "weights", "Weights in force", say.weights(e)
+    yield "weights", "Weights in force", tables.weights_table(e)
 
 
-def _note(text: str) -> str:
-    return el("p", num(text), cls="note") if text else ""
-
-
-_GROUP_NOTE: Final = _note("Mean regret over the decisions that every method made.")
-
-
-def _paragraphs(texts: Iterable[str]) -> str:
-    return "".join(el("p", num(text)) for text in texts)
-
-
-def _definitions(entries: Iterable[tuple[str, str]]) -> str:
-    return el("dl", *(el("dt", esc(name)) + el("dd", num(text)) for name, text in entries))
+_GROUP_NOTE: Final = note("Mean regret over the decisions that every method made.")
 
 
 def _replayed(e: Evaluation, drawn: bool) -> str:
     return (
         el("p", esc(f"{summary_sentence(e)}."))
         + el("p", el("strong", num(verdict(e))))
-        + _note(caution(e))
-        + _note("" if drawn else NO_FIGURES)
-        + _definitions(say.replayed(e))
+        + note(caution(e))
+        + note("" if drawn else NO_FIGURES)
+        + definitions(say.replayed(e))
     )
 
 
@@ -109,23 +98,24 @@ def _methods(e: Evaluation, figures: _Figures) -> str:
     if not e["table"]:
         return el("p", "There is no decision that every method made, so nothing can be compared.")
     mine = method_row(e, "tradingkb")
-    note = (
+    text = (
         f"n = {e['n_common']:,} decisions that every method made. Regret: 0 best, 1 worst. "
         f"Differences of regret are negative where a method is better; below them the 95 % "
         f"interval by resampling {CLUSTERS[CHOSEN]}s, bold where it leaves out zero."
     )
     return (
-        _note(note)
+        note(text)
         + tables.main_table(e)
         + (_clusters(e, mine) if mine else "")
         + _forest(e, figures)
     )
 
 
-def _clusters(e: Evaluation, mine: Any) -> str:
+def _clusters(e: Evaluation, mine: Row) -> str:
+    found = tables.cluster_table(e, mine)
+    text = f"Differences of mean regret, negative is better; n = {e['n_common']:,} decisions."
     head = el("h3", "The recommender, by what is resampled")
-    note = f"Differences of mean regret, negative is better; n = {e['n_common']:,} decisions."
-    return head + _note(note) + tables.cluster_table(e, mine)
+    return head + note(text) + found if found else ""
 
 
 def _forest(e: Evaluation, figures: _Figures) -> str:
@@ -147,7 +137,7 @@ def _status(e: Evaluation) -> str:
     covered = tables.coverage_table(e)
     if not covered:
         return ""
-    html = _note(f"All {e['n_decisions']:,} decisions; “none” chose nothing.") + covered
+    html = note(f"All {e['n_decisions']:,} decisions; “none” chose nothing.") + covered
     for group, title in (("status", "Regret by status"), ("relaxed", "Regret by relaxation")):
         table = tables.group_table(e, group)
         html += el("h3", title) + _GROUP_NOTE + table if table else ""
@@ -158,13 +148,13 @@ def _regime(e: Evaluation) -> str:
     found = [m for m in tables.VARIANTS if method_row(e, m)]
     if len(found) < 2:
         return ""
-    note = (
+    text = (
         f"n = {e['n_common']:,} decisions. The stated regime is what truly followed: it has "
         "hindsight, and is the most that knowing the regime could bring. What measuring it brings "
         "is what leaving it out would cost."
     )
     table = tables.against_table(e, tables.VARIANTS, "tradingkb")
-    return _note(note) + _paragraphs(say.regime_findings(e)) + table
+    return note(text) + paragraphs(say.findings(e, say.REGIME)) + table
 
 
 def _controls(e: Evaluation) -> str:
@@ -175,12 +165,12 @@ def _controls(e: Evaluation) -> str:
     known = [pair for pair in pairs if method_row(e, pair[0]) and method_row(e, pair[1])]
     if not known:
         return el("p", "No control was replayed.")
-    note = (
+    text = (
         f"n = {e['n_common']:,} decisions. A control should be worse than what it imitates. Where "
         "it is not, what it replaced by chance, the measured regime or the nearness of windows, "
         "adds nothing that shows."
     )
-    html = _note(note) + _paragraphs(say.control_findings(e))
+    html = note(text) + paragraphs(say.findings(e, say.CONTROLS))
     for control, original, what in known:
         named = {original: "the original", control: what}
         html += tables.against_table(e, named, original)
@@ -188,8 +178,8 @@ def _controls(e: Evaluation) -> str:
 
 
 def _window(e: Evaluation) -> str:
-    note = f"Outcomes of exactly the chosen parameters, per window, by {objective_name(e)}."
-    return _note(note) + say.window_interval(e)
+    text = f"Outcomes of exactly the chosen parameters, per window, by {objective_name(e)}."
+    return note(text) + say.window_interval(e)
 
 
 def _confidence(e: Evaluation, figures: _Figures) -> str:
@@ -198,17 +188,14 @@ def _confidence(e: Evaluation, figures: _Figures) -> str:
         return say.no_calibration(e)
     caption = "How often the choice beat the defaults, by confidence (CORP reliability diagram)"
     drawn = figures("reliability", caption, lambda: reliability_figure(calibration), "narrow")
-    note = (
+    text = (
         "The curve of calibrated confidences follows the diagonal; inside the band it may leave it "
         "by chance. Steps are found by isotonic regression, not chosen (Dimitriadis, Gneiting and "
         "Jordan 2021)."
     )
-    return say.calibration_facts(calibration) + (drawn + _note(note) if drawn else "")
+    return say.calibration_facts(calibration) + (drawn + note(text) if drawn else "")
 
 
 def _meanings(e: Evaluation) -> str:
-    entries = []
-    for method, meaning in e["methods"].items():
-        hindsight = " (hindsight)" if method in e["impossible"] else ""
-        entries.append((f"{method}{hindsight}", meaning))
-    return _definitions(entries)
+    hindsight = dict.fromkeys(e["impossible"], " (hindsight)")
+    return definitions({f"{m}{hindsight.get(m, '')}": said for m, said in e["methods"].items()})

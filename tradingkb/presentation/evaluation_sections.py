@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tradingkb.presentation import format as fmt
@@ -14,56 +14,42 @@ from tradingkb.presentation.evaluation_facts import (
     share,
     standing,
 )
-from tradingkb.presentation.evaluation_tables import cell, names_table, wide
-from tradingkb.presentation.markup import el, esc, num
+from tradingkb.presentation.markup import cell, el, esc, num, paragraphs, wide
 
 #: Share of single windows that the quoted spread should hold.
 SHOULD_HOLD: Final = 0.8
 
-HOW_TO_READ: Final = (
-    (
-        "Decision",
-        "one strategy on one window, asked when the window's scored part began. Only what "
-        "was knowable by then is used; what the choice earned is looked up afterwards.",
-    ),
-    (
-        "Regret",
-        "(best − earned) / (best − worst) among the parameter sets tried on the window. 0 "
-        "is the best in hindsight, 1 the worst; lower is better. It has no unit, so that windows "
-        "and strategies can be averaged.",
-    ),
-    (
-        "Difference",
-        "the mean of regret minus the other method's regret, on the same decisions. "
-        "Negative is better.",
-    ),
-    (
-        "Interval",
-        "95 %, from drawing whole symbols, window dates or quarters again: decisions of "
-        "one symbol or date share their luck. A difference counts when zero is outside, and firmly "
-        "when all three agree. Few symbols or dates make an interval too narrow.",
-    ),
-    (
-        "Hindsight",
-        "marked methods see what nobody could know by then. They are limits, not choices.",
-    ),
-    (
-        "Control",
-        "a method with its information replaced by chance. Whatever is no better than its "
-        "control adds nothing that shows.",
-    ),
-    (
-        "Beats the defaults",
-        "share of the decisions that earned more than the strategy's declared "
-        "defaults, ties half, where something else was chosen.",
-    ),
-    (
-        "Mean",
-        "of the objective out-of-sample, per window. It is dominated by loud markets, which "
-        "is why methods are told apart by regret.",
-    ),
-)
+HOW_TO_READ: Final = {
+    "Decision": "one strategy on one window, asked when the window's scored part began. Only what "
+    "was knowable by then is used; what the choice earned is looked up afterwards.",
+    "Regret": "(best − earned) / (best − worst) among the parameter sets tried on the window. 0 is "
+    "the best in hindsight, 1 the worst; lower is better. It has no unit, so that windows and "
+    "strategies can be averaged.",
+    "Difference": "the mean of regret minus the other method's regret, on the same decisions. "
+    "Negative is better.",
+    "Interval": "95 %, from drawing whole symbols, window dates or quarters again: decisions of "
+    "one symbol or date share their luck. A difference counts when zero is outside, and firmly "
+    "when all three agree. Few symbols or dates make an interval too narrow.",
+    "Hindsight": "marked methods see what nobody could know by then. They are limits, not choices.",
+    "Control": "a method with its information replaced by chance. Whatever is no better than its "
+    "control adds nothing that shows.",
+    "Beats the defaults": "share of the decisions that earned more than the strategy's declared "
+    "defaults, ties half, where something else was chosen.",
+    "Mean": "of the objective out-of-sample, per window. It is dominated by loud markets, which is "
+    "why methods are told apart by regret.",
+}
 
+#: What the regime and the tuning's own results add: method and reference, and the change in words.
+REGIME: Final = {
+    ("no_regime", "tradingkb"): "Leaving the regime out",
+    ("stated", "tradingkb"): "Stating the regime as it truly became",
+    ("no_own_results", "tradingkb"): "Leaving the tuning's own in-sample results out",
+}
+#: Controls, beside what they imitate.
+CONTROLS: Final = {
+    ("placebo", "tradingkb"): "A placebo regime",
+    ("random_windows", "knn"): "Drawing windows at random",
+}
 _KINDS: Final = {
     "base_rate": "the base rate speaks: nothing finer forecast better",
     "pooled": "rates speak that are pooled by strategy and evidence",
@@ -71,45 +57,27 @@ _KINDS: Final = {
 }
 
 
-def replayed(e: Evaluation) -> Iterator[tuple[str, str]]:
+def replayed(e: Evaluation) -> dict[str, str]:
     """What was replayed, as names and plain texts."""
-    asked = e["request"]
-    yield "objective", objective_name(e)
-    yield "workspace", str(e["workspace"])
-    if e.get("first_as_of"):
-        yield "windows from", f"{fmt.day(e['first_as_of'])} to {fmt.day(e['last_as_of'])} (UTC)"
-    yield "strategies", ", ".join(asked["strategies"] or ()) or "all"
-    yield "symbols", ", ".join(asked["symbols"] or ()) or "all"
-    if asked["max_decisions"] is not None:
-        yield "drawn at random", f"at most {fmt.count(asked['max_decisions'], 'decision')}"
-    yield "seed", str(asked["seed"])
-    yield "made at", f"{fmt.day(e['at'][:16])} (UTC)"
-
-
-def regime_findings(e: Evaluation) -> list[str]:
-    """What the regime and the tuning's own results add, as far as it shows."""
-    subjects = {
-        "no_regime": "Leaving the regime out",
-        "stated": "Stating the regime as it truly became",
-        "no_own_results": "Leaving the tuning's own in-sample results out",
+    asked, first, most = e["request"], e.get("first_as_of"), e["request"]["max_decisions"]
+    said = {
+        "objective": objective_name(e),
+        "workspace": str(e["workspace"]),
+        "windows from": first and f"{fmt.day(first)} to {fmt.day(e['last_as_of'])} (UTC)",
+        "strategies": ", ".join(asked["strategies"] or ()) or "all",
+        "symbols": ", ".join(asked["symbols"] or ()) or "all",
+        "drawn at random": most is not None and f"at most {fmt.count(most, 'decision')}",
+        "seed": str(asked["seed"]),
+        "made at": f"{fmt.day(e['at'][:16])} (UTC)",
     }
-    found = [_finding(e, method, "tradingkb", text) for method, text in subjects.items()]
-    return [text for text in found if text]
+    return {name: text for name, text in said.items() if text}
 
 
-def control_findings(e: Evaluation) -> list[str]:
-    """Whether the controls stay behind what they imitate."""
-    found = [
-        _finding(e, "placebo", "tradingkb", "A placebo regime"),
-        _finding(e, "random_windows", "knn", "Drawing windows at random"),
-    ]
-    return [text for text in found if text]
-
-
-def _finding(e: Evaluation, method: str, reference: str, subject: str) -> str:
-    row = method_row(e, method)
-    found = standing(row, reference) if row else ""
-    return f"{subject} is {found}." if found else ""
+def findings(e: Evaluation, subjects: Mapping[tuple[str, str], str]) -> list[str]:
+    """Whether methods are told apart from what they are compared with, as far as it shows."""
+    rows = ((said, method_row(e, m), reference) for (m, reference), said in subjects.items())
+    found = ((said, standing(row, reference)) for said, row, reference in rows if row)
+    return [f"{said} is {place}." for said, place in found if place]
 
 
 def window_interval(e: Evaluation) -> str:
@@ -122,16 +90,19 @@ def window_interval(e: Evaluation) -> str:
     tail = fmt.percent((1 - SHOULD_HOLD) / 2, 0)
     points = 100 * (inside - SHOULD_HOLD)
     word = "fewer" if points < 0 else "more"
-    text = (
+    said = (
         f"Answers quote where {should} of single windows should fall. Of {found['n']:,} outcomes "
         f"{share(inside, 1)} fell inside, {abs(points):.1f} points {word} than should."
     )
-    head = ("share of outcomes", "below", "inside", "above")
-    rows = [
-        ["measured", *(cell(share(found[key], 1)) for key in ("below", "inside", "above"))],
-        ["should be", cell(tail), cell(should), cell(tail)],
-    ]
-    return el("p", num(text)) + el("div", wide(head, rows), cls="narrow")
+    shares = {
+        "measured": {key: share(found[key], 1) for key in ("below", "inside", "above")},
+        "should be": {"below": tail, "inside": should, "above": tail},
+    }
+    rows = (
+        {"share of outcomes": name, **{key: cell(text) for key, text in row.items()}}
+        for name, row in shares.items()
+    )
+    return el("p", num(said)) + el("div", wide(rows), cls="narrow")
 
 
 def no_calibration(e: Evaluation) -> str:
@@ -158,16 +129,20 @@ def calibration_facts(c: Mapping[str, Any]) -> str:
         f"show {number(c['ece_null_mean'], 3)} by chance, and up to {number(c['ece_null_high'], 3)}"
         " in nine of ten draws.",
     ]
-    parts = [
-        ("Brier score = miscalibration − discrimination + uncertainty", c["brier"]),
-        ("miscalibration: what recalibrating would save", c["miscalibration"]),
-        ("discrimination: what telling decisions apart gains", c["discrimination"]),
-        ("uncertainty: the score of the base rate", c["uncertainty"]),
-    ]
-    rows = [[esc(name), cell(number(value, 4))] for name, value in parts]
-    head = ("mean squared error of the confidence", f"n = {c['n']:,}")
-    lines = "".join(el("p", num(text)) for text in texts)
-    return lines + el("div", wide(head, rows), cls="narrow")
+    parts = {
+        "Brier score = miscalibration − discrimination + uncertainty": c["brier"],
+        "miscalibration: what recalibrating would save": c["miscalibration"],
+        "discrimination: what telling decisions apart gains": c["discrimination"],
+        "uncertainty: the score of the base rate": c["uncertainty"],
+    }
+    rows = (
+        {
+            "mean squared error of the confidence": esc(name),
+            f"n = {c['n']:,}": cell(number(value, 4)),
+        }
+        for name, value in parts.items()
+    )
+    return paragraphs(texts) + el("div", wide(rows), cls="narrow")
 
 
 def _skills(skill: Mapping[str, Any]) -> list[str]:
@@ -184,8 +159,3 @@ def _skill(name: str, found: Mapping[str, Any]) -> str:
         within = f" (90 % interval {low:+.3f} to {high:+.3f}): {apart} the base rate"
     of = f"Brier skill of the {name} rates" if name else "Brier skill"
     return f"{of} over the base rate {number(found['value'], 3, signed=True)}{within}."
-
-
-def weights(e: Evaluation) -> str:
-    """The weights in force."""
-    return names_table(("weight", "value"), ((k, f"{v:g}") for k, v in e["weights"].items()))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from tradingkb.presentation import card_parts as parts
 from tradingkb.presentation import facts
 from tradingkb.presentation import format as fmt
-from tradingkb.presentation.card import caption, code_lists, comparison, fact, regime_section
 from tradingkb.presentation.facts import Option
-from tradingkb.presentation.markup import el, esc, num, prose
-from tradingkb.presentation.style import CARD_CSS
+from tradingkb.presentation.markup import el, num, prose
 from tradingkb.presentation.text import (
     expected_text,
     labelled,
@@ -39,11 +38,20 @@ def explanation_text(found: Explained, width: int = 100) -> str:
 
 def explanation_card(found: Explained) -> str:
     """HTML as `answer_card` makes it: self-contained, no script, equal for equal explanations."""
-    parts = [_params(found), _facts(found), _comparison(found), _nearest(found)]
-    parts += [regime_section(found), code_lists(found)]
+    problems = map(prose, found["problems"])
     kind = "degraded" if found["reasons"] else "ok"
-    card = el("div", _head(found), *parts, cls=f"tkb-card tkb-{kind}")
-    return el("div", el("style", CARD_CSS), card)
+    card = el(
+        "div",
+        parts.head(found, _verdict(found)),
+        parts.parameters("Your parameters", found["params"], problems),
+        _facts(found),
+        _comparison(found),
+        parts.section("Nearest sets that were tried", parts.bullets(map(num, _near(found)))),
+        parts.regime_section(found),
+        parts.code_lists(found),
+        cls=f"tkb-card tkb-{kind}",
+    )
+    return parts.standalone(card)
 
 
 def _verdict(found: Explained) -> str:
@@ -121,56 +129,22 @@ def _entries(found: Explained) -> Iterator[tuple[str, str]]:
     yield from labelled("to do", found["suggested_actions"])
 
 
-def _head(found: Explained) -> str:
-    head = el(
-        "div",
-        el("span", esc(found["strategy_name"]), cls="tkb-name"),
-        " ",
-        el("span", esc(_verdict(found)), cls="tkb-faint"),
-        cls="tkb-head",
-    )
-    context = " · ".join(el("span", esc(part)) for part in facts.context(found))
-    return head + el("div", context, cls="tkb-context tkb-faint")
-
-
-def _params(found: Explained) -> str:
-    shown = ", ".join(
-        el("span", esc(text), cls="tkb-nobreak") for text in fmt.typed(found["params"])
-    )
-    problems = (el("div", prose(text), cls="tkb-small") for text in found["problems"])
-    code = el("span", shown or "no parameters", cls="tkb-code")
-    return el("div", caption("Your parameters"), code, *problems, cls="tkb-params")
-
-
 def _facts(found: Explained) -> str:
-    expected = found["expected"]
-    if not expected:
+    if not found["expected"]:
         return ""
-    unit = facts.unit(found)
-    mean = fmt.interval(expected["low"], expected["high"], unit)
-    n_windows, rest = facts.support(found)
     place = fmt.NONE if found["place"] is None else f"{found['place']:,} of {found['n_sets']:,}"
     pairs = found["against_defaults"]
     share = fmt.NONE if pairs is None else fmt.percent(pairs["share"], 0)
-    name = f"Expected {esc(found['objective_type'])}"
-    return el(
-        "div",
-        fact(name, fmt.score(expected["value"], unit), f"{facts.interval_name(expected)} {mean}"),
-        fact("Place", place, _behind(found)),
-        fact("Evidence", n_windows, rest),
-        fact("Beat the defaults", share, _against(found)),
-        cls="tkb-facts",
+    return parts.key_facts(
+        {
+            f"Expected {found['objective_type']}": facts.mean(found),
+            "Place": (place, _behind(found)),
+            "Evidence": facts.support(found),
+            "Beat the defaults": (share, _against(found)),
+        }
     )
 
 
 def _comparison(found: Explained) -> str:
-    rows = _options(found)
-    return comparison(rows, facts.unit(found), "Beside others", _THESE) if len(rows) > 1 else ""
-
-
-def _nearest(found: Explained) -> str:
-    lines = _near(found)
-    if not lines:
-        return ""
-    items = el("ul", *(el("li", num(line)) for line in lines), cls="tkb-list")
-    return el("div", caption("Nearest sets that were tried"), items, cls="tkb-section")
+    rows, unit = _options(found), facts.unit(found)
+    return parts.comparison(rows, unit, "Beside others", _THESE) if len(rows) > 1 else ""

@@ -12,6 +12,9 @@ from tradingkb.presentation import format as fmt
 
 Answer = Mapping[str, Any]
 
+#: What is said where no regime was asked for.
+NO_REGIME: Final = "none given: the answer is the same for every market"
+
 
 @dataclass(frozen=True)
 class Status:
@@ -98,6 +101,18 @@ class Option:
         """A number of the expectation, None when unknown."""
         return fmt.finite((self.expected or {}).get(key))
 
+    def score(self, unit: str) -> str:
+        """The expected value in words."""
+        return fmt.score(self.value("value"), unit)
+
+    def bounds(self, unit: str) -> str:
+        """The interval of the expected value in words."""
+        return fmt.interval(self.value("low"), self.value("high"), unit)
+
+    def typed(self) -> str:
+        """The parameters in words."""
+        return "the same parameters" if self.same else fmt.params_text(self.params)
+
 
 def options(answer: Answer) -> list[Option]:
     """The recommended set beside the regime-agnostic choice and the defaults, where known."""
@@ -117,6 +132,19 @@ def options(answer: Answer) -> list[Option]:
 def interval_name(expected: Mapping[str, Any]) -> str:
     """The name of the interval of the mean, with its level."""
     return f"{fmt.percent(expected.get('level', 0.9), 0)} interval"
+
+
+def mean(answer: Answer) -> tuple[str, str]:
+    """The expected value, and its interval by name, of an answer that expects something."""
+    expected = answer["expected"]
+    bounds = fmt.interval(expected["low"], expected["high"], unit(answer))
+    return fmt.score(expected["value"], unit(answer)), f"{interval_name(expected)} {bounds}"
+
+
+def single_windows(answer: Answer) -> str:
+    """Where most single windows fell, of an answer that expects something."""
+    expected = answer["expected"]
+    return fmt.interval(expected["window_low"], expected["window_high"], unit(answer))
 
 
 def support(answer: Answer) -> tuple[str, str]:
@@ -213,6 +241,11 @@ def passed(answer: Answer) -> str:
     if answer["status"] == "ok":
         return strict
     return f"{strict}, {answer['relaxed_count']:,} the relaxed ones"
+
+
+def rejections(answer: Answer) -> list[Mapping[str, Any]]:
+    """The filters that turned trials away."""
+    return [row for row in answer["filter_rejections"] if row["fails"]]
 
 
 def relaxation(setting: Mapping[str, Any]) -> str:

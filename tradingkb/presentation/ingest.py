@@ -8,7 +8,6 @@ from typing import Any, Final
 from tradingkb.presentation.markup import el, esc, table
 
 _ACTIONS: Final = ("inserted", "updated", "skipped", "unarchived", "error")
-_PROBLEM: Final = ("row", "field", "message", "remedy")
 #: Problems that are shown; the file of the refused rows has all.
 _MOST_PROBLEMS: Final = 5
 
@@ -23,10 +22,9 @@ def ingest_card(report: Mapping[str, Any]) -> str:
         f"{el('b', title)}: {esc(report['source'])}, {report['windows']:,} windows",
         el("table", el("tr", *cells)),
         el("ul", *(el("li", esc(note)) for note in report["notes"])) if report["notes"] else "",
-        _problems(report["rejects"][:_MOST_PROBLEMS]),
+        table(map(_problem, report["rejects"][:_MOST_PROBLEMS])),
     )
 
 
-def _problems(rejects: list[Mapping[str, Any]]) -> str:
-    rows = ([esc(reject[name]) for name in _PROBLEM] for reject in rejects)
-    return table(_PROBLEM, rows) if rejects else ""
+def _problem(reject: Mapping[str, Any]) -> dict[str, str]:
+    return {name: esc(reject[name]) for name in ("row", "field", "message", "remedy")}

@@ -11,50 +11,29 @@ from tradingkb.presentation import facts
 from tradingkb.presentation.card import card_body
 from tradingkb.presentation.facts import Answer
 from tradingkb.presentation.figure import evidence_figure
-from tradingkb.presentation.markup import el, esc
+from tradingkb.presentation.markup import definitions, el, esc, note
 from tradingkb.presentation.page import NO_FIGURES, figure_html, html_page, offline_plotly
 from tradingkb.presentation.report_tables import summary_table, trials_table
 
-_HOW_TO_READ: Final = (
-    (
-        "Status",
-        "OK: usable. DEGRADED: usable, with the caveat that the reasons name. NONE: no "
-        "parameters are defensible, and the card says what stood in the way.",
-    ),
-    (
-        "Expected",
-        "the objective that these parameters are expected to earn in one window, shrunk "
-        "towards the average of everything tried. The 90 % interval is that of the mean, from the "
-        "spread between calendar quarters.",
-    ),
-    (
-        "A single window",
-        "where 80 % of the single windows fell: the luck that the next one will "
-        "bring. It is much wider than the interval.",
-    ),
-    (
-        "Baseline",
-        "what the same evidence chooses without looking at the regime, and the "
-        "strategy's declared defaults. Intervals that overlap do not tell the choices apart.",
-    ),
-    (
-        "Windows",
-        "distinct pairs of market and dates that tried these parameters, good and bad. "
-        "Hundreds of trials of one window count once.",
-    ),
-    ("Regime", "measured from bars, or STATED: what a user expects, which no data backs."),
-    (
-        "Confidence",
-        "the chance to beat the defaults in the next window; unknown until enough "
-        "outcomes exist to calibrate it.",
-    ),
-    (
-        "Best trials",
-        "the trials that nominated parameters. Score ranks them; distance is that of "
-        "their regime from the query's in robust standard deviations, 0 is equal; relaxed ones "
-        "passed the wider filters only; tie-break names the rule that decided their place.",
-    ),
-)
+_HOW_TO_READ: Final = {
+    "Status": "OK: usable. DEGRADED: usable, with the caveat that the reasons name. NONE: no "
+    "parameters are defensible, and the card says what stood in the way.",
+    "Expected": "the objective that these parameters are expected to earn in one window, shrunk "
+    "towards the average of everything tried. The 90 % interval is that of the mean, from the "
+    "spread between calendar quarters.",
+    "A single window": "where 80 % of the single windows fell: the luck that the next one will "
+    "bring. It is much wider than the interval.",
+    "Baseline": "what the same evidence chooses without looking at the regime, and the strategy's "
+    "declared defaults. Intervals that overlap do not tell the choices apart.",
+    "Windows": "distinct pairs of market and dates that tried these parameters, good and bad. "
+    "Hundreds of trials of one window count once.",
+    "Regime": "measured from bars, or STATED: what a user expects, which no data backs.",
+    "Confidence": "the chance to beat the defaults in the next window; unknown until enough "
+    "outcomes exist to calibrate it.",
+    "Best trials": "the trials that nominated parameters. Score ranks them; distance is that of "
+    "their regime from the query's in robust standard deviations, 0 is equal; relaxed ones passed "
+    "the wider filters only; tie-break names the rule that decided their place.",
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +84,7 @@ def html_report(title: str, sections: Sequence[Section]) -> str:
         el("h1", esc(title)),
         _summary(answers, has_figures=plotly is not None),
         *(_part(anchor, section, plotly) for anchor, section in named),
-        _how_to_read() if answers else "",
+        el("section", el("h2", "How to read this"), definitions(_HOW_TO_READ)) if answers else "",
     ]
     return html_page(title, "".join(parts), plotly)
 
@@ -113,15 +92,11 @@ def html_report(title: str, sections: Sequence[Section]) -> str:
 def _summary(answers: Sequence[tuple[str, Answer, str]], *, has_figures: bool) -> str:
     if not answers:
         return ""
-    note = "Expected values are per window, with the 90 % interval of the mean below them."
+    text = "Expected values are per window, with the 90 % interval of the mean below them."
     if not has_figures:
-        note += f" {NO_FIGURES}"
-    return el(
-        "section",
-        el("h2", "All answers"),
-        el("p", esc(note), cls="note"),
-        el("div", summary_table(answers), cls="wide"),
-    )
+        text += f" {NO_FIGURES}"
+    found = el("div", summary_table(answers), cls="wide")
+    return el("section", el("h2", "All answers"), note(text), found)
 
 
 def _part(anchor: str, section: Section, plotly: Any) -> str:
@@ -138,8 +113,3 @@ def _figure(anchor: str, answer: Answer) -> str:
     except ConfigurationError:
         return ""
     return el("h3", "Evidence") + el("div", figure_html(figure, f"{anchor}-figure"), cls="plot")
-
-
-def _how_to_read() -> str:
-    entries = "".join(el("dt", esc(name)) + el("dd", esc(text)) for name, text in _HOW_TO_READ)
-    return el("section", el("h2", "How to read this"), el("dl", entries))

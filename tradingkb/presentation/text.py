@@ -79,14 +79,8 @@ def _chosen(answer: Answer) -> Iterator[tuple[str, str]]:
 
 def expected_text(answer: Answer) -> str:
     """What is expected per window, with its interval and the spread of single windows."""
-    expected, unit = answer["expected"], facts.unit(answer)
-    value = fmt.score(expected["value"], unit)
-    mean = fmt.interval(expected["low"], expected["high"], unit)
-    windows = fmt.interval(expected["window_low"], expected["window_high"], unit)
-    return (
-        f"{value} per window; {facts.interval_name(expected)} {mean}; "
-        f"80 % of single windows {windows}"
-    )
+    value, interval = facts.mean(answer)
+    return f"{value} per window; {interval}; 80 % of single windows {facts.single_windows(answer)}"
 
 
 def _baselines(answer: Answer) -> list[Option]:
@@ -95,20 +89,17 @@ def _baselines(answer: Answer) -> list[Option]:
 
 def option_text(option: Option, answer: Answer) -> str:
     """One parameter set that could be used."""
-    unit = facts.unit(answer)
-    params = "the same parameters" if option.same else fmt.params_text(option.params)
     if option.expected is None:
-        return f"{option.label}: {params}, never tried"
-    value = fmt.score(option.value("value"), unit)
-    bounds = fmt.interval(option.value("low"), option.value("high"), unit)
-    return f"{option.label}: {value} ({bounds}) with {params}"
+        return f"{option.label}: {option.typed()}, never tried"
+    unit = facts.unit(answer)
+    return f"{option.label}: {option.score(unit)} ({option.bounds(unit)}) with {option.typed()}"
 
 
 def regime_text(answer: Answer) -> str:
     """The query's regime and where it comes from."""
     regime = answer["regime"]
     if regime is None:
-        return "none given: the answer is the same for every market"
+        return facts.NO_REGIME
     return f"{', '.join(regime['tags']) or 'no tag fired'} ({facts.regime_source(regime)})"
 
 
@@ -116,8 +107,7 @@ def _obstacles(answer: Answer) -> Iterator[tuple[str, str]]:
     rejected = [
         f"{r['filter']} {fmt.literal(r['value'])}: {r['fails']:,} trials fail it, "
         f"{r['fails_only']:,} only it"
-        for r in answer["filter_rejections"]
-        if r["fails"]
+        for r in facts.rejections(answer)
     ]
     yield from labelled("in the way", rejected[:_MAX_OBSTACLES])
     changes = [
