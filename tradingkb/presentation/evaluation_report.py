@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
 
 from tradingkb.presentation import evaluation_sections as say
 from tradingkb.presentation import evaluation_tables as tables
@@ -24,7 +25,7 @@ from tradingkb.presentation.evaluation_figures import (
     reliability_figure,
 )
 from tradingkb.presentation.markup import definitions, el, esc, note, num, paragraphs
-from tradingkb.presentation.page import NO_FIGURES, figure_html, html_page, offline_plotly
+from tradingkb.presentation.page import html_page, no_figures, plot
 
 Part = tuple[str, str, str]
 _DRAWN_GROUPS: Final = ("strategy", "timeframe")
@@ -40,42 +41,27 @@ def evaluation_report(e: Evaluation) -> str:
         The text of a file. It asks no other host for anything: plotly.js is part of it. Without
         plotly there are no figures, and the page says so.
     """
-    plotly = offline_plotly()
     title = f"What advice was worth: {e['objective']}, workspace {e['workspace']}"
-    parts = [part for part in _parts(e, _Figures(plotly is not None)) if part[2]]
+    parts = [part for part in _parts(e) if part[2]]
     links = " · ".join(el("a", esc(name), href=f"#{anchor}") for anchor, name, _ in parts)
     sections = (
         el("section", el("h2", esc(name)), html, id=anchor) + "\n" for anchor, name, html in parts
     )
     top = el("h1", esc(title)) + el("p", links, cls="note")
-    return html_page(title, top + "".join(sections), plotly)
+    return html_page(title, top + "".join(sections), figures=True)
 
 
-class _Figures:
-    """Embeds figures where plotly is installed."""
-
-    def __init__(self, drawn: bool) -> None:
-        self.drawn = drawn
-
-    def __call__(self, name: str, caption: str, draw: Callable[[], Any], cls: str = "") -> str:
-        """A caption and its figure; "" without plotly."""
-        if not self.drawn:
-            return ""
-        figure = figure_html(draw(), f"figure-{name}", tools=False)
-        return el("h3", esc(caption)) + el("div", figure, cls=f"plot slim {cls}".strip())
-
-
-def _parts(e: Evaluation, figures: _Figures) -> Iterator[Part]:
+def _parts(e: Evaluation) -> Iterator[Part]:
     """(anchor, title, HTML) of every section; HTML is "" where there is nothing to say."""
-    yield "replayed", "What was replayed", _replayed(e, figures.drawn)
-    yield "methods", "Methods side by side", _methods(e, figures)
+    yield "replayed", "What was replayed", _replayed(e)
+    yield "methods", "Methods side by side", _methods(e)
     for group in _DRAWN_GROUPS:
-        yield group, f"By {group}", _group(e, group, figures)
+        yield group, f"By {group}", _group(e, group)
     yield "status", "By status of the answer", _status(e)
     yield "regime", "Stated against measured regime", _regime(e)
     yield "controls", "Controls", _controls(e)
     yield "window", "Spread of single windows", _window(e)
-    yield "confidence", "Confidence", _confidence(e, figures)
+    yield "confidence", "Confidence", _confidence(e)
     yield "read", "How to read this", definitions(say.HOW_TO_READ)
     yield "meaning", "What the methods are", _meanings(e)
     yield "weights", "Weights in force", tables.weights_table(e)
@@ -84,17 +70,17 @@ def _parts(e: Evaluation, figures: _Figures) -> Iterator[Part]:
 _GROUP_NOTE: Final = note("Mean regret over the decisions that every method made.")
 
 
-def _replayed(e: Evaluation, drawn: bool) -> str:
+def _replayed(e: Evaluation) -> str:
     return (
         el("p", esc(f"{summary_sentence(e)}."))
         + el("p", el("strong", num(verdict(e))))
         + note(caution(e))
-        + note("" if drawn else NO_FIGURES)
+        + note(no_figures())
         + definitions(say.replayed(e))
     )
 
 
-def _methods(e: Evaluation, figures: _Figures) -> str:
+def _methods(e: Evaluation) -> str:
     if not e["table"]:
         return el("p", "There is no decision that every method made, so nothing can be compared.")
     mine = method_row(e, "tradingkb")
@@ -103,12 +89,7 @@ def _methods(e: Evaluation, figures: _Figures) -> str:
         f"Differences of regret are negative where a method is better; below them the 95 % "
         f"interval by resampling {CLUSTERS[CHOSEN]}s, bold where it leaves out zero."
     )
-    return (
-        note(text)
-        + tables.main_table(e)
-        + (_clusters(e, mine) if mine else "")
-        + _forest(e, figures)
-    )
+    return note(text) + tables.main_table(e) + (_clusters(e, mine) if mine else "") + _forest(e)
 
 
 def _clusters(e: Evaluation, mine: Row) -> str:
@@ -118,18 +99,19 @@ def _clusters(e: Evaluation, mine: Row) -> str:
     return head + note(text) + found if found else ""
 
 
-def _forest(e: Evaluation, figures: _Figures) -> str:
+def _forest(e: Evaluation) -> str:
     if method_row(e, "average") is None:
         return ""
     caption = "Difference of every method to the plain average (the oracle is far to the left)"
-    return figures("forest", caption, lambda: forest_figure(e))
+    return plot("figure-forest", caption, partial(forest_figure, e), "plot slim")
 
 
-def _group(e: Evaluation, group: str, figures: _Figures) -> str:
+def _group(e: Evaluation, group: str) -> str:
     rows = e["groups"].get(group)
     if not rows:
         return ""
-    drawn = figures(group, f"Mean regret by {group}", lambda: group_figure(e, group))
+    caption, draw = f"Mean regret by {group}", partial(group_figure, e, group)
+    drawn = plot(f"figure-{group}", caption, draw, "plot slim")
     return _GROUP_NOTE + drawn + tables.group_table(e, group)
 
 
@@ -182,12 +164,13 @@ def _window(e: Evaluation) -> str:
     return note(text) + say.window_interval(e)
 
 
-def _confidence(e: Evaluation, figures: _Figures) -> str:
+def _confidence(e: Evaluation) -> str:
     calibration = e.get("calibration")
     if not calibration:
         return say.no_calibration(e)
     caption = "How often the choice beat the defaults, by confidence (CORP reliability diagram)"
-    drawn = figures("reliability", caption, lambda: reliability_figure(calibration), "narrow")
+    draw = partial(reliability_figure, calibration)
+    drawn = plot("figure-reliability", caption, draw, "plot slim narrow")
     text = (
         "The curve of calibrated confidences follows the diagonal; inside the band it may leave it "
         "by chance. Steps are found by isotonic regression, not chosen (Dimitriadis, Gneiting and "

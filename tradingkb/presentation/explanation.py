@@ -11,12 +11,12 @@ from tradingkb.presentation import format as fmt
 from tradingkb.presentation.facts import Option
 from tradingkb.presentation.markup import el, num, prose
 from tradingkb.presentation.text import (
+    as_lines,
+    coded_entries,
     expected_text,
     labelled,
     option_text,
-    printable,
     regime_text,
-    wrapped,
 )
 
 #: `Explanation.to_dict()`.
@@ -31,9 +31,8 @@ def explanation_text(found: Explained, width: int = 100) -> str:
         found: the dict form of an explanation.
         width: columns of the terminal; longer lines are wrapped under their label.
     """
-    lines = [f"{found['strategy_name']}: {_verdict(found)}", " | ".join(facts.context(found))]
-    lines += [wrapped(label, text, width) for label, text in _entries(found)]
-    return "\n".join(printable(line) for line in lines)
+    title = f"{found['strategy_name']}: {_verdict(found)}"
+    return as_lines(title, found, _entries(found), width)
 
 
 def explanation_card(found: Explained) -> str:
@@ -123,10 +122,7 @@ def _entries(found: Explained) -> Iterator[tuple[str, str]]:
     yield from labelled("defaults", [text for text in (_against(found),) if text])
     yield from labelled("nearest", _near(found))
     yield "regime", regime_text(found)
-    for key in ("reasons", "warnings"):
-        yield from labelled(key, [f"{code}: {text}" for code, text in facts.coded(found, key)])
-    yield from labelled("details", found["notes"])
-    yield from labelled("to do", found["suggested_actions"])
+    yield from coded_entries(found)
 
 
 def _facts(found: Explained) -> str:

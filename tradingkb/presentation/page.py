@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from tradingkb.presentation.markup import esc
-from tradingkb.presentation.report_style import FIGURE_SCRIPT, REPORT_CSS
-from tradingkb.presentation.style import CARD_CSS
+from tradingkb.presentation.markup import el, esc
+from tradingkb.presentation.style import CARD_CSS, FIGURE_SCRIPT, PAGE_CSS
 
-#: What a page without plotly says of its missing figures.
-NO_FIGURES: Final = (
+_NO_PLOTLY: Final = (
     "Figures are left out, because plotly is not installed: pip install 'tradingkb[notebooks]'."
 )
 _NO_TOOLS: Final = {"displayModeBar": False, "scrollZoom": False}
 
 
-def offline_plotly() -> Any:
-    """The module `plotly.offline`; None where plotly is not installed."""
+def no_figures() -> str:
+    """What a page says of its missing figures; "" where plotly is installed."""
+    return "" if _plotly() else _NO_PLOTLY
+
+
+def _plotly() -> Any:
     try:
         from plotly import offline
     except ImportError:
@@ -24,40 +27,45 @@ def offline_plotly() -> Any:
     return offline
 
 
-def html_page(title: str, main: str, plotly: Any = None) -> str:
+def html_page(title: str, main: str, *, figures: bool) -> str:
     """The text of a file.
 
     Args:
         title: plain text; it is escaped.
         main: the content, trusted HTML.
-        plotly: `offline_plotly()` where the content has figures: plotly.js goes in once.
+        figures: whether the content has any: plotly.js goes in once, where it is installed.
     """
+    plotly = _plotly() if figures else None
     scripts = (_script(plotly.get_plotlyjs()), _script(FIGURE_SCRIPT)) if plotly else ("", "")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{esc(title)}</title>\n<style>{CARD_CSS}{REPORT_CSS}</style>\n</head>\n"
+        f"<title>{esc(title)}</title>\n<style>{CARD_CSS}{PAGE_CSS}</style>\n</head>\n"
         f"<body>\n{scripts[0]}<main>{main}</main>{scripts[1]}</body>\n</html>\n"
     )
 
 
-def figure_html(figure: Any, name: str, *, tools: bool = True) -> str:
-    """A figure's element for a page that has plotly.js.
+def plot(name: str, caption: str, draw: Callable[[], Any], cls: str = "plot") -> str:
+    """A figure under its caption, for a page that has plotly.js; "" where that is not installed.
 
     Args:
-        figure: with a height.
         name: the element's id.
-        tools: whether it has buttons to zoom and to save it.
+        caption: plain text; it is escaped.
+        draw: makes the figure, with a height.
+        cls: of the element around it; a slim figure has no buttons to zoom and to save it.
     """
-    html: str = figure.to_html(
+    if not _plotly():
+        return ""
+    figure = draw()
+    html = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
         include_mathjax=False,
         div_id=name,
         default_height=f"{figure.layout.height}px",
-        config={"displaylogo": False, "responsive": True, **({} if tools else _NO_TOOLS)},
+        config={"displaylogo": False, "responsive": True, **(_NO_TOOLS if "slim" in cls else {})},
     )
-    return html
+    return el("h3", esc(caption)) + el("div", html, cls=cls)
 
 
 def _script(code: str) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from tradingkb.exceptions import ConfigurationError
 from tradingkb.presentation import facts
 from tradingkb.presentation.card import card_body
 from tradingkb.presentation.facts import Answer
 from tradingkb.presentation.figure import evidence_figure
 from tradingkb.presentation.markup import definitions, el, esc, note
-from tradingkb.presentation.page import NO_FIGURES, figure_html, html_page, offline_plotly
+from tradingkb.presentation.page import html_page, no_figures, plot
 from tradingkb.presentation.report_tables import summary_table, trials_table
 
 _HOW_TO_READ: Final = {
@@ -79,37 +79,26 @@ def html_report(title: str, sections: Sequence[Section]) -> str:
     """
     named = [(f"part-{place}", section) for place, section in enumerate(sections, start=1)]
     answers = [(anchor, s.answer, s.label) for anchor, s in named if s.answer is not None]
-    plotly = offline_plotly() if answers else None
     parts = [
         el("h1", esc(title)),
-        _summary(answers, has_figures=plotly is not None),
-        *(_part(anchor, section, plotly) for anchor, section in named),
+        _summary(answers) if answers else "",
+        *(_part(anchor, section) for anchor, section in named),
         el("section", el("h2", "How to read this"), definitions(_HOW_TO_READ)) if answers else "",
     ]
-    return html_page(title, "".join(parts), plotly)
+    return html_page(title, "".join(parts), figures=bool(answers))
 
 
-def _summary(answers: Sequence[tuple[str, Answer, str]], *, has_figures: bool) -> str:
-    if not answers:
-        return ""
+def _summary(answers: Sequence[tuple[str, Answer, str]]) -> str:
     text = "Expected values are per window, with the 90 % interval of the mean below them."
-    if not has_figures:
-        text += f" {NO_FIGURES}"
+    said = note(f"{text} {no_figures()}".strip())
     found = el("div", summary_table(answers), cls="wide")
-    return el("section", el("h2", "All answers"), note(text), found)
+    return el("section", el("h2", "All answers"), said, found)
 
 
-def _part(anchor: str, section: Section, plotly: Any) -> str:
-    content = section.html
-    if section.answer is not None:
-        content += _figure(anchor, section.answer) if plotly and section.answer["evidence"] else ""
-        content += trials_table(section.answer)
+def _part(anchor: str, section: Section) -> str:
+    content, answer = section.html, section.answer
+    if answer is not None:
+        if answer["evidence"]:
+            content += plot(f"{anchor}-figure", "Evidence", partial(evidence_figure, answer))
+        content += trials_table(answer)
     return el("section", el("h2", esc(section.title)), content, id=anchor) + "\n"
-
-
-def _figure(anchor: str, answer: Answer) -> str:
-    try:
-        figure = evidence_figure(answer)
-    except ConfigurationError:
-        return ""
-    return el("h3", "Evidence") + el("div", figure_html(figure, f"{anchor}-figure"), cls="plot")

@@ -21,18 +21,19 @@ def answer_text(answer: Answer, width: int = 100) -> str:
         answer: `Recommendation.to_dict()`.
         width: columns of the terminal; longer lines are wrapped under their label.
     """
-    lines = [_title(answer), " | ".join(facts.context(answer))]
-    lines += [wrapped(label, text, width) for label, text in _entries(answer)]
-    return "\n".join(printable(line) for line in lines)
-
-
-def _title(answer: Answer) -> str:
     status = facts.status(answer)
-    return f"{status.word}  {answer['strategy_name']}: {status.meaning}"
+    title = f"{status.word}  {answer['strategy_name']}: {status.meaning}"
+    return as_lines(title, answer, _entries(answer), width)
 
 
-def wrapped(label: str, text: str, width: int) -> str:
-    """One entry: its label, and its text indented beside it."""
+def as_lines(title: str, answer: Answer, entries: Iterable[tuple[str, str]], width: int) -> str:
+    """A title, what was asked, and texts beside their labels, wrapped at `width` columns."""
+    lines = [title, " | ".join(facts.context(answer))]
+    lines += [_wrapped(label, text, width) for label, text in entries]
+    return "\n".join(_printable(line) for line in lines)
+
+
+def _wrapped(label: str, text: str, width: int) -> str:
     return textwrap.fill(
         text,
         width=max(width, 40),
@@ -43,8 +44,7 @@ def wrapped(label: str, text: str, width: int) -> str:
     )
 
 
-def printable(line: str) -> str:
-    """The line without what a terminal would obey."""
+def _printable(line: str) -> str:
     # A name from data must not move the cursor or colour the terminal.
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in line)
 
@@ -53,14 +53,19 @@ def _entries(answer: Answer) -> Iterator[tuple[str, str]]:
     yield from _chosen(answer)
     yield from labelled("baseline", [option_text(o, answer) for o in _baselines(answer)])
     yield "regime", regime_text(answer)
+    yield from coded_entries(answer)
+    yield "filters", facts.passed(answer)
+    if answer["status"] == "none":
+        yield from _obstacles(answer)
+
+
+def coded_entries(answer: Answer) -> Iterator[tuple[str, str]]:
+    """Reasons, warnings, details and what to do."""
     for key in ("reasons", "warnings"):
         texts = [f"{code}: {meaning}" for code, meaning in facts.coded(answer, key)]
         yield from labelled(key, texts)
     yield from labelled("details", answer.get("notes", []))
     yield from labelled("to do", answer["suggested_actions"])
-    yield "filters", facts.passed(answer)
-    if answer["status"] == "none":
-        yield from _obstacles(answer)
 
 
 def _chosen(answer: Answer) -> Iterator[tuple[str, str]]:
