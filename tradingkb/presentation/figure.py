@@ -139,17 +139,8 @@ def _add_expectation(figure: Any, answer: Answer) -> None:
     defaults = ((answer.get("baseline") or {}).get("defaults") or {}).get("expected") or {}
     low, high = fmt.finite(expected.get("low")), fmt.finite(expected.get("high"))
     if low is not None and high is not None:
-        for column in (1, 2):
-            figure.add_hrect(
-                low,
-                high,
-                row=1,
-                col=column,
-                fillcolor=_EXPECTED,
-                opacity=0.18,
-                line_width=0,
-                layer="below",
-            )
+        band = {"fillcolor": _EXPECTED, "opacity": 0.18, "line_width": 0, "layer": "below"}
+        figure.add_hrect(low, high, **band)
     bounds = f" ({fmt.interval(low, high, unit)})"
     lines = (
         ("expected", expected, _EXPECTED, "solid", bounds if low is not None else ""),
@@ -163,8 +154,7 @@ def _add_expectation(figure: Any, answer: Answer) -> None:
         line = {"color": colour, "width": 2.2, "dash": dash}
         # A trace without points is the line's entry in the legend.
         figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=label, row=1, col=1)
-        for column in (1, 2):
-            figure.add_hline(value, line=line, row=1, col=column)
+        figure.add_hline(value, line=line)
 
 
 def _style(figure: Any, rows: list[Row], answer: Answer) -> None:
