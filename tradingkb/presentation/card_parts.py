@@ -56,7 +56,7 @@ def key_facts(entries: Mapping[str, tuple[str, str]]) -> str:
 
 def _fact(name: str, value: str, remark: str) -> str:
     shown = el("div", num(value), cls="tkb-value")
-    return el("div", _caption(name), shown, el("div", num(remark), cls="tkb-small tkb-note"))
+    return el("div", _caption(name), shown, el("div", num(remark), cls="tkb-small"))
 
 
 def comparison(rows: Sequence[Option], unit: str, heading: str, strong: str) -> str:
