@@ -1,8 +1,12 @@
 """How an answer looks: a card for notebooks, a figure, lines for a terminal, an offline report.
 
-Everything here takes `Recommendation.to_dict()` or `Evaluation.to_dict()` and gives the same output
+The package writes HTML nowhere else. Everything here takes a `to_dict()` and gives the same output
 for the same answer: no request id, clock or path is shown, because outputs of notebooks are
 compared. The page of an evaluation alone says when it was made.
+
+HTML is put together by the functions of `markup`, which escape what comes from data. Templates
+(Jinja2) were tried: the cards of answers and explanations came out the same and took as many lines,
+because most of them choose words, and no type checker reads a template.
 """
 
 from tradingkb.presentation.card import answer_card
