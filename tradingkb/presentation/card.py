@@ -100,5 +100,5 @@ def _foot(answer: Answer) -> str:
     lines = [f"{text[0].upper()}{text[1:]}." for text in said]
     lines += [f"The {n} best-supported sets: {agreed}."] if agreed and n > 1 else []
     passed = facts.passed(answer)
-    lines.append(f"{passed}. Index {answer['active_collection']}, {answer['embed_model']}.")
+    lines.append(f"{passed}. Index {answer['collection']}, {answer['embed_model']}.")
     return el("div", *(el("div", num(line)) for line in lines), cls="tkb-foot tkb-small tkb-faint")

@@ -237,10 +237,10 @@ def coded(answer: Answer, key: str) -> list[tuple[str, str]]:
 
 def passed(answer: Answer) -> str:
     """How many trials pass the filters."""
-    strict = f"{fmt.count(answer['strict_count'], 'trial')} pass the strict filters"
+    strict = f"{fmt.count(answer['after_strict'], 'trial')} pass the strict filters"
     if answer["status"] == "ok":
         return strict
-    return f"{strict}, {answer['relaxed_count']:,} the relaxed ones"
+    return f"{strict}, {answer['after_relaxed']:,} the relaxed ones"
 
 
 def rejections(answer: Answer) -> list[Mapping[str, Any]]:
