@@ -14,33 +14,39 @@ from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain import Regime
+from tradingkb.domain import Part, Regime
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
 def plain(value: Any) -> Any:
     """A value as JSON has it, all the way down."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return _mapping(vars(value) if isinstance(value, Part) else value)
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(v) for v in value]
+        return list(map(plain, value))
     if isinstance(value, pl.DataFrame):
         return plain_rows(value)
     if isinstance(value, datetime):
         return time_text(value)
     if isinstance(value, Regime):
-        return plain({**value.to_dict(), "start": value.start, "end": value.end})
+        return _mapping({**value.to_dict(), "start": value.start, "end": value.end})
     return str(value) if isinstance(value, date | Path) else value
+
+
+def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return dict(zip(map(str, value), map(plain, value.values()), strict=True))
 
 
 def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """A frame as a list of rows."""
     times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
     rows = frame.with_columns(pl.col(c).dt.strftime(_TIME) for c in times).to_dicts()
-    return [{name: plain(value) for name, value in row.items()} for row in rows]
+    return list(map(_mapping, rows))
 
 
 def time_text(moment: datetime) -> str:

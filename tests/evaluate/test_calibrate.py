@@ -14,11 +14,11 @@ from typing import Any
 import polars as pl
 import pytest
 from replayed_store import SPECS, decisions, fill, start_of, trials
+from tradingkb.recommend.judging.stake import BANDS, STAKE_FEATURES
 
 import tradingkb as tkb
 from tradingkb.recommend.judging import trust as confidence
 from tradingkb.recommend.judging.fingerprint import fingerprint
-from tradingkb.recommend.judging.stake import BANDS, STAKE_FEATURES
 
 Open = Callable[..., tkb.KnowledgeBase]
 ASKED: dict[str, Any] = {"symbol": "AAA", "timeframe": "1d", "regime": {"drift": 0.5}}

@@ -35,7 +35,6 @@ from tradingkb.domain.part import Part
 from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
 from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime
 from tradingkb.domain.regime_features import FEATURE_INFO, check_names
-from tradingkb.domain.said import Said
 from tradingkb.domain.scaling import (
     RADIANS,
     STATED_WEIGHTS,
@@ -97,7 +96,6 @@ __all__ = [
     "RegimeScaler",
     "Rejection",
     "Relaxation",
-    "Said",
     "Selection",
     "Status",
     "StrategySpec",

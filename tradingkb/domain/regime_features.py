@@ -220,13 +220,20 @@ def check_feature_values(features: Mapping[str, float]) -> dict[str, float]:
             the feature's bounds.
     """
     check_names("feature", features, FEATURES)
-    return {name: _checked(name, features[name]) for name in FEATURES if name in features}
+    found: dict[str, float] = {}
+    for name in FEATURES:
+        if name in features:
+            found[name] = _checked(FEATURE_INFO[name], name, features[name])
+    return found
 
 
-def _checked(name: str, raw: object) -> float:
-    info = FEATURE_INFO[name]
-    value = _as_float(raw)
-    if value is None or not math.isfinite(value):
+def _checked(info: FeatureInfo, name: str, raw: object) -> float:
+    try:
+        # Texts that read as numbers are no numbers, and float() would take them.
+        value = math.nan if isinstance(raw, bool | str | bytes) else float(raw)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
         raise InvalidRegimeError(
             f"{raw!r} is not a finite number",
             field=name,
@@ -239,12 +246,3 @@ def _checked(name: str, raw: object) -> float:
             remedy=f"give it in its unit ({info.unit}): {info.meaning}",
         )
     return value
-
-
-def _as_float(raw: object) -> float | None:
-    if isinstance(raw, (bool, str, bytes)):
-        return None
-    try:
-        return float(raw)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None

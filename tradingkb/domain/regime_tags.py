@@ -171,12 +171,13 @@ def holds(condition: Condition, features: Mapping[str, float]) -> bool:
     return name in features and _HOLDS[op](features[name], threshold)
 
 
-def evidence_of(rule: TagRule, features: Mapping[str, float]) -> tuple[TagEvidence, ...]:
+def evidence_of(rule: TagRule, features: Mapping[str, float]) -> list[TagEvidence]:
     """One entry for each condition of a rule whose conditions all hold."""
-    return tuple(
-        TagEvidence(rule.tag, condition[0], features[condition[0]], rule_text(condition))
-        for condition in rule.all_of
-    )
+    found: list[TagEvidence] = []
+    for condition in rule.all_of:
+        name, text = condition[0], rule_text(condition)
+        found.append(TagEvidence(rule.tag, name, features[name], text))
+    return found
 
 
 def rule_text(condition: Condition) -> str:

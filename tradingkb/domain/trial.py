@@ -94,7 +94,9 @@ def canonical_params(params: Any) -> str:
             field="params",
             remedy="give a dict, a JSON object text, or param_* columns",
         )
-    items = {_name(k): _canonical_value(k, v) for k, v in params.items()}
+    items: dict[str, ParamValue] = {}
+    for name, value in params.items():
+        items[_name(name)] = _canonical_value(name, value)
     return json.dumps(items, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

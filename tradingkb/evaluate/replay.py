@@ -23,7 +23,6 @@ from tradingkb.recommend import (
     Context,
     Findings,
     Recommender,
-    Stopwatch,
     View,
     assemble,
     nominated_sets,
@@ -122,7 +121,7 @@ class Replay:
             if name not in self._wanted and name != "tradingkb":
                 continue
             asked = self._asked(c, d, self._regime(d, regime, donors), own=own)
-            findings = self._recommender.find(asked, Stopwatch())
+            findings = self._recommender.find(asked)
             if name == "tradingkb":
                 main = findings
                 chosen[name], facts = self._answer(asked, findings)

@@ -24,6 +24,7 @@ from tradingkb.ranking.evidence import (
     make_cells,
     moving_levels,
     rank_within,
+    regime_kernel,
     window_level,
 )
 from tradingkb.ranking.expected import Background, Expected, background, expected_utility
@@ -74,6 +75,7 @@ __all__ = [
     "nomination_scores",
     "rank_contest",
     "rank_within",
+    "regime_kernel",
     "spreads",
     "window_level",
 ]

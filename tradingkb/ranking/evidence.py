@@ -246,6 +246,11 @@ def estimate(
     return Estimate(value, agnostic, levels)
 
 
+def regime_kernel(distance: Floats, bandwidth: float) -> Floats:
+    """exp(-d^2 / (2 h^2)), 0 where the distance is unknown; shape as given."""
+    return np.nan_to_num(np.exp(-0.5 * (distance / bandwidth) ** 2))
+
+
 def regime_prior(query: Query, weights: EvidenceWeights) -> float:
     """The kernel mass at which the query's regime neighbourhood counts half."""
     return weights.regime_stated if query.stated else weights.regime_measured

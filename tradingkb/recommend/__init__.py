@@ -12,7 +12,6 @@ from tradingkb.recommend.asking import (
     GivenQuestion,
     Recommender,
     RegimeLike,
-    Stopwatch,
 )
 from tradingkb.recommend.judging import (
     STAKE_FEATURES,
@@ -42,7 +41,6 @@ __all__ = [
     "Recommender",
     "RegimeFacts",
     "RegimeLike",
-    "Stopwatch",
     "View",
     "assemble",
     "eligible",

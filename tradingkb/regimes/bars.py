@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tradingkb.exceptions import InvalidOHLCVError
-from tradingkb.regimes.timeframes import SECONDS_PER_YEAR, timeframe_seconds
+from tradingkb.regimes.times import SECONDS_PER_YEAR, TimeArray, timeframe_seconds
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-TimeArray: TypeAlias = npt.NDArray[np.datetime64]
 Instant: TypeAlias = datetime | np.datetime64
 
 MIN_BARS = 50

@@ -17,9 +17,14 @@ import polars as pl
 
 from tradingkb.domain import canonical_timeframe
 from tradingkb.exceptions import InvalidOHLCVError
-from tradingkb.regimes.bars import Bars, FloatArray, Gap, TimeArray
-from tradingkb.regimes.timeframes import check_timeframe, infer_timeframe
-from tradingkb.regimes.times import check_order, utc_times
+from tradingkb.regimes.bars import Bars, FloatArray, Gap
+from tradingkb.regimes.times import (
+    TimeArray,
+    check_order,
+    check_timeframe,
+    infer_timeframe,
+    utc_times,
+)
 
 _SPELLINGS = {
     "ts": ("ts", "timestamp", "date", "datetime", "time", "index", "open_time", "date_time"),

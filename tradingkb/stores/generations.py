@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql import moved, upsert
+from tradingkb.sql import moved, reading, upsert
 from tradingkb.stores import schema
 
 _G = schema.generations.c
@@ -56,10 +56,16 @@ _GENERATION: Final[sa.Select[Any]] = sa.select(_G.generation, _G.added_since, _G
 )
 
 
-def generation_of(connection: sa.Connection, workspace_id: str, strategy_name: str) -> int:
-    """The generation of a strategy; 0 for one that never had a trial."""
-    row = generation_row(connection, workspace_id, strategy_name)
-    return int(row.generation) if row is not None else 0
+class GenerationQueries:
+    """Part of `SqlTrialStore`."""
+
+    engine: sa.Engine
+
+    def generation(self, workspace_id: str, strategy_name: str) -> int:
+        """Counts every change that could alter an answer about this strategy; 0 for none."""
+        with reading(self.engine) as connection:
+            row = generation_row(connection, workspace_id, strategy_name)
+        return int(row.generation) if row is not None else 0
 
 
 def generation_row(

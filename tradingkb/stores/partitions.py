@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tradingkb.sql import only_added, read, reading
 from tradingkb.stores import schema
-from tradingkb.stores.generations import generation_of, generation_row
+from tradingkb.stores.generations import generation_row
 
 _T, _I = schema.trials.c, schema.kb_trial_index.c
 _LEFT_OUT = (
@@ -32,11 +32,6 @@ class PartitionQueries:
     engine: sa.Engine
     _partitions: dict[tuple[str, str, str], tuple[int, pl.DataFrame]]
     _lock: threading.Lock
-
-    def generation(self, workspace_id: str, strategy_name: str) -> int:
-        """Counts every change that could alter an answer about this strategy; 0 for none."""
-        with reading(self.engine) as connection:
-            return generation_of(connection, workspace_id, strategy_name)
 
     def partition(
         self, workspace_id: str, strategy_name: str, collection: str

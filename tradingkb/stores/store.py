@@ -12,6 +12,7 @@ from tradingkb.sql import open_engine
 from tradingkb.stores.backup import BackupQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries
+from tradingkb.stores.generations import GenerationQueries
 from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.leases import LeaseQueries
 from tradingkb.stores.listing import ListingQueries
@@ -30,6 +31,7 @@ EVENT_TIMEOUT_S = 0.05
 class SqlTrialStore(
     WorkspaceQueries,
     TrialQueries,
+    GenerationQueries,
     PartitionQueries,
     ListingQueries,
     CurationQueries,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tradingkb.ports import Floats32, VectorFilter, WindowHit
 from tradingkb.sql import read
 from tradingkb.vectors import tables
-from tradingkb.vectors.order import SIMILARITY_DIGITS, by_similarity, rounded
+from tradingkb.vectors.order import SIMILARITY_DIGITS
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -98,10 +98,13 @@ class Partition:
         windows = np.searchsorted(self.starts, rows, side="right") - 1
         order = np.lexsort((rows, -np.round(exact, SIMILARITY_DIGITS), windows))
         _, firsts = np.unique(windows[order], return_index=True)
-        return by_similarity(
-            WindowHit(self.window_keys[windows[i]], self.ids[int(rows[i])], rounded(exact[i]))
-            for i in order[firsts]
-        )[:limit]
+        found = order[firsts]  # by window, whose keys are sorted
+        shown = np.round(exact[found], SIMILARITY_DIGITS) + 0.0  # without a negative zero
+        nearest = np.argsort(-shown, kind="stable")[:limit]
+        return [
+            WindowHit(self.window_keys[windows[i]], self.ids[int(rows[i])], float(shown[k]))
+            for k, i in zip(nearest, found[nearest], strict=True)
+        ]
 
 
 def load_partition(

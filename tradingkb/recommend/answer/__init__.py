@@ -1,6 +1,6 @@
 """The answer: typed values down to their JSON form."""
 
-from tradingkb.recommend.answer.codes import CODES, actions_for
+from tradingkb.recommend.answer.codes import CODES, Said, actions_for
 from tradingkb.recommend.answer.explanation import Explanation
 from tradingkb.recommend.answer.parts import (
     AgainstDefaults,
@@ -35,5 +35,6 @@ __all__ = [
     "Overfitting",
     "Recommendation",
     "Recommended",
+    "Said",
     "actions_for",
 ]

@@ -180,3 +180,25 @@ def actions_for(codes: Sequence[str]) -> tuple[str, ...]:
     """What to do, once per action, in the order of the codes."""
     found = [CODES[c].action for c in codes if c in CODES and CODES[c].action]
     return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Said:
+    """Codes and sentences that a step found; steps are added up in their order.
+
+    Attributes:
+        reasons: codes that explain the status.
+        warnings: codes of caveats that do not change it by themselves.
+        notes: sentences with the details behind codes.
+    """
+
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: Said) -> Said:
+        return Said(
+            self.reasons + other.reasons,
+            self.warnings + other.warnings,
+            self.notes + other.notes,
+        )

@@ -4,7 +4,6 @@ from tradingkb.recommend.asking.asking import Asking, GivenQuestion
 from tradingkb.recommend.asking.event_log import EventLog
 from tradingkb.recommend.asking.market import GivenMarket, RegimeLike
 from tradingkb.recommend.asking.recommender import Recommender
-from tradingkb.recommend.asking.stopwatch import Stopwatch
 
 __all__ = [
     "Asking",
@@ -13,5 +12,4 @@ __all__ = [
     "GivenQuestion",
     "Recommender",
     "RegimeLike",
-    "Stopwatch",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -11,11 +12,11 @@ from tradingkb.observability import emit
 from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex
 from tradingkb.recommend.answer import Explanation, Recommendation
 from tradingkb.recommend.asking.retrieve import IndexSearch
-from tradingkb.recommend.asking.stopwatch import Stopwatch
 from tradingkb.recommend.judging import (
     ExactSearch,
     Findings,
     RecommendConfig,
+    Search,
     assemble,
     explain_params,
     find,
@@ -67,10 +68,10 @@ class Recommender:
             strategy=question.strategy_name,
             objective=question.objective_type,
         )
-        watch = Stopwatch()
-        context = self.read(target, question)
-        _lap(watch, question, "load_ms")
-        findings = self.find(context, watch)
+        watch = Stopwatch(question)
+        context = self._contexts.read(target, question)
+        watch.lap("load_ms")
+        findings = find(context, self.config, self._search(question), watch.lap)
         known = (newest or self.calibrations.newest)(workspace_id, question.objective_type)
         return assemble(context, findings, self.config, known, watch.total)
 
@@ -87,11 +88,11 @@ class Recommender:
             InvalidInputError: parameters that cannot be read; see `read_params`.
             DeadlineExceededError: the question's deadline has passed.
         """
-        watch = Stopwatch()
-        context = self.read(target, question)
+        watch = Stopwatch(question)
+        context = self._contexts.read(target, question)
         tried = [context.view.psets[int(p)] for p in context.pool.active]
         params = read_params(given, context.spec, tried)
-        findings = self.find(context, watch)
+        findings = find(context, self.config, self._search(question), watch.lap)
         known = self.calibrations.newest(target.workspace.id, question.objective_type)
         answer = assemble(context, findings, self.config, known)
         found = explain_params(context, findings, params, answer, self.config.embargo_s)
@@ -102,23 +103,49 @@ class Recommender:
         """What is known before filters are applied; raises as `answer`."""
         return self._contexts.read(target, question)
 
-    def find(self, c: Context, watch: Stopwatch) -> Findings:
+    def find(self, c: Context) -> Findings:
         """Everything that an answer rests on, short of the choice; raises as `answer`."""
-        search = self._index_search if c.question.as_of is None else self._exact_search
-        return find(c, self.config, search, lambda step: _lap(watch, c.question, step))
+        return find(c, self.config, self._search(c.question), lambda _: None)
 
     def view(self, target: IndexTarget, strategy_name: str) -> View:
         """A strategy's trials as questions see them."""
         return self._contexts.view(target, strategy_name)
+
+    def _search(self, question: Question) -> Search:
+        """The index knows only today: an earlier time is searched in SQL's own regimes."""
+        return self._index_search if question.as_of is None else self._exact_search
 
     def forget(self) -> None:
         """Forgets what is kept of trials, so that the next question reads them anew."""
         self._contexts.forget()
 
 
-def _lap(watch: Stopwatch, question: Question, step: str) -> None:
-    watch.lap(step)
-    question.check_deadline(step.removesuffix("_ms"))
+class Stopwatch:
+    """Milliseconds per step of an answer; looks at the question's deadline after each."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Ends the step of that name.
+
+        Raises:
+            DeadlineExceededError: the deadline has passed.
+        """
+        self._end(name)
+        self._question.check_deadline(name.removesuffix("_ms"))
+
+    def total(self) -> dict[str, float]:
+        """Every step, what came after the last one as `choose_ms`, and `total_ms`."""
+        self._end("choose_ms")
+        return {**self._laps, "total_ms": round((self._last - self._start) * 1000, 3)}
+
+    def _end(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name] = round((now - self._last) * 1000, 3)
+        self._last = now
 
 
 def _log_explanation(

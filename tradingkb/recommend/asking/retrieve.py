@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from tradingkb.domain import Regime, query_text
+from tradingkb.domain import query_text
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, EmptyCollectionError
 from tradingkb.ports import EmbedderFactory, QueryVector, VectorFilter, VectorIndex, WindowHit
 from tradingkb.recommend.judging import Filtered, Retrieved
@@ -40,7 +40,10 @@ class IndexSearch:
         regime = c.question.market.regime
         assert regime is not None
         try:
-            query = self._embed(c, regime)
+            embedder = self._embedders(c.target.model, c.view.scaler)
+            reads = embedder.reads == "text"
+            text = query_text(c.question.strategy_name, regime) if reads else ""
+            query = embedder.embed_query(regime, text, side_of(regime))
             found = self._search(c, filtered, query)
         except EmptyCollectionError as error:
             return Retrieved(None, "collection_empty", str(error))
@@ -55,11 +58,6 @@ class IndexSearch:
         scaled = np.array([hit.similarity for hit in found]) * query.scale
         similarity[[windows.place_of[h.window_key] for h in found]] = np.clip(scaled, -1.0, 1.0)
         return Retrieved(similarity)
-
-    def _embed(self, c: Context, regime: Regime) -> QueryVector:
-        embedder = self._embedders(c.target.model, c.view.scaler)
-        text = query_text(c.question.strategy_name, regime)
-        return embedder.embed_query(regime, text, side_of(regime))
 
     def _search(self, c: Context, filtered: Filtered, query: QueryVector) -> Sequence[WindowHit]:
         where = _filter(c, filtered)

@@ -6,8 +6,8 @@ from tradingkb.recommend.judging.findings import Findings, RecommendConfig, find
 from tradingkb.recommend.judging.fingerprint import fingerprint
 from tradingkb.recommend.judging.judge import Chosen
 from tradingkb.recommend.judging.nominate import Filtered
-from tradingkb.recommend.judging.similarity import ExactSearch, Retrieved
-from tradingkb.recommend.judging.stake import STAKE_FEATURES, stake
+from tradingkb.recommend.judging.similarity import ExactSearch, Retrieved, Search
+from tradingkb.recommend.judging.trust import STAKE_FEATURES, stake
 
 __all__ = [
     "STAKE_FEATURES",
@@ -17,6 +17,7 @@ __all__ = [
     "Findings",
     "RecommendConfig",
     "Retrieved",
+    "Search",
     "assemble",
     "explain_params",
     "find",

@@ -9,16 +9,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.domain import Said
 from tradingkb.ranking import Expectation, spreads
-from tradingkb.recommend.answer import Baseline, Debug, Recommendation, actions_for
+from tradingkb.recommend.answer import Baseline, Debug, Recommendation, Said, actions_for
 from tradingkb.recommend.judging.findings import Findings, RecommendConfig
 from tradingkb.recommend.judging.judge import Chosen, baseline, choose_params, expect
 from tradingkb.recommend.judging.overfitting import allowed, overfitting_evidence
-from tradingkb.recommend.judging.stake import stake
 from tradingkb.recommend.judging.status import judge_status
 from tradingkb.recommend.judging.tables import count_rules, evidence_table, nomination_table
-from tradingkb.recommend.judging.trust import Verdict, verdict
+from tradingkb.recommend.judging.trust import Verdict, stake, verdict
 from tradingkb.recommend.known import Calibrated, Context, View
 
 Bools = NDArray[np.bool_]
@@ -119,7 +117,7 @@ def _beside(
     c: Context, chosen: Chosen | None, expected: Expectation | None, base: Baseline | None
 ) -> Said:
     """Warns when the defaults are expected to earn as much."""
-    defaults = base.defaults if base else None
+    defaults = base.defaults if base is not None else None
     if chosen is None or expected is None or defaults is None or defaults.expected is None:
         return Said()
     lead = c.objective.sign * (expected.value - defaults.expected.value)

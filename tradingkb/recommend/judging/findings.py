@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.ranking import EvidenceWeights, Query
+from tradingkb.ranking import EvidenceWeights, Query, regime_kernel
 from tradingkb.recommend.judging.judge import Evidence, Judged, judge
 from tradingkb.recommend.judging.nominate import Filtered, filter_trials
-from tradingkb.recommend.judging.similarity import Retrieved, Search, distances, regime_kernel
+from tradingkb.recommend.judging.similarity import Retrieved, Search
 from tradingkb.recommend.judging.tables import Ranking, rank_nominations, score_nominations
 from tradingkb.recommend.known import Context, to_micros
 
@@ -21,6 +21,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 #: Told the name of each step when it ends.
 Lap = Callable[[str], None]
+_NO_REGIMES: Final = Retrieved(None, "collection_empty", "no stored window has a regime")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findi
     evidence = Evidence(c.pool, query, c.pool.standing(query, c.spec))
     filtered = filter_trials(c)
     lap("filter_ms")
-    found = _retrieve(c, filtered, search)
+    found = Retrieved(None)
+    if c.question.market.regime is not None and filtered.nominating.any():
+        found = search(c, filtered) if c.pool.scaler is not None else _NO_REGIMES
     lap("retrieve_ms")
     judged = judge(evidence, config.weights, c.spec, c.question.own_trades)
     lap("judge_ms")
@@ -101,16 +104,8 @@ def _regime(c: Context, config: RecommendConfig) -> tuple[Floats | None, Floats 
     scaler = c.pool.scaler if regime is not None else None
     if regime is None or scaler is None:
         return None, None
-    distance = distances(c.pool, regime, scaler)
+    distance = c.pool.distances(regime, scaler)
     return distance, regime_kernel(distance, config.weights.bandwidth(stated=c.stated))
-
-
-def _retrieve(c: Context, filtered: Filtered, search: Search) -> Retrieved:
-    if c.question.market.regime is None or not filtered.nominating.any():
-        return Retrieved(None)
-    if c.pool.scaler is None:
-        return Retrieved(None, "collection_empty", "no stored window has a regime")
-    return search(c, filtered)
 
 
 def _rank(

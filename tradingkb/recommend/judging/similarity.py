@@ -9,14 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradingkb.domain import (
-    STATED_WEIGHTS,
-    Regime,
-    RegimeScaler,
-    regime_distance,
     regime_similarity,
 )
 from tradingkb.recommend.judging.nominate import Filtered
-from tradingkb.recommend.known import Context, Pool, side_of
+from tradingkb.recommend.known import Context, side_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -41,13 +37,6 @@ class Retrieved:
 Search = Callable[[Context, Filtered], Retrieved]
 
 
-def distances(pool: Pool, regime: Regime, scaler: RegimeScaler) -> Floats:
-    """Regime distance of every window, shape (w,), in robust standard deviations; NaN unknown."""
-    scaled = pool.scaled(side_of(regime), scaler)
-    weights = STATED_WEIGHTS if regime.source == "stated" else None
-    return regime_distance(scaler.transform(regime.vector()), scaled, weights)
-
-
 class ExactSearch:
     """The nearest windows from SQL alone: point in time, where the index knows only today."""
 
@@ -67,8 +56,3 @@ class ExactSearch:
         order = np.argsort(-rounded, kind="stable")
         similarity[order[self._limit :]] = np.nan
         return Retrieved(similarity)
-
-
-def regime_kernel(distance: Floats, bandwidth: float) -> Floats:
-    """exp(-d^2 / (2 h^2)), 0 where the distance is unknown; shape as given."""
-    return np.nan_to_num(np.exp(-0.5 * (distance / bandwidth) ** 2))

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain import MIN_CANDIDATES, MIN_WINDOWS, Said, near_names
+from tradingkb.domain import MIN_CANDIDATES, MIN_WINDOWS, near_names
 from tradingkb.ranking import Expectation
-from tradingkb.recommend.answer import CODES, AnswerStatus
+from tradingkb.recommend.answer import CODES, AnswerStatus, Said
 from tradingkb.recommend.judging.findings import Findings
 from tradingkb.recommend.judging.judge import Chosen
 from tradingkb.recommend.judging.nominate import Filtered

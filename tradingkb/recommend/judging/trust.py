@@ -1,4 +1,8 @@
-"""The confidence of an answer: from the newest calibration, or why there is none."""
+"""The confidence of an answer: from the newest calibration, or why there is none.
+
+What a choice stakes against the defaults, as far as it was known when it was made, goes into the
+outcomes that the confidence is fitted on and into the question that it answers later alike.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,11 @@ from typing import Final
 
 import numpy as np
 
-from tradingkb.domain import ParamValue, Said, canonical_params
+from tradingkb.domain import ParamValue, canonical_params
 from tradingkb.ranking import EvidenceWeights
-from tradingkb.recommend.answer import Band, CalibrationBasis
+from tradingkb.recommend.answer import Band, CalibrationBasis, Said
 from tradingkb.recommend.judging.fingerprint import fingerprint
-from tradingkb.recommend.judging.stake import BANDS, Stake
+from tradingkb.recommend.judging.judge import Chosen, Evidence, Judged
 from tradingkb.recommend.known import Calibrated, Context
 
 #: From these confidences on (design of the dashboards).
@@ -20,6 +24,49 @@ HIGH: Final = 0.7
 MEDIUM: Final = 0.4
 #: A calibration is stale when a strategy has this many times the windows that it knew.
 STALE: Final = 1.25
+
+
+#: From this lead in smoothed rank on, a choice is clearly ahead of the defaults.
+CLEAR_LEAD: Final = 0.03
+#: Bands of evidence by code.
+BANDS: Final = ("degraded", "ok, small lead", "ok, clear lead")
+STAKE_FEATURES: Final = ("lead", "log_own_windows", "log_quarters", "trades_saved")
+
+
+@dataclass(frozen=True)
+class Stake:
+    """A choice against the defaults.
+
+    Attributes:
+        defaults: the defaults' parameter set.
+        band: code in `BANDS`.
+        features: `STAKE_FEATURES`: lead in score over the defaults; logarithms of 1 + own windows
+            and of 1 + quarters behind the choice; how much less it trades, in rank. NaN where
+            unknown.
+    """
+
+    defaults: int
+    band: int
+    features: tuple[float, ...]
+
+
+def stake(
+    c: Context, evidence: Evidence, judged: Judged, chosen: Chosen, *, ok: bool
+) -> Stake | None:
+    """What the choice stakes; None without tested defaults, and where it *is* the defaults."""
+    params = c.spec.defaults if c.spec else None
+    defaults = c.view.pset_index.get(canonical_params(params)) if params else None
+    pset = chosen.pset if chosen.tested_pset is None else chosen.tested_pset
+    if defaults is None or pset == defaults:
+        return None
+    lead = float(judged.score[pset] - judged.score[defaults])
+    lead = lead if np.isfinite(lead) else float("nan")
+    levels = judged.rank.levels
+    price = dict(zip(c.pool.active.tolist(), evidence.standing.price.tolist(), strict=True))
+    saved = price.get(defaults, float("nan")) - price.get(pset, float("nan"))
+    band = 0 if not ok else 2 if lead >= CLEAR_LEAD else 1
+    counts = (float(levels[name].n[pset]) for name in ("own", "everything"))
+    return Stake(defaults, band, (lead, *(float(np.log1p(n)) for n in counts), saved))
 
 
 @dataclass(frozen=True)

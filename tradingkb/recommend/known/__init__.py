@@ -1,10 +1,9 @@
 """What is known and kept: a strategy's trials as arrays, and what follows from them alone."""
 
-from tradingkb.recommend.known.calibrations import Calibrated, Calibrations
 from tradingkb.recommend.known.context import Context, make_context, of_version, to_micros
 from tradingkb.recommend.known.history import promoted_as_of
 from tradingkb.recommend.known.pool import Pool, Standing
-from tradingkb.recommend.known.reader import ContextReader
+from tradingkb.recommend.known.reader import Calibrated, Calibrations, ContextReader
 from tradingkb.recommend.known.view import STATUS_CODE, Statuses, View, eligible
 from tradingkb.recommend.known.windows import RegimeFacts, side_of
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain import IndexTarget, Objective, Question, Said, StrategySpec, get_objective
+from tradingkb.domain import IndexTarget, Objective, Question, StrategySpec, get_objective
+from tradingkb.recommend.answer import Said
 from tradingkb.recommend.known.history import statuses_as_of
 from tradingkb.recommend.known.pool import Pool, make_pool
 from tradingkb.recommend.known.view import STATUS_CODE, Statuses, View, eligible

@@ -14,7 +14,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain import MIN_WINDOWS, Objective, RegimeScaler, StrategySpec
+from tradingkb.domain import (
+    MIN_WINDOWS,
+    STATED_WEIGHTS,
+    Objective,
+    Regime,
+    RegimeScaler,
+    StrategySpec,
+    regime_distance,
+)
 from tradingkb.memo import Memos
 from tradingkb.ports import Side
 from tradingkb.ranking import (
@@ -31,6 +39,7 @@ from tradingkb.ranking import (
     rank_within,
 )
 from tradingkb.recommend.known.view import View
+from tradingkb.recommend.known.windows import side_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -145,6 +154,12 @@ class Pool:
     def scaled(self, side: Side, scaler: RegimeScaler) -> Floats:
         """Every window's regime by the pool's scaler, shape (w, 16), NaN where unknown."""
         return self.kept.get("scaled", side, lambda: scaler.transform(self.view.windows.raw(side)))
+
+    def distances(self, regime: Regime, scaler: RegimeScaler) -> Floats:
+        """Regime distance of every window, (w,), in robust standard deviations; NaN unknown."""
+        weights = STATED_WEIGHTS if regime.source == "stated" else None
+        query = scaler.transform(regime.vector())
+        return regime_distance(query, self.scaled(side_of(regime), scaler), weights)
 
     def plateau(self, spec: StrategySpec | None) -> Plateau:
         """The neighbourhood of parameter sets with evidence.
