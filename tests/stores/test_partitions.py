@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradingkb.ports import Partition
 from tradingkb.sql.engine import open_engine, writing
 from tradingkb.stores import SqlTrialStore, partitions
 from tradingkb.testing.stored import (
@@ -110,9 +111,18 @@ def copied(filled: Path) -> SqlTrialStore:
     return SqlTrialStore(open_engine(f"sqlite:///{path}"))
 
 
-def read(store: SqlTrialStore) -> list[tuple[int, pl.DataFrame]]:
-    found = [store.partition(WORKSPACE, name, COLLECTION) for name in (STRATEGY, "rsi")]
-    return [(generation, frame.sort("trial_id")) for generation, frame in found]
+class Reader:
+    """Keeps what it has read of two strategies, as a process that answers does."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Partition] = {}
+
+    def read(self, store: SqlTrialStore) -> list[pl.DataFrame]:
+        for name in (STRATEGY, "rsi"):
+            known = self.kept.get(name)
+            news = store.partition(WORKSPACE, name, COLLECTION, known)
+            self.kept[name] = news.onto(known)
+        return [self.kept[name].trials.sort("trial_id") for name in (STRATEGY, "rsi")]
 
 
 @settings(max_examples=25)
@@ -121,47 +131,46 @@ def test_after_any_changes_it_holds_what_a_fresh_process_reads(
     filled: Path, names: list[str], data: st.DataObject
 ) -> None:
     writer = copied(filled)
-    reader, fresh = SqlTrialStore(writer.engine), SqlTrialStore(writer.engine)
-    read(reader)
+    reader = Reader()
+    reader.read(writer)
     for name in names:
         CHANGES[name](writer)
         if data.draw(st.booleans(), label="asked"):
-            fresh._partitions.clear()
-            for (_, kept), (_, whole) in zip(read(reader), read(fresh), strict=True):
+            for kept, whole in zip(reader.read(writer), Reader().read(writer), strict=True):
                 assert kept.equals(whole)
     writer.close()
 
 
 def test_only_what_was_added_is_read(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = copied(filled)
-    read(store)
+    store, reader = copied(filled), Reader()
+    reader.read(store)
     rows, read_rows = [], partitions.read
     spy = lambda *a: (frame := read_rows(*a), rows.append(frame.height))[0]  # noqa: E731
     monkeypatch.setattr(partitions, "read", spy)
     add(store)
     index(store)
-    assert read(store)[0][1].height == 4
+    assert reader.read(store)[0].height == 4
     assert rows == [2]
     change(store)
-    read(store)
+    reader.read(store)
     assert rows == [2, 4]
     store.close()
 
 
 def test_a_number_that_was_taken_first_and_committed_last_is_not_missed(filled: Path) -> None:
-    store = copied(filled)
+    store, reader = copied(filled), Reader()
     add(store)
     late = ids(store)[0]
     with store.engine.begin() as connection:
         connection.execute(
             sa.text("UPDATE trials SET strategy_name = 'rsi' WHERE id = :id"), {"id": late}
         )
-    assert late not in read(store)[0][1]["trial_id"]
+    assert late not in reader.read(store)[0]["trial_id"]
     with store.engine.begin() as connection:  # as if it came in now, below the others
         connection.execute(
             sa.text("UPDATE trials SET strategy_name = :name WHERE id = :id"),
             {"name": STRATEGY, "id": late},
         )
     add(store)
-    assert read(store)[0][1]["trial_id"].to_list() == ids(store)
+    assert reader.read(store)[0]["trial_id"].to_list() == ids(store)
     store.close()

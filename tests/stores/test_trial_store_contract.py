@@ -21,11 +21,11 @@ from tradingkb.stores import index as index_queries
 from tradingkb.testing.stored import (
     COLLECTION,
     NOON,
-    STRATEGY,
     WORKSPACE,
     event,
     fill,
     index_frame,
+    partition_rows,
     trial_frame,
     workspace,
 )
@@ -83,13 +83,13 @@ class TestBothDatabases(TrialStoreContract):
 def test_a_write_of_another_process_is_seen_at_once(store, url):
     store.create_workspace(workspace())
     fill(store)
-    assert store.partition(WORKSPACE, STRATEGY, COLLECTION)[1].is_empty()
+    assert partition_rows(store).is_empty()
     subprocess.run(
         [sys.executable, "-c", WRITE_IN_ANOTHER_PROCESS, url],
         cwd=Path(__file__).resolve().parents[2],
         check=True,
     )
-    assert store.partition(WORKSPACE, STRATEGY, COLLECTION)[1]["source_id"].to_list() == ["late"]
+    assert partition_rows(store)["source_id"].to_list() == ["late"]
 
 
 def test_readers_do_not_wait_for_a_writer(store):

@@ -15,7 +15,7 @@ from tradingkb.ports.embedders import (
     TrialDocument,
 )
 from tradingkb.ports.store import TrialStore
-from tradingkb.ports.values import RunRecord
+from tradingkb.ports.values import Partition, PartitionNews, RunRecord
 from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "Embedder",
     "EmbedderFactory",
     "Floats32",
+    "Partition",
+    "PartitionNews",
     "Points",
     "QueryVector",
     "Restored",

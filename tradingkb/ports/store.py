@@ -12,7 +12,7 @@ from tradingkb.domain import RegimeScaler, StrategySpec, Workspace
 from tradingkb.ports.backup import BackupStore
 from tradingkb.ports.calibration import CalibrationStore
 from tradingkb.ports.curation import CurationStore
-from tradingkb.ports.values import RunRecord
+from tradingkb.ports.values import Partition, PartitionNews, RunRecord
 
 
 class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
@@ -91,14 +91,16 @@ class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
         """
 
     def partition(
-        self, workspace_id: str, strategy_name: str, collection: str
-    ) -> tuple[int, pl.DataFrame]:
-        """The generation and all trials of one strategy, cached until the generation moves.
+        self,
+        workspace_id: str,
+        strategy_name: str,
+        collection: str,
+        known: Partition | None = None,
+    ) -> PartitionNews:
+        """What has become of one strategy's trials since `known`; all of them without it.
 
-        The same frame again says more than that its trials are the same: since it was first
-        given, nothing has changed that could alter an answer about the strategy.
-
-        `archived_at` is of the entry in the collection: null where it is not archived.
+        Whatever their status, withdrawn ones left out; read in one snapshot with the generation.
+        Who keeps partitions, and how many, is the reader's business.
         """
 
     def generation(self, workspace_id: str, strategy_name: str) -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
+
+import polars as pl
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,41 @@ class RunRecord:
     ) -> RunRecord:
         """The record of the run when it has ended."""
         return replace(self, status=status, finished_at=at, counts=counts, error=error)
+
+
+@dataclass(frozen=True)
+class Partition:
+    """All trials of one strategy at one generation, as a reader keeps them.
+
+    Attributes:
+        generation: counts the changes that could alter an answer about the strategy.
+        trials: one row each; `archived_at` is of their entry in the collection that was asked for.
+    """
+
+    generation: int
+    trials: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class PartitionNews:
+    """What has become of a partition since a reader last saw it.
+
+    Attributes:
+        generation: the partition's now.
+        kind: "unchanged": nothing could alter an answer; "added": what was known stands, and trials
+            came in; "whole": anything else.
+        trials: none, those that were added, or all.
+    """
+
+    generation: int
+    kind: Literal["unchanged", "added", "whole"]
+    trials: pl.DataFrame
+
+    def onto(self, known: Partition | None) -> Partition:
+        """The partition as it is now, from what was known of it."""
+        if known is None or self.kind == "whole":
+            return Partition(self.generation, self.trials)
+        if self.kind == "unchanged":
+            return Partition(self.generation, known.trials)
+        trials = pl.concat([known.trials, self.trials], rechunk=True)
+        return Partition(self.generation, trials)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 
-import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.sql import open_engine
@@ -54,8 +52,6 @@ class SqlTrialStore(
             BackendUnavailableError: it does not answer.
         """
         self.engine = engine
-        self._partitions: dict[tuple[str, str, str], tuple[int, pl.DataFrame]] = {}
-        self._lock = threading.Lock()
         migrate(engine)
 
     @cached_property

@@ -216,3 +216,13 @@ def calibration(**changes: Any) -> Calibration:
         "model": {"version": 1},
     }
     return Calibration(**{**base, **changes})
+
+
+def partition_rows(
+    store: TrialStore,
+    strategy: str = STRATEGY,
+    collection: str = COLLECTION,
+    workspace_id: str = WORKSPACE,
+) -> pl.DataFrame:
+    """The trials of one strategy."""
+    return store.partition(workspace_id, strategy, collection).trials

@@ -13,13 +13,13 @@ from tradingkb.domain import ParamSpec, RegimeScaler, StrategySpec, Workspace
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import TrialStore
 from tradingkb.testing.stored import (
-    COLLECTION,
     NOON,
     OTHER_WORKSPACE,
     STRATEGY,
     UTC_TIME,
     WORKSPACE,
     fill,
+    partition_rows,
     trial_frame,
     window_frame,
     workspace,
@@ -27,12 +27,20 @@ from tradingkb.testing.stored import (
 from tradingkb.testing.trial_store_backup import BackupContract
 from tradingkb.testing.trial_store_calibration import CalibrationContract
 from tradingkb.testing.trial_store_curation import CurationContract
+from tradingkb.testing.trial_store_generations import GenerationContract
 from tradingkb.testing.trial_store_index import IndexContract
 from tradingkb.testing.trial_store_records import RecordContract
+from tradingkb.testing.trial_store_withdrawals import WithdrawalContract
 
 
 class TrialStoreContract(
-    CurationContract, IndexContract, RecordContract, CalibrationContract, BackupContract
+    CurationContract,
+    WithdrawalContract,
+    IndexContract,
+    GenerationContract,
+    RecordContract,
+    CalibrationContract,
+    BackupContract,
 ):
     """Subclass it, and give a fixture `store` with an empty store."""
 
@@ -107,7 +115,7 @@ class TrialStoreContract(
         zone = pl.Datetime("us", "America/New_York")
         frame = trial_frame(kb, {}).with_columns(pl.col("known_at").cast(zone))
         kb.write_trials(WORKSPACE, frame)
-        _, rows = kb.partition(WORKSPACE, STRATEGY, COLLECTION)
+        rows = partition_rows(kb)
         assert rows.schema["known_at"] == UTC_TIME
         assert rows["known_at"].to_list() == [NOON]
         assert rows["promoted_at"].to_list() == [None]
@@ -197,7 +205,7 @@ class TrialStoreContract(
         kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
         kb.write_trials(WORKSPACE, trial_frame(kb, {}))
         assert kb.identities(OTHER_WORKSPACE).is_empty()
-        assert kb.partition(OTHER_WORKSPACE, STRATEGY, COLLECTION)[1].is_empty()
+        assert partition_rows(kb, workspace_id=OTHER_WORKSPACE).is_empty()
         assert kb.trial_rows(OTHER_WORKSPACE, {}, None).is_empty()
         assert kb.strategy_counts(OTHER_WORKSPACE).is_empty()
 

@@ -24,6 +24,7 @@ from tradingkb.testing.stored import (
     fill,
     index_frame,
     outcome_rows,
+    partition_rows,
     trial_frame,
     window_frame,
     workspace,
@@ -169,11 +170,11 @@ class BackupContract:
         full.write_trials(WORKSPACE, trial_frame(full, {"source_id": "x", "strategy_name": "rsi"}))
         names = (STRATEGY, "rsi")
         seen = max(full.generation(WORKSPACE, name) for name in names)
-        before = full.partition(WORKSPACE, STRATEGY, COLLECTION)[1]
+        before = full.partition(WORKSPACE, STRATEGY, COLLECTION).onto(None)
         self.restore(full, backup)
         assert all(full.generation(WORKSPACE, name) > seen for name in names)
-        assert full.partition(WORKSPACE, STRATEGY, COLLECTION)[1] is not before
-        assert full.partition(WORKSPACE, "rsi", COLLECTION)[1].is_empty()
+        assert full.partition(WORKSPACE, STRATEGY, COLLECTION, before).kind == "whole"
+        assert partition_rows(full, "rsi").is_empty()
 
     def test_a_confidence_that_a_restore_brings_back_has_another_mark_than_the_one_in_its_place(
         self, full: TrialStore, backup: Path, tmp_path: Path

@@ -13,10 +13,10 @@ from tradingkb.testing.stored import (
     COLLECTION,
     NOON,
     OTHER_WORKSPACE,
-    STRATEGY,
     UTC_TIME,
     WORKSPACE,
     index_frame,
+    partition_rows,
     trial_frame,
     window_frame,
 )
@@ -45,10 +45,10 @@ class IndexContract:
         self, kb: TrialStore, trial: int
     ) -> None:
         kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON), NOON)
-        _, rows = kb.partition(WORKSPACE, STRATEGY, COLLECTION)
+        rows = partition_rows(kb)
         assert rows["archived_at"].to_list() == [NOON]
         assert rows.schema["archived_at"] == UTC_TIME
-        assert kb.partition(WORKSPACE, STRATEGY, "kb2")[1]["archived_at"].to_list() == [None]
+        assert partition_rows(kb, collection="kb2")["archived_at"].to_list() == [None]
 
     def test_an_entry_is_written_as_its_trial_is_by_then(self, kb: TrialStore, trial: int) -> None:
         for embedded, hash_now in (

@@ -64,12 +64,15 @@ class ContextReader:
     ) -> View:
         # The rest is read after the generation: it may be newer, and then the generation has
         # moved, so that the next question reads again.
-        _, trials = self._store.partition(workspace_id, strategy_name, collection)
-        if known is not None and known.trials is trials:
+        before = known.partition if known is not None else None
+        news = self._store.partition(workspace_id, strategy_name, collection, before)
+        if known is not None and news.kind == "unchanged":
             return known
+        partition = news.onto(before)
+        windows = partition.trials["window_id"].unique()
         return make_view(
-            trials,
-            windows=self._store.window_rows(workspace_id, trials["window_id"].unique()),
+            partition,
+            windows=self._store.window_rows(workspace_id, windows),
             sets=self._store.param_set_rows(workspace_id, strategy_name),
             specs=self._store.specs(workspace_id, strategy_name),
             read_scaler=lambda: self._store.scaler(workspace_id),

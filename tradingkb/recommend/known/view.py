@@ -23,6 +23,7 @@ from tradingkb.domain import (
     score,
 )
 from tradingkb.memo import Memos
+from tradingkb.ports import Partition
 from tradingkb.ranking import NEVER
 from tradingkb.recommend.known.windows import Windows, make_windows
 
@@ -59,7 +60,7 @@ class View:
     It stands until something changes about the strategy, so whatever follows from it alone is kept.
 
     Attributes:
-        trials: the partition it was made from.
+        partition: what it was made from.
         frame: the trials, one row each, with the filter columns.
         window, pset: shape (n,), indices into `windows` and `psets`.
         windows: the distinct windows.
@@ -70,7 +71,7 @@ class View:
         read_history: reads `status_history` of the strategy.
     """
 
-    trials: pl.DataFrame
+    partition: Partition
     frame: pl.DataFrame
     window: Ints
     pset: Ints
@@ -221,7 +222,7 @@ def eligible(statuses: Statuses) -> Bools:
 
 
 def make_view(
-    trials: pl.DataFrame,
+    partition: Partition,
     windows: pl.DataFrame,
     sets: pl.DataFrame,
     specs: list[StrategySpec],
@@ -231,19 +232,19 @@ def make_view(
     """Builds the view.
 
     Args:
-        trials: the partition as the store gives it.
+        partition: the trials as the store gives them.
         windows: `window_rows` of the workspace, at least those of the trials.
         sets: `param_set_rows` of the strategy.
         specs: of the strategy.
         read_scaler: reads the scaler of the workspace.
         read_history: reads `status_history` of the strategy.
     """
-    frame = trials.sort("source_type", "source_id").with_columns(FILTER_COLUMNS)
+    frame = partition.trials.sort("source_type", "source_id").with_columns(FILTER_COLUMNS)
     used_windows, window = _indexed(windows, "window_id", "window_key", frame)
     used_sets, pset = _indexed(sets, "param_set_id", "params", frame)
     texts = used_sets["params"].to_list()
     return View(
-        trials=trials,
+        partition=partition,
         frame=frame,
         window=window,
         pset=pset,

@@ -1,0 +1,127 @@
+"""The part of the `TrialStore` contract about withdrawn runs, and about leases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tradingkb.exceptions import NotFoundError
+from tradingkb.ports import TrialStore
+from tradingkb.testing.stored import (
+    ADA,
+    NOON,
+    OTHER_WORKSPACE,
+    STRATEGY,
+    WORKSPACE,
+    fill,
+    partition_rows,
+    run_record,
+    trial_frame,
+)
+
+LATER = NOON + timedelta(hours=1)
+FIRST, SECOND = ("7d9f4a52-0000-4000-8000-00000000000" + n for n in "ab")
+
+
+class WithdrawalContract:
+    """Part of `TrialStoreContract`."""
+
+    @pytest.fixture
+    def runs(self, kb: TrialStore) -> dict[str, int]:
+        """Two runs: the first brought t1 and t2, the second changed t2 and brought t3; ids."""
+        for n, (run, names) in enumerate(((FIRST, ("t1", "t2")), (SECOND, ("t2", "t3")))):
+            kb.save_run(run_record(run, started_at=NOON + timedelta(hours=n)))
+            kb.write_trials(
+                WORKSPACE,
+                trial_frame(
+                    kb,
+                    *(
+                        {
+                            "source_id": name,
+                            "run_id": run,
+                            "sharpe_oos": n + 1.0,
+                            "row_hash": f"{name}{n}",
+                        }
+                        for name in names
+                    ),
+                ),
+            )
+        known = kb.identities(WORKSPACE)
+        return dict(zip(known["source_id"], known["trial_id"], strict=True))
+
+    def told(self, kb: TrialStore) -> dict[str, float]:
+        """What counts."""
+        rows = partition_rows(kb)
+        return dict(zip(rows["source_id"], rows["sharpe_oos"], strict=True))
+
+    def test_a_withdrawn_run_gives_way_to_earlier_ones_and_comes_back(
+        self, kb: TrialStore, runs: dict[str, int]
+    ) -> None:
+        effects = kb.withdraw_run(WORKSPACE, SECOND, ADA, LATER, dry_run=True)
+        assert self.told(kb) == {"t1": 1.0, "t2": 2.0, "t3": 2.0}
+        assert kb.withdraw_run(WORKSPACE, SECOND, ADA, LATER).equals(effects)
+        assert effects.rows() == [
+            (runs["t2"], STRATEGY, "reverted"),
+            (runs["t3"], STRATEGY, "withdrawn"),
+        ]
+        assert self.told(kb) == {"t1": 1.0, "t2": 1.0}
+        assert kb.strategy_counts(WORKSPACE)["n_trials"].to_list() == [2]
+        assert kb.taken_back(WORKSPACE).rows() == [(runs["t2"], "t21")]
+        assert kb.identities(WORKSPACE).filter("withdrawn")["source_id"].to_list() == ["t3"]
+        effects = kb.reinstate_run(WORKSPACE, SECOND, LATER)
+        assert effects["effect"].to_list() == ["restored", "reinstated"]
+        assert self.told(kb) == {"t1": 1.0, "t2": 2.0, "t3": 2.0}
+        assert kb.taken_back(WORKSPACE).is_empty()
+
+    @pytest.mark.usefixtures("runs")
+    def test_an_earlier_run_may_be_withdrawn_without_any_effect_on_what_counts(
+        self, kb: TrialStore
+    ) -> None:
+        assert kb.withdraw_run(WORKSPACE, FIRST, ADA, LATER)["effect"].to_list() == ["withdrawn"]
+        assert self.told(kb) == {"t2": 2.0, "t3": 2.0}
+
+    @pytest.mark.usefixtures("runs")
+    def test_a_run_that_is_withdrawn_again_keeps_who_withdrew_it_first_and_why(
+        self, kb: TrialStore
+    ) -> None:
+        kb.withdraw_run(WORKSPACE, SECOND, ADA, LATER)
+        first = kb.runs(WORKSPACE, None)
+        other = replace(ADA, name="bob", reason="another")
+        kb.withdraw_run(WORKSPACE, SECOND, other, LATER + timedelta(hours=1))
+        assert kb.runs(WORKSPACE, None).equals(first)
+
+    @pytest.mark.usefixtures("runs")
+    def test_a_run_of_another_workspace_or_kind_cannot_be_withdrawn(self, kb: TrialStore) -> None:
+        kb.save_run(run_record("re", kind="reembed"))
+        for space, run in ((WORKSPACE, "re"), (WORKSPACE, "none"), (OTHER_WORKSPACE, FIRST)):
+            with pytest.raises(NotFoundError):
+                kb.withdraw_run(space, run, ADA, LATER)
+            with pytest.raises(NotFoundError):
+                kb.reinstate_run(space, run, LATER)
+
+    @pytest.mark.usefixtures("runs")
+    def test_a_withdrawn_trial_that_is_written_again_counts(self, kb: TrialStore) -> None:
+        kb.withdraw_run(WORKSPACE, SECOND, ADA, LATER)
+        fill(kb)
+        kb.write_trials(WORKSPACE, trial_frame(kb, {"source_id": "t3", "run_id": "third"}))
+        assert self.told(kb) == {"t1": 1.0, "t2": 1.0, "t3": 1.25}
+
+    # leases
+
+    def test_a_lease_has_one_holder_until_it_expires_or_is_given_back(self, kb: TrialStore) -> None:
+        def acquire(holder: str, minute: int, name: str = "job") -> str | None:
+            at = NOON + timedelta(minutes=minute)
+            return kb.acquire_lease(name, holder, at, at + timedelta(minutes=5))
+
+        assert acquire("a", 0) is None
+        assert acquire("b", 4) == "a"
+        assert acquire("b", 4, "another job") is None
+        assert acquire("a", 4) is None  # renewed
+        assert acquire("b", 8) == "a"
+        assert acquire("b", 9) is None
+        kb.break_lease("job", "a")  # no longer theirs
+        assert acquire("a", 10) == "b"
+        kb.break_lease("job", "b")
+        assert acquire("a", 10) is None
