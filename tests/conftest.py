@@ -22,7 +22,14 @@ settings.load_profile("tradingkb")
 DATA = Path(__file__).resolve().parents[1] / "data"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 #: What takes longest goes first, so that no worker is left alone with it at the end.
-FIRST = ("tests/survival/", "tests/stores/", "notebooks/", "tests/admin/", "tests/cli/")
+FIRST = (
+    "tests/survival/",
+    "tests/stores/",
+    "notebooks/",
+    "tests/recommend/",
+    "tests/indexing/",
+    "tests/cli/",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

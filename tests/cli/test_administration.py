@@ -146,8 +146,10 @@ def test_differences_exit_with_7_until_they_are_repaired(run: Run, home: Path) -
     assert told(run("reconcile --json"))["clean"]
     with tkb.connect(home, progress=False) as kb:
         (space,) = kb.workspaces().to_dicts()
-        points = kb._vectors.points(space["collection"], space["id"])["point_id"].head(3)
-        kb._vectors.delete(space["collection"], points.to_list())
+        points = kb.use_cases.indexer.vectors.points(space["collection"], space["id"])[
+            "point_id"
+        ].head(3)
+        kb.use_cases.indexer.vectors.delete(space["collection"], points.to_list())
     assert told(run("reconcile --json"), 7)["before"][0]["missing"] == 3
     assert run("reconcile").exit_code == 7
     assert told(run("reconcile --repair --json"))["clean"]

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import tradingkb as tkb
+from tests.evaluate.replayed_store import fill, trials
 from tradingkb.evaluate.result import Evaluation
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
 def past_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the trials of `replayed_store`; copy it to change it."""
-    from replayed_store import fill, trials
-
     home = tmp_path_factory.mktemp("past") / "home"
     with tkb.connect(home, progress=False) as kb:
         fill(kb, trials())
@@ -48,8 +44,6 @@ def past_copy(past_home: Path, tmp_path: Path) -> Iterator[tkb.KnowledgeBase]:
 @pytest.fixture(scope="session")
 def calibrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of fifteen years whose confidence is calibrated; copy it to change it."""
-    from replayed_store import fill, trials
-
     home = tmp_path_factory.mktemp("calibrated") / "home"
     with tkb.connect(home, progress=False) as kb:
         fill(kb, trials(30))

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 import tradingkb as tkb
-from tradingkb.domain.objective import get_objective
+from tradingkb.domain import IndexTarget, get_objective
 from tradingkb.evaluate.decisions import Decision, list_decisions
 from tradingkb.evaluate.frames import decision_frame
 from tradingkb.evaluate.replay import Replay
@@ -110,16 +110,15 @@ def fill(kb: tkb.KnowledgeBase, frame: pl.DataFrame) -> tkb.KnowledgeBase:
     return kb
 
 
-def place(kb: tkb.KnowledgeBase) -> Any:
-    """What the jobs take: the workspace, its model and its collection."""
-    space = kb._workspaces.find("default")
-    return (space, *kb._workspaces.active(space))
+def place(kb: tkb.KnowledgeBase) -> IndexTarget:
+    """Where the default workspace is indexed."""
+    return kb.use_cases.workspaces.named("default")
 
 
 def replay(kb: tkb.KnowledgeBase, until: datetime, *, seed: int = 0) -> pl.DataFrame:
     """The decisions until a time, replayed with every method; a row per decision and method."""
     objective = get_objective("sharpe")
-    job = Replay(kb._recommend_job, place(kb), objective, seed=seed)
+    job = Replay(kb.use_cases.asking.recommender, place(kb), objective, seed=seed)
     return decision_frame(
         (
             one
@@ -138,5 +137,5 @@ def aware(moment: datetime) -> datetime:
 def decisions(kb: tkb.KnowledgeBase, strategy: str = "trend") -> list[Decision]:
     """The decisions of one strategy."""
     objective = get_objective("sharpe")
-    view = Replay(kb._recommend_job, place(kb), objective).view(strategy)
+    view = Replay(kb.use_cases.asking.recommender, place(kb), objective).view(strategy)
     return list(list_decisions(view, objective, strategy))

@@ -60,7 +60,7 @@ def test_hostile_names_come_out_escaped(make, none):
             spreads={HOSTILE: {"counts": {HOSTILE: 2}, "n": 2}},
             baseline={"regime_agnostic": {"params": {HOSTILE: HOSTILE}, "expected": None}},
             regime=Regime.stated(tags=["uptrend"], symbol=HOSTILE),
-            active_collection=HOSTILE,
+            collection=HOSTILE,
             embed_model=HOSTILE,
             recommended_relaxed_settings=none["recommended_relaxed_settings"],
             filter_rejections=[

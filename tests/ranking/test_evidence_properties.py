@@ -20,7 +20,7 @@ from tradingkb.ranking.evidence import (
     shrink,
 )
 from tradingkb.ranking.expected import Expected, expected_utility, moments
-from tradingkb.recommend.asking.recommender import regime_kernel
+from tradingkb.recommend.judging.similarity import regime_kernel
 
 WEIGHTS = EvidenceWeights()
 QUARTER = [0, 0, 1, 1, 2, 3]

@@ -39,7 +39,7 @@ def answers(kb: tkb.KnowledgeBase, data: Path) -> list[Any]:
                 r.status,
                 r.params,
                 r.reasons,
-                r.strict_count,
+                r.after_strict,
                 r.tie_break_counts,
                 r.trials["source_id"].to_list(),
                 r.filter_rejections,

@@ -14,8 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from faults import Fault, KilledAtCommit
-from victim import Victim, duration_s
+from tests.survival.faults import Fault, KilledAtCommit
+from tests.survival.victim import Victim, duration_s
 
 #: TRADINGKB_KILLS multiplies the random kills: 10 for an evening, 100 for a night.
 SEEDS = range(int(os.environ.get("TRADINGKB_KILLS", "1")))

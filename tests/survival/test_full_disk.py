@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import oracle
 import pytest
-from campaign import fresh
-from faults import Fault, FullDisk, FullStore
-from victim import Outcome, Victim
-from workload import OHLCV, answer, do, ingest, sample
 
 import tradingkb as tkb
+from tests.survival import oracle
+from tests.survival.campaign import fresh
+from tests.survival.faults import Fault, FullDisk, FullStore
+from tests.survival.victim import Outcome, Victim
+from tests.survival.workload import OHLCV, answer, do, ingest, sample
 
 KB = tkb.KnowledgeBase
 BEFORE, SENT = sample(range(2)), sample(range(2, 5))

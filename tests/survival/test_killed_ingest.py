@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import oracle
 import pytest
-from campaign import SEEDS, Case, fresh, kill_at_random, kill_everywhere
-from workload import OHLCV, answer, changed, do, ingest, sample
 
 import tradingkb as tkb
+from tests.survival import oracle
+from tests.survival.campaign import SEEDS, Case, fresh, kill_at_random, kill_everywhere
+from tests.survival.workload import OHLCV, answer, changed, do, ingest, sample
 
 #: Kills per case and seed; those at every commit come on top.
 RANDOM_KILLS = 8

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-import oracle
 import pytest
-from campaign import SEEDS, Case, fresh, kill_at_random, kill_everywhere
-from faults import KilledAtWrite
-from workload import answer, nothing
 
 import tradingkb as tkb
+from tests.survival import oracle
+from tests.survival.campaign import SEEDS, Case, fresh, kill_at_random, kill_everywhere
+from tests.survival.faults import KilledAtWrite
+from tests.survival.workload import answer, nothing
 
 #: Kills per seed; those at every statement come on top.
 RANDOM_KILLS = 32

@@ -8,15 +8,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import oracle
 import polars as pl
 import pytest
-from campaign import SEEDS, fresh
-from faults import PausedAtCommit
-from victim import Victim
-from workload import OHLCV, STRATEGIES, answer, changed, do, ingest, sample
 
 import tradingkb as tkb
+from tests.survival import oracle
+from tests.survival.campaign import SEEDS, fresh
+from tests.survival.faults import PausedAtCommit
+from tests.survival.victim import Victim
+from tests.survival.workload import OHLCV, STRATEGIES, answer, changed, do, ingest, sample
 
 KB = tkb.KnowledgeBase
 

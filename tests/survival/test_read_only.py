@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import oracle
 import polars as pl
 import pytest
-from campaign import fresh
-from faults import NoPrivileges
-from victim import Victim
-from workload import OHLCV, answer, do, ingest, sample
 
 import tradingkb as tkb
+from tests.survival import oracle
+from tests.survival.campaign import fresh
+from tests.survival.faults import NoPrivileges
+from tests.survival.victim import Victim
+from tests.survival.workload import OHLCV, answer, do, ingest, sample
 
 KB = tkb.KnowledgeBase
 SENT = sample(range(2))

@@ -16,10 +16,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from faults import Fault
-
 import tradingkb as tkb
-from tradingkb.ingest import apply, reindex, storing
+from tests.survival.faults import Fault
+from tradingkb.indexing import apply, indexer
+from tradingkb.ingest import storing
 
 Faults = Sequence[Fault]
 #: Trials per transaction: small, so that an ingest of sixty is made of two, one of them not full.
@@ -127,7 +127,7 @@ def _work(
     arguments: Sequence[Any],
     faults: Faults,
 ) -> None:
-    storing.WRITE_BATCH = apply.BATCH = reindex.BATCH = BATCH
+    storing.WRITE_BATCH = apply.BATCH = indexer.BATCH = BATCH
     for fault in faults:
         fault.arm(connection)
     connection.send(("begun", None))

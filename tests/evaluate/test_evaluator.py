@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from replayed_store import aware, decisions, fill, start_of, trials
 
 import tradingkb as tkb
+from tests.evaluate.replayed_store import aware, decisions, fill, start_of, trials
 from tradingkb.evaluate.decisions import sample
 from tradingkb.evaluate.methods import METHODS
 from tradingkb.evaluate.result import GROUPS, Evaluation
@@ -56,7 +56,10 @@ def test_another_seed_moves_what_is_drawn_and_nothing_else(
 
 
 def test_evaluating_writes_nothing(past_copy: tkb.KnowledgeBase) -> None:
-    store, space = past_copy._store, past_copy._workspaces.find("default").id
+    store, space = (
+        past_copy.use_cases.indexer.store,
+        past_copy.use_cases.workspaces.find("default").id,
+    )
     names = ("trend", "revert")
 
     def state() -> list[Any]:
@@ -64,7 +67,7 @@ def test_evaluating_writes_nothing(past_copy: tkb.KnowledgeBase) -> None:
 
     before = state()
     past_copy.evaluate()
-    past_copy._recommend_job.events.flush()
+    past_copy.use_cases.asking.events.flush()
     assert state() == before
     assert past_copy.events().is_empty()
 
@@ -89,7 +92,7 @@ def test_the_recommender_is_replayed_as_it_answers(
         )
         row = mine.filter(pl.col("window_key") == d.window_key).row(0, named=True)
         assert json.loads(row["params"]) == rec.params
-        assert (row["status"], row["relaxed"]) == (rec.status, rec.used_relaxed_filters)
+        assert (row["status"], row["relaxed"]) == (rec.status, rec.strict_to_relaxed)
         assert rec.expected is not None
         for name in ("window_low", "window_high", "n_windows"):
             assert row[name] == rec.expected[name]

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
-from test_recommend_edges import by_volatility
 
 import tradingkb as tkb
+from tests.recommend.sweeps import by_volatility
 
 Open = Callable[..., tkb.KnowledgeBase]
 

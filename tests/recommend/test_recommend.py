@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +13,9 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
+from tests.recommend.sweeps import STRATEGIES, grid, plain, spec
 
 Open = Callable[..., tkb.KnowledgeBase]
-STRATEGIES = (
-    "bb_reversal",
-    "donchian_breakout",
-    "keltner_breakout",
-    "macd_trend",
-    "rsi_reversion",
-    "sma_cross",
-)
-
-
-def grid(n_windows: int = 12, best: int = 20, **columns: Any) -> pl.DataFrame:
-    """A sweep of five values of `fast` over windows; `best` scores highest in each."""
-    rows = []
-    for w in range(n_windows):
-        start = datetime(2015, 1, 1) + timedelta(days=91 * w)
-        for fast in (5, 10, 20, 30, 40):
-            rows.append(
-                {
-                    "source_id": f"w{w}:{fast}",
-                    "strategy_name": "s",
-                    "symbol": "X",
-                    "timeframe": "1d",
-                    "params": json.dumps({"fast": fast, "slow": 50}),
-                    "is_start": start - timedelta(days=365),
-                    "is_end": start,
-                    "oos_start": start,
-                    "oos_end": start + timedelta(days=90),
-                    "sharpe_is": 1.0 - abs(fast - best) / 50,
-                    "n_trades_is": 40,
-                    "sharpe_oos": 1.0 - abs(fast - best) / 50 + 0.01 * (w % 3),
-                    "max_drawdown_frac_oos": 0.1,
-                    "n_trades_oos": 20,
-                }
-            )
-    frame = pl.DataFrame(rows)
-    return frame.with_columns(pl.lit(v).alias(k) for k, v in columns.items())
-
-
-def spec(**changes: Any) -> tkb.StrategySpec:
-    params = (
-        tkb.ParamSpec("fast", "int", low=2, high=60, default=10),
-        tkb.ParamSpec("slow", "int", low=10, high=200, default=50),
-    )
-    return tkb.StrategySpec("s", params, constraints=("fast < slow",), **changes)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -116,12 +73,6 @@ def test_shuffled_input_gives_the_same_answers_and_the_same_tie_break_rules(
     assert any(rule != "score" for rule in answers[0]["tie_break_counts"])
 
 
-def plain(answer: tkb.Recommendation) -> dict[str, Any]:
-    """What must not depend on the machine, the time or the order of the input."""
-    moving = ("request_id", "at", "timings")
-    return {k: v for k, v in answer.to_dict().items() if k not in moving}
-
-
 def test_qdrant_and_the_embedded_index_give_the_same_recommendation(
     open_kb: Open, data: Path
 ) -> None:
@@ -156,7 +107,7 @@ def test_without_a_regime_the_answer_is_degraded_and_says_so(sample: tkb.Knowled
     assert rec.status == "degraded"
     assert "missing_regime_context" in rec.warnings
     assert "missing_regime_context" in rec.reasons
-    assert not rec.used_metadata_fallback
+    assert not rec.metadata_only
     assert rec.regime is None
 
 
@@ -227,8 +178,8 @@ def test_strict_filters_relax_when_too_little_passes_and_the_additions_are_marke
     kb.ingest(grid().with_columns(max_drawdown_frac_oos=pl.lit(0.4)))
     rec = kb.recommend("s", symbol="X", timeframe="1d", regime=["uptrend"])
     assert rec.status == "degraded"
-    assert rec.used_relaxed_filters
-    assert (rec.strict_count, rec.relaxed_count) == (0, 60)
+    assert rec.strict_to_relaxed
+    assert (rec.after_strict, rec.after_relaxed) == (0, 60)
     assert "strict_to_relaxed" in rec.reasons
     assert rec.trials["relaxed"].all()
     drawdown = next(r for r in rec.filter_rejections if r["filter"] == "max_drawdown")
@@ -250,8 +201,8 @@ def test_following_a_relaxation_gives_exactly_the_promised_number(
         again = sample.recommend(
             "sma_cross", ohlcv=market, **{**asked, setting["filter"]: setting["suggested"]}
         )
-        assert again.strict_count == setting["candidates"]
-        assert not again.used_relaxed_filters
+        assert again.after_strict == setting["candidates"]
+        assert not again.strict_to_relaxed
 
 
 def test_a_value_that_the_request_states_holds_in_the_relaxed_pass_too(open_kb: Open) -> None:
@@ -504,7 +455,7 @@ def test_the_answer_is_one_json_document(sample: tkb.KnowledgeBase, data: Path) 
     text = json.dumps(rec.to_dict(), allow_nan=False)
     read = json.loads(text)
     assert read["params"] == rec.params
-    assert read["after_strict" if "after_strict" in read else "strict_count"] == rec.strict_count
+    assert read["after_strict"] == rec.after_strict
     assert read["debug"]["funnel"]["stored"] == 4368
 
 
@@ -521,7 +472,7 @@ def test_trials_without_any_regime_fall_back_to_metadata(open_kb: Open) -> None:
     kb.ingest(grid())
     rec = kb.recommend("s", regime=["uptrend"], symbol="X", timeframe="1d")
     assert rec.status == "degraded"
-    assert rec.used_metadata_fallback
+    assert rec.metadata_only
     assert {"collection_empty", "metadata_only"} <= set(rec.reasons)
     assert rec.params == {"fast": 20, "slow": 50}
     assert any("ohlcv=" in action for action in rec.suggested_actions)
@@ -533,10 +484,10 @@ def test_an_index_that_does_not_answer_degrades_and_never_fails(
     def down(*_: object) -> None:
         raise tkb.BackendUnavailableError("connection refused")
 
-    sample._recommend_job.vectors.nearest_windows = down  # type: ignore[method-assign]
+    sample.use_cases.indexer.vectors.nearest_windows = down  # type: ignore[method-assign]
     rec = sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet")
     assert rec.status == "degraded"
-    assert rec.used_metadata_fallback
+    assert rec.metadata_only
     assert "no_embedding_available" in rec.reasons
     assert any("connection refused" in note for note in rec.notes)
 
@@ -562,7 +513,7 @@ def test_a_point_that_sql_does_not_know_is_never_recommended(
         }
     ).select(PAYLOAD)
     vector = np.full((1, 64), 1 / 8, dtype=np.float32)
-    sample._vectors.upsert(before["active_collection"], Points(["ghost"], vector, orphan))
+    sample.use_cases.indexer.vectors.upsert(before["collection"], Points(["ghost"], vector, orphan))
     assert plain(sample.recommend("sma_cross", ohlcv=market)) == before
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pytest
-from test_recommend_job import STRATEGIES, grid, spec
 
 import tradingkb as tkb
+from tests.recommend.sweeps import STRATEGIES, grid, spec
 from tradingkb.recommend.asking import event_log as record
 from tradingkb.regimes import read
 
@@ -278,7 +278,7 @@ def test_events_of_a_batch_wait_while_the_database_is_busy_and_drops_are_counted
     writer.execute("BEGIN IMMEDIATE")
     table = kb.recommend_many([{"strategy_name": "s"}] * 10)
     assert table["status"].to_list() == ["degraded"] * 10
-    assert (kb._recommend_job.events.flush(), kb._recommend_job.events.dropped) == (7, 3)
+    assert (kb.use_cases.asking.events.flush(), kb.use_cases.asking.events.dropped) == (7, 3)
     writer.execute("ROLLBACK")
     writer.close()
     assert sorted(kb.events()["request_id"]) == sorted(table["request_id"][3:])

@@ -7,7 +7,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from small_store import (
+
+import tradingkb as tkb
+from tests.small_store import (
     COSINE_V1,
     MARKET,
     REGIME_V1,
@@ -21,9 +23,7 @@ from small_store import (
     sql,
     trials,
 )
-
-import tradingkb as tkb
-from tradingkb.ingest import apply, reindex
+from tradingkb.indexing import apply, indexer
 
 Open = Callable[..., tkb.KnowledgeBase]
 COSINE = "regime-cosine-v1"
@@ -42,7 +42,7 @@ def kb(open_kb: Open) -> tkb.KnowledgeBase:
 def two_per_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight trials make four batches."""
     monkeypatch.setattr(apply, "BATCH", 2)
-    monkeypatch.setattr(reindex, "BATCH", 2)
+    monkeypatch.setattr(indexer, "BATCH", 2)
 
 
 def bits(kb: tkb.KnowledgeBase, collection: str) -> list[tuple[Any, ...]]:
@@ -72,14 +72,14 @@ def test_a_rotation_leaves_the_old_collection_untouched_and_rolls_back(
     assert (done.embed_model, done.collection, done.dimension) == (COSINE, COSINE_V1, 32)
     assert (done.embedded, done.points, done.resumed) == (8, 8, False)
     assert answer(kb) == before, "a re-embedding alone switches nothing"
-    assert kb._vectors.alias("kb_trials") == REGIME_V1
+    assert kb.use_cases.indexer.vectors.alias("kb_trials") == REGIME_V1
 
     switched = kb.activate(COSINE)
     assert (switched.collection, switched.points, switched.missing) == (COSINE_V1, 8, 0)
-    assert kb._vectors.alias("kb_trials") == COSINE_V1
+    assert kb.use_cases.indexer.vectors.alias("kb_trials") == COSINE_V1
     rec = kb.recommend("s", regime=MARKET)
-    assert (rec.embed_model, rec.active_collection) == (COSINE, COSINE_V1)
-    assert not rec.used_metadata_fallback
+    assert (rec.embed_model, rec.collection) == (COSINE, COSINE_V1)
+    assert not rec.metadata_only
     assert nominated(kb) <= ALL
 
     back = kb.activate(switched.previous_model, switched.previous_collection)
@@ -87,7 +87,7 @@ def test_a_rotation_leaves_the_old_collection_untouched_and_rolls_back(
     assert answer(kb) == before
     assert bits(kb, REGIME_V1) == stored
     assert entries(kb) == rows
-    assert kb._vectors.alias("kb_trials") == REGIME_V1
+    assert kb.use_cases.indexer.vectors.alias("kb_trials") == REGIME_V1
     assert kb.reconcile().clean
 
 
@@ -98,7 +98,7 @@ def test_another_open_knowledge_base_searches_the_new_collection_at_once(
     neighbour.recommend("s", regime=MARKET)
     kb.reembed(target_model=COSINE)
     kb.activate(COSINE)
-    assert neighbour.recommend("s", regime=MARKET).active_collection == COSINE_V1
+    assert neighbour.recommend("s", regime=MARKET).collection == COSINE_V1
 
 
 def test_ingests_go_to_the_active_collection_and_the_way_back_says_what_it_lacks(
@@ -239,9 +239,11 @@ def test_re_embedding_one_workspace_leaves_the_others(kb: tkb.KnowledgeBase) -> 
     kb.ingest(trials(2), workspace="other")
     kb.reembed("other", COSINE)
     kb.activate(COSINE, workspace="other")
-    assert kb.recommend("s", regime=MARKET).active_collection == REGIME_V1
-    assert kb._vectors.points(COSINE_V1, space_id(kb)).is_empty()
-    assert kb._vectors.alias("kb_trials") == REGIME_V1, "where workspaces differ, the default's"
+    assert kb.recommend("s", regime=MARKET).collection == REGIME_V1
+    assert kb.use_cases.indexer.vectors.points(COSINE_V1, space_id(kb)).is_empty()
+    assert kb.use_cases.indexer.vectors.alias("kb_trials") == REGIME_V1, (
+        "where workspaces differ, the default's"
+    )
 
 
 # --- activation -----------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ def test_a_collection_that_does_not_exist_is_refused_and_nothing_switches(
     for force in (False, True):
         with pytest.raises(tkb.ConfigurationError, match=r"does not exist: .*kb\.reembed"):
             kb.activate(COSINE, force=force)
-    assert kb.recommend("s").active_collection == REGIME_V1
+    assert kb.recommend("s").collection == REGIME_V1
 
 
 def test_a_collection_of_another_dimension_is_refused_whatever_force_says(
@@ -289,7 +291,7 @@ def test_an_incomplete_collection_is_refused_unless_forced_and_the_next_ingest_f
 def test_a_collection_that_lost_its_points_is_refused(kb: tkb.KnowledgeBase) -> None:
     kb.reembed(target_model=COSINE)
     lost = [row["point_id"] for row in list(entries(kb, COSINE_V1).values())[:3]]
-    kb._vectors.delete(COSINE_V1, lost)
+    kb.use_cases.indexer.vectors.delete(COSINE_V1, lost)
     with pytest.raises(tkb.ConfigurationError, match="3 trials are not in collection"):
         kb.activate(COSINE)
     assert kb.activate(COSINE, force=True).missing == 3
@@ -325,10 +327,10 @@ def test_what_an_operator_writes_into_the_workspaces_row_is_in_force(
         c=COSINE_V1,
     )
     rec = kb.recommend("s", regime=MARKET)
-    assert rec.used_metadata_fallback
+    assert rec.metadata_only
     assert kb.reembed(target_model=COSINE, target_collection=COSINE_V1).embedded == 8
-    assert not kb.recommend("s", regime=MARKET).used_metadata_fallback
-    assert kb._vectors.alias("kb_trials") == COSINE_V1
+    assert not kb.recommend("s", regime=MARKET).metadata_only
+    assert kb.use_cases.indexer.vectors.alias("kb_trials") == COSINE_V1
 
 
 def test_the_reports_say_what_happened_in_words_and_in_json(kb: tkb.KnowledgeBase) -> None:

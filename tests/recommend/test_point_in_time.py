@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from test_recommend_job import grid, plain
 
 import tradingkb as tkb
+from tests.recommend.sweeps import grid, plain
 
 Open = Callable[..., tkb.KnowledgeBase]
 AS_OF = datetime(2010, 1, 1, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_a_result_counts_from_the_moment_it_is_known(open_kb: Open) -> None:
         "s", as_of=end.replace(hour=0).isoformat().replace("2015-04-01", "2015-03-31")
     )
     assert before.reasons[0] == "no_trials_known_by_then"
-    assert kb.recommend("s", as_of=end).strict_count == 5
+    assert kb.recommend("s", as_of=end).after_strict == 5
 
 
 def test_an_embargo_delays_when_a_result_counts(open_kb: Open) -> None:
@@ -95,4 +95,4 @@ def test_a_later_known_at_wins_over_the_window(open_kb: Open) -> None:
     kb = open_kb()
     kb.ingest(grid(1).with_columns(known_at=pl.lit(datetime(2020, 1, 1))))
     assert kb.recommend("s", as_of="2019-12-31").reasons[0] == "no_trials_known_by_then"
-    assert kb.recommend("s", as_of="2020-01-01").strict_count == 5
+    assert kb.recommend("s", as_of="2020-01-01").after_strict == 5

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from test_ingest_job import few
 
 import tradingkb as tkb
+from tests.ingest.few_trials import few
 from tradingkb.ingest.trial_ingester import IngestConfig, KBTrialIngester
 
 Open = Callable[..., tkb.KnowledgeBase]

@@ -25,11 +25,11 @@ from hypothesis import strategies as st
 from tradingkb.domain.regime import REGIME_SCHEMA_VERSION, Regime
 from tradingkb.domain.trial import Trial, canonical_params, regime_to_json
 from tradingkb.importers.frames import read_trials
-from tradingkb.indexing.plan import Target, content_hashes
+from tradingkb.indexing.plan import Recipe, content_hashes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-TARGET = Target("regime-v1", "regime-v1/scaler-1", "kb_regime_v1_v1")
+RECIPE = Recipe("regime-v1", "regime-v1/scaler-1", "kb_regime_v1_v1")
 Row = dict[str, Any]
 
 #: The documented form of a row: these columns, in this order.
@@ -81,20 +81,20 @@ def spelled_out(value: Any) -> str:
     return f"{len(str(value).encode())}:{value}"
 
 
-def reference(row: Row, target: Target = TARGET) -> str:
+def reference(row: Row, recipe: Recipe = RECIPE) -> str:
     """The content hash of a complete canonical row, by the documented form."""
     columns = [*TEXTS, *NUMBERS, *TIMES, *REGIMES]
     content = sha(",".join(spelled_out(row[name]) for name in columns))
     regimes = sha("\n".join(row[name] or "-" for name in REGIMES))
-    suffix = [target.model, target.pipeline, target.collection, str(REGIME_SCHEMA_VERSION)]
+    suffix = [recipe.model, recipe.pipeline, recipe.collection, str(REGIME_SCHEMA_VERSION)]
     return sha("|".join([content, row["kb_status"], regimes, *suffix]))
 
 
-def hashes(trials: Any, target: Target = TARGET) -> dict[str, str]:
+def hashes(trials: Any, recipe: Recipe = RECIPE) -> dict[str, str]:
     """Content hash per source_id, through the importer."""
     batch = read_trials(trials, now=NOW)
     assert batch.rejects.to_dicts() == []
-    found = content_hashes(batch.trials, target)
+    found = content_hashes(batch.trials, recipe)
     return dict(zip(batch.trials["source_id"], found, strict=True))
 
 
@@ -414,9 +414,9 @@ def test_a_change_of_any_single_value_changes_the_hash(column: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["model", "pipeline", "collection"])
-def test_a_change_of_the_target_changes_every_hash(part: str) -> None:
+def test_a_change_of_the_recipe_changes_every_hash(part: str) -> None:
     frame = frame_of([COMPLETE, {**COMPLETE, "source_id": "b"}])
-    before, after = hashes(frame), hashes(frame, replace(TARGET, **{part: "other"}))
+    before, after = hashes(frame), hashes(frame, replace(RECIPE, **{part: "other"}))
     assert not set(before.values()) & set(after.values())
 
 
@@ -456,9 +456,9 @@ import json, sys
 from datetime import UTC, datetime
 import polars as pl
 from tradingkb.importers.frames import read_trials
-from tradingkb.indexing.plan import Target, content_hashes
+from tradingkb.indexing.plan import Recipe, content_hashes
 batch = read_trials(sys.argv[1], now=datetime(2026, 1, 1, tzinfo=UTC))
-print(json.dumps(content_hashes(batch.trials, Target(*sys.argv[2:])).to_list()))
+print(json.dumps(content_hashes(batch.trials, Recipe(*sys.argv[2:])).to_list()))
 """
 
 
@@ -486,7 +486,7 @@ def test_another_process_of_another_locale_and_hash_seed_finds_the_same_hashes(
     ]
     file = tmp_path / "trials.ndjson"
     frame_of(rows).write_ndjson(file)
-    parts = [TARGET.model, TARGET.pipeline, TARGET.collection]
+    parts = [RECIPE.model, RECIPE.pipeline, RECIPE.collection]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(file), *parts],
         env={**os.environ, **environment},

@@ -18,10 +18,10 @@ MARKET = {"volatility_annual": 0.3}
 REGIME_V1, COSINE_V1 = "kb_regime_v1_v1", "kb_regime_cosine_v1_v1"
 
 
-def regime(volatility: float) -> str:
+def regime(volatility: float, tags: tuple[str, ...] = ()) -> str:
     """A measured regime as JSON, told apart by its volatility."""
     features = {"volatility_annual": volatility, "atr_pct": volatility / 20}
-    return json.dumps(tkb.Regime(features=features).to_dict())
+    return json.dumps(tkb.Regime(features=features, tags=tags).to_dict())
 
 
 def trials(
@@ -66,7 +66,7 @@ def nominated(kb: tkb.KnowledgeBase, **more: Any) -> set[str]:
 
 def counted(kb: tkb.KnowledgeBase) -> int:
     """How many trials pass the filters of a recommendation."""
-    return kb.recommend("s", regime=MARKET).strict_count
+    return kb.recommend("s", regime=MARKET).after_strict
 
 
 def statuses(kb: tkb.KnowledgeBase) -> dict[str, str]:
@@ -90,20 +90,20 @@ def space_id(kb: tkb.KnowledgeBase, slug: str = "default") -> str:
 def entries(kb: tkb.KnowledgeBase, collection: str = REGIME_V1) -> dict[str, dict[str, Any]]:
     """Index entries of one collection by source id."""
     names = {number: name for name, number in ids(kb).items()}
-    rows = kb._store.index_rows(space_id(kb), collection).to_dicts()
+    rows = kb.use_cases.indexer.store.index_rows(space_id(kb), collection).to_dicts()
     return {names[row["trial_id"]]: row for row in rows}
 
 
 def pointed(kb: tkb.KnowledgeBase, collection: str = REGIME_V1) -> set[str]:
     """Source ids of the trials that have a point in the vector index; others by point id."""
     names = {row["point_id"]: name for name, row in entries(kb, collection).items()}
-    held = kb._vectors.points(collection, space_id(kb))["point_id"]
+    held = kb.use_cases.indexer.vectors.points(collection, space_id(kb))["point_id"]
     return {names.get(point, point) for point in held}
 
 
 def sql(kb: tkb.KnowledgeBase, text: str, **values: Any) -> list[tuple[Any, ...]]:
     """Runs SQL as an operator would, by hand."""
-    with kb._store.engine.begin() as connection:
+    with kb.use_cases.indexer.store.engine.begin() as connection:
         result = connection.execute(sa.text(text), values)
         return [tuple(row) for row in result] if result.returns_rows else []
 
@@ -123,7 +123,7 @@ def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
 
 
 class Flaky:
-    """A vector index whose `upsert` and `delete` fail when told to.
+    """Makes `upsert` and `delete` of a vector index fail when told to.
 
     Attributes:
         down: whether both fail.
@@ -131,14 +131,12 @@ class Flaky:
         embedded: how many points were written.
     """
 
-    def __init__(self, inner: VectorIndex) -> None:
-        self.inner = inner
+    def __init__(self, index: VectorIndex) -> None:
         self.down = False
         self.upserts_left: int | None = None
         self.embedded = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
+        self._upsert, self._delete = index.upsert, index.delete
+        index.upsert, index.delete = self.upsert, self.delete  # type: ignore[method-assign]
 
     def upsert(self, name: str, points: Points) -> None:
         if self.down or self.upserts_left == 0:
@@ -146,21 +144,14 @@ class Flaky:
         if self.upserts_left is not None:
             self.upserts_left -= 1
         self.embedded += len(points.ids)
-        self.inner.upsert(name, points)
+        self._upsert(name, points)
 
     def delete(self, name: str, point_ids: Any) -> None:
         if self.down:
             raise tkb.BackendUnavailableError("the vector index is away")
-        self.inner.delete(name, point_ids)
+        self._delete(name, point_ids)
 
 
 def flaky(kb: tkb.KnowledgeBase) -> Flaky:
-    """Puts a vector index between a knowledge base and its own that can be made to fail."""
-    index = Flaky(kb._vectors)
-    for owner, name in (
-        (kb, "_vectors"),
-        (kb._ingest_job, "vectors"),
-        (kb._recommend_job, "vectors"),
-    ):
-        setattr(owner, name, index)
-    return index
+    """The switch that makes the vector index of a knowledge base fail."""
+    return Flaky(kb.use_cases.indexer.vectors)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from test_recommend_job import STRATEGIES, grid, spec
 
 import tradingkb as tkb
+from tests.recommend.sweeps import STRATEGIES, grid, spec
 from tradingkb.recommend.answer.codes import CODES
 
 Open = Callable[..., tkb.KnowledgeBase]

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_recommend_job import grid
 
 import tradingkb as tkb
-from tradingkb.recommend import RecommendRequest
+from tests.recommend.sweeps import grid
+from tradingkb.domain import Question
 
 Open = Callable[..., tkb.KnowledgeBase]
 
@@ -89,7 +89,7 @@ def test_an_answer_does_not_wait_for_a_writer_and_its_event_is_written_later(
     writer.execute("BEGIN IMMEDIATE")
     rec = kb.recommend("s", regime=["uptrend"])
     assert rec.params == {"fast": 20, "slow": 50}
-    assert kb._recommend_job.events.flush() == 1
+    assert kb.use_cases.asking.events.flush() == 1
     writer.execute("ROLLBACK")
     writer.close()
     assert kb.events().height == 2
@@ -108,11 +108,11 @@ def test_the_event_queue_is_bounded_and_counts_what_it_drops(
         raise tkb.BackendUnavailableError("locked")
 
     with monkeypatch.context() as patch:
-        patch.setattr(kb._store, "save_event", locked)
-        patch.setattr(kb._store, "save_events", locked)
+        patch.setattr(kb.use_cases.indexer.store, "save_event", locked)
+        patch.setattr(kb.use_cases.indexer.store, "save_events", locked)
         for _ in range(5):
             kb.recommend("s", regime=["uptrend"])
-        assert kb._recommend_job.events.dropped == 2
+        assert kb.use_cases.asking.events.dropped == 2
     assert kb.events().height == 3
 
 
@@ -121,12 +121,12 @@ def test_an_event_that_the_store_refuses_takes_no_other_with_it(open_kb: Open) -
     kb.ingest(grid())
     kb.recommend("s", regime=["uptrend"])
     known = kb.events().row(0, named=True)["request_id"]
-    log = kb._recommend_job.events
+    log = kb.use_cases.asking.events
     first, second = (
         log.logged(
             kb.recommend("s", regime=["uptrend"]),
-            kb._workspaces.find("default"),
-            RecommendRequest("s"),
+            kb.use_cases.workspaces.named("default"),
+            Question("s"),
         )
         for _ in range(2)
     )
@@ -147,7 +147,7 @@ def test_every_answer_leaves_one_event_with_what_an_operator_asks_for(
     event = sample.events(status="ok").row(0, named=True)
     assert event["request_id"] == rec.request_id
     assert event["source"] == "probe"
-    assert event["after_strict"] == rec.strict_count
+    assert event["after_strict"] == rec.after_strict
     assert event["windows_used"] == rec.windows_used
     assert json.loads(event["params"]) == rec.params
     assert json.loads(event["weights"]) == rec.weights

@@ -13,12 +13,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from replayed_store import SPECS, decisions, fill, start_of, trials
-from tradingkb.recommend.judging.stake import BANDS, STAKE_FEATURES
 
 import tradingkb as tkb
+from tests.evaluate.replayed_store import SPECS, decisions, fill, start_of, trials
 from tradingkb.recommend.judging import trust as confidence
 from tradingkb.recommend.judging.fingerprint import fingerprint
+from tradingkb.recommend.judging.trust import BANDS, STAKE_FEATURES
 
 Open = Callable[..., tkb.KnowledgeBase]
 ASKED: dict[str, Any] = {"symbol": "AAA", "timeframe": "1d", "regime": {"drift": 0.5}}
@@ -40,7 +40,7 @@ def codes(rec: tkb.Recommendation) -> set[str]:
 
 
 def outcomes(kb: tkb.KnowledgeBase) -> pl.DataFrame:
-    return kb._store.outcomes(kb._workspaces.find("default").id, "sharpe")
+    return kb.use_cases.indexer.store.outcomes(kb.use_cases.workspaces.find("default").id, "sharpe")
 
 
 def test_every_decision_has_one_outcome_that_says_whether_it_beat_the_defaults(
@@ -346,7 +346,7 @@ def test_a_model_of_another_release_is_as_good_as_none(
 ) -> None:
     import sqlalchemy as sa
 
-    with calibrated._store.engine.begin() as connection:
+    with calibrated.use_cases.indexer.store.engine.begin() as connection:
         connection.execute(sa.text("UPDATE calibrations SET model = '{\"version\": 99}'"))
     rec = ask(calibrated)
     assert (rec.confidence, codes(rec)) == (None, {"uncalibrated"})

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from small_store import (
+
+import tradingkb as tkb
+from tests.small_store import (
     COSINE_V1,
     REGIME_V1,
     entries,
@@ -20,8 +22,6 @@ from small_store import (
     sql,
     trials,
 )
-
-import tradingkb as tkb
 from tradingkb.ports import PAYLOAD, Points
 
 Open = Callable[..., tkb.KnowledgeBase]
@@ -53,7 +53,7 @@ def point_of(kb: tkb.KnowledgeBase, name: str) -> str:
 
 def foreign_points(kb: tkb.KnowledgeBase, *ids: str, like: str = "0:5") -> Points:
     """Points of the default workspace under ids of their own, with the payload of a trial."""
-    held = kb._vectors.points(REGIME_V1, space_id(kb))
+    held = kb.use_cases.indexer.vectors.points(REGIME_V1, space_id(kb))
     row = held.filter(pl.col("point_id") == point_of(kb, like))
     vectors = np.zeros((len(ids), 64), dtype=np.float32)
     vectors[:, 0] = 1.0
@@ -64,12 +64,12 @@ def foreign_points(kb: tkb.KnowledgeBase, *ids: str, like: str = "0:5") -> Point
 
 
 def lose_points(kb: tkb.KnowledgeBase) -> None:
-    kb._vectors.delete(REGIME_V1, [point_of(kb, "0:5"), point_of(kb, "1:5")])
+    kb.use_cases.indexer.vectors.delete(REGIME_V1, [point_of(kb, "0:5"), point_of(kb, "1:5")])
 
 
 def add_orphans(kb: tkb.KnowledgeBase) -> None:
     strangers = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(3)]
-    kb._vectors.upsert(REGIME_V1, foreign_points(kb, *strangers))
+    kb.use_cases.indexer.vectors.upsert(REGIME_V1, foreign_points(kb, *strangers))
 
 
 def change_hash(kb: tkb.KnowledgeBase) -> None:
@@ -83,7 +83,7 @@ def change_hash(kb: tkb.KnowledgeBase) -> None:
 def change_payload(kb: tkb.KnowledgeBase) -> None:
     there = foreign_points(kb, point_of(kb, "0:5"))
     payload = there.payload.with_columns(max_drawdown=pl.lit(0.11))
-    kb._vectors.upsert(REGIME_V1, Points(there.ids, there.vectors, payload))
+    kb.use_cases.indexer.vectors.upsert(REGIME_V1, Points(there.ids, there.vectors, payload))
 
 
 def leave_unfinished(kb: tkb.KnowledgeBase, marked: str = "0:5", gone: str = "1:5") -> None:
@@ -141,7 +141,7 @@ def test_a_difference_is_counted_exactly_and_repaired_exactly(
 
 def test_repairing_embeds_only_what_differs(kb: tkb.KnowledgeBase) -> None:
     change_payload(kb)
-    kb._vectors.delete(REGIME_V1, [point_of(kb, "1:5")])
+    kb.use_cases.indexer.vectors.delete(REGIME_V1, [point_of(kb, "1:5")])
     leave_unfinished(kb, "2:5", "3:5")
     index = flaky(kb)
     assert kb.reconcile(repair=True).clean
@@ -151,7 +151,7 @@ def test_repairing_embeds_only_what_differs(kb: tkb.KnowledgeBase) -> None:
 def test_everything_at_once_is_repaired_in_one_go(kb: tkb.KnowledgeBase) -> None:
     for damage in (change_hash, add_orphans, fail_deletes, make_ghost):
         damage(kb)
-    kb._vectors.delete(REGIME_V1, [point_of(kb, "2:20")])
+    kb.use_cases.indexer.vectors.delete(REGIME_V1, [point_of(kb, "2:20")])
     assert kb.reconcile(repair=True).clean
     assert pointed(kb) == set(trials()["source_id"]) - {"0:5", "1:5"}
     assert not nominated(kb) & {"0:5", "1:5"}
@@ -182,15 +182,15 @@ def test_workspaces_that_share_a_collection_do_not_touch_each_others_points(
 ) -> None:
     kb.create_workspace("other")
     kb.ingest(trials(2), workspace="other")
-    theirs = kb._vectors.points(REGIME_V1, space_id(kb, "other"))
+    theirs = kb.use_cases.indexer.vectors.points(REGIME_V1, space_id(kb, "other"))
     lose_points(kb)
     strangers = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(3)]
-    kb._vectors.upsert(REGIME_V1, foreign_points(kb, *strangers, like="2:5"))
+    kb.use_cases.indexer.vectors.upsert(REGIME_V1, foreign_points(kb, *strangers, like="2:5"))
     table = kb.reconcile().before.select("workspace", *CLEAN)
     assert table.rows() == [("default", 2, 3, 0, 0), ("other", 0, 0, 0, 0)]
     assert kb.reconcile(workspace="other").before["workspace"].to_list() == ["other"]
     assert kb.reconcile(repair=True, workspace="default").clean
-    kept = kb._vectors.points(REGIME_V1, space_id(kb, "other"))
+    kept = kb.use_cases.indexer.vectors.points(REGIME_V1, space_id(kb, "other"))
     assert kept.sort("point_id").equals(theirs.sort("point_id"))
     assert kb.reconcile().clean
 
@@ -225,15 +225,15 @@ def test_what_is_lost_in_another_collection_is_remembered_for_the_way_back(
 
 
 def test_a_collection_that_was_dropped_is_built_again(kb: tkb.KnowledgeBase) -> None:
-    if hasattr(kb._vectors, "client"):
-        kb._vectors.client.delete_collection(REGIME_V1)
+    if hasattr(kb.use_cases.indexer.vectors, "client"):
+        kb.use_cases.indexer.vectors.client.delete_collection(REGIME_V1)
     else:
         for table in ("vector_aliases", "vectors", "vector_generations", "vector_collections"):
             sql(kb, f"DELETE FROM kb_{table}")
     assert faults(kb) == CLEAN | {"missing": 8}
     assert kb.reconcile(repair=True).clean
     assert len(pointed(kb)) == 8
-    assert kb._vectors.alias("kb_trials") == REGIME_V1
+    assert kb.use_cases.indexer.vectors.alias("kb_trials") == REGIME_V1
 
 
 # --- what it says ---------------------------------------------------------------------------------

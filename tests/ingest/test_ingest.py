@@ -10,27 +10,9 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
+from tests.ingest.few_trials import few
 
 Open = Callable[..., tkb.KnowledgeBase]
-
-
-def few(n: int = 6, **columns: object) -> pl.DataFrame:
-    """n trials of one strategy on one window each."""
-    start = [datetime(2020, 1 + i % 12, 1) for i in range(n)]
-    frame = pl.DataFrame(
-        {
-            "source_id": [f"t{i}" for i in range(n)],
-            "params": [f'{{"fast": {5 + i}, "slow": 50}}' for i in range(n)],
-            "symbol": ["X"] * n,
-            "timeframe": ["1d"] * n,
-            "oos_start": start,
-            "oos_end": [t.replace(day=28) for t in start],
-            "sharpe_oos": [0.1 * i for i in range(n)],
-        }
-    )
-    return frame.with_columns(pl.lit("s").alias("strategy_name")).with_columns(
-        pl.lit(value).alias(name) for name, value in columns.items()
-    )
 
 
 def test_every_new_trial_is_inserted_and_the_second_ingest_skips_all(open_kb: Open) -> None:
@@ -252,12 +234,12 @@ def test_a_failing_index_leaves_the_run_failed_and_the_next_ingest_finishes(open
     def broken(*_: object) -> None:
         raise tkb.BackendUnavailableError("down")
 
-    applied = kb._ingest_job.vectors.ensure_collection
-    kb._ingest_job.vectors.ensure_collection = broken  # type: ignore[method-assign]
+    applied = kb.use_cases.indexer.vectors.ensure_collection
+    kb.use_cases.indexer.vectors.ensure_collection = broken  # type: ignore[method-assign]
     with pytest.raises(tkb.BackendUnavailableError):
         kb.ingest(few())
     assert kb.runs()["status"].to_list() == ["failed"]
-    kb._ingest_job.vectors.ensure_collection = applied  # type: ignore[method-assign]
+    kb.use_cases.indexer.vectors.ensure_collection = applied  # type: ignore[method-assign]
     assert kb.ingest().inserted == 6
 
 
@@ -321,7 +303,7 @@ def test_a_record_that_cannot_be_written_does_not_hide_the_interrupt(
 
     with monkeypatch.context() as patch:
         patch.setattr("tradingkb.ingest.ingester.store_trials", interrupted)
-        patch.setattr(kb._ingest_job, "_finish", locked)
+        patch.setattr(kb.use_cases.ingester, "_finish", locked)
         with pytest.raises(KeyboardInterrupt):
             kb.ingest(few())
     assert kb.ingest(few()).inserted == 5

@@ -12,9 +12,9 @@ import polars as pl
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from small_store import MARKET, entries, failed_deletes, flaky, pointed, statuses, trials
 
 import tradingkb as tkb
+from tests.small_store import MARKET, entries, failed_deletes, flaky, pointed, statuses, trials
 
 NAMES = tuple(trials(2, (5, 10, 20))["source_id"])
 SOME = st.sets(st.sampled_from(NAMES), min_size=1, max_size=3)
@@ -60,7 +60,9 @@ class Lifecycle(RuleBasedStateMachine):
         """
         alive = self.standing()
         eligible = {name for name in alive if self.status[name] != "rejected"}
-        held = self.kb._vectors.points("kb_regime_v1_v1", self.kb.workspaces()["id"][0])
+        held = self.kb.use_cases.indexer.vectors.points(
+            "kb_regime_v1_v1", self.kb.workspaces()["id"][0]
+        )
         assert held.height == len(eligible)
         assert pointed(self.kb) == eligible
         assert failed_deletes(self.kb) == []
@@ -183,7 +185,9 @@ class Lifecycle(RuleBasedStateMachine):
             for row in rec.trials.rows(named=True):
                 assert row["objective"] == stands[row["source_id"]]
             assert rec.windows_used <= len({n.partition(":")[0] for n in stands})
-        rows = self.kb._store.partition(self.kb.workspaces()["id"][0], "s", "any")[1]
+        rows = self.kb.use_cases.indexer.store.partition(self.kb.workspaces()["id"][0], "s", "any")[
+            1
+        ]
         told = dict(zip(rows["source_id"], rows["sharpe_oos"], strict=True))
         assert told == self.standing()
 

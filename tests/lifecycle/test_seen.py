@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from small_store import ids, trials
 
 import tradingkb as tkb
+from tests.small_store import ids, trials
 
 Open = Callable[..., tkb.KnowledgeBase]
 FOUND = ["trial_id", "source_type", "source_id", "kb_status", "known_at", "run_id", "withdrawn"]

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 
 import polars as pl
 import pytest
-from small_store import (
+
+import tradingkb as tkb
+from tests.small_store import (
     MARKET,
     counted,
     entries,
@@ -22,8 +24,6 @@ from small_store import (
     trials,
 )
 
-import tradingkb as tkb
-
 Open = Callable[..., tkb.KnowledgeBase]
 
 
@@ -36,7 +36,7 @@ def scored(score: float, *names: str) -> pl.DataFrame:
 def scores(kb: tkb.KnowledgeBase) -> dict[str, float]:
     """What stands: out-of-sample Sharpe ratios by source_id, without withdrawn trials."""
     space = kb.workspaces()["id"][0]
-    rows = kb._store.partition(space, "s", "any")[1]
+    rows = kb.use_cases.indexer.store.partition(space, "s", "any")[1]
     return dict(zip(rows["source_id"], rows["sharpe_oos"], strict=True))
 
 
@@ -166,8 +166,11 @@ def test_a_dry_run_does_not_wait_for_an_ingest(open_kb: Open) -> None:
     kb = open_kb()
     run = kb.ingest(scored(1.0)).run_id
     space = kb.workspaces()["id"][0]
-    kb._store.acquire_lease(
-        f"index:{space}", "another", kb._clock(), kb._clock().replace(year=2099)
+    kb.use_cases.indexer.store.acquire_lease(
+        f"index:{space}",
+        "another",
+        kb.use_cases.indexer.clock(),
+        kb.use_cases.indexer.clock().replace(year=2099),
     )
     assert kb.withdraw(run, reason="x", dry_run=True).changed == 3
 
@@ -206,7 +209,7 @@ def test_a_trial_that_a_withdrawn_run_gave_to_another_strategy_goes_back(open_kb
     kb = open_kb()
     kb.ingest(trials())
     run = kb.ingest(trials().with_columns(strategy_name=pl.lit("other"))).run_id
-    assert kb.recommend("other").strict_count == 8
+    assert kb.recommend("other").after_strict == 8
     kb.withdraw(run, reason="x")
     assert counted(kb) == 8
     assert kb.strategies()["strategy_name"].to_list() == ["s"]

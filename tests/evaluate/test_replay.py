@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from replayed_store import (
+
+import tradingkb as tkb
+from tests.evaluate.replayed_store import (
     HINDSIGHT,
     aware,
     decisions,
@@ -21,8 +23,6 @@ from replayed_store import (
     start_of,
     trials,
 )
-
-import tradingkb as tkb
 from tradingkb.domain.objective import get_objective
 from tradingkb.evaluate.decisions import list_donors
 from tradingkb.evaluate.methods import METHODS
@@ -158,7 +158,9 @@ def test_a_market_that_was_not_measured_in_the_window_cannot_be_stated(open_kb: 
 def test_a_placebo_borrows_the_regime_of_another_window_that_was_known_by_then(
     past: tkb.KnowledgeBase,
 ) -> None:
-    view = Replay(past._recommend_job, place(past), get_objective("sharpe")).view("trend")
+    view = Replay(past.use_cases.asking.recommender, place(past), get_objective("sharpe")).view(
+        "trend"
+    )
     donors = list_donors(view)
     assert len(donors.regimes) == 24  # CCC was not measured
     assert (np.diff(donors.as_of) >= 0).all()
@@ -174,7 +176,7 @@ def test_a_placebo_borrows_the_regime_of_another_window_that_was_known_by_then(
 
 def test_a_placebo_has_no_regime_to_borrow_for_the_first_window(open_kb: Open) -> None:
     kb = fill(open_kb(), trials(2, symbols=("AAA",)))
-    view = Replay(kb._recommend_job, place(kb), get_objective("sharpe")).view("trend")
+    view = Replay(kb.use_cases.asking.recommender, place(kb), get_objective("sharpe")).view("trend")
     first, second = decisions(kb)
     donors = list_donors(view)
     assert donors.draw(first, np.random.default_rng(0)) is None

@@ -10,7 +10,9 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,7 +21,7 @@ import tradingkb as tkb
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import WorkspaceBusyError
 from tradingkb.jobs import lease
-from tradingkb.jobs.lease import TTL, hold_lease
+from tradingkb.jobs.lease import TTL, Leases
 from tradingkb.ports import TrialStore
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
@@ -58,7 +60,14 @@ def time() -> Clock:
 
 
 def hold(store: TrialStore, time: Clock, patience_s: float = 600.0):
-    return hold_lease(store, SPACE, clock=time, patience_s=patience_s, sleep=time.sleep)
+    return leases(store, time, patience_s=patience_s).hold(SPACE)
+
+
+def leases(store: TrialStore, time: Clock, **more: Any) -> Leases:
+    numbers = count()
+    return Leases(
+        store, clock=time, new_id=lambda: str(next(numbers)), **{"sleep": time.sleep, **more}
+    )
 
 
 def held_by(store: TrialStore, holder: str, until: datetime) -> None:
@@ -92,7 +101,7 @@ def test_a_lease_is_free_after_an_error_too(store: TrialStore, time: Clock) -> N
 
 def test_workspaces_do_not_wait_for_each_other(store: TrialStore, time: Clock) -> None:
     other = Workspace("another", "other", None, None, {}, NOW)
-    with hold(store, time), hold_lease(store, other, clock=time, patience_s=0.0):
+    with hold(store, time), leases(store, time, patience_s=0.0).hold(other):
         assert time.slept == 0
 
 
@@ -114,7 +123,7 @@ def test_the_second_waits_until_the_first_has_ended(store: TrialStore, time: Clo
         leave.set()
         thread.join(30)
 
-    with hold_lease(store, SPACE, clock=time, patience_s=600.0, sleep=sleep):
+    with leases(store, time, sleep=sleep).hold(SPACE):
         order.append("second")
     assert order == ["first", "second"]
 
@@ -140,7 +149,7 @@ def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(
 def test_the_lease_of_a_living_process_is_honoured_until_it_expires(
     store: TrialStore, time: Clock
 ) -> None:
-    me = lease._own_name()
+    me = lease._own_name("nonce")
     held_by(store, me, NOW + TTL)
     with hold(store, time):
         assert time.slept == pytest.approx(TTL.total_seconds(), abs=0.3)
@@ -240,7 +249,7 @@ def test_whatever_writes_to_the_index_of_a_workspace_asks_for_its_lease_first(
     def busy(*_: object) -> None:
         raise WorkspaceBusyError("another is at work")
 
-    monkeypatch.setattr(lease, "_acquire", busy)
+    monkeypatch.setattr(Leases, "_acquire", busy)
     with pytest.raises(WorkspaceBusyError):
         work(kb, run)
     assert kb.runs().equals(runs)

@@ -12,8 +12,11 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
+from tradingkb.domain import Workspace
 from tradingkb.exceptions import WorkspaceBusyError
-from tradingkb.upkeep.backup import BackupJob
+from tradingkb.indexing import Reconciliation
+from tradingkb.jobs import Leases
+from tradingkb.upkeep import Backups
 from tradingkb.wiring import connect
 
 OLD = Path(__file__).resolve().parents[1] / "stores/fixtures/store_0001.db.gz"
@@ -44,6 +47,12 @@ def sample_home(some_trials: Path, data: Path) -> Path:
 def answer(kb: tkb.KnowledgeBase, data: Path) -> dict[str, Any]:
     told = kb.recommend("bb_reversal", ohlcv=data / "ohlcv" / "AAPL_1d.parquet").to_dict()
     return {k: v for k, v in told.items() if k not in ("at", "request_id", "timings")}
+
+
+def repaired(kb: tkb.KnowledgeBase) -> Callable[[Workspace], Reconciliation]:
+    """What makes an index again after a restore."""
+    cases = kb.use_cases
+    return lambda space: cases.reconciler.run([cases.workspaces.target(space)], repair=True)
 
 
 def test_a_restored_knowledge_base_gives_the_same_recommendation_and_a_clean_index(
@@ -126,13 +135,13 @@ def test_a_restore_waits_for_an_ingest_and_keeps_the_next_one_out(
 ) -> None:
     with connect(sample_copy, clock=clock, progress=False) as kb:
         kb.backup(tmp_path / "b")
-        store, (space,) = kb._store, kb.workspaces()["id"]
+        store, (space,) = kb.use_cases.indexer.store, kb.workspaces()["id"]
         name, later = f"index:{space}", clock() + timedelta(minutes=1)
         assert store.acquire_lease(name, "another:1:2:3", clock(), later) is None
-        job = BackupJob(store, clock=clock, patience_s=0.0)
-        options: Any = {"replace": True, "rebuild": kb._repaired}
+        leases = Leases(store, clock=clock, new_id=lambda: "restore", patience_s=0.0)
+        backups = Backups(store, leases, repaired(kb), clock=clock)
         with pytest.raises(WorkspaceBusyError, match="another"):
-            job.restore(tmp_path / "b", **options, progress=lambda *_: None)
+            backups.restore(tmp_path / "b", replace=True, progress=lambda *_: None)
         store.break_lease(name, "another:1:2:3")
         others = []
 
@@ -140,7 +149,7 @@ def test_a_restore_waits_for_an_ingest_and_keeps_the_next_one_out(
             with store.engine.connect() as reader:
                 others.append(reader.exec_driver_sql("SELECT count(*) FROM leases").scalar())
 
-        job.restore(tmp_path / "b", **options, progress=meanwhile)
+        backups.restore(tmp_path / "b", replace=True, progress=meanwhile)
         assert set(others) == {1}
 
 

@@ -12,50 +12,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from test_recommend_job import grid
 
 import tradingkb as tkb
+from tests.recommend.sweeps import by_volatility, grid
 from tradingkb.recommend.answer.codes import CODES
 
 Open = Callable[..., tkb.KnowledgeBase]
-
-
-def regime(volatility: float, tags: tuple[str, ...] = ()) -> str:
-    """A measured regime as JSON, told apart by its volatility."""
-    features = {"volatility_annual": volatility, "atr_pct": volatility / 20}
-    return json.dumps(tkb.Regime(features=features, tags=tags).to_dict())
-
-
-def by_volatility(n_windows: int = 24, symbol: str = "AAA") -> pl.DataFrame:
-    """fast=5 earns in lively windows, fast=20 in calm ones; windows alternate."""
-    rows = []
-    for w in range(n_windows):
-        start = datetime(2008, 1, 1) + timedelta(days=182 * w)
-        lively = w % 2 == 0
-        found = regime(0.8 if lively else 0.1, ("high_volatility",) if lively else ())
-        for fast in (5, 10, 20):
-            good = (fast == 5) == lively and fast != 10
-            rows.append(
-                {
-                    "source_id": f"{symbol}{w}:{fast}",
-                    "strategy_name": "s",
-                    "symbol": symbol,
-                    "timeframe": "1d",
-                    "params": json.dumps({"fast": fast}),
-                    "oos_start": start,
-                    "oos_end": start + timedelta(days=180),
-                    "is_start": start - timedelta(days=365),
-                    "is_end": start,
-                    "sharpe_is": 1.0,
-                    "sharpe_oos": 2.0 if good else 0.0 if fast == 10 else -1.0,
-                    "max_drawdown_frac_oos": 0.1,
-                    "n_trades_oos": 20,
-                    "n_trades_is": 40,
-                    "regime_is": found,
-                    "regime_oos": found,
-                }
-            )
-    return pl.DataFrame(rows)
 
 
 @pytest.mark.parametrize("symbol", ["AAA", None])
@@ -170,7 +132,7 @@ def test_windows_that_may_not_nominate_do_not_crowd_out_those_that_may(
     kb.ingest(trials)
     rec = kb.recommend("s", regime={"volatility_annual": 0.1}, **limited)
     assert rec.params is not None
-    assert rec.strict_count == 12  # one trial in each of the twelve lively windows
+    assert rec.after_strict == 12  # one trial in each of the twelve lively windows
     assert rec.trials.height == 3  # and the three nearest windows nominate
 
 
@@ -257,7 +219,7 @@ def test_a_trial_that_lost_its_regime_loses_its_point(open_kb: Open) -> None:
         .with_columns(pl.col("is_start", "is_end", "oos_start", "oos_end").dt.offset_by("10y"))
     )
     kb.ingest(moved)
-    assert kb._vectors.count("kb_regime_v1_v1") == trials.height - 3
+    assert kb.use_cases.indexer.vectors.count("kb_regime_v1_v1") == trials.height - 3
 
 
 def test_lost_points_are_embedded_again_by_the_next_ingest(open_kb: Open, tmp_path: Path) -> None:
@@ -269,7 +231,7 @@ def test_lost_points_are_embedded_again_by_the_next_ingest(open_kb: Open, tmp_pa
     db.close()
     report = kb.ingest()
     assert (report.updated, report.skipped) == (12, 12)
-    assert kb._vectors.count("kb_regime_v1_v1") == 24
+    assert kb.use_cases.indexer.vectors.count("kb_regime_v1_v1") == 24
     assert kb.ingest().skipped == 24
 
 
@@ -286,7 +248,7 @@ def test_an_archived_trial_hides_neither_its_window_nor_itself_from_the_evidence
         db.execute("UPDATE partition_generations SET generation = generation + 1")
     db.close()
     rec = kb.recommend("s", regime={"volatility_annual": 0.8})
-    assert not rec.used_metadata_fallback
+    assert not rec.metadata_only
     assert not rec.trials["source_id"].str.ends_with(":10").any()
     with sqlite3.connect(tmp_path / "home" / "tradingkb.db") as db:
         db.execute("UPDATE kb_trial_index SET archived_at = '2024-01-01T00:00:00.000000Z'")
@@ -325,7 +287,7 @@ def test_floors_wider_than_the_relaxed_filters_lose_no_strict_pass(open_kb: Open
     )
     kb.register_strategy(tkb.StrategySpec("s", params, floors={"max_drawdown": 0.9}))
     rec = kb.recommend("s", symbol="X", timeframe="1d", regime=["uptrend"])
-    assert rec.strict_count == 4
+    assert rec.after_strict == 4
     assert rec.params == {"fast": 20, "slow": 50}
 
 
@@ -343,9 +305,9 @@ def test_relaxing_require_oos_promises_only_trials_that_count(open_kb: Open) -> 
         asked = {setting["filter"]: setting["suggested"]}
         if setting["sufficient"]:
             again = kb.recommend("s", regime=["uptrend"], **asked)
-            assert again.strict_count == setting["candidates"]
+            assert again.after_strict == setting["candidates"]
             assert "few_candidates" not in again.reasons
-    assert rec.strict_count == 4
+    assert rec.after_strict == 4
 
 
 def test_own_results_of_several_windows_count_by_their_mean(open_kb: Open) -> None:
@@ -408,7 +370,7 @@ def test_a_relative_home_stays_where_it_was_when_the_working_folder_changes(
 def test_an_event_that_can_never_be_written_is_dropped_and_counted(open_kb: Open) -> None:
     kb = open_kb()
     kb.ingest(grid())
-    log = kb._recommend_job.events
+    log = kb.use_cases.asking.events
     log._queue.append({"no_such_column": 1})
     rec = kb.recommend("s")
     assert rec.params is not None
@@ -489,7 +451,7 @@ def test_a_source_that_is_killed_between_scaler_and_vectors_heals(
     first, rest = by_volatility(6), by_volatility(24, symbol="BBB")
     kb.ingest(first)
     with monkeypatch.context() as patch:
-        patch.setattr(kb._ingest_job.vectors, "ensure_collection", _interrupt)
+        patch.setattr(kb.use_cases.indexer.vectors, "ensure_collection", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             kb.ingest(rest)
     report = kb.ingest(rest)
@@ -547,11 +509,11 @@ def test_both_counts_are_given_whether_relaxing_was_needed_or_not(
     sample: tkb.KnowledgeBase,
 ) -> None:
     rec = sample.recommend("sma_cross", regime=["uptrend"])
-    assert not rec.used_relaxed_filters
-    assert rec.relaxed_count > rec.strict_count > 0
+    assert not rec.strict_to_relaxed
+    assert rec.after_relaxed > rec.after_strict > 0
     assert not rec.trials["relaxed"].any()
     event = sample.events().row(0, named=True)
-    assert (event["after_strict"], event["after_relaxed"]) == (rec.strict_count, rec.relaxed_count)
+    assert (event["after_strict"], event["after_relaxed"]) == (rec.after_strict, rec.after_relaxed)
 
 
 def test_an_in_sample_score_never_stands_in_for_a_missing_out_of_sample_one(open_kb: Open) -> None:
@@ -566,7 +528,7 @@ def test_an_in_sample_score_never_stands_in_for_a_missing_out_of_sample_one(open
     )
     rec = kb.recommend("s", symbol="X", timeframe="1d", mode="debug")
     assert rec.params == {"fast": 20, "slow": 50}
-    assert rec.strict_count == 48
+    assert rec.after_strict == 48
     told = {row["params"]: row["n_everything"] for row in rec.debug["param_sets"]}
     assert told['{"fast":40,"slow":50}'] == 0
     given = open_kb("given")
@@ -587,9 +549,9 @@ def test_trades_of_both_samples_let_a_trial_nominate(
             n_trades_is=pl.lit(inside, pl.Int64), n_trades_oos=pl.lit(outside, pl.Int64)
         )
     )
-    assert kb.recommend("s", symbol="X", timeframe="1d").strict_count == nominated
+    assert kb.recommend("s", symbol="X", timeframe="1d").after_strict == nominated
     rec = kb.recommend("s", symbol="X", timeframe="1d", regime={"volatility_annual": 0.3})
-    assert rec.strict_count == nominated
+    assert rec.after_strict == nominated
 
 
 @pytest.mark.parametrize(("drift", "fast"), [(0.8, 5), (-0.8, 20)])

@@ -10,7 +10,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from small_store import (
+
+import tradingkb as tkb
+from tests.small_store import (
     MARKET,
     counted,
     entries,
@@ -25,8 +27,6 @@ from small_store import (
     statuses,
     trials,
 )
-
-import tradingkb as tkb
 
 Open = Callable[..., tkb.KnowledgeBase]
 
@@ -301,8 +301,8 @@ def test_an_answer_as_of_then_still_sees_the_status_of_then(
     clock.now = then + timedelta(days=1)
     kb.reject(["0:5", "1:5"], reason="x")
     kb.archive("2:5")
-    assert kb.recommend("s", regime=MARKET, as_of=then).strict_count == 8
-    assert counted(kb) == kb.recommend("s", regime=MARKET, as_of=clock()).strict_count == 5
+    assert kb.recommend("s", regime=MARKET, as_of=then).after_strict == 8
+    assert counted(kb) == kb.recommend("s", regime=MARKET, as_of=clock()).after_strict == 5
 
 
 @pytest.mark.parametrize("fast", [5, 20])
@@ -407,7 +407,7 @@ def test_a_rejection_holds_when_the_vector_index_fails_and_the_next_ingest_heals
 
 def test_a_reason_that_quotes_the_mark_is_not_taken_for_it(kb: tkb.KnowledgeBase) -> None:
     kb.reject("0:20", reason="after a qdrant_delete_failed night")
-    assert kb._store.pending_deletes(kb.workspaces()["id"][0]).is_empty()
+    assert kb.use_cases.indexer.store.pending_deletes(kb.workspaces()["id"][0]).is_empty()
     assert kb.reconcile().clean
 
 
