@@ -7,6 +7,7 @@ both would say that they did. Nothing breaks when a lease is lost.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import socket
 import sys
@@ -104,8 +105,9 @@ class Leases:
 
 def _own_name(nonce: str) -> str:
     """host:pid:start:nonce; the start tells two processes of one number apart."""
-    pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{_started(pid)}:{nonce[:8]}"
+    # Ids may begin alike, and hold colons.
+    pid, short = os.getpid(), hashlib.sha256(nonce.encode()).hexdigest()[:8]
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}:{short}"
 
 
 def _shown(holder: str) -> str:
