@@ -167,7 +167,7 @@ def test_options_reach_the_question(run):
         "max_overfit_gap": 0.1,
         "regime_tags": ["uptrend"],
     }
-    assert answer["as_of"] == "2010-01-01T00:00:00+00:00"
+    assert answer["as_of"] == "2010-01-01T00:00:00.000000Z"
     assert "debug" in answer
 
 

@@ -220,9 +220,11 @@ def test_enough_outcomes_give_a_confidence_and_what_it_rests_on(
     assert found["n"] <= report.n_outcomes
     assert found["evidence_band"] in BANDS
     assert report.known_until is not None
-    assert found["known_until"] == report.known_until.isoformat()
+    assert found["known_until"] == report.known_until
     told = json.loads(json.dumps(rec.to_dict(), allow_nan=False))
-    assert (told["confidence"], told["calibration"]) == (rec.confidence, found)
+    basis = {**told["calibration"], "known_until": found.known_until, "fitted_at": found.fitted_at}
+    assert (told["confidence"], basis) == (rec.confidence, dict(found))
+    assert told["calibration"]["known_until"] == "2020-12-12T00:00:00.000000Z"
     event = calibrated.events().row(0, named=True)
     assert (event["confidence"], event["confidence_band"]) == (rec.confidence, rec.confidence_band)
 

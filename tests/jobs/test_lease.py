@@ -30,6 +30,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SPACE = Workspace("7d9f4a52-0000-4000-8000-000000000001", "desk", None, None, {}, NOW)
 NAME = f"index:{SPACE.id}"
 HOST = socket.gethostname()
+IDS = count()
 
 
 class Clock:
@@ -64,10 +65,11 @@ def hold(store: TrialStore, time: Clock, patience_s: float = 600.0):
 
 
 def leases(store: TrialStore, time: Clock, **more: Any) -> Leases:
-    numbers = count()
-    return Leases(
-        store, clock=time, new_id=lambda: str(next(numbers)), **{"sleep": time.sleep, **more}
-    )
+    return Leases(store, clock=time, new_id=new_id, **{"sleep": time.sleep, **more})
+
+
+def new_id() -> str:
+    return f"an id that begins like the others, {next(IDS)}"
 
 
 def held_by(store: TrialStore, holder: str, until: datetime) -> None:

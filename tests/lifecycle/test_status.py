@@ -456,7 +456,7 @@ def test_a_trial_that_is_rejected_while_it_is_embedded_is_not_indexed(
     kb: tkb.KnowledgeBase, open_kb: Open
 ) -> None:
     admin = open_kb()
-    index = flaky(kb)
+    index = kb.use_cases.indexer.vectors
     written = index.upsert
 
     def meanwhile(name: str, points: Any) -> None:
@@ -475,7 +475,7 @@ def test_a_trial_that_is_promoted_while_it_is_embedded_is_indexed_as_promoted(
     kb: tkb.KnowledgeBase, open_kb: Open
 ) -> None:
     admin = open_kb()
-    index = flaky(kb)
+    index = kb.use_cases.indexer.vectors
     written = index.upsert
 
     def meanwhile(name: str, points: Any) -> None:
@@ -494,7 +494,7 @@ def test_a_trial_that_changes_while_its_old_row_is_embedded_is_embedded_again(
 ) -> None:
     """A lease can be lost: two ingests of one workspace may then write at once."""
     neighbour = open_kb()
-    index = flaky(kb)
+    index = kb.use_cases.indexer.vectors
     written = index.upsert
     changed = trials(5, scores={"4:5": 9.0}).with_columns(
         max_drawdown_frac_oos=pl.when(pl.col("source_id") == "4:5").then(0.2).otherwise(0.1)

@@ -109,7 +109,7 @@ def test_parameters_that_were_never_tried_have_neighbours_in_steps_of_the_grid(
     ]
     twenty = kb.explain("s", {"fast": 20}, **X)
     assert (found.nearest[1]["expected"], found.nearest[1]["place"]) == (twenty.expected, 1)
-    assert found.reasons == ["params_not_tested", "missing_regime_context"]
+    assert found.reasons == ("params_not_tested", "missing_regime_context")
     assert "never tried" in str(found)
 
 
@@ -122,7 +122,7 @@ def test_a_set_of_another_category_is_no_neighbour(open_kb: Open) -> None:
         .with_columns(pl.col("source_id") + "l")
     )
     found = kb.explain("s", {"fast": 5, "side": "short"}, **X)
-    assert found.nearest == []
+    assert found.nearest == ()
     assert "no set with these categorical values was tried, so none is near" in found.notes
 
 
@@ -141,7 +141,7 @@ def test_what_breaks_the_spec_is_said_and_the_evidence_given_all_the_same(
     kb.register_strategy(spec())
     kb.ingest(grid().with_columns(pl.col("params").str.replace('"fast": 40', '"fast": 61')))
     found = kb.explain("s", {"fast": 61}, **X)
-    assert found.problems == ["fast = 61 is above 60"]
+    assert found.problems == ("fast = 61 is above 60",)
     assert (found.tested, found.windows_used) == (True, 12)
     assert "params_break_spec" in found.reasons
     assert kb.explain("s", {"fast": 50}, **X).problems == ["fast < slow does not hold"]
@@ -232,7 +232,7 @@ def test_without_any_evidence_the_reasons_are_those_of_the_answer(open_kb: Open)
     kb = open_kb()
     kb.register_strategy(spec())
     found = kb.explain("s", {})
-    assert (found.recommended["status"], found.n_sets, found.nearest) == ("none", 0, [])
+    assert (found.recommended["status"], found.n_sets, found.nearest) == ("none", 0, ())
     assert found.reasons == kb.recommend("s").reasons
     assert "no parameters have evidence" in str(found)
     with pytest.raises(tkb.UnknownStrategyError, match="did you mean s"):

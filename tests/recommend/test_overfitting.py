@@ -48,7 +48,7 @@ def test_a_limit_that_nothing_reaches_leaves_no_answer_and_says_what_the_best_is
 ) -> None:
     answer = ask(sample, min_deflated_sharpe=1.0)
     assert (answer.status, answer.params) == ("none", None)
-    assert answer.reasons == ["low_deflated_sharpe"]
+    assert answer.reasons == ("low_deflated_sharpe",)
     assert any("best deflated Sharpe ratio" in note for note in answer.notes)
     assert answer.suggested_actions
 
@@ -68,7 +68,7 @@ def test_likely_overfitting_is_refused_where_a_limit_is_set(sample: tkb.Knowledg
     chance = free.overfitting["pbo"]["value"]
     assert sample.recommend("donchian_breakout", **ASKED, max_pbo=chance).params == free.params
     refused = sample.recommend("donchian_breakout", **ASKED, max_pbo=chance - 0.01)
-    assert (refused.status, refused.reasons) == ("none", ["backtest_overfitting"])
+    assert (refused.status, refused.reasons) == ("none", ("backtest_overfitting",))
 
 
 @pytest.mark.parametrize("name", ["min_deflated_sharpe", "max_pbo"])

@@ -211,10 +211,10 @@ def test_a_value_that_the_request_states_holds_in_the_relaxed_pass_too(open_kb: 
     rec = kb.recommend("s", max_drawdown=0.2)
     assert rec.status == "none"
     assert rec.params is None
-    assert rec.reasons[:2] == [
+    assert rec.reasons[:2] == (
         "no_matches_after_strict_filters",
         "no_matches_after_relaxed_filters",
-    ]
+    )
     assert rec.suggested_actions
     assert rec.expected is None
     assert rec.trials.is_empty()
@@ -225,7 +225,7 @@ def test_a_spec_without_trials_answers_none_with_the_reason(open_kb: Open) -> No
     kb.register_strategy(spec())
     rec = kb.recommend("s")
     assert (rec.status, rec.params) == ("none", None)
-    assert rec.reasons == ["collection_empty", "no_trials_for_strategy"]
+    assert rec.reasons == ("collection_empty", "no_trials_for_strategy")
     assert any("ingest" in action for action in rec.suggested_actions)
 
 
@@ -289,7 +289,7 @@ def test_an_objective_that_no_trial_can_be_judged_by_is_an_honest_none(open_kb: 
     kb = open_kb()
     kb.ingest(grid())
     rec = kb.recommend("s", "sortino")
-    assert (rec.status, rec.reasons) == ("none", ["no_score_for_objective"])
+    assert (rec.status, rec.reasons) == ("none", ("no_score_for_objective",))
 
 
 def test_in_sample_trials_alone_give_a_degraded_answer(open_kb: Open) -> None:
@@ -403,7 +403,7 @@ def test_evidence_is_pooled_within_one_strategy_version(open_kb: Open) -> None:
     assert kb.recommend("s", **ask).params == {"fast": 40, "slow": 50}
     assert kb.recommend("s", strategy_version="2", **ask).params == {"fast": 10, "slow": 50}
     rec = kb.recommend("s", strategy_version="3", **ask)
-    assert (rec.status, rec.reasons) == ("none", ["no_trials_for_version"])
+    assert (rec.status, rec.reasons) == ("none", ("no_trials_for_version",))
 
 
 def test_own_results_rule_out_sets_that_hardly_traded(open_kb: Open) -> None:

@@ -254,7 +254,7 @@ def test_an_archived_trial_hides_neither_its_window_nor_itself_from_the_evidence
         db.execute("UPDATE kb_trial_index SET archived_at = '2024-01-01T00:00:00.000000Z'")
         db.execute("UPDATE partition_generations SET generation = generation + 1")
     db.close()
-    assert kb.recommend("s").reasons == ["all_trials_archived"]
+    assert kb.recommend("s").reasons == ("all_trials_archived",)
     assert kb.ingest().unarchived == 36
     assert kb.recommend("s").params is not None
 

@@ -75,8 +75,8 @@ def expected_row(rec: tkb.Recommendation) -> dict[str, Any]:
         "windows": rec.windows_used,
         "quarters": expected.get("n_quarters", 0),
         "own_windows": expected.get("own_windows", 0),
-        "reasons": rec.reasons,
-        "warnings": rec.warnings,
+        "reasons": list(rec.reasons),
+        "warnings": list(rec.warnings),
         "error": None,
     }
 
