@@ -17,10 +17,10 @@ from tradingkb.ranking.evidence import (
     Query,
     estimate,
     level,
+    regime_kernel,
     shrink,
 )
 from tradingkb.ranking.expected import Expected, expected_utility, moments
-from tradingkb.recommend.judging.similarity import regime_kernel
 
 WEIGHTS = EvidenceWeights()
 QUARTER = [0, 0, 1, 1, 2, 3]
