@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Unique
 
 from tradingkb.domain import METRICS, STATUSES
 from tradingkb.sql import Json, Key, UtcTime, counter
-from tradingkb.stores import schema_base, schema_calibration
+from tradingkb.stores import schema_base, schema_calibration, schema_events
 from tradingkb.stores.schema_base import workspace_column
 
 metadata = schema_base.metadata
@@ -238,36 +238,4 @@ leases = Table(
 
 decision_outcomes = schema_calibration.decision_outcomes
 calibrations = schema_calibration.calibrations
-
-recommend_events = Table(
-    "recommend_events",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("request_id", sa.String(36), nullable=False, unique=True),
-    Column("at", UtcTime, nullable=False),
-    workspace_column(),
-    Column("strategy_name", sa.String(128), nullable=False),
-    Column("objective_type", sa.String(64), nullable=False),
-    Column("status", sa.String(16), nullable=False),
-    Column("confidence", sa.Double),
-    Column("confidence_band", sa.String(16), nullable=False),
-    Column("reasons", Json, nullable=False),
-    Column("warnings", Json, nullable=False),
-    Column("after_strict", sa.Integer, nullable=False),
-    Column("after_relaxed", sa.Integer, nullable=False),
-    Column("windows_used", sa.Integer, nullable=False),
-    Column("strict_to_relaxed", sa.Boolean, nullable=False),
-    Column("metadata_only", sa.Boolean, nullable=False),
-    Column("repaired_params", Json, nullable=False),
-    Column("filter_rejections", Json, nullable=False),
-    Column("relaxations", Json, nullable=False),
-    Column("regime_tags", Json, nullable=False),
-    Column("params", Json),
-    Column("embed_model", sa.String(128), nullable=False),
-    Column("collection", sa.String(128), nullable=False),
-    Column("timings", Json, nullable=False),
-    Column("weights", Json, nullable=False),
-    Column("source", sa.String(32), nullable=False),
-    Column("replica", sa.String(128), nullable=False),
-    Index("ix_recommend_events_workspace_id_at", "workspace_id", "at"),
-)
+recommend_events = schema_events.recommend_events

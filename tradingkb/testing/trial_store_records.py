@@ -119,8 +119,28 @@ class RecordContract:
             "regime_tags",
             "timings",
             "weights",
+            "regime",
+            "filters",
+            "question",
         }
         assert {k: json.loads(v) if k in texts else v for k, v in row.items()} == sent
+
+    def test_an_event_of_an_earlier_release_says_nothing_of_its_question(
+        self, kb: TrialStore
+    ) -> None:
+        told = event()
+        unsaid = list(told)[list(told).index("symbol") :]
+        kb.save_event({name: told[name] for name in told if name not in unsaid})
+        (row,) = kb.events(WORKSPACE, 1, {}).to_dicts()
+        assert {name: row[name] for name in unsaid} == dict.fromkeys(unsaid)
+
+    def test_each_answer_to_a_request_that_is_tried_again_is_an_event(self, kb: TrialStore) -> None:
+        name = "ü" * 64
+        first = event(request_id=name)
+        kb.save_events([first, event(request_id=name, at=NOON + timedelta(microseconds=1))])
+        assert kb.events(WORKSPACE, 9, {"request_id": name}).height == 2
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            kb.save_event(first)
 
     def test_several_events_are_stored_once_each(self, kb: TrialStore) -> None:
         sent = [event(at=NOON + timedelta(hours=hour)) for hour in (3, 1, 2)]
