@@ -805,7 +805,11 @@ class KnowledgeBase:
         status: str | None = None,
         strategy_name: str | None = None,
     ) -> pl.DataFrame:
-        """Recorded recommendations, newest first; structures as JSON text."""
+        """Recorded recommendations, newest first; structures as JSON text.
+
+        `tradingkb.recommend.EVENT_FIELDS` says what each column means, and `question_of` there
+        gives the question of a row back, to be asked again.
+        """
         self.use_cases.asking.events.flush()
         where = _given({"status": status, "strategy_name": strategy_name})
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None

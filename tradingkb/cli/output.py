@@ -53,6 +53,9 @@ STRUCTURES: Final = frozenset(
         "regime_oos",
         "timings",
         "weights",
+        "regime",
+        "filters",
+        "question",
     }
 )
 

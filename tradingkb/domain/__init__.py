@@ -30,7 +30,7 @@ from tradingkb.domain.lifecycle import (
 )
 from tradingkb.domain.names import near_names
 from tradingkb.domain.objective import Objective, get_objective, objectives, score
-from tradingkb.domain.overrides import Overrides
+from tradingkb.domain.overrides import Overrides, check_overrides
 from tradingkb.domain.part import Part
 from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
 from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime
@@ -105,6 +105,7 @@ __all__ = [
     "canonical_params",
     "canonical_timeframe",
     "check_names",
+    "check_overrides",
     "document_text",
     "failures",
     "get_objective",

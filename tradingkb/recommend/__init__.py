@@ -6,12 +6,14 @@ answer), `judging` (pure), `known` (a strategy's trials as arrays, kept), `answe
 
 from tradingkb.recommend.answer import Explanation, Recommendation
 from tradingkb.recommend.asking import (
+    EVENT_FIELDS,
     Asking,
     EventLog,
     GivenMarket,
     GivenQuestion,
     Recommender,
     RegimeLike,
+    question_of,
 )
 from tradingkb.recommend.judging import (
     STAKE_FEATURES,
@@ -27,6 +29,7 @@ from tradingkb.recommend.judging import (
 from tradingkb.recommend.known import Context, RegimeFacts, View, eligible, of_version, to_micros
 
 __all__ = [
+    "EVENT_FIELDS",
     "STAKE_FEATURES",
     "Asking",
     "Chosen",
@@ -48,6 +51,7 @@ __all__ = [
     "nominated_sets",
     "of_version",
     "pick",
+    "question_of",
     "stake",
     "to_micros",
 ]

@@ -19,6 +19,7 @@ from tradingkb.recommend.answer.parts import (
     Baseline,
     CalibrationBasis,
     Debug,
+    Option,
     Overfitting,
 )
 
@@ -126,6 +127,16 @@ class Recommendation:
         """Whether `confidence` is None because too few outcomes are known to calibrate it."""
         return self.confidence is None
 
+    @property
+    def baseline_expected(self) -> float | None:
+        """What the regime-agnostic choice is expected to earn; None where that is unknown."""
+        return _value(self.baseline.regime_agnostic) if self.baseline else None
+
+    @property
+    def defaults_expected(self) -> float | None:
+        """What the declared defaults are expected to earn; None where that is unknown."""
+        return _value(self.baseline.defaults) if self.baseline else None
+
     def explain_codes(self) -> dict[str, str]:
         """Each reason and warning with what it means."""
         return meanings([*self.reasons, *self.warnings])
@@ -157,3 +168,7 @@ class Recommendation:
         from tradingkb.presentation import evidence_figure
 
         return evidence_figure(self.to_dict())
+
+
+def _value(option: Option | None) -> float | None:
+    return option.expected.value if option and option.expected else None

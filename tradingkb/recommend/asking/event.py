@@ -1,7 +1,9 @@
 """One recommend event: the row that is stored of an answer, and the lines that are logged.
 
-A fact has one name in answer, row and log. Where the mission document calls it otherwise in the
-log, `LOG_NAMES` says so; where the stored column is older than its name, `COLUMN_NAMES` does.
+A fact has one name in answer, row and log; a part of a part is named after both (`expected.low` is
+`expected_low`). Where the mission document calls it otherwise in the log, `LOG_NAMES` says so;
+where the stored column is older than its name, `COLUMN_NAMES` does. What each column means is in
+`EVENT_FIELDS`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from typing import Any, Final
 from tradingkb.domain import IndexTarget, Question
 from tradingkb.observability import emit
 from tradingkb.plain import plain
-from tradingkb.recommend.answer import Recommendation
+from tradingkb.recommend.answer import ANSWER_SCHEMA_VERSION, Recommendation
+from tradingkb.recommend.asking.event_question import question_words
 
 #: Name of a fact in the log, where it is another one than in the answer.
 LOG_NAMES: Final = {"strategy_name": "strategy", "objective_type": "objective"}
@@ -41,15 +44,30 @@ _KEPT: Final = (
     "collection",
     "timings",
     "weights",
+    "symbol",
+    "timeframe",
+    "as_of",
+    "strategy_version",
+    "regime",
+    "filters",
+    "params_tested",
+    "baseline_expected",
+    "defaults_expected",
 )
+#: Columns that hold times, which are stored as such; the rest is stored as JSON has it.
+_TIMES: Final = ("at", "as_of")
 #: Facts of a row that are logged, in this order.
 _LOGGED: Final = (
     "request_id",
     "workspace_id",
     "strategy_name",
     "objective_type",
+    "symbol",
+    "timeframe",
+    "market_kind",
     "status",
     "confidence",
+    "confidence_band",
     "reasons",
     "warnings",
     "after_strict",
@@ -72,12 +90,23 @@ def event_row(
     row = {COLUMN_NAMES.get(name, name): plain(value) for name, value in facts.items()}
     return {
         **row,
-        "at": answer.at,
+        **{name: facts[name] for name in _TIMES},
+        **_expected(answer),
         "workspace_id": target.workspace.id,
+        "market_kind": question.market.kind,
         "regime_tags": list(answer.regime.tags) if answer.regime else [],
+        "question": question_words(question),
+        "schema_version": ANSWER_SCHEMA_VERSION,
         "source": question.caller,
         "replica": replica,
     }
+
+
+def _expected(answer: Recommendation) -> dict[str, Any]:
+    """What is expected, with its interval and its unit; nulls where nothing is chosen."""
+    parts = {"value": "", "low": "_low", "high": "_high", "unit": "_unit"}
+    found = answer.expected or dict.fromkeys(parts)
+    return {f"expected{end}": plain(found[part]) for part, end in parts.items()}
 
 
 def log_answer(row: dict[str, Any], answer: Recommendation) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 from tradingkb.domain import IndexTarget, Question, canonical_params
 from tradingkb.exceptions import BackendUnavailableError, InvalidInputError, TradingKBError
 from tradingkb.progress import Progress
-from tradingkb.recommend.answer import Option, Recommendation
+from tradingkb.recommend.answer import Recommendation
 from tradingkb.recommend.asking.event_log import EventLog
 from tradingkb.recommend.asking.recommender import Recommender
 
@@ -135,7 +135,7 @@ def _located(row: int, error: TradingKBError) -> TradingKBError:
 
 
 def _row(answer: Recommendation) -> dict[str, Any]:
-    expected, base, basis = answer.expected, answer.baseline, answer.calibration
+    expected, basis = answer.expected, answer.calibration
     return {
         "strategy_name": answer.strategy_name,
         "objective_type": answer.objective_type,
@@ -149,8 +149,8 @@ def _row(answer: Recommendation) -> dict[str, Any]:
         "confidence": answer.confidence,
         "confidence_low": basis.low if basis else None,
         "confidence_high": basis.high if basis else None,
-        "baseline_expected": _value(base.regime_agnostic) if base else None,
-        "defaults_expected": _value(base.defaults) if base else None,
+        "baseline_expected": answer.baseline_expected,
+        "defaults_expected": answer.defaults_expected,
         "windows": answer.windows_used,
         "quarters": expected.n_quarters if expected else 0,
         "own_windows": expected.own_windows if expected else 0,
@@ -158,7 +158,3 @@ def _row(answer: Recommendation) -> dict[str, Any]:
         "warnings": list(answer.warnings),
         "request_id": answer.request_id,
     }
-
-
-def _value(option: Option | None) -> float | None:
-    return option.expected.value if option and option.expected else None
