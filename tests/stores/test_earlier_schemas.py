@@ -1,0 +1,205 @@
+"""A store of each earlier schema opens and answers alike; the last one's release still runs on it.
+
+`fixtures/small_store_<revision>.db.gz` hold the same trials, spec and three recommendations, each
+as the last release of that schema wrote them; `fixtures/statements_0004.json` every statement that
+the last release before schema 0005 sent in a day of work. `small_history.py` made them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tradingkb as tkb
+from tests.stores.small_history import NOW, QUESTIONS, Clock, fill
+from tradingkb.cli.output import STRUCTURES
+from tradingkb.exceptions import InvalidInputError
+from tradingkb.recommend import EVENT_FIELDS, question_of
+from tradingkb.stores.migrate import _revisions
+
+FIXTURES = Path(__file__).parent / "fixtures"
+EARLIER = ("0001", "0002", "0003", "0004")
+STATEMENTS: list[tuple[str, Any]] = json.loads(
+    (FIXTURES / "statements_0004.json").read_text(encoding="utf-8")
+)
+#: What an event says since schema 0005.
+ADDED = tuple(EVENT_FIELDS)[tuple(EVENT_FIELDS).index("symbol") :]
+
+
+def later() -> Clock:
+    """A clock of the day after the stores were filled."""
+    return Clock(NOW + timedelta(days=1))
+
+
+def unpacked(revision: str, folder: Path) -> Path:
+    """The home of a store of that schema."""
+    home = folder / revision
+    home.mkdir()
+    packed = FIXTURES / f"small_store_{revision}.db.gz"
+    (home / "tradingkb.db").write_bytes(gzip.decompress(packed.read_bytes()))
+    return home
+
+
+def answers(kb: tkb.KnowledgeBase) -> list[dict[str, Any]]:
+    """To every question, without what moves from request to request."""
+    found = [kb.recommend("s", **question).to_dict() for question in QUESTIONS]
+    return [{k: v for k, v in a.items() if k not in ("request_id", "at", "timings")} for a in found]
+
+
+def rows(home: Path, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(home / "tradingkb.db")) as connection:
+        return connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1").fetchall()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The answers of a store that this release filled with the same."""
+    home = tmp_path_factory.mktemp("new") / "home"
+    fill(home)
+    with tkb.connect(home, clock=later(), progress=False) as kb:
+        return answers(kb)
+
+
+@pytest.fixture(params=EARLIER)
+def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    yield unpacked(request.param, tmp_path)
+
+
+def test_every_schema_but_the_newest_has_its_store() -> None:
+    assert tuple(reversed(_revisions()))[:-1] == EARLIER
+    for revision in EARLIER:
+        packed = gzip.decompress((FIXTURES / f"small_store_{revision}.db.gz").read_bytes())
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.deserialize(packed)
+            found = connection.execute("SELECT version_num FROM tradingkb_revision").fetchall()
+        assert found == [(revision,)]
+
+
+def test_a_store_of_an_earlier_schema_opens_and_answers_alike(
+    earlier: Path, expected: list[dict[str, Any]]
+) -> None:
+    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+        assert answers(kb) == expected
+    assert [a["status"] for a in expected] == ["ok", "ok", "degraded", "ok", "none"]
+
+
+def test_every_row_of_an_earlier_schema_is_there_after_the_upgrade(earlier: Path) -> None:
+    with closing(sqlite3.connect(earlier / "tradingkb.db")) as connection:
+        tables = [
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if not name.startswith("sqlite_") and name != "tradingkb_revision"
+        ]
+        columns = {
+            table: ", ".join(row[1] for row in connection.execute(f"PRAGMA table_info({table})"))
+            for table in tables
+        }
+    before = {table: rows(earlier, table, columns[table]) for table in tables}
+    tkb.connect(earlier, progress=False).close()
+    assert {table: rows(earlier, table, columns[table]) for table in tables} == before
+    assert len(before["trials"]) == 60
+    assert len(before["recommend_events"]) == 3
+
+
+def test_an_event_of_an_earlier_schema_says_no_question_and_the_next_one_does(
+    earlier: Path,
+) -> None:
+    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+        old = kb.events().row(0, named=True)
+        assert {name: old[name] for name in ADDED} == dict.fromkeys(ADDED)
+        with pytest.raises(InvalidInputError, match="before schema 0005"):
+            question_of(old)
+        kb.recommend("s", **QUESTIONS[0])
+        events = kb.events()
+        assert events.height == 4
+        assert question_of(events.row(0, named=True)).market.symbol == "X"
+
+
+def test_a_backup_carries_old_and_new_events(earlier: Path, tmp_path: Path) -> None:
+    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+        kb.recommend("s", **QUESTIONS[0])
+        told = kb.events().rows()
+        kb.backup(tmp_path / "backup.db")
+    with tkb.connect(tmp_path / "other", progress=False) as other:
+        other.restore(tmp_path / "backup.db")
+        assert other.events().rows() == told
+        assert len(told) == 4
+
+
+def test_a_store_of_an_earlier_schema_is_a_backup(
+    earlier: Path, tmp_path: Path, expected: list[dict[str, Any]]
+) -> None:
+    shutil.copy(earlier / "tradingkb.db", tmp_path / "backup.db")
+    with tkb.connect(tmp_path / "other", clock=later(), progress=False) as other:
+        other.restore(tmp_path / "backup.db")
+        assert other.events().height == 3
+        found = answers(other)
+    assert [(a["params"], a["status"]) for a in found] == [
+        (a["params"], a["status"]) for a in expected
+    ]
+
+
+def test_the_command_line_prints_old_events_and_new_ones_as_structures(
+    earlier: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tradingkb.cli.output import print_frame
+
+    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+        kb.recommend("s", **QUESTIONS[0])
+        print_frame(kb.events(), as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    added = STRUCTURES & set(ADDED)
+    assert [type(printed[0][name]) for name in sorted(added)] == [dict] * 3
+    assert [printed[1][name] for name in sorted(added)] == [None] * 3
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of schema 0004 after the upgrade; tests copy it."""
+    home = unpacked("0004", tmp_path_factory.mktemp("upgraded"))
+    tkb.connect(home, clock=later(), progress=False).close()
+    with closing(sqlite3.connect(home / "tradingkb.db")) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    return home / "tradingkb.db"
+
+
+def another(statement: str, parameters: list[Any]) -> list[Any]:
+    """The parameters with other values where the same row twice would break a key."""
+    if statement.startswith("INSERT INTO workspaces"):
+        return ["another-id", "another-slug", *parameters[2:]]
+    if statement.startswith("INSERT INTO recommend_events"):
+        return ["another-request", *parameters[1:]]
+    return parameters
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s[0].split("\n")[0][:60])
+def test_a_statement_of_the_release_before_runs_on_the_new_schema(
+    upgraded: Path, tmp_path: Path, statement: tuple[str, Any]
+) -> None:
+    text, parameters = statement
+    values = [bytes.fromhex(p["hex"]) if isinstance(p, dict) else p for p in parameters]
+    shutil.copy(upgraded, tmp_path / "kb.db")
+    with closing(sqlite3.connect(tmp_path / "kb.db", isolation_level=None)) as connection:
+        if not text.startswith(("BEGIN", "PRAGMA")):
+            connection.execute("BEGIN")
+        try:
+            connection.execute(text, another(text, values))
+        except sqlite3.IntegrityError as error:
+            # The very row of the recording is there already: the statement itself is understood.
+            assert "UNIQUE" in str(error)
+            assert "recommend_events" not in text
+
+
+def test_the_recording_has_every_kind_of_statement_about_events() -> None:
+    kinds = {text.split()[0] for text, _ in STATEMENTS if "recommend_events" in text}
+    assert kinds == {"INSERT", "SELECT", "DELETE"}
+    assert len(STATEMENTS) > 100
