@@ -17,21 +17,41 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "tradingkb"
 
-KEPT_OUT_OF_A_FRESH_IMPORT = {
+#: What help has no use for either; the command line itself needs typer, and its help rich.
+KEPT_OUT_OF_HELP = {
     "IPython",
     "alembic",
+    "asyncio",
     "fastapi",
     "jupyter_client",
     "jupyter_core",
     "nbclient",
     "nbconvert",
+    "numpy",
     "pandas",
     "papermill",
     "plotly",
+    "polars",
+    "psycopg",
     "pyarrow",
+    "pydantic",
+    "pydantic_settings",
     "qdrant_client",
+    "sqlalchemy",
     "streamlit",
+    "structlog",
+    "talib",
+    "tqdm",
 }
+KEPT_OUT_OF_A_FRESH_IMPORT = KEPT_OUT_OF_HELP | {"rich", "typer"}
+HELP = """
+from tradingkb.cli import main
+sys.argv = ["tradingkb", "--help"]
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
+"""
 #: Lines of code: docstrings, comments and blank lines are free.
 LONGEST_MODULE = 250
 #: A released migration is never written again, whatever the formatter makes of it.
@@ -82,13 +102,23 @@ def test_presentation_alone_writes_html(graph):
         assert module.startswith("tradingkb.presentation."), module
 
 
-def test_a_fresh_import_loads_no_heavy_library():
-    program = "import json, sys, tradingkb; print(json.dumps(list(sys.modules)))"
+@pytest.mark.parametrize(
+    ("program", "kept_out"),
+    [("import tradingkb", KEPT_OUT_OF_A_FRESH_IMPORT), (HELP, KEPT_OUT_OF_HELP)],
+    ids=["import", "help"],
+)
+def test_a_fresh_import_and_help_load_no_heavy_library(program, kept_out):
+    told = "print(json.dumps(list(sys.modules)))"
     answer = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"import json, sys\n{program}\n{told}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    loaded = {name.partition(".")[0] for name in json.loads(answer.stdout)}
-    assert loaded & KEPT_OUT_OF_A_FRESH_IMPORT == set()
+    loaded = {name.partition(".")[0] for name in json.loads(answer.stdout.splitlines()[-1])}
+    assert loaded & kept_out == set()
+    assert "tradingkb" in loaded
 
 
 @pytest.mark.parametrize(

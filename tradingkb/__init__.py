@@ -2,38 +2,45 @@
 
 The front door: `connect()` opens a `KnowledgeBase`; its `ingest` takes trials in, its `recommend`
 answers with a `Recommendation`.
+
+A name is loaded when it is first used: `import tradingkb` alone loads nothing that takes time.
 """
 
-from tradingkb.domain import Objective, ParamSpec, Regime, StrategySpec, Trial, objectives
-from tradingkb.exceptions import (
-    BackendUnavailableError,
-    ConfigurationError,
-    DeadlineExceededError,
-    EmptyCollectionError,
-    InvalidInputError,
-    InvalidOHLCVError,
-    InvalidRegimeError,
-    InvalidSpecError,
-    InvalidTrialError,
-    NotFoundError,
-    StoreTooNewError,
-    TradingKBError,
-    UnknownObjectiveError,
-    UnknownStrategyError,
-    UnknownWorkspaceError,
-    WorkspaceBusyError,
-)
-from tradingkb.importers import const
-from tradingkb.ingest import IngestReport
-from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.presentation import regime_card
-from tradingkb.recommend import Explanation, Recommendation
-from tradingkb.settings import Settings
-from tradingkb.wiring import connect
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tradingkb.domain import Objective, ParamSpec, StrategySpec, Trial, objectives
+    from tradingkb.exceptions import (
+        BackendUnavailableError,
+        ConfigurationError,
+        DeadlineExceededError,
+        EmptyCollectionError,
+        InvalidInputError,
+        InvalidOHLCVError,
+        InvalidRegimeError,
+        InvalidSpecError,
+        InvalidTrialError,
+        NotFoundError,
+        StoreTooNewError,
+        TradingKBError,
+        UnknownObjectiveError,
+        UnknownStrategyError,
+        UnknownWorkspaceError,
+        WorkspaceBusyError,
+    )
+    from tradingkb.importers import const
+    from tradingkb.ingest import IngestReport
+    from tradingkb.knowledge_base import KnowledgeBase
+    from tradingkb.presentation import Regime
+    from tradingkb.recommend import Explanation, Recommendation
+    from tradingkb.settings import Settings
+    from tradingkb.wiring import connect
 
 __version__ = "0.1.0"
-
-Regime.card = regime_card
 
 __all__ = [
     "BackendUnavailableError",
@@ -66,3 +73,49 @@ __all__ = [
     "const",
     "objectives",
 ]
+
+#: Where each name is found. The imports above say the same to type checkers; a test compares them.
+_NAMES: Final = {
+    "tradingkb.domain": ("Objective", "ParamSpec", "StrategySpec", "Trial", "objectives"),
+    "tradingkb.exceptions": (
+        "BackendUnavailableError",
+        "ConfigurationError",
+        "DeadlineExceededError",
+        "EmptyCollectionError",
+        "InvalidInputError",
+        "InvalidOHLCVError",
+        "InvalidRegimeError",
+        "InvalidSpecError",
+        "InvalidTrialError",
+        "NotFoundError",
+        "StoreTooNewError",
+        "TradingKBError",
+        "UnknownObjectiveError",
+        "UnknownStrategyError",
+        "UnknownWorkspaceError",
+        "WorkspaceBusyError",
+    ),
+    "tradingkb.importers": ("const",),
+    "tradingkb.ingest": ("IngestReport",),
+    "tradingkb.knowledge_base": ("KnowledgeBase",),
+    "tradingkb.presentation": ("Regime",),  # where it has its card
+    "tradingkb.recommend": ("Explanation", "Recommendation"),
+    "tradingkb.settings": ("Settings",),
+    "tradingkb.wiring": ("connect",),
+}
+_MODULES: Final = {name: module for module, names in _NAMES.items() for name in names}
+
+
+if not TYPE_CHECKING:  # a checker that saw it would take every misspelt name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        """The name of that module, loaded now and kept (PEP 562)."""
+        if name not in _MODULES:
+            text = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(text, name=name, obj=sys.modules[__name__])
+        value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -21,6 +21,7 @@ from tradingkb.jobs import Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
 from tradingkb.ports import Embedder, VectorIndex
+from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
 from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
 from tradingkb.settings import Settings, load_settings

@@ -9,6 +9,7 @@ import typer
 
 from tradingkb.cli import curation, quality, questions, upkeep
 from tradingkb.cli.common import (
+    DEFAULT_WORKSPACE,
     AsJson,
     Constants,
     DryRun,
@@ -31,8 +32,6 @@ from tradingkb.cli.output import (
     reported,
 )
 from tradingkb.cli.usage import OneLineErrors
-from tradingkb.settings import describe, load_settings
-from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 app = typer.Typer(
     name="tradingkb",
@@ -221,6 +220,8 @@ def events(
 def config(context: typer.Context, as_json: AsJson = False) -> None:
     """Every setting with its value and where it came from."""
     import polars as pl
+
+    from tradingkb.settings import describe, load_settings
 
     with reported():
         rows = describe(load_settings(**context.obj.arguments), context.obj.arguments)

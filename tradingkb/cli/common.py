@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.observability import configure_logging
-from tradingkb.settings import load_settings
-from tradingkb.wiring import connect
+if TYPE_CHECKING:
+    from tradingkb.knowledge_base import KnowledgeBase
+
+#: That of `tradingkb.workspaces`, once more: what help and completion show must load no library.
+DEFAULT_WORKSPACE: Final = "default"
 
 Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Workspace slug or id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -35,7 +36,11 @@ class State:
     arguments: dict[str, Any]
 
     def open(self) -> KnowledgeBase:
-        """The knowledge base of these options and the environment."""
+        """The knowledge base of these options and the environment; its libraries load now."""
+        from tradingkb.observability import configure_logging
+        from tradingkb.settings import load_settings
+        from tradingkb.wiring import connect
+
         settings = load_settings(**self.arguments)
         configure_logging(settings.log_level, settings.log_format)
         return connect(settings=settings)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypedDict
 import typer
 
 from tradingkb.cli.common import (
+    DEFAULT_WORKSPACE,
     AsJson,
     Constants,
     DryRun,
@@ -21,7 +22,6 @@ from tradingkb.cli.common import (
 )
 from tradingkb.cli.options import read_ids, read_mapping
 from tradingkb.cli.output import print_frame, print_report, reported
-from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 Ids = Annotated[
     list[str] | None,

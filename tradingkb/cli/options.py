@@ -6,10 +6,12 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.importers import Const, const
+
+if TYPE_CHECKING:
+    from tradingkb.importers import Const
 
 
 def read_mapping(
@@ -20,6 +22,8 @@ def read_mapping(
     Raises:
         InvalidInputError: an option without "=", or a file that is no such TOML.
     """
+    from tradingkb.importers import const
+
     mapping: dict[str, str | Const] = _from_file(file) if file else {}
     mapping |= dict(_pair(text, "--map") for text in maps)
     return mapping | {k: const(_number(v)) for k, v in (_pair(t, "--set") for t in constants)}
@@ -69,6 +73,8 @@ def _literal(text: str) -> Any:
 
 
 def _from_file(file: Path) -> dict[str, str | Const]:
+    from tradingkb.importers import const
+
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -8,13 +8,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import polars as pl
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tradingkb.cli.wording import as_commands
 from tradingkb.exceptions import (
@@ -23,6 +19,9 @@ from tradingkb.exceptions import (
     InvalidInputError,
     TradingKBError,
 )
+
+if TYPE_CHECKING:
+    import polars as pl
 
 #: Exit code per outcome; errors are matched in this order.
 EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
@@ -123,16 +122,25 @@ def print_json(value: Any) -> None:
 
 def print_frame(frame: pl.DataFrame, *, as_json: bool, columns: Sequence[str] = ()) -> None:
     """A frame as a JSON array, or as a table of some columns."""
+    import polars as pl
+
     times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
     frame = frame.with_columns(pl.col(c).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for c in times)
     if as_json:
         print_json([_parsed(row) for row in frame.to_dicts()])
         return
-    shown = [c for c in columns or frame.columns if c in frame.columns]
+    _print_table(frame.select([c for c in columns or frame.columns if c in frame.columns]))
+
+
+def _print_table(frame: pl.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table()
-    for name in shown:  # a run is named by its whole id
+    for name in frame.columns:  # a run is named by its whole id
         table.add_column(name, overflow="fold", min_width=36 if name == "run_id" else None)
-    for row in frame.select(shown).rows():
+    for row in frame.rows():
         # As text: rich would read the brackets of a reason as markup, and drop or refuse them.
         table.add_row(*(Text(_cell(v)) for v in row))
     width = None if sys.stdout.isatty() else 160
@@ -145,6 +153,8 @@ def write_csv(frame: pl.DataFrame, path: Path) -> None:
     Raises:
         ConfigurationError: it cannot be written.
     """
+    import polars as pl
+
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
     try:
         frame.with_columns(pl.col(lists).list.join(",")).write_csv(path)

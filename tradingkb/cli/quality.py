@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tradingkb.cli.common import AsJson, Workspace
+from tradingkb.cli.common import DEFAULT_WORKSPACE, AsJson, Workspace
 from tradingkb.cli.output import print_report, reported
-from tradingkb.presentation import evaluation_markdown
-from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 Objective = Annotated[str, typer.Option(help="What decisions are judged by.")]
 Seed = Annotated[int, typer.Option(help="Of every draw.")]
@@ -49,6 +47,8 @@ def evaluate(
         if out is not None:
             found.to_html(out)
         if markdown:
+            from tradingkb.presentation import evaluation_markdown
+
             typer.echo(evaluation_markdown(found.to_dict()))
         else:
             print_report(found, as_json=as_json)

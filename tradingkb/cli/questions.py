@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from tradingkb.cli.common import AsJson, Workspace
+from tradingkb.cli.common import DEFAULT_WORKSPACE, AsJson, Workspace
 from tradingkb.cli.options import read_params, read_regime
 from tradingkb.cli.output import (
     EXIT_NO_ANSWER,
@@ -20,8 +20,6 @@ from tradingkb.cli.output import (
     write_csv,
 )
 from tradingkb.cli.wording import as_commands
-from tradingkb.presentation import answer_text
-from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 #: What a terminal shows of the answers.
 _COLUMNS: Final = (
@@ -112,6 +110,8 @@ def recommend(
         if as_json:
             print_json(answer.to_dict())
         else:
+            from tradingkb.presentation import answer_text
+
             typer.echo(as_commands(answer_text(answer.to_dict())))
         if answer.status == "none":
             raise typer.Exit(EXIT_NO_ANSWER)

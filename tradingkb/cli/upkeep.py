@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tradingkb.cli.common import AsJson, Workspace
+from tradingkb.cli.common import DEFAULT_WORKSPACE, AsJson, Workspace
 from tradingkb.cli.output import EXIT_DIFFERENCES, print_report, reported
-from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 Model = Annotated[str | None, typer.Option("--model", help="Embedding model.")]
 Collection = Annotated[str | None, typer.Option("--collection", help="Vector collection.")]

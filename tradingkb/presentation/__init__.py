@@ -9,6 +9,7 @@ HTML is put together by the functions of `markup`, which escape what comes from 
 because most of them choose words, and no type checker reads a template.
 """
 
+from tradingkb.domain import Regime
 from tradingkb.presentation.card import answer_card
 from tradingkb.presentation.evaluation import evaluation_card, evaluation_markdown, evaluation_text
 from tradingkb.presentation.evaluation_report import evaluation_report
@@ -19,7 +20,11 @@ from tradingkb.presentation.regime import regime_card
 from tradingkb.presentation.report import Section, answer_section, html_report
 from tradingkb.presentation.text import answer_text
 
+#: The domain writes no HTML: where presentation is loaded, a regime has its card.
+Regime.card = regime_card
+
 __all__ = [
+    "Regime",
     "Section",
     "answer_card",
     "answer_section",
