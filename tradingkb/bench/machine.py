@@ -55,6 +55,14 @@ def peak_memory_mb() -> float:
     return peak_bytes / 1e6 if platform.system() == "Darwin" else peak_bytes * 1024 / 1e6
 
 
+def children_s() -> float:
+    """Seconds that processors worked for this process's children, those that have ended."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():

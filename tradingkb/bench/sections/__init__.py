@@ -4,7 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tradingkb.bench.measure import Findings
-from tradingkb.bench.sections import cold_ingest, readers, recommendation, reingest, retrieval
+from tradingkb.bench.sections import (
+    cold_ingest,
+    imports,
+    readers,
+    recommendation,
+    reingest,
+    retrieval,
+)
 from tradingkb.bench.stores import Stores
 
 #: Ingest comes first: it fills the stores that the others ask.
@@ -13,6 +20,7 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "reingest": reingest.run,
     "retrieval": retrieval.run,
     "recommend": recommendation.run,
+    "imports": imports.run,
     "readers": readers.run,
 }
 
