@@ -20,11 +20,18 @@ from tradingkb.ingest import Ingester
 from tradingkb.jobs import Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
-from tradingkb.ports import Embedder, VectorIndex
+from tradingkb.ports import Embedder, TrialStore, VectorIndex
 from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
 from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
-from tradingkb.settings import Settings, load_settings
+from tradingkb.settings import (
+    AnswerSettings,
+    IndexSettings,
+    ProcessSettings,
+    Settings,
+    StoreSettings,
+    load_settings,
+)
 from tradingkb.sql import open_engine
 from tradingkb.stores import SqlTrialStore
 from tradingkb.upkeep import Backups, Retention
@@ -97,7 +104,7 @@ def _asking(
         workspaces,
         indexer.store,
         recommender,
-        EventLog(indexer.store, settings.replica),
+        _event_log(settings, indexer.store),
         clock=indexer.clock,
         monotonic=monotonic,
         new_id=indexer.new_id,
@@ -128,7 +135,11 @@ def _use_cases(indexer: Indexer, workspaces: Workspaces, asking: Asking, rejects
     )
 
 
-def _config(settings: Settings) -> RecommendConfig:
+def _event_log(settings: ProcessSettings, store: TrialStore) -> EventLog:
+    return EventLog(store, settings.replica)
+
+
+def _config(settings: AnswerSettings) -> RecommendConfig:
     return RecommendConfig(
         top_k=settings.top_k,
         neighbour_windows=settings.neighbour_windows,
@@ -138,7 +149,7 @@ def _config(settings: Settings) -> RecommendConfig:
     )
 
 
-def _weights(settings: Settings) -> EvidenceWeights:
+def _weights(settings: AnswerSettings) -> EvidenceWeights:
     return EvidenceWeights(
         neutral=settings.weight_neutral,
         timeframe=settings.weight_timeframe,
@@ -151,7 +162,7 @@ def _weights(settings: Settings) -> EvidenceWeights:
     )
 
 
-def _store_url(settings: Settings, home: Path) -> sa.URL | str:
+def _store_url(settings: StoreSettings, home: Path) -> sa.URL | str:
     # Built, not formatted: a folder name may hold characters that mean something in a URL.
     return settings.database_url or sa.URL.create("sqlite", database=str(home / "tradingkb.db"))
 
@@ -169,7 +180,7 @@ def make_embedder(model: str, scaler: RegimeScaler | None) -> Embedder:
     return EMBEDDERS[model](scaler or _NEUTRAL)
 
 
-def _check_dimension(settings: Settings) -> None:
+def _check_dimension(settings: IndexSettings) -> None:
     """Refuses an EMBED_DIM that a built-in EMBED_MODEL does not have, before anything is opened."""
     if settings.embed_model not in EMBEDDERS:
         return
@@ -185,7 +196,7 @@ def _check_dimension(settings: Settings) -> None:
 _NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
 
 
-def _vectors(settings: Settings, store: SqlTrialStore) -> VectorIndex:
+def _vectors(settings: IndexSettings, store: SqlTrialStore) -> VectorIndex:
     if settings.qdrant_url is None:
         if store.engine.dialect.name != "sqlite":
             raise ConfigurationError(

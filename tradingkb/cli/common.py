@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from tradingkb.knowledge_base import KnowledgeBase
+    from tradingkb.settings import LogSettings
 
 #: That of `tradingkb.workspaces`, once more: what help and completion show must load no library.
 DEFAULT_WORKSPACE: Final = "default"
@@ -37,10 +38,15 @@ class State:
 
     def open(self) -> KnowledgeBase:
         """The knowledge base of these options and the environment; its libraries load now."""
-        from tradingkb.observability import configure_logging
         from tradingkb.settings import load_settings
         from tradingkb.wiring import connect
 
         settings = load_settings(**self.arguments)
-        configure_logging(settings.log_level, settings.log_format)
+        _configure_logging(settings)
         return connect(settings=settings)
+
+
+def _configure_logging(settings: LogSettings) -> None:
+    from tradingkb.observability import configure_logging
+
+    configure_logging(settings.log_level, settings.log_format)

@@ -1,5 +1,26 @@
-"""Every setting, one class per reader."""
+"""Every setting, one class per reader, and `Settings`, their sum.
 
-from tradingkb.settings.model import Settings, describe, load_settings
+A reader is typed by its class alone: `Workspaces(store, settings: IndexSettings)`. For a new reader
+there is a new class in a module of its own, and a line among the bases of `Settings`.
+"""
 
-__all__ = ["Settings", "describe", "load_settings"]
+from tradingkb.settings.answers import AnswerSettings
+from tradingkb.settings.index import IndexSettings
+from tradingkb.settings.logs import LogSettings
+from tradingkb.settings.model import Settings
+from tradingkb.settings.process import ProcessSettings
+from tradingkb.settings.reading import describe, load_settings
+from tradingkb.settings.retention import RetentionSettings
+from tradingkb.settings.store import StoreSettings
+
+__all__ = [
+    "AnswerSettings",
+    "IndexSettings",
+    "LogSettings",
+    "ProcessSettings",
+    "RetentionSettings",
+    "Settings",
+    "StoreSettings",
+    "describe",
+    "load_settings",
+]

@@ -1,0 +1,84 @@
+"""One class per reader: each reads alone what all of them read together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tradingkb.exceptions import ConfigurationError
+from tradingkb.settings import (
+    AnswerSettings,
+    IndexSettings,
+    LogSettings,
+    ProcessSettings,
+    RetentionSettings,
+    Settings,
+    StoreSettings,
+    describe,
+    load_settings,
+)
+
+#: In the order of the tables of settings.
+READERS = (
+    StoreSettings,
+    IndexSettings,
+    LogSettings,
+    ProcessSettings,
+    AnswerSettings,
+    RetentionSettings,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch, tmp_path):
+    """No setting from outside, and no `.env`."""
+    monkeypatch.chdir(tmp_path)
+    for field in Settings.model_fields.values():
+        monkeypatch.delenv(str(field.alias), raising=False)
+
+
+def test_every_setting_has_one_reader_and_the_tables_follow_the_readers():
+    by_reader = [name for reader in READERS for name in reader.model_fields]
+    assert list(Settings.model_fields) == by_reader
+    assert len(set(by_reader)) == len(by_reader)
+    assert [row["setting"] for row in describe(Settings())] == [
+        str(Settings.model_fields[name].alias) for name in by_reader
+    ]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_alone_finds_what_all_find(reader, monkeypatch):
+    monkeypatch.setenv("TRADINGKB_HOME", "there")
+    monkeypatch.setenv("EMBED_DIM", "32")
+    monkeypatch.setenv("TRADINGKB_TOP_K", "7")
+    Path(".env").write_text(
+        "LOG_LEVEL=ERROR\nTRADINGKB_REPLICA=b\nTRADINGKB_RUNS_RETENTION_DAYS=9\n", encoding="utf-8"
+    )
+    alone, together = reader().model_dump(), Settings().model_dump()
+    assert alone == {name: together[name] for name in reader.model_fields}
+    defaults = {name: field.default for name, field in reader.model_fields.items()}
+    assert alone != defaults
+
+
+@pytest.mark.parametrize("reader", [*READERS, Settings])
+def test_settings_are_never_written_to(reader):
+    settings = reader()
+    for name in reader.model_fields:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(settings, name, getattr(settings, name))
+
+
+def test_a_value_that_cannot_be_used_names_its_variable_and_no_url():
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(tie_epsilon=2)
+    assert str(caught.value) == (
+        "setting TRADINGKB_TIE_EPSILON = 2: Input should be less than 1; "
+        "correct or unset TRADINGKB_TIE_EPSILON"
+    )
+    for name in ("database_url", "qdrant_url"):
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings(**{name: ["http://me:sesame@host"]})
+        assert f"setting {Settings.model_fields[name].alias}: Input should be" in str(caught.value)
+        assert "sesame" not in str(caught.value)

@@ -1,0 +1,20 @@
+"""What the log reads."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tradingkb.settings.environment import EnvironmentSettings
+
+
+class LogSettings(EnvironmentSettings):
+    """How log events are written, and which."""
+
+    log_format: Literal["logfmt", "json"] = Field(
+        "logfmt", alias="LOG_FORMAT", description="how log events are written"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "WARNING", alias="LOG_LEVEL", description="least severe event that is written"
+    )

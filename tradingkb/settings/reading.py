@@ -1,0 +1,87 @@
+"""Settings read together: named errors, and a table of values with where each came from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tradingkb.exceptions import ConfigurationError
+from tradingkb.settings.environment import PREFIX
+from tradingkb.settings.model import Settings
+from tradingkb.settings.urls import masked_url
+
+
+def load_settings(**arguments: Any) -> Settings:
+    """Settings with arguments taking precedence over the environment.
+
+    Raises:
+        ConfigurationError: a value that cannot be used, with its variable and the reason.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise ConfigurationError(_problem(error)) from None
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem: variable, value unless it may hold a secret, and reason."""
+    first = error.errors()[0]
+    place = str(first["loc"][0]) if first["loc"] else ""
+    name = next((n for n, f in Settings.model_fields.items() if place in (n, f.alias)), None)
+    if name is None:
+        return f"settings: {first['msg']}"
+    field = Settings.model_fields[name]
+    variable = str(field.alias)
+    value = "" if name.endswith("_url") or not field.repr else f" = {first.get('input')!r}"
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return f"setting {variable}{value}: {reason}; correct or unset {variable}"
+
+
+def describe(settings: Settings, arguments: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """One row per setting: variable, value, source, default, meaning. Secrets are masked."""
+    given = {k for k, v in (arguments or {}).items() if v is not None}
+    dotenv = _dotenv_names()
+    rows = []
+    for name, field in Settings.model_fields.items():
+        variable = str(field.alias)
+        rows.append(
+            {
+                "setting": variable,
+                "value": _shown(name, getattr(settings, name)),
+                "source": _source(name, variable, given, dotenv),
+                "default": _plain(field.default),
+                "meaning": field.description or "",
+            }
+        )
+    return rows
+
+
+def _shown(name: str, value: Any) -> Any:
+    if value and not Settings.model_fields[name].repr:
+        return "********"
+    return masked_url(value) if value and name.endswith("_url") else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _source(name: str, variable: str, given: set[str], dotenv: set[str]) -> str:
+    if name in given:
+        return "argument"
+    names = {variable.lower(), (PREFIX + name).lower()}
+    if names & {k.lower() for k in os.environ}:
+        return "environment"
+    return ".env" if names & dotenv else "default"
+
+
+def _dotenv_names() -> set[str]:
+    try:
+        lines = Path(".env").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {line.split("=", 1)[0].removeprefix("export ").strip().lower() for line in lines}

@@ -1,0 +1,42 @@
+"""What the store reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from tradingkb.settings.environment import EnvironmentSettings
+from tradingkb.settings.urls import masked_url, parse_url
+
+
+class StoreSettings(EnvironmentSettings):
+    """Where the store is."""
+
+    home: Path = Field(
+        Path(".tradingkb"),
+        alias="TRADINGKB_HOME",
+        description="folder of the embedded store and of rejects files",
+    )
+    database_url: str | None = Field(
+        None,
+        alias="DATABASE_URL",
+        description="SQLAlchemy URL of the store; default: a SQLite file in the home",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _readable_url(cls, url: str | None) -> str | None:
+        if url is not None:
+            parse_url(url)
+        return url
+
+    @property
+    def store_url(self) -> str:
+        """The URL of the store: DATABASE_URL, else the SQLite file in the home."""
+        return self.database_url or f"sqlite:///{self.home / 'tradingkb.db'}"
+
+    @property
+    def shown_store_url(self) -> str:
+        """The URL of the store with its password masked."""
+        return masked_url(self.store_url)
