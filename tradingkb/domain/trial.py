@@ -41,7 +41,43 @@ class Trial:
 
     Only `strategy_name`, `params` and one score (a metric or `objective_score`) are needed;
     everything else is None when the source does not know it. Naive times are read as UTC.
-    `is_*` and `oos_*` windows are half-open, [start, end).
+    `is_*` and `oos_*` windows are half-open, [start, end); `_is` is in-sample, `_oos`
+    out-of-sample.
+
+    Attributes:
+        strategy_name: which strategy.
+        params: the parameters by name; as a table also one column `param_<name>` each.
+        source_id: identity of the trial in its source; with `source_type` and the workspace it is
+            the trial's identity here. Derived from what defines the experiment (strategy, version,
+            parameters, window, engine, costs, objective) where the source has none.
+        source_type: where it comes from; ids of two sources never collide.
+        experiment_type: why it was run.
+        strategy_version: evidence is pooled within one version; a trial that names none counts
+            for any.
+        objective_type: what `objective_score` is a score of.
+        objective_score: that score; computed from the metrics where it is not given, out-of-sample
+            ones first.
+        symbol: the instrument.
+        timeframe: length of a bar, such as 5m, 1h or 1d; other spellings are understood.
+        is_start, is_end: the in-sample window, [start, end).
+        oos_start, oos_end: the out-of-sample window; it must not overlap the in-sample one.
+        known_at: when the result became knowable, what `as_of` looks at; else the end of the last
+            window, else `created_at`, else the time of the ingest.
+        sharpe_is, sharpe_oos: Sharpe ratio, annualised.
+        return_frac_is, return_frac_oos: total return of the sample, a fraction (0.25 is 25 %).
+        max_drawdown_frac_is, max_drawdown_frac_oos: largest fall from a peak of equity, a positive
+            fraction.
+        n_trades_is, n_trades_oos: number of trades.
+        win_rate_is, win_rate_oos: winning trades over all trades, a fraction.
+        profit_factor_is, profit_factor_oos: gross profit over gross loss.
+        regime_is, regime_oos: regime of the market in that window; measured once per window where
+            an ingest is given prices.
+        engine: what ran the backtest, with its version.
+        cost_bps: assumed costs in basis points a side; an answer warns when it pools different
+            ones.
+        kb_status: candidate, promoted or rejected. It is taken when a trial first comes in;
+            later changes are made by `promote` and `reject`.
+        created_at: when the trial was made; else `known_at`. Newer ones win ties.
     """
 
     strategy_name: str

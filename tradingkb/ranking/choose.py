@@ -75,6 +75,7 @@ class Expectation(Part):
         value: the shrunk mean.
         low, high: interval of the mean at `level`: its posterior spread and that of the quarters'
             common ups and downs; None when too little is known to tell noise from signal.
+        level: of that interval, such as 0.9.
         window_low, window_high: 10 % and 90 % quantiles of single windows: the spread of luck;
             None below 20 windows.
         n_windows, n_quarters: distinct windows and quarters that tried this set.
@@ -82,8 +83,9 @@ class Expectation(Part):
         own_windows: those of the query's own instrument and timeframe.
         near_windows, near_quarters: windows and quarters that tried this set or one within a step
             of it, where the exact set alone has too few; else None.
-        unshrunk: plain mean over these windows, every quarter counted equally, and `shrinkage` what
-            shrinking added to it; None where no quoted window tried the exact set.
+        unshrunk: plain mean over these windows, every quarter counted equally; None where no
+            quoted window tried the exact set.
+        shrinkage: what shrinking added to that mean; None likewise.
         from_neighbours: no quoted window tried the exact set; what is known of other sets speaks.
         unit: of the objective.
         direction: "max" where more of it is better, "min" where less is.
@@ -203,7 +205,12 @@ def few_trades_penalty(n_trades: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class NumberSpread(Part):
-    """The values of a numeric parameter among the best sets."""
+    """The values of a numeric parameter among the best sets.
+
+    Attributes:
+        min, median, max: of these values.
+        n: sets that have one.
+    """
 
     min: float
     median: float
@@ -213,7 +220,12 @@ class NumberSpread(Part):
 
 @dataclass(frozen=True)
 class ChoiceSpread(Part):
-    """How often each value of another parameter stands among the best sets, most frequent first."""
+    """How often each value of another parameter stands among the best sets, most frequent first.
+
+    Attributes:
+        counts: sets by value.
+        n: sets that have one.
+    """
 
     counts: Mapping[str, int]
     n: int

@@ -34,8 +34,9 @@ class Explanation:
             (0 worst to 1 best).
         expected: as in `Recommendation`; None when these were never tried.
         evidence: every window of the query's timeframe that tried them, good and bad, as in
-            `Recommendation`; `windows_used` and `quarters_used` count it, `symbols` are its
-            instruments.
+            `Recommendation`.
+        windows_used, quarters_used: windows of the evidence, and their distinct quarters.
+        symbols: instruments of the evidence.
         against_defaults: the same windows, as far as they tried the defaults too; None when these
             *are* the defaults, none are declared, or no window tried both.
         recommended: what `recommend` answers to the same question.
@@ -47,6 +48,9 @@ class Explanation:
         suggested_actions: what to do, as sentences.
         regime: the query's.
         weights: the settings that made this.
+        at: when it was given.
+        workspace, strategy_name, objective_type: of the question.
+        symbol, timeframe, as_of, strategy_version: as in `Recommendation`.
     """
 
     at: datetime

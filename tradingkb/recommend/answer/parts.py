@@ -78,7 +78,12 @@ class BacktestOverfitting(Part):
 
 @dataclass(frozen=True)
 class Overfitting(Part):
-    """How much may be the luck of trying much; either is None where it is unknown."""
+    """How much may be the luck of trying much; either is None where it is unknown.
+
+    Attributes:
+        deflated_sharpe: of these parameters.
+        pbo: of taking the best set.
+    """
 
     deflated_sharpe: DeflatedSharpe | None
     pbo: BacktestOverfitting | None
@@ -91,6 +96,7 @@ class CalibrationBasis(Part):
     Attributes:
         value: the confidence.
         low, high: its interval at `level`.
+        level: of the interval, such as 0.9.
         n, n_quarters: past decisions, and their distinct quarters.
         kind: what speaks: base_rate, pooled or logistic.
         base_rate: of all past decisions.
@@ -149,6 +155,7 @@ class Recommended(Part):
     """What `recommend` answers to the question of an explanation.
 
     Attributes:
+        status, params, expected, reasons, warnings: of that answer.
         same: whether it recommends the explained parameters.
         place: of the recommended ones among all sets; None when they were never tried.
     """
@@ -167,8 +174,10 @@ class NearSet(Part):
     """A tested set near to parameters that nobody tried.
 
     Attributes:
+        params: the set.
         steps: of the tested grid between them.
         place: of the set among all.
+        expected: what it is expected to earn.
     """
 
     params: Mapping[str, ParamValue]

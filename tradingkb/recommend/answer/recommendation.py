@@ -32,6 +32,11 @@ class Recommendation:
     """One answer. Units: fractions, annualised Sharpe; times UTC.
 
     Attributes:
+        request_id: under which name the answer is logged and stored.
+        at: when it was given.
+        workspace: slug.
+        strategy_name: which strategy was asked about.
+        objective_type: what its parameters are to be good at.
         status: "ok", "degraded" (usable, with a caveat) or "none" (nothing is defensible).
         params: the recommended parameters; None when status is "none".
         confidence: probability that these parameters beat the strategy's defaults in the next
@@ -46,8 +51,8 @@ class Recommendation:
         warnings: codes of caveats that do not change the status by themselves.
         notes: sentences with the details behind codes.
         suggested_actions: what to do, as sentences.
-        after_strict, after_relaxed: trials that pass the strict and the relaxed filters, whether
-            relaxing was needed or not.
+        after_strict: trials that pass the strict filters.
+        after_relaxed: trials that pass the relaxed filters, whether relaxing was needed or not.
         strict_to_relaxed: relaxed filters added nominations.
         metadata_only: similarity was wanted and could not be computed.
         repaired_params: parameter to what was changed.
@@ -56,12 +61,18 @@ class Recommendation:
             regime_distance, tags, kb_status, relaxed, tie_break, params, symbol, timeframe, dates.
         evidence: every window of the query's timeframe that tried the recommended parameters, good
             and bad (of all timeframes, where none is of the query's).
-        windows_used: their number.
+        windows_used: number of windows of the evidence.
         spreads: per parameter, how far the ten best-supported sets agree.
-        regime: the query's.
+        regime: the question's, measured or stated; None without one.
         filter_rejections: per filter, how many trials fail it, and how many fail it alone.
         recommended_relaxed_settings: per filter alone, the smallest sufficient change.
         baseline: what the regime-agnostic average chooses, and the defaults.
+        collection: the vector collection in force.
+        embed_model: the embedder in force.
+        symbol: the instrument asked about; None where none was named.
+        timeframe: of the instrument, or the one that the evidence suggests.
+        as_of: only what was knowable then counted; None for now.
+        strategy_version: whose evidence counted; None for all.
         tie_break_counts: how often each rule decided a place of `trials`.
         weights: the settings that made this answer.
         filters: the strict filters in force.
