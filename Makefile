@@ -46,15 +46,15 @@ check: $(STAMP) ## Style, types and import contracts
 bench: $(STAMP) ## Compare speed and memory with peers and limits (ARGS="--quick", "--write")
 	$(PY) -m tradingkb.bench $(ARGS)
 
-evaluate: $(STAMP) ## Replay the sample trials: what advice was worth (ARGS=--write for README)
+evaluate: $(STAMP) ## Replay the sample trials: what advice was worth (ARGS=--write for the page)
 	$(PY) .ci/evaluation.py $(ARGS)
 
 format: $(STAMP) ## Sort imports and format the code
 	$(PY) -m ruff check --select I --fix .
 	$(PY) -m ruff format .
 
-docs: $(STAMP) ## Write the generated parts of README.md again
-	$(PY) .ci/readme.py
+docs: $(STAMP) ## Write the generated parts of notebooks/reference again
+	$(PY) .ci/docs
 
 guides: $(STAMP) ## Execute the guides again and write their outputs
 	$(PY) .ci/guides.py

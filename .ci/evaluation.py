@@ -1,4 +1,4 @@
-"""Evaluates the sample data: prints the table, writes a report, and README's table when told to."""
+"""Evaluates the sample data: prints the table, writes a report, and on request the page's table."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGE = Path("notebooks/reference/quality.md")
 BEGIN, END = "<!-- evaluation:begin -->", "<!-- evaluation:end -->"
 
 
 def block(found: Mapping[str, Any]) -> str:
-    """What stands in the README: date, what was replayed, table, verdict."""
+    """What stands in the page: date, what was replayed, table, verdict."""
     from tradingkb.presentation.evaluation import (
         evaluation_markdown,
         summary_sentence,
@@ -32,16 +33,16 @@ def block(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_readme(text: str) -> None:
+def write_page(text: str) -> None:
     """Replaces the block between the markers."""
-    path = ROOT / "README.md"
+    path = ROOT / PAGE
     head, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     path.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the table into README.md")
+    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE}")
     parser.add_argument("--out", type=Path, default=Path("demo/evaluation.html"))
     given = parser.parse_args()
 
@@ -53,7 +54,7 @@ def main() -> None:
         found = kb.evaluate()
     sys.stdout.write(f"{found}\nopen {found.to_html(given.out)}\n")
     if given.write:
-        write_readme(block(found.to_dict()))
+        write_page(block(found.to_dict()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The README is run, not only read: its Python, its commands, its answer; and guides are clean."""
+"""README and pages are run, not only read: Python, commands, links, names; and guides are clean."""
 
 from __future__ import annotations
 
@@ -7,39 +7,78 @@ import re
 import shlex
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import tradingkb as tkb
 from tradingkb.cli.app import app
-from tradingkb.settings.model import Settings
+from tradingkb.settings import describe, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted((ROOT / "notebooks" / "reference").glob("*.md"))
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
+README = TEXTS["README.md"]
 GUIDES = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+#: Everything that a page may name: sources, tests, and what builds them.
+SOURCES = "\n".join(
+    path.read_text(encoding="utf-8")
+    for folder in ("tradingkb", "tests", ".ci")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if path != Path(__file__).resolve()
+) + (ROOT / "Makefile").read_text(encoding="utf-8")
+
+every_document = pytest.mark.parametrize("name", TEXTS)
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def page(name: str) -> str:
+    return TEXTS[f"notebooks/reference/{name}"]
 
 
-def commands() -> list[str]:
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> list[str]:
     """The lines of shell blocks that call tradingkb, continued ones joined."""
-    text = "".join(blocks("bash")).replace("\\\n", " ")
-    return [line for line in text.splitlines() if line.startswith("tradingkb ")]
+    lines = "".join(blocks(text, "bash")).replace("\\\n", " ").splitlines()
+    lines = [re.sub(r"^([A-Z_]+=\S+ )+", "", line) for line in lines]
+    return [line for line in lines if line.startswith("tradingkb ")]
+
+
+def quoted(text: str) -> set[str]:
+    """What stands between backticks in the running text and in tables."""
+    without_blocks = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return {" ".join(found.split()) for found in re.findall(r"`([^`]+)`", without_blocks)}
+
+
+def generated_tables(text: str) -> list[list[list[str]]]:
+    """The tables between markers, as rows of cells; the first row has the heads."""
+    inside = "\n\n".join(re.findall(r"<!-- \S+:begin -->\n(.*?)<!-- ", text, re.DOTALL))
+    rows = [line.strip("|") for line in inside.splitlines() if line.startswith("|") or not line]
+    tables = "\n".join(rows).split("\n\n")
+    cells = [[re.split(r"(?<!\\)\|", row) for row in t.splitlines() if row] for t in tables]
+    return [[[c.strip() for c in row] for row in table] for table in cells if len(table) > 2]
+
+
+def first_column(text: str) -> set[str]:
+    """The names in the first column of a page's tables."""
+    return set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch, data) -> Path:
-    """A temporary folder as the README assumes it: data/, prices/ and the reader's own trials."""
+    """A temporary folder as the pages assume it: data/, prices/ and the reader's own trials."""
     monkeypatch.chdir(tmp_path)
-    for field in Settings.model_fields.values():
-        monkeypatch.delenv(str(field.alias), raising=False)
+    for row in describe(load_settings()):
+        monkeypatch.delenv(row["setting"], raising=False)
     Path("data").symlink_to(data, target_is_directory=True)
     Path("prices").symlink_to(data / "ohlcv", target_is_directory=True)
     names = {
@@ -63,39 +102,10 @@ def stocked(folder: Path, sample_home: Path) -> Iterator[Path]:
     return folder
 
 
-def test_the_python_blocks_run_one_after_the_other_and_mean_what_they_say(folder, capsys):
-    names: dict[str, object] = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
-    kb = names["kb"]
-    assert names["report"].counts()["inserted"] == 50
-    assert names["report"].dry_run
-    assert names["rec"].regime.source == "stated"
-    assert [near["params"]["fast"] for near in names["mine"].nearest] == [12, 6, 12, 6, 12]
-    assert "my_cross" in kb.strategies()["strategy_name"]
-    assert kb.events()["status"].to_list() == ["ok"] * (3 + names["table"].height)
-    kb.close()
-    assert capsys.readouterr().out.startswith("ok {")
-
-
-def test_the_queries_run_and_find_what_was_not_deleted(stocked):
-    with tkb.connect(progress=False) as kb:
-        kb.archive(strategy_name="sma_cross", symbol="GOOG")
-    with closing(sqlite3.connect(stocked / ".tradingkb" / "tradingkb.db")) as connection:
-        connection.execute(
-            "UPDATE kb_trial_index SET reason = 'archived; qdrant_delete_failed: timeout' "
-            "WHERE id = (SELECT max(id) FROM kb_trial_index WHERE archived_at IS NOT NULL)"
-        )
-        (query,) = blocks("sql")
-        ((_, reason, archived_at),) = connection.execute(query).fetchall()
-    assert "qdrant_delete_failed" in reason
-    assert archived_at
-
-
 @pytest.fixture
 def small(folder: Path, data: Path) -> Path:
-    """The same with four parameter sets of each window, and a store of these: every command of the
-    README embeds, restores or draws all there are."""
+    """The same with four parameter sets of each window, and a store of these: commands embed,
+    restore or draw all there are."""
     Path("data").unlink()
     Path("data").mkdir()
     for name in ("ohlcv", "strategies"):
@@ -109,38 +119,214 @@ def small(folder: Path, data: Path) -> Path:
     return folder
 
 
-def test_the_commands_run_and_succeed(small):
+# --- what is run ----------------------------------------------------------------------------------
+
+
+def run_python(name: str) -> dict[str, Any]:
+    """Runs a document's Python blocks one after the other; gives the names that they leave."""
+    names: dict[str, Any] = {}
+    for block in blocks(TEXTS[name], "python"):
+        exec(compile(block, name, "exec"), names)
+    return names
+
+
+def test_the_five_lines_of_the_readme_give_an_answer(folder, capsys):
+    names = run_python("README.md")
+    assert names["kb"].events()["status"].to_list() == ["ok"]
+    names["kb"].close()
+    assert capsys.readouterr().out.startswith("ok {")
+
+
+def as_trials(names: dict[str, Any]) -> None:
+    assert names["report"].counts()["inserted"] == 50
+    assert names["report"].dry_run
+    assert "my_cross" in names["kb"].strategies()["strategy_name"]
+
+
+def as_answers(names: dict[str, Any]) -> None:
+    assert [near["params"]["fast"] for near in names["mine"].nearest] == [12, 6, 12, 6, 12]
+
+
+def as_markets(names: dict[str, Any]) -> None:
+    assert names["rec"].regime.source == "stated"
+    assert names["kb"].events()["status"].to_list() == ["ok"] * (2 + names["table"].height)
+
+
+def as_errors(names: dict[str, Any]) -> None:
+    assert names["kb"].events().is_empty()
+
+
+def as_operations(names: dict[str, Any]) -> None:
+    assert names["result"].skipped == 26_040
+    assert set(names["kb"].history(symbol="GOOG")["actor"]) == {"ann"}
+
+
+SAID: dict[str, Callable[[dict[str, Any]], None]] = {
+    "trials.md": as_trials,
+    "answers.md": as_answers,
+    "markets.md": as_markets,
+    "errors.md": as_errors,
+    "operations.md": as_operations,
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_python_of_a_page_runs_and_means_what_the_page_says(stocked, name):
+    names = run_python(f"notebooks/reference/{name}")
+    SAID[name](names)
+    names["kb"].close()
+
+
+def test_every_page_with_python_is_run():
+    assert {path.name for path in PAGES if blocks(page(path.name), "python")} == set(SAID)
+
+
+@pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if commands(text)])
+def test_the_commands_of_a_document_run_and_succeed(small, name):
     with tkb.connect(progress=False) as kb:
         run_id = kb.runs()["run_id"][0]
-    lines = [line.replace("RUN_ID", run_id) for line in commands()]
-    assert len(lines) > 5
-    for line in lines:
-        result = CliRunner().invoke(app, shlex.split(line, comments=True)[1:])
+    for line in commands(TEXTS[name]):
+        words = shlex.split(line.replace("RUN_ID", run_id), comments=True)
+        result = CliRunner().invoke(app, words[1:])
         assert result.exit_code == 0, (line, result.output)
 
 
-def test_the_commands_show_every_command(stocked):
-    shown = {line.split()[1] for line in commands()}
-    named = set(re.findall(r"^\| `tradingkb ([\w-]+)` \|", README, re.MULTILINE))
-    assert named - shown == {"demo", "workspaces"}
+def test_every_command_has_an_example_on_its_page():
+    shown = {line.split()[1] for line in commands(page("commands.md"))}
+    assert shown == set(get_command(app).commands)
 
 
-def test_the_answer_in_the_text_block_is_the_one_that_the_demo_gives(stocked):
+def test_the_queries_run_and_find_what_was_not_deleted(stocked):
+    with tkb.connect(progress=False) as kb:
+        kb.archive(strategy_name="sma_cross", symbol="GOOG")
+    with closing(sqlite3.connect(stocked / ".tradingkb" / "tradingkb.db")) as connection:
+        connection.execute(
+            "UPDATE kb_trial_index SET reason = 'archived; qdrant_delete_failed: timeout' "
+            "WHERE id = (SELECT max(id) FROM kb_trial_index WHERE archived_at IS NOT NULL)"
+        )
+        (query,) = blocks(page("operations.md"), "sql")
+        ((_, reason, archived_at),) = connection.execute(query).fetchall()
+    assert "qdrant_delete_failed" in reason
+    assert archived_at
+
+
+def test_the_answer_in_the_readme_is_the_one_that_the_demo_gives(stocked):
     assert CliRunner().invoke(app, ["calibrate"]).exit_code == 0  # as the demo does
     line = "recommend macd_trend --ohlcv data/ohlcv/AAPL_1d.parquet"
-    assert blocks("text") == [CliRunner().invoke(app, line.split()).stdout]
+    assert blocks(README, "text") == [CliRunner().invoke(app, line.split()).stdout]
 
 
-@pytest.mark.parametrize(
-    "target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))), ids=lambda target: target
-)
-def test_a_link_leads_to_a_file(target):
-    assert (ROOT / target).exists()
+# --- what is complete -----------------------------------------------------------------------------
 
 
-def test_make_commands_exist():
+def test_the_readme_is_short_enough_to_be_read():
+    assert len(README.encode()) <= 10_240
+
+
+def test_the_index_lists_every_page():
+    linked = set(re.findall(r"\]\((\w+\.md)\)", page("index.md")))
+    assert linked == {path.name for path in PAGES} - {"index.md"}
+
+
+@every_document
+def test_no_row_of_a_generated_table_lacks_a_meaning(name):
+    for heads, _, *rows in generated_tables(TEXTS[name]):
+        told = [n for n, head in enumerate(heads) if head in ("meaning", "it says", "what it is")]
+        assert [row for row in rows for n in told if not row[n]] == []
+
+
+def test_every_column_of_stored_trials_has_a_row(stocked):
+    with tkb.connect(progress=False) as kb:
+        assert set(kb.trials(limit=1).columns) <= first_column(page("trials.md"))
+
+
+def test_every_column_of_recorded_answers_has_a_row(stocked):
+    with tkb.connect(progress=False) as kb:
+        assert set(kb.events().columns) <= first_column(page("events.md"))
+
+
+def test_every_field_of_an_answer_has_a_row():
+    fields = {*tkb.Recommendation.__dataclass_fields__, *tkb.Explanation.__dataclass_fields__}
+    assert fields <= set(re.findall(r"`(\w+)`", page("python.md")))
+
+
+def test_each_life_is_told_in_ten_steps():
+    lives = re.findall(r"^## The life of .*?(?=^## )", page("how_it_works.md"), re.M | re.S)
+    assert [re.findall(r"^(\d+)\. ", life, re.MULTILINE)[-1] for life in lives] == ["10"] * 3
+
+
+# --- what exists ----------------------------------------------------------------------------------
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, as GitHub and Jupyter make them."""
+    heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@every_document
+def test_a_link_leads_to_a_file_and_to_a_heading_in_it(name):
+    here = (ROOT / name).parent
+    for target in re.findall(r"\]\(([^):]+)\)", TEXTS[name]):
+        file, _, anchor = target.partition("#")
+        path = (here / file) if file else ROOT / name
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), target
+
+
+@every_document
+def test_a_make_command_exists(name):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    assert set(re.findall(r"`?make ([a-z-]+)", README)) <= targets
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", TEXTS[name], re.MULTILINE)) <= targets
+
+
+@every_document
+def test_a_path_that_is_named_exists(name):
+    paths = [q for q in quoted(TEXTS[name]) if re.fullmatch(_PATH, q)]
+    places = (ROOT, ROOT / "tradingkb", (ROOT / name).parent)
+    assert [p for p in paths if not any((place / p).exists() for place in places)] == []
+
+
+#: A file, or a folder with a bar at its end or inside.
+_PATH = r"\.?[\w-][\w.-]*(?:/[\w.-]+)*(?:/|\.(?:py|md|toml|cfg|lock|ipynb))|\.ci/\w+"
+
+
+@every_document
+def test_a_class_that_is_named_exists(name):
+    named = [q.removeprefix("tkb.") for q in quoted(TEXTS[name])]
+    classes = [q for q in named if re.fullmatch(r"(?:[A-Z]+[a-z0-9]+){2,}", q)]
+    known = set(re.findall(r"^class (\w+)", SOURCES, re.MULTILINE)) | _FOREIGN
+    assert [c for c in classes if c not in known] == []
+
+
+#: Classes of other libraries, and type aliases.
+_FOREIGN = {"AnswerStatus", "ValueError"}
+
+
+@every_document
+def test_a_variable_or_constant_that_is_named_exists(name):
+    names = {n for q in quoted(TEXTS[name]) for n in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", q)}
+    assert [n for n in sorted(names - {"RUN_ID"}) if not re.search(rf"\b{n}\b", SOURCES)] == []
+
+
+@every_document
+def test_a_verb_that_is_named_exists(name):
+    for owner, kind in (("kb", tkb.KnowledgeBase), ("rec", tkb.Recommendation), ("tkb", tkb)):
+        found = {n for q in quoted(TEXTS[name]) for n in re.findall(rf"\b{owner}\.(\w+)", q)}
+        known = {*dir(kind), *getattr(kind, "__dataclass_fields__", ())}
+        assert found - known == set()
+
+
+@every_document
+def test_a_command_that_is_named_exists_with_its_options(name):
+    known = get_command(app).commands
+    for line in quoted(TEXTS[name]):
+        if found := re.match(r"tradingkb ([a-z][a-z-]*)(.*)", line):
+            options = {o for p in known[found[1]].params for o in (*p.opts, *p.secondary_opts)}
+            assert set(re.findall(r"--[\w-]+", found[2])) <= options | {"--help"}, line
+
+
+# --- guides ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.name)

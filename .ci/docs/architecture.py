@@ -1,22 +1,16 @@
-"""Writes the generated parts of README.md: each stands between a pair of `<!-- name -->` markers.
-
-`python .ci/readme.py` writes them, `--check` only says whether they are up to date.
-"""
+"""The picture of the package and its rows, from the import contracts and the imports."""
 
 from __future__ import annotations
 
-import argparse
+import ast
 import re
-import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import grimp
+from pages import ROOT, code, table
 
-ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
 PACKAGE = "tradingkb"
 
 Edges = set[tuple[str, str]]
@@ -69,92 +63,75 @@ def mermaid(rows: list[tuple[str, list[str]]], guarded: list[str], edges: Edges)
 
 def architecture() -> str:
     """The picture of the package as pyproject.toml plans it and the imports make it."""
-    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    tools = _tools()
     return mermaid(layer_rows(tools), guarded_parts(tools), import_edges())
 
 
-def settings() -> str:
-    """A table of the settings: variable, default, meaning."""
-    from tradingkb.settings.model import Settings
-
-    fields = Settings.model_fields.values()
-    rows = [(f"`{f.alias}`", _default(f.default), f.description or "") for f in fields]
-    return table(("variable", "default", "meaning"), rows)
-
-
-def commands() -> str:
-    """A table of the command line's commands, from their help."""
-    from typer.main import get_command
-
-    from tradingkb.cli.app import app
-
-    found = getattr(get_command(app), "commands")  # noqa: B009 - typer's type hides it
-    rows = [(f"`tradingkb {name}`", c.get_short_help_str(limit=200)) for name, c in found.items()]
-    return table(("command", "what it does"), rows)
+def rows() -> str:
+    """A table of the rows from the top: what stands in each, and what it may import."""
+    tools = _tools()
+    layers = _contract(tools, "layers")["layers"]
+    lines = []
+    for (title, members), layer in zip(layer_rows(tools), layers, strict=True):
+        present = [name for name in members if _summary(name) is not None]
+        awaited = [name for name in members if name not in present and f"({name})" in layer]
+        said = [", ".join(map(code, present))] if present else []
+        if awaited:
+            said.append(f"a place stands ready for {', '.join(map(code, awaited))}")
+        if said:
+            lines.append((title, "; ".join(said), _allowed(tools, present, mutual=":" in layer)))
+    return table(("row", "parts", "may import"), lines)
 
 
-def exit_codes() -> str:
-    """A table of the exit codes, from the sentence at the end of the command line's help."""
-    from tradingkb.cli.output import EPILOG
-
-    parts = EPILOG.partition(":")[2].strip(" .").split(";")
-    pairs = (part.strip().partition(" ") for part in parts)
-    return table(("code", "meaning"), [(f"`{code}`", meaning) for code, _, meaning in pairs])
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    cells = ([_escaped(cell) for cell in row] for row in rows)
-    lines = [heads, ["---"] * len(heads), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def parts() -> str:
+    """A table of the parts: what each is, and what it imports today."""
+    edges = import_edges()
+    lines = []
+    for title, members in layer_rows(_tools()):
+        present = [name for name in members if _summary(name) is not None]
+        for name in present:
+            imported = ", ".join(map(code, sorted(b for a, b in edges if a == name)))
+            shown = title if name == present[0] else ""
+            lines.append((shown, code(name), _summary(name) or "", imported))
+    return table(("row", "part", "what it is", "imports"), lines)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {
-    "commands": commands,
-    "exit-codes": exit_codes,
-    "settings": settings,
-    "architecture": architecture,
-}
+def _allowed(tools: Mapping[str, Any], present: list[str], *, mutual: bool) -> str:
+    """What a row may import, and the other contracts that hold for a part of it."""
+    below = "one another and the rows below" if mutual else "the rows below"
+    return ". ".join([below, *(c["name"] for c in _others(tools) if _about(c) & set(present))])
 
 
-def filled(text: str, blocks: Mapping[str, Callable[[], str]] = BLOCKS) -> str:
-    """`text` with each block's content between its markers; ValueError when they are missing."""
-    for name, content in blocks.items():
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise ValueError(f"README.md needs {begin} and {end} exactly once")
-        head, _, rest = text.partition(begin)
-        text = f"{head}{begin}\n{content()}\n{end}{rest.partition(end)[2]}"
-    return text
+def _others(tools: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    contracts: list[Mapping[str, Any]] = tools["importlinter"]["contracts"]
+    return [c for c in contracts if c["type"] in ("forbidden", "protected")]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when stale")
-    sys.path.insert(0, str(ROOT))
-    check = parser.parse_args(arguments).check
-    before = README.read_text(encoding="utf-8")
-    after = filled(before)
-    if before == after:
-        return 0
-    if check:
-        print("README.md is not up to date: run `make docs`", file=sys.stderr)
-        return 1
-    README.write_text(after, encoding="utf-8")
-    return 0
+def _about(contract: Mapping[str, Any]) -> set[str]:
+    """The parts that a contract is about."""
+    modules = contract.get("source_modules") or contract["protected_modules"]
+    return {_part(module) for module in modules}
+
+
+def _tools() -> Mapping[str, Any]:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    tools: Mapping[str, Any] = tomllib.loads(text)["tool"]
+    return tools
+
+
+def _summary(part: str) -> str | None:
+    """The first sentence of a part's docstring; None where there is no such part."""
+    folder = ROOT / PACKAGE / part
+    path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    if not path.exists():
+        return None
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def _contract(tools: Mapping[str, Any], contract_id: str) -> Mapping[str, Any]:
     contracts: Iterator[Mapping[str, Any]] = iter(tools["importlinter"]["contracts"])
     return next(contract for contract in contracts if contract["id"] == contract_id)
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("<", "&lt;")
-
-
-def _default(value: Any) -> str:
-    return "" if value is None else f"`{value}`"
 
 
 def _part(module: str) -> str:
@@ -175,7 +152,3 @@ def _reachable(start: str, goal: str, edges: Edges) -> bool:
             seen.add(after)
             open_ends.append(after)
     return False
-
-
-if __name__ == "__main__":
-    sys.exit(main())

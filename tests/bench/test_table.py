@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tradingkb.bench.measure import Findings, Row, by_turns
-from tradingkb.bench.table import BEGIN, END, markdown, shown, write_block
+from tradingkb.bench.table import BEGIN, END, PAGE, markdown, shown, write_block
 from tradingkb.exceptions import ConfigurationError
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def row(ours=(2.0, 8.0, 3.0), peer=(1.0, 2.0, 1.0), limit=3.0) -> Row:
@@ -89,6 +89,6 @@ def test_a_file_that_does_not_exist_is_named(tmp_path):
         write_block(tmp_path / "none.md", "new")
 
 
-def test_the_readme_has_the_markers_once():
-    text = README.read_text(encoding="utf-8")
+def test_the_page_has_the_markers_once():
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
     assert (text.count(BEGIN), text.count(END)) == (1, 1)

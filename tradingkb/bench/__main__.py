@@ -17,7 +17,7 @@ from tradingkb.bench.measure import Findings
 from tradingkb.bench.sections import SECTIONS
 from tradingkb.bench.sizes import FULL, QUICK, Sizes
 from tradingkb.bench.stores import Stores
-from tradingkb.bench.table import markdown, write_block
+from tradingkb.bench.table import PAGE, markdown, write_block
 from tradingkb.exceptions import TradingKBError
 
 _PEERS: Final = {"qdrant_client": "qdrant-client", "optuna": "optuna"}
@@ -72,9 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         "--write",
         type=Path,
         nargs="?",
-        const=Path("README.md"),
+        const=PAGE,
         metavar="FILE",
-        help="also put the table between the markers of FILE (README.md)",
+        help=f"also put the table between the markers of FILE ({PAGE})",
     )
     return parser
 

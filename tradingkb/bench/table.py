@@ -1,4 +1,4 @@
-"""The table as Markdown, and the block of the README that holds it."""
+"""The table as Markdown, and the block of the page that holds it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Final
 from tradingkb.bench.measure import Findings, Row, median
 from tradingkb.exceptions import ConfigurationError
 
+#: The page that shows it, from the repository's root.
+PAGE: Final = Path("notebooks/reference/speed.md")
 BEGIN: Final = "<!-- bench:begin -->"
 END: Final = "<!-- bench:end -->"
 _HEADS: Final = (

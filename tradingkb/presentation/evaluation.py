@@ -70,7 +70,7 @@ def evaluation_text(e: Evaluation) -> str:
 
 
 def evaluation_markdown(e: Evaluation) -> str:
-    """The table for a README."""
+    """The table for a page."""
     heads = (*columns(e), "what it is")
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for row, texts in zip(e["table"], table_rows(e), strict=True):

@@ -1,0 +1,216 @@
+"""Log events, found where the package emits them, and the columns of stored answers."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+from unittest import mock
+
+from docstrings import meanings
+from pages import ROOT, code, table
+
+#: What each event says. `--check` names an entry whose event is gone, a test an event without one.
+MEANINGS = {
+    "kb_admin_status_change_total": "trials changed their status, per kind of change",
+    "kb_archive_qdrant_failed": "the vector index did not delete a point of an archived trial; "
+    "the next ingest tries again. After the first of one failure a line counts the rest (`more`)",
+    "kb_archive_total": "trials were archived",
+    "kb_backup_complete": "a backup is complete and on disk",
+    "kb_calibrated": "the confidence of answers was fitted",
+    "kb_event_dropped": "a recorded answer was lost: refused, or still waiting at the end",
+    "kb_event_queued": "a recorded answer waits in memory, because it could not be written at once",
+    "kb_explain": "parameters were explained",
+    "kb_index_pending": "changed trials could not be indexed at once; the next ingest does it",
+    "kb_ingest_action_total": "an ingest has ended: one line per action",
+    "kb_lease_wait": "a run waits for another one of the same workspace to end",
+    "kb_prune_complete": "old recorded answers and runs were deleted",
+    "kb_recommend_complete": "a question was answered",
+    "kb_recommend_start": "a question was asked",
+    "kb_reconcile_repaired": "a collection was repaired: what was found in it",
+    "kb_reembed_complete": "every eligible trial of a workspace is in the collection",
+    "kb_restore_complete": "a store was replaced by a backup; its index is made next",
+    "kb_run_reinstate": "a withdrawn run was brought back",
+    "kb_run_withdraw": "a run was taken back",
+    "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",
+    "kb_workspace_activated": "a workspace was switched to a model and a collection",
+}
+#: Meanings of columns that are no fields of an answer.
+COLUMNS = {
+    "id": "number of the row",
+    "workspace_id": "whose question it was",
+    "regime_tags": "tags of the question's regime; empty without one",
+    "source": "who asked: python, cli, http, dashboard, runbook or probe",
+    "replica": "name of the process that answered, from `TRADINGKB_REPLICA`",
+    "relaxations": "per filter alone, the smallest sufficient change "
+    "(`recommended_relaxed_settings` of the answer)",
+}
+
+
+def log_events() -> str:
+    """A table of the log events with their fields."""
+    found = emitted()
+    rows = [(code(n), MEANINGS.get(n, ""), ", ".join(map(code, found[n]))) for n in sorted(found)]
+    return table(("event", "it says", "fields"), rows)
+
+
+def event_columns() -> str:
+    """A table of the columns of `recommend_events`."""
+    from tradingkb.stores.schema import metadata
+
+    said = COLUMNS | _answer_meanings() | _event_fields()
+    said |= {name: COLUMNS[name] for name in COLUMNS if not said.get(name)}
+    rows = [
+        (code(c.name), _kind(c.type), "yes" if c.nullable else "", said.get(c.name, ""))
+        for c in metadata.tables["recommend_events"].columns
+    ]
+    return table(("column", "type", "may be empty", "meaning"), rows)
+
+
+def gone() -> list[str]:
+    """Events that have a meaning here and are emitted no more."""
+    return sorted(MEANINGS.keys() - emitted().keys())
+
+
+def emitted() -> dict[str, list[str]]:
+    """Every event that the package emits, with its fields in order."""
+    found: dict[str, dict[str, None]] = {}
+    for path in sorted((ROOT / "tradingkb").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for name, fields, complete in _calls(tree):
+            known = found.setdefault(name, {})
+            known |= dict.fromkeys(fields if complete else _seen().get(name, fields))
+    return {name: list(fields) for name, fields in found.items()}
+
+
+def _calls(tree: ast.Module) -> Iterator[tuple[str, list[str], bool]]:
+    """(event, fields, whether these are all) of every call of `emit`."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for call in ast.walk(function):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "emit" and call.args:
+                fields = [k.arg for k in call.keywords if k.arg]
+                complete = all(k.arg for k in call.keywords)
+                for name in _names(call.args[0], function, tree):
+                    yield name, fields, complete
+
+
+def _names(said: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> list[str]:
+    """The event's name; where it is, or holds, an argument, with every text that is passed."""
+    if isinstance(said, ast.Constant):
+        return [str(said.value)]
+    if isinstance(said, ast.Name):
+        return _passed(function.name, _place(function, said.id), tree)
+    if isinstance(said, ast.JoinedStr):
+        (hole,) = [v.value for v in said.values if isinstance(v, ast.FormattedValue)]
+        prefix = "".join(str(v.value) for v in said.values if isinstance(v, ast.Constant))
+        place = _place(function, getattr(hole, "id", ""))
+        return [prefix + text for text in _passed(function.name, place, tree)]
+    raise ValueError(f"line {said.lineno}: an event's name has to be a text or an argument")
+
+
+def _place(function: ast.FunctionDef, argument: str) -> int:
+    names = [a.arg for a in function.args.args if a.arg != "self"]
+    return names.index(argument)
+
+
+def _passed(function: str, place: int, tree: ast.Module) -> list[str]:
+    """The texts that calls of a function of this module pass as one of its arguments."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    given = (c.args[place] for c in calls if _called(c) == function and len(c.args) > place)
+    return sorted({str(g.value) for g in given if isinstance(g, ast.Constant)})
+
+
+def _called(call: ast.Call) -> str:
+    """The name of what is called: `note` of `note(...)` and of `self.note(...)`."""
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
+def _seen() -> Mapping[str, list[str]]:
+    """The fields of the events of one answered question, as a logger receives them."""
+    if not _SEEN:
+        _SEEN.update(_watch())
+    return _SEEN
+
+
+_SEEN: dict[str, list[str]] = {}
+
+
+def _ask() -> None:
+    """A question to a store of two trials, whatever the environment says of other stores."""
+    import tradingkb as tkb
+
+    with tempfile.TemporaryDirectory() as home:
+        with mock.patch.dict(os.environ, clear=True), contextlib.chdir(home):
+            with tkb.connect(home, progress=False) as kb:
+                kb.ingest([tkb.Trial("sma", {"fast": n}, sharpe_oos=1.0) for n in (1, 2)])
+                kb.recommend("sma")
+
+
+def _watch() -> dict[str, list[str]]:
+    seen: dict[str, list[str]] = {}
+
+    class Watcher(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen[record.getMessage()] = list(getattr(record, "tradingkb_fields", {}))
+
+    logger, watcher = logging.getLogger("tradingkb"), Watcher()
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(watcher)
+    logger.setLevel(logging.INFO)
+    try:
+        _ask()
+    finally:
+        logger.removeHandler(watcher)
+        logger.setLevel(level)
+        logger.propagate = propagate
+    return seen
+
+
+def _answer_meanings() -> dict[str, str]:
+    from tradingkb.recommend.answer import Recommendation
+
+    return meanings(Recommendation)
+
+
+def _event_fields() -> dict[str, str]:
+    """What the event itself says of its columns, where it does."""
+    from tradingkb.recommend.asking import event
+
+    fields: Any = getattr(event, "EVENT_FIELDS", {})
+    pairs = fields.items() if isinstance(fields, Mapping) else ((_name(f), f) for f in fields)
+    return {str(name): _meaning(field) for name, field in pairs}
+
+
+def _name(field: Any) -> Any:
+    found = next((getattr(field, n) for n in ("column", "name") if getattr(field, n, None)), None)
+    return found or field
+
+
+def _meaning(field: Any) -> str:
+    if isinstance(field, str):
+        return field
+    return str(getattr(field, "meaning", getattr(field, "description", "")))
+
+
+def _kind(type_: Any) -> str:
+    kind = getattr(type_, "impl", type_)
+    names = {
+        "UtcTime": "time (UTC)",
+        "Json": "JSON",
+        "Double": "number",
+        "Integer": "count",
+        "BigInteger": "count",
+        "Boolean": "yes or no",
+        "String": "text",
+        "Text": "text",
+    }
+    for candidate in (type(type_).__name__, type(kind).__name__):
+        if candidate in names:
+            return names[candidate]
+    return "JSON" if "JSON" in repr(type_) else type(type_).__name__
