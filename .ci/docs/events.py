@@ -145,11 +145,12 @@ def _ask() -> None:
     """A question to a store of two trials, whatever the environment says of other stores."""
     import tradingkb as tkb
 
-    with tempfile.TemporaryDirectory() as home:
-        with mock.patch.dict(os.environ, clear=True), contextlib.chdir(home):
-            with tkb.connect(home, progress=False) as kb:
-                kb.ingest([tkb.Trial("sma", {"fast": n}, sharpe_oos=1.0) for n in (1, 2)])
-                kb.recommend("sma")
+    alone = mock.patch.dict(os.environ, clear=True)
+    with tempfile.TemporaryDirectory() as home, alone, contextlib.chdir(home):
+        kb = tkb.connect(home, progress=False)
+        kb.ingest([tkb.Trial("sma", {"fast": n}, sharpe_oos=1.0) for n in (1, 2)])
+        kb.recommend("sma")
+        kb.close()
 
 
 def _watch() -> dict[str, list[str]]:
