@@ -848,7 +848,8 @@ class KnowledgeBase:
         self.close()
 
     def _set_alias(self) -> None:
-        self.use_cases.indexer.set_alias(self.use_cases.workspaces.alias_target())
+        with self.use_cases.indexer.store.reading():
+            self.use_cases.indexer.set_alias(self.use_cases.workspaces.alias_target())
 
 
 def _given(where: Mapping[str, Any]) -> dict[str, Any]:

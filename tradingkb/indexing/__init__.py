@@ -3,7 +3,7 @@
 from tradingkb.indexing.activate import ActivationReport, activate
 from tradingkb.indexing.apply import BATCH
 from tradingkb.indexing.indexer import Indexer, stored_plans, without_hashes_of
-from tradingkb.indexing.lost import lost_trials
+from tradingkb.indexing.lost import LossWatch, lost_trials
 from tradingkb.indexing.plan import IDENTITY, Recipe, make_plan, only
 from tradingkb.indexing.reconcile import Reconciler, Reconciliation
 from tradingkb.indexing.reembed import Reembedder, ReembedReport
@@ -13,6 +13,7 @@ __all__ = [
     "IDENTITY",
     "ActivationReport",
     "Indexer",
+    "LossWatch",
     "Recipe",
     "Reconciler",
     "Reconciliation",

@@ -17,7 +17,7 @@ from tradingkb.domain import (
     point_id,
     regime_from_json,
 )
-from tradingkb.indexing.plan import Recipe
+from tradingkb.indexing.plan import IDENTITY, Recipe
 from tradingkb.indexing.points import PointRemover
 from tradingkb.ports import (
     PAYLOAD,
@@ -59,32 +59,37 @@ class Applier:
         self._remover = remover
         self._clock = clock
 
-    def apply(self, work: pl.DataFrame, progress: Progress) -> None:
+    def apply(
+        self, work: pl.DataFrame, progress: Progress, since: pl.DataFrame | None = None
+    ) -> None:
         """Embeds and indexes the trials of a plan; trials without a regime get no point.
 
         Args:
             work: a plan: identity, window_key, regime_is, regime_oos, content_hash, action.
             progress: told after each batch.
+            since: what `write_trials` returned, where `work` is of all that it wrote.
         """
+        since = since if work.height <= BATCH else None
         self._vectors.ensure_collection(self._recipe.collection, self._embedder.dimension)
         for start in range(0, work.height, BATCH):
-            self._apply_batch(self._completed(work.slice(start, BATCH)))
+            self._apply_batch(self._completed(work.slice(start, BATCH)), since)
             progress("index", min(start + BATCH, work.height), work.height)
 
     def _completed(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with trial ids and with everything that embeddings and payloads need."""
-        ids = self._store.trial_ids(self._workspace_id, batch)
-        batch = batch.drop("trial_id", strict=False).join(
-            ids, on=["source_type", "source_id"], maintain_order="left"
-        )
+        if "trial_id" not in batch.columns or batch["trial_id"].null_count():
+            ids = self._store.trial_ids(self._workspace_id, batch)
+            batch = batch.drop("trial_id", strict=False).join(
+                ids, on=IDENTITY, maintain_order="left"
+            )
         if set(batch.columns) >= _FROM_FILE:
             return batch
         rows = self._store.documents(self._workspace_id, batch["trial_id"])
         extra = [c for c in rows.columns if c not in batch.columns]
         return batch.join(rows.select("trial_id", *extra), on="trial_id", maintain_order="left")
 
-    def _apply_batch(self, batch: pl.DataFrame) -> None:
-        identities = batch.select("source_type", "source_id").rows()
+    def _apply_batch(self, batch: pl.DataFrame, since: pl.DataFrame | None) -> None:
+        identities = batch.select(IDENTITY).rows()
         batch = batch.with_columns(
             pl.Series(
                 "point_id", [point_id(self._workspace_id, *i) for i in identities], dtype=pl.String
@@ -116,7 +121,7 @@ class Applier:
             pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("archived_at"),
             pl.when(pl.Series(embedded)).then(None).otherwise(pl.lit(NO_REGIME)).alias("reason"),
         )
-        rejected_meanwhile = self._store.write_index(self._workspace_id, rows, self._clock())
+        rejected_meanwhile = self._store.write_index(self._workspace_id, rows, self._clock(), since)
         if rejected_meanwhile.height:
             self._remover.remove(rejected_meanwhile)
 

@@ -11,27 +11,27 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
-from tradingkb.domain import IndexTarget, Workspace
+from tradingkb.domain import IndexTarget
 from tradingkb.importers import Batch, read_trials
 from tradingkb.indexing import (
-    IDENTITY,
     Indexer,
+    LossWatch,
     Recipe,
-    lost_trials,
     make_plan,
     only,
     stored_plans,
     without_hashes_of,
 )
 from tradingkb.ingest import window_regimes as w
+from tradingkb.ingest.before import read_before
 from tradingkb.ingest.report import IngestReport
 from tradingkb.ingest.request import IngestRequest, check_prices, refuse_bad_rows
 from tradingkb.ingest.scope import (
     Scope,
+    Written,
     affected_trials,
     all_windows,
     trials_in,
@@ -45,9 +45,6 @@ from tradingkb.observability import emit
 from tradingkb.ports import RunRecord
 from tradingkb.progress import Progress
 
-#: Above so many stored trials per incoming one, theirs alone are looked up.
-_FEW: Final = 4
-
 
 class Ingester:
     """Takes trials from a source into the store and the index."""
@@ -59,6 +56,7 @@ class Ingester:
         self._leases = leases
         self._rejects_dir = rejects_dir
         self._clock = indexer.clock
+        self._watch = LossWatch(indexer.store, indexer.vectors, clock=indexer.clock)
 
     def run(self, target: IndexTarget, request: IngestRequest, progress: Progress) -> IngestReport:
         """Ingests, or says what it would do.
@@ -72,19 +70,17 @@ class Ingester:
         workspace = target.workspace
         batch = self._read(request)  # before the lease: reading a large file takes its time
         if request.dry_run:
-            scope = self._scope(workspace, request, batch)
+            scope = self._scope(target, request, batch)
             return self._work(scope, target, request, progress, began)
-        with self._leases.hold(workspace):
-            self._store.close_runs(workspace.id, self._clock())
-            scope = self._scope(workspace, request, batch)
-            self._store.save_run(scope.run)
+        with self._leases.hold(workspace) as lease:
+            scope = self._scope(target, request, batch)
             try:
                 report = self._work(scope, target, request, progress, began)
             except BaseException as error:
                 with contextlib.suppress(Exception):  # the record must not hide what happened
                     self._finish(scope.run, "failed", {}, repr(error))
                 raise
-            self._finish(scope.run, "completed", report.counts())
+            lease.end(lambda: self._finish(scope.run, "completed", report.counts()))
         for action, count in report.counts().items():
             emit(
                 "kb_ingest_action_total",
@@ -105,41 +101,34 @@ class Ingester:
             refuse_bad_rows(batch)
         return batch
 
-    def _scope(self, workspace: Workspace, request: IngestRequest, batch: Batch | None) -> Scope:
+    def _scope(self, target: IndexTarget, request: IngestRequest, batch: Batch | None) -> Scope:
         source = batch.source if batch else "stored trials"
-        run = RunRecord(self._indexer.new_id(), workspace.id, self._clock(), source)
-        stored = self._store.window_rows(workspace.id)
-        known, taken = self._known(workspace, batch), batch
+        run = RunRecord(self._indexer.new_id(), target.workspace.id, self._clock(), source)
+        prices = request.ohlcv is not None
+        before = read_before(self._indexer, self._watch, target, batch, measuring=prices)
+        stored, taken = before.windows, batch
         if batch and not request.readmit:
-            taken = without_withdrawn(batch, known, self._store.taken_back(workspace.id))
+            taken = without_withdrawn(batch, before.known, before.taken_back)
         stay_out = batch.trials.height - taken.trials.height if batch and taken else 0
         incoming = w.merge_windows(taken.trials, stored) if taken else stored
         windows, measured, notes = w.measure_missing(incoming, request.ohlcv)
-        before = self._store.scaler(workspace.id)
-        scaler = w.current_scaler(before, all_windows(stored, windows))
+        scaler = before.scaler
+        if before.all_windows:
+            scaler = w.current_scaler(scaler, all_windows(stored, windows))
         return Scope(
-            workspace=workspace,
+            workspace=target.workspace,
             run=run,
             batch=taken,
-            known=known,
-            stored=stored,
+            before=before,
             windows=windows,
             measured=measured,
             changed=w.changed_windows(windows, stored),
             scaler=scaler,
-            refit=scaler != before,
+            refit=scaler != before.scaler,
             readmit=request.readmit,
             stay_out=stay_out,
             notes=notes,
         )
-
-    def _known(self, workspace: Workspace, batch: Batch | None) -> pl.DataFrame:
-        """Identities of all stored trials, or of the source's when those are few of them."""
-        few = batch is not None and batch.trials.height * _FEW < self._store.count_trials(
-            workspace.id
-        )
-        among = batch.trials.select(IDENTITY) if batch is not None and few else None
-        return self._store.identities(workspace.id, among)
 
     def _work(
         self,
@@ -149,41 +138,44 @@ class Ingester:
         progress: Progress,
         began: float,
     ) -> IngestReport:
-        make, dry_run = self._indexer.embedders, request.dry_run
-        embedder = make(target.model, scope.scaler)  # before anything is written: it may refuse
-        lost = lost_trials(self._store, self._indexer.vectors, target, embedder.dimension)
-        if not dry_run:
-            self._indexer.remover.retry(target.workspace.id)
-            self._store.mark_unfinished(target.workspace.id, lost, target.collection)
-            scope = store_trials(self._store, scope, self._clock(), progress)
-            embedder = make(target.model, scope.scaler)
+        dry_run = request.dry_run
+        written = Written(scope) if dry_run else self._written(scope, target, progress)
+        scope = written.scope
+        embedder = self._indexer.embedders(target.model, scope.scaler)
         recipe = Recipe.of(embedder, target.collection)
         applier = None if dry_run else self._indexer.applier(target, embedder)
         tally = Tally()
-        for planned in self._plans(scope, recipe, lost, dry_run):
+        for planned in self._plans(written, recipe, dry_run):
             tally = tally.plus(planned)
             if applier is not None:
-                applier.apply(only(planned.plan, pl.col("action") != "skipped"), progress)
+                work = only(planned.plan, pl.col("action") != "skipped")
+                applier.apply(work, progress, planned.since)
         path = None if dry_run else save_rejects(scope, self._rejects_dir)
         return summarize(scope, recipe, tally, dry_run, path, began)
 
-    def _plans(
-        self, scope: Scope, recipe: Recipe, lost: pl.Series, dry_run: bool
-    ) -> Iterator[Planned]:
+    def _written(self, scope: Scope, target: IndexTarget, progress: Progress) -> Written:
+        """Writes the trials, and what earlier runs and accidents have left to be done."""
+        written = store_trials(self._store, scope, self._clock(), progress)
+        if scope.before.pending.height:
+            self._indexer.remover.remove(scope.before.pending)
+        self._store.mark_unfinished(scope.workspace.id, scope.before.lost, target.collection)
+        return written
+
+    def _plans(self, written: Written, recipe: Recipe, dry_run: bool) -> Iterator[Planned]:
         """What happens to the trials of the source, then to the others that it concerns."""
-        workspace_id = scope.workspace.id
-        trials = trials_in(scope)
+        scope, lost = written.scope, written.scope.before.lost
+        trials = trials_in(scope, written.ids)
         asked = trials.height + scope.stay_out
-        everything = scope.batch is None or scope.known.height > asked
-        ids = None if everything else scope.known["trial_id"]
-        index = self._store.index_rows(workspace_id, recipe.collection, ids)
-        index = index.join(scope.known.select("trial_id", *IDENTITY), on="trial_id")
-        index = without_hashes_of(index, lost)
-        yield Planned(asked, make_plan(only(trials, ~pl.col("withdrawn")), index, recipe))
+        plan = make_plan(
+            only(trials, ~pl.col("withdrawn")),
+            without_hashes_of(scope.before.index, lost),
+            recipe,
+        )
+        yield Planned(asked, plan, written.since)
         others = affected_trials(scope, self._store, recipe, dry_run=dry_run)
         for plan in stored_plans(
             self._store,
-            workspace_id,
+            scope.workspace.id,
             recipe,
             others,
             lost=lost,

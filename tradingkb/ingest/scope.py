@@ -9,6 +9,7 @@ import polars as pl
 from tradingkb.domain import RegimeScaler, Workspace
 from tradingkb.importers import Batch
 from tradingkb.indexing import IDENTITY, Recipe
+from tradingkb.ingest.before import Before
 from tradingkb.ports import RunRecord, TrialStore
 
 
@@ -20,8 +21,7 @@ class Scope:
         batch: what the source held, None when the stored trials are indexed; without the rows
             that stay out, because they equal trials that were withdrawn.
         stay_out: how many rows these are.
-        known: identities of the stored trials before the run, at least of those of the source.
-        stored: the stored windows before the run.
+        before: what the store says of them before the run.
         windows: the windows of the trials in scope, with the regimes that they have now.
         measured: how many of them this run measured.
         changed: keys of windows whose regimes this run changes.
@@ -32,8 +32,7 @@ class Scope:
     workspace: Workspace
     run: RunRecord
     batch: Batch | None
-    known: pl.DataFrame
-    stored: pl.DataFrame
+    before: Before
     windows: pl.DataFrame
     measured: int
     changed: pl.DataFrame
@@ -44,13 +43,39 @@ class Scope:
     notes: tuple[str, ...] = ()
 
 
-def trials_in(scope: Scope) -> pl.DataFrame:
-    """The trials that the plan is about, with the statuses and regimes they have or would have."""
+@dataclass(frozen=True)
+class Written:
+    """What the store says of a run's trials once they are written.
+
+    Attributes:
+        scope: with the scaler in force.
+        ids: source_type, source_id, trial_id of those that were written; where they are many,
+            of none.
+        since: what `write_trials` returned, where it wrote all of them at once.
+    """
+
+    scope: Scope
+    ids: pl.DataFrame | None = None
+    since: pl.DataFrame | None = None
+
+
+def trials_in(scope: Scope, ids: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The trials that the plan is about, with the statuses and regimes they have or would have.
+
+    `trial_id` is null where neither the stored ones nor `ids` have it.
+    """
     regimes = scope.windows.select("window_key", "regime_is", "regime_oos")
     if scope.batch is None:
-        windows = scope.stored.select("window_id", "window_key").join(regimes, on="window_key")
-        return scope.known.join(windows, on="window_id", maintain_order="left")
-    statuses = scope.known.select(*IDENTITY, pl.col("kb_status").alias("known_status"))
+        windows = scope.before.windows.select("window_id", "window_key").join(
+            regimes, on="window_key"
+        )
+        return scope.before.known.join(windows, on="window_id", maintain_order="left")
+    statuses = scope.before.known.select(
+        *IDENTITY, "trial_id", pl.col("kb_status").alias("known_status")
+    )
+    if ids is not None:
+        fresh = ids.join(statuses, on=IDENTITY, how="anti")
+        statuses = pl.concat([statuses, fresh], how="diagonal")
     return (
         scope.batch.trials.drop("regime_is", "regime_oos")
         .join(regimes, on="window_key", maintain_order="left")
@@ -92,13 +117,13 @@ def affected_trials(scope: Scope, store: TrialStore, recipe: Recipe, *, dry_run:
     """
     space = scope.workspace.id
     left = store.unfinished(space, recipe.collection, recipe.pipeline, note=not dry_run)
-    mine = (scope.known if scope.batch is None else scope.batch.trials).select(IDENTITY)
+    mine = (scope.before.known if scope.batch is None else scope.batch.trials).select(IDENTITY)
     # A join makes a table of its right side: of what is left, which is little, not of the source.
     done = mine.join(left, on=IDENTITY, how="semi")
     others = left.join(done, on=IDENTITY, how="anti", maintain_order="left")["trial_id"]
     if not dry_run:  # writing the windows has marked the entries of their trials
         return others
-    moved = scope.stored.join(scope.changed, on="window_key", how="semi")["window_key"]
+    moved = scope.before.windows.join(scope.changed, on="window_key", how="semi")["window_key"]
     if moved.is_empty():
         return others
     touched = store.select(space, {"window_key": moved.to_list()})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +13,7 @@ import polars as pl
 
 from tradingkb.indexing import IDENTITY
 from tradingkb.ingest import window_regimes as w
-from tradingkb.ingest.scope import Scope
+from tradingkb.ingest.scope import Scope, Written
 from tradingkb.ports import TrialStore
 from tradingkb.progress import Progress
 
@@ -19,46 +21,88 @@ from tradingkb.progress import Progress
 WRITE_BATCH: Final = 20_000
 
 
-def store_trials(store: TrialStore, scope: Scope, now: datetime, progress: Progress) -> Scope:
-    """Writes what is new or has changed: windows, scaler, parameter sets, trials.
+def store_trials(store: TrialStore, scope: Scope, now: datetime, progress: Progress) -> Written:
+    """Writes what is new or has changed: the run, windows, scaler, parameter sets, trials.
 
-    Returns:
-        The scope with the scaler that is in force now.
+    In one transaction where the rows are few.
     """
-    if scope.changed.height:
-        store.write_windows(scope.workspace.id, scope.changed)
-    if scope.refit and scope.scaler is not None:
-        store.save_scaler(scope.workspace.id, scope.scaler, now)
-        # Another process may have fitted the same version first: the stored one holds.
-        scope = replace(scope, scaler=store.scaler(scope.workspace.id))
-    if scope.batch is not None:
-        _store_batch(store, scope, scope.batch.trials, now, progress)
-    return scope
+    fresh = _fresh(scope)
+    sets = fresh.select("strategy_name", "params_hash", "params")
+    sets = sets.unique(["strategy_name", "params_hash"]).sort("strategy_name", "params_hash")
+    if scope.changed.height + sets.height + fresh.height > WRITE_BATCH:
+        return _store_many(store, scope, fresh, sets, now, progress)
+    with store.writing():
+        scope = _store_run(store, scope, now)
+        if fresh.is_empty():
+            return Written(scope)
+        rows = _row_maker(store, scope, sets, now)
+        since = store.write_trials(scope.workspace.id, rows(fresh))
+        ids = store.trial_ids(scope.workspace.id, fresh)
+    progress("store", fresh.height, fresh.height)
+    return Written(scope, ids, since)
 
 
-def _store_batch(
-    store: TrialStore, scope: Scope, fresh: pl.DataFrame, now: datetime, progress: Progress
-) -> None:
-    stored = scope.known
+def _fresh(scope: Scope) -> pl.DataFrame:
+    """The trials of the source that are new, or say something new."""
+    if scope.batch is None:
+        return pl.DataFrame(
+            schema=dict.fromkeys(("strategy_name", "params_hash", "params"), pl.String)
+        )
+    stored = scope.before.known
     if scope.readmit:  # what is withdrawn is taken as if it had never been here
         stored = stored.filter(~pl.col("withdrawn"))
     stored = stored.select(*IDENTITY, "row_hash")
-    if not stored.is_empty():
-        fresh = fresh.join(stored, on=[*IDENTITY, "row_hash"], how="anti")
+    if stored.is_empty():
+        return scope.batch.trials
+    return scope.batch.trials.join(stored, on=[*IDENTITY, "row_hash"], how="anti")
+
+
+def _store_many(
+    store: TrialStore,
+    scope: Scope,
+    fresh: pl.DataFrame,
+    sets: pl.DataFrame,
+    now: datetime,
+    progress: Progress,
+) -> Written:
+    """As `store_trials`, in several transactions: nobody waits for all of it."""
+    scope = _store_run(store, scope, now)
     if fresh.is_empty():
-        return
-    sets = fresh.select("strategy_name", "params_hash", "params")
-    sets = sets.unique(["strategy_name", "params_hash"]).sort("strategy_name", "params_hash")
-    store.write_param_sets(scope.workspace.id, sets)
-    windows = store.window_rows(scope.workspace.id).select("window_key", "window_id")
-    numbered = store.param_set_rows(scope.workspace.id, None).select(
-        "strategy_name", "params_hash", "param_set_id"
-    )
+        return Written(scope)
+    rows = _row_maker(store, scope, sets, now)
     # A batch at a time: rows of a million trials would double what the ingest holds.
     for start in range(0, fresh.height, WRITE_BATCH):
-        rows = _rows(scope, fresh.slice(start, WRITE_BATCH), windows, numbered, now)
-        store.write_trials(scope.workspace.id, rows)
+        store.write_trials(scope.workspace.id, rows(fresh.slice(start, WRITE_BATCH)))
         progress("store", min(start + WRITE_BATCH, fresh.height), fresh.height)
+    return Written(scope)
+
+
+def _store_run(store: TrialStore, scope: Scope, now: datetime) -> Scope:
+    """Writes the run, windows and scaler; the scope with the scaler that is in force now."""
+    space = scope.workspace.id
+    with store.writing():
+        store.close_runs(space, now)
+        store.save_run(scope.run)
+    if scope.changed.height:
+        store.write_windows(space, scope.changed)
+    if scope.refit and scope.scaler is not None:
+        store.save_scaler(space, scope.scaler, now)
+        # Another process may have fitted the same version first: the stored one holds.
+        scope = replace(scope, scaler=store.scaler(space))
+    return scope
+
+
+def _row_maker(
+    store: TrialStore, scope: Scope, sets: pl.DataFrame, now: datetime
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Writes the parameter sets; makes rows of trials, with windows and sets by number."""
+    space = scope.workspace.id
+    store.write_param_sets(space, sets)
+    keys = scope.windows["window_key"]
+    windows = store.window_rows(space, keys=keys).select("window_key", "window_id")
+    numbered = store.param_set_rows(space, None, sets)
+    numbered = numbered.select("strategy_name", "params_hash", "param_set_id")
+    return partial(_rows, scope, windows=windows, sets=numbered, now=now)
 
 
 def _rows(

@@ -17,10 +17,15 @@ from tradingkb.ingest.scope import Scope
 
 @dataclass(frozen=True)
 class Planned:
-    """Trials in scope, and the plan for those of them that are eligible."""
+    """Trials in scope, and the plan for those of them that are eligible.
+
+    Attributes:
+        since: what `write_trials` returned, where the plan is of all that it wrote.
+    """
 
     asked: int
     plan: pl.DataFrame
+    since: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def summarize(
     batch = scope.batch
     n = Counter(tally.actions)
     notes = [*(batch.notes if batch else ()), *scope.notes]
-    if scope.refit and scope.stored.height:
+    if scope.refit and scope.before.windows.height:
         notes.append("the windows have doubled: features are scaled anew, stored trials updated")
     if scope.stay_out:
         notes.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -108,6 +109,19 @@ def _features(text: str | None) -> Floats:
     return regime_from_json(text).vector() if text else np.full(len(FEATURES), np.nan)
 
 
+def refit_at(known: RegimeScaler | None) -> int:
+    """From how many windows with a regime on a scaler is fitted anew."""
+    return math.ceil(REFIT_GROWTH * known.n_windows) if known else 1
+
+
+def count_fresh(trials: pl.DataFrame, stored: pl.DataFrame, *, measuring: bool) -> int:
+    """How many windows without a stored regime may get one from these trials, or from prices."""
+    regime = pl.any_horizontal(pl.col("regime_is", "regime_oos").is_not_null())
+    bring = trials.select("window_key", fresh=regime | pl.lit(measuring)).filter("fresh")
+    have = stored.filter(regime)
+    return bring.join(have, on="window_key", how="anti")["window_key"].n_unique()
+
+
 def current_scaler(known: RegimeScaler | None, windows: pl.DataFrame) -> RegimeScaler | None:
     """The known scaler, or a new version when there is none or the windows have doubled.
 
@@ -115,7 +129,7 @@ def current_scaler(known: RegimeScaler | None, windows: pl.DataFrame) -> RegimeS
     in which they came. None while no window has a regime.
     """
     texts = windows.filter(pl.any_horizontal(pl.col("regime_is", "regime_oos").is_not_null()))
-    if texts.is_empty() or (known and texts.height < REFIT_GROWTH * known.n_windows):
+    if texts.is_empty() or texts.height < refit_at(known):
         return known
     both = pl.concat([texts["regime_is"], texts["regime_oos"]]).drop_nulls().sort()
     fitted = RegimeScaler.fit(feature_matrix(both), version=(known.version + 1) if known else 1)

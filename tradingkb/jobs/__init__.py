@@ -1,5 +1,5 @@
 """Long work: one at a time, by leases in SQL."""
 
-from tradingkb.jobs.lease import Leases
+from tradingkb.jobs.lease import Lease, Leases
 
-__all__ = ["Leases"]
+__all__ = ["Lease", "Leases"]

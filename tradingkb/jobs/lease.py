@@ -30,6 +30,45 @@ _RENEW_S: Final = 15.0
 _POLL_S: Final = 0.2
 
 
+class Lease:
+    """One lease while it is held, renewed by a thread of its own."""
+
+    def __init__(self, store: TrialStore, name: str, me: str, renew: Callable[[], object]) -> None:
+        """Begins to renew it."""
+        self._store, self._name, self._me = store, name, me
+        self._renew = renew
+        self._done = threading.Event()
+        self._ended = False
+        self._beat = threading.Thread(target=self._renewing, daemon=True)
+        self._beat.start()
+
+    def end(self, last: Callable[[], object] = lambda: None) -> None:
+        """Gives the lease up in one transaction with what is written last; a second time nothing.
+
+        Whoever takes the lease next finds it written.
+
+        Args:
+            last: what is to be written.
+        """
+        self.stop()
+        if self._ended:
+            return
+        with self._store.writing():
+            last()
+            self._store.break_lease(self._name, self._me)
+        self._ended = True
+
+    def stop(self) -> None:
+        """Stops renewing it: a renewal that came after its end would take it again."""
+        self._done.set()
+        self._beat.join()
+
+    def _renewing(self) -> None:
+        while not self._done.wait(_RENEW_S):
+            with contextlib.suppress(TradingKBError):  # the next beat tries again
+                self._renew()
+
+
 class Leases:
     """The leases of one store, as one process takes them."""
 
@@ -58,25 +97,22 @@ class Leases:
         self._patience_s = patience_s
 
     @contextmanager
-    def hold(self, workspace: Workspace) -> Iterator[None]:
-        """Holds a workspace's lease, waiting for it if need be.
+    def hold(self, workspace: Workspace) -> Iterator[Lease]:
+        """Holds a workspace's lease, waiting for it if need be; `Lease.end` ends it earlier.
 
         Raises:
             WorkspaceBusyError: another holder kept it for longer.
         """
         name, me = f"index:{workspace.id}", _own_name(self._new_id())
         self._acquire(workspace, name, me)
-        done = threading.Event()
-        beat = threading.Thread(target=self._renew, args=(name, me, done), daemon=True)
-        beat.start()
+        lease = Lease(self._store, name, me, lambda: self._take(name, me))
         try:
-            yield
+            yield lease
         finally:
-            done.set()
-            beat.join()
+            lease.stop()
             # It ends by itself, and must not hide an error.
             with contextlib.suppress(TradingKBError):
-                self._store.break_lease(name, me)
+                lease.end()
 
     def _acquire(self, workspace: Workspace, name: str, me: str) -> None:
         waited = 0.0
@@ -96,11 +132,6 @@ class Leases:
 
     def _take(self, name: str, me: str) -> str | None:
         return self._store.acquire_lease(name, me, self._clock(), self._clock() + TTL)
-
-    def _renew(self, name: str, me: str, done: threading.Event) -> None:
-        while not done.wait(_RENEW_S):
-            with contextlib.suppress(TradingKBError):  # the next beat tries again
-                self._take(name, me)
 
 
 def _own_name(nonce: str) -> str:

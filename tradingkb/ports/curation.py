@@ -80,9 +80,10 @@ class CurationStore(Protocol):
             NotFoundError: no such run.
         """
 
-    def taken_back(self, workspace_id: str) -> pl.DataFrame:
+    def taken_back(self, workspace_id: str, trial_ids: pl.Series | None = None) -> pl.DataFrame:
         """trial_id, row_hash of what withdrawn runs said about trials that say something else now.
 
+        About all trials, or some.
         Ingesting the same rows again must not bring them back.
         """
 

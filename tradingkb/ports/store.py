@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -23,6 +24,16 @@ class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
     BackendUnavailableError. Frames carry times as aware UTC.
     """
 
+    def reading(self) -> AbstractContextManager[None]:
+        """What this thread reads inside shares one transaction, so that many reads cost one."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """What this thread reads and writes inside is one transaction.
+
+        All of it is written at the end, or on any error nothing. Others may wait for it: nothing
+        that takes time belongs inside.
+        """
+
     # workspaces and specs
     def workspaces(self) -> list[Workspace]:
         """All workspaces, by slug."""
@@ -42,8 +53,8 @@ class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
         """Every spec, or those of one name, by name; newest version of each name last."""
 
     # trials
-    def count_trials(self, workspace_id: str) -> int:
-        """How many trials are stored, whatever their status."""
+    def count_trials(self, workspace_id: str, at_most: int | None = None) -> int:
+        """How many trials are stored, whatever their status; counts no further than `at_most`."""
 
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """One row per trial of the workspace, or of those with these (source_type, source_id).
@@ -64,14 +75,28 @@ class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
     def documents(self, workspace_id: str, trial_ids: pl.Series) -> pl.DataFrame:
         """Identity, status, parameters, window, regimes and metrics of some trials, by id."""
 
-    def window_rows(self, workspace_id: str, among: pl.Series | None = None) -> pl.DataFrame:
+    def window_rows(
+        self,
+        workspace_id: str,
+        among: pl.Series | None = None,
+        *,
+        keys: pl.Series | None = None,
+    ) -> pl.DataFrame:
         """Windows: window_id, window_key, symbol, timeframe, dates, regime_is, regime_oos.
 
-        All of them, or those of some ids.
+        All of them, or those of some ids or of some window keys.
         """
 
-    def param_set_rows(self, workspace_id: str, strategy_name: str | None) -> pl.DataFrame:
-        """Parameter sets: param_set_id, strategy_name, params_hash, params (canonical JSON)."""
+    def regimes_reach(self, workspace_id: str, n: int) -> bool:
+        """Whether at least n windows have a regime."""
+
+    def param_set_rows(
+        self, workspace_id: str, strategy_name: str | None, among: pl.DataFrame | None = None
+    ) -> pl.DataFrame:
+        """Parameter sets: param_set_id, strategy_name, params_hash, params (canonical JSON).
+
+        All of them, those of a strategy, or those with these (strategy_name, params_hash).
+        """
 
     def write_windows(self, workspace_id: str, windows: pl.DataFrame) -> None:
         """Inserts windows by window_key; fills in or replaces regimes of known ones.
@@ -82,12 +107,15 @@ class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
     def write_param_sets(self, workspace_id: str, sets: pl.DataFrame) -> None:
         """Inserts (strategy_name, params) pairs that are not known yet."""
 
-    def write_trials(self, workspace_id: str, trials: pl.DataFrame) -> None:
+    def write_trials(self, workspace_id: str, trials: pl.DataFrame) -> pl.DataFrame:
         """Inserts or replaces trials by (source_type, source_id), in one transaction.
 
         A stored trial keeps its status, its status history and its first ingestion time. What it
         said before is kept as a version of the run that said it, its index entries are marked as
         unfinished, and it is no longer withdrawn.
+
+        Returns:
+            strategy_name, generation: of the strategies that it changed, afterwards.
         """
 
     def partition(
@@ -153,13 +181,28 @@ class TrialStore(BackupStore, CalibrationStore, CurationStore, Protocol):
     def count_indexed(self, collection: str) -> int:
         """How many points the collection should hold: finished entries, not archived, not bare."""
 
-    def write_index(self, workspace_id: str, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    def write_index(
+        self,
+        workspace_id: str,
+        rows: pl.DataFrame,
+        at: datetime,
+        since: pl.DataFrame | None = None,
+    ) -> pl.DataFrame:
         """Inserts or replaces index rows by (trial_id, collection), in one transaction.
 
         `rows` says which `row_hash` and `kb_status` of each trial were embedded. An entry of a
         trial that is no longer so is marked as unfinished. One of a trial that is not eligible
         (any more) is written as archived and marked as not yet deleted: an admin may have rejected
         it while it was being embedded.
+
+        Args:
+            workspace_id: whose entries.
+            rows: the entries, of one collection.
+            at: when they are written.
+            since: what `write_trials` returned, where `rows` are the entries of all eligible
+                trials that it wrote. A strategy that was found finished before them, and that
+                nothing else has changed since, is then recorded as finished again, so that
+                `unfinished` need not look through it.
 
         Returns:
             trial_id, collection, point_id of those that are not eligible.

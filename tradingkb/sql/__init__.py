@@ -1,7 +1,7 @@
 """SQL plumbing that stores and the embedded vector index share: engines, types, bulk access."""
 
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
-from tradingkb.sql.engine import open_engine, reading, writing
+from tradingkb.sql.engine import open_engine, reading, together, writing
 from tradingkb.sql.generations import counter, moved, only_added
 from tradingkb.sql.types import Json, Key, UtcTime
 
@@ -17,6 +17,7 @@ __all__ = [
     "read",
     "read_in",
     "reading",
+    "together",
     "upsert",
     "writing",
 ]

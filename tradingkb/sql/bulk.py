@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -65,10 +65,16 @@ def _driver_rows(connection: sa.Connection, frame: pl.DataFrame) -> list[tuple[A
 
 def read(connection: sa.Connection, statement: sa.Select[Any]) -> pl.DataFrame:
     """The statement's rows as a frame with exact types; times are aware UTC."""
+    raw = statement.with_only_columns(*(_raw(c) for c in statement.selected_columns))
+    return _framed(connection, statement, raw_rows(connection, raw))
+
+
+def _framed(
+    connection: sa.Connection, statement: sa.Select[Any], found: Iterable[Sequence[Any]]
+) -> pl.DataFrame:
     columns = list(statement.selected_columns)
     schema = {c.name: _polars_type(c.type, connection.dialect.name) for c in columns}
-    raw = statement.with_only_columns(*(_raw(c) for c in columns))
-    parts = [_columns(rows, schema) for rows in raw_rows(connection, raw)]
+    parts = [_columns(rows, schema) for rows in found]
     frame = pl.concat(parts, rechunk=True) if parts else pl.DataFrame(schema=schema)
     texts = [c.name for c in columns if isinstance(c.type, UtcTime) and schema[c.name] == pl.String]
     return frame.with_columns(
@@ -106,12 +112,12 @@ def read_in(
     column: sa.ColumnElement[Any],
     values: pl.Series,
 ) -> pl.DataFrame:
-    """As `read`, for rows whose `column` is one of any number of values."""
+    """As `read`, for rows whose `column` is one of any number of values; none are not asked for."""
     found = [
         read(connection, statement.where(_among(connection, column, part.to_list())))
         for part in _slices(values, _LIST_VALUES)
     ]
-    return pl.concat(found) if found else read(connection, statement.where(sa.false()))
+    return pl.concat(found) if found else _framed(connection, statement, ())
 
 
 def _slices(values: pl.Series, size: int) -> Iterator[pl.Series]:

@@ -10,10 +10,12 @@ folder, a full disk) the store is read as it lies there, without locks, if no wr
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -113,26 +115,61 @@ def _says_unwritable(error: object) -> bool:
 
 
 def _on_begin(connection: sa.Connection) -> None:
-    writer = connection.get_execution_options().get("tradingkb_writer", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+_NONE: Final[Mapping[sa.Engine, sa.Connection]] = MappingProxyType({})
+#: Transactions that calls inside join instead of beginning their own; of this thread or task.
+_OPEN: Final[ContextVar[Mapping[sa.Engine, sa.Connection]]] = ContextVar("_OPEN", default=_NONE)
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One consistent snapshot; errors are translated."""
+    """One consistent snapshot; errors are translated. Inside `together` the transaction of that."""
+    if (joined := _OPEN.get().get(engine)) is not None:
+        yield joined
+        return
     with translated(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One transaction, committed at the end or rolled back; errors are translated."""
+    """One transaction, committed at the end or rolled back; errors are translated.
+
+    Inside `together(engine, write=True)` it is that transaction; inside one that reads, another.
+    """
+    joined = _OPEN.get().get(engine)
+    if joined is not None and _writes(joined):
+        yield joined
+        return
     with (
         translated(engine),
         engine.connect().execution_options(**WRITER) as connection,
         connection.begin(),
     ):
         yield connection
+
+
+@contextmanager
+def together(engine: sa.Engine, *, write: bool = False) -> Iterator[None]:
+    """What this thread does inside, whoever does it, is one transaction: begun and ended once.
+
+    Args:
+        engine: of what is done.
+        write: for transactions that write; all of it is written at the end, or nothing.
+    """
+    open_one = writing if write else reading
+    with open_one(engine) as connection:
+        before = _OPEN.set({**_OPEN.get(), engine: connection})
+        try:
+            yield
+        finally:
+            _OPEN.reset(before)
+
+
+def _writes(connection: sa.Connection) -> bool:
+    return bool(connection.get_execution_options().get("tradingkb_writer", False))
 
 
 @contextmanager

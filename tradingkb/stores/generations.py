@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql import moved, reading, upsert
+from tradingkb.sql import moved, read_in, reading, upsert
 from tradingkb.stores import schema
 
 _G = schema.generations.c
@@ -48,6 +48,14 @@ def bump_all(connection: sa.Connection, workspace_id: str) -> None:
     """Moves the generation of every strategy of the workspace."""
     known = sa.select(_G.strategy_name).where(_G.workspace_id == workspace_id)
     bump(connection, workspace_id, connection.scalars(known).all())
+
+
+def generations_of(
+    connection: sa.Connection, workspace_id: str, strategies: Iterable[str]
+) -> pl.DataFrame:
+    """strategy_name, generation of some strategies."""
+    statement = sa.select(_G.strategy_name, _G.generation).where(_G.workspace_id == workspace_id)
+    return read_in(connection, statement, _G.strategy_name, pl.Series(sorted(strategies)))
 
 
 #: Built once: every question asks for it.

@@ -64,7 +64,13 @@ class IndexQueries:
             everything = int(connection.scalar(entries) or 0)
             return everything - int(connection.scalar(entries.where(not_there)) or 0)
 
-    def write_index(self, workspace_id: str, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    def write_index(
+        self,
+        workspace_id: str,
+        rows: pl.DataFrame,
+        at: datetime,
+        since: pl.DataFrame | None = None,
+    ) -> pl.DataFrame:
         """Inserts or replaces index rows by (trial_id, collection), in one transaction.
 
         `rows` has the columns of the table but the id, workspace and time, and `strategy_name`,
@@ -85,6 +91,8 @@ class IndexQueries:
             kept = kept and not _any_archived(connection, rows)
             upsert(connection, schema.kb_trial_index, frame, key=key, update=update)
             bump(connection, workspace_id, rows["strategy_name"].unique(), only_added=kept)
+            if since is not None:
+                _note_finished(connection, workspace_id, rows, since)
         out = known.filter(~pl.col("eligible"))
         return rows.join(out, on="trial_id", how="semi").select(
             "trial_id", "collection", "point_id"
@@ -135,6 +143,34 @@ class IndexQueries:
                     update=("pipeline", "generation"),
                 )
         return found.sort("trial_id")
+
+
+def _note_finished(
+    connection: sa.Connection, workspace_id: str, rows: pl.DataFrame, since: pl.DataFrame
+) -> None:
+    """Carries the check of strategies forward that were finished before these trials came.
+
+    Their rows of `generations` are locked since `bump`. A generation that is one higher than
+    `since` says that nobody changed anything between the trials and their entries; a check one
+    lower than `since`, that nothing was left before the trials.
+    """
+    collection, pipeline = rows.select("collection", "pipeline").row(0)
+    written = since.filter(pl.col("strategy_name").is_in(rows["strategy_name"].unique().implode()))
+    for name, generation in written.select("strategy_name", "generation").rows():
+        now = sa.select(_G.generation).where(
+            _G.workspace_id == workspace_id, _G.strategy_name == name
+        )
+        was_finished = (
+            (_C.workspace_id == workspace_id)
+            & (_C.collection == collection)
+            & (_C.strategy_name == name)
+            & (_C.pipeline == pipeline)
+            & (_C.generation == generation - 1)
+        )
+        change = sa.update(schema.index_checks).where(
+            was_finished, now.scalar_subquery() == generation + 1
+        )
+        connection.execute(change.values(generation=generation + 1))
 
 
 def _moved(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import cached_property
 
 import sqlalchemy as sa
 
-from tradingkb.sql import open_engine
+from tradingkb.sql import open_engine, together
 from tradingkb.stores.backup import BackupQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries
@@ -57,6 +58,14 @@ class SqlTrialStore(
     @cached_property
     def _impatient(self) -> sa.Engine:
         return open_engine(self.engine.url, timeout_s=EVENT_TIMEOUT_S)
+
+    def reading(self) -> AbstractContextManager[None]:
+        """What is read inside is read in one transaction."""
+        return together(self.engine)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """What is done inside is one transaction: all of it is written at the end, or nothing."""
+        return together(self.engine, write=True)
 
     def close(self) -> None:
         """Releases connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import polars as pl
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from tradingkb.sql import read, read_in, reading, upsert, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import UNFINISHED, chunks
-from tradingkb.stores.generations import bump, bump_all
+from tradingkb.stores.generations import bump, bump_all, generations_of
 from tradingkb.stores.versions import supersede
 
 _T, _W, _P = schema.trials.c, schema.windows.c, schema.param_sets.c
@@ -44,11 +45,11 @@ class TrialQueries:
 
     engine: sa.Engine
 
-    def count_trials(self, workspace_id: str) -> int:
-        """How many trials are stored, whatever their status."""
-        statement = sa.select(sa.func.count()).where(_T.workspace_id == workspace_id)
+    def count_trials(self, workspace_id: str, at_most: int | None = None) -> int:
+        """How many trials are stored, whatever their status; counts no further than `at_most`."""
+        trials = sa.select(sa.literal(1)).where(_T.workspace_id == workspace_id).limit(at_most)
         with reading(self.engine) as connection:
-            return int(connection.scalar(statement) or 0)
+            return _count(connection, trials)
 
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """trial_id, identity, strategy_name, row_hash, kb_status, window_id, withdrawn."""
@@ -75,7 +76,13 @@ class TrialQueries:
         with reading(self.engine) as connection:
             return _known(connection, workspace_id, identities, _T.id.label("trial_id"))
 
-    def window_rows(self, workspace_id: str, among: pl.Series | None = None) -> pl.DataFrame:
+    def window_rows(
+        self,
+        workspace_id: str,
+        among: pl.Series | None = None,
+        *,
+        keys: pl.Series | None = None,
+    ) -> pl.DataFrame:
         """window_id and the columns of the table; regimes as JSON text."""
         statement = (
             sa.select(_W.id.label("window_id"), *(schema.windows.c[c] for c in _WINDOW_COLUMNS))
@@ -83,11 +90,29 @@ class TrialQueries:
             .order_by(_W.window_key)
         )
         with reading(self.engine) as connection:
+            if keys is not None:
+                return read_in(connection, statement, _W.window_key, keys.unique())
             if among is None:
                 return read(connection, statement)
             return read_in(connection, statement, _W.id, among)
 
-    def param_set_rows(self, workspace_id: str, strategy_name: str | None = None) -> pl.DataFrame:
+    def regimes_reach(self, workspace_id: str, n: int) -> bool:
+        """Whether at least n windows have a regime."""
+        windows = sa.select(sa.literal(1)).where(_W.workspace_id == workspace_id).limit(n)
+        some = _W.regime_is.is_not(None) | _W.regime_oos.is_not(None)
+        if n < 1:
+            return True
+        with reading(self.engine) as connection:
+            # Keys first: mostly there are too few, and an index has them without the long texts.
+            enough = _count(connection, windows) >= n
+            return enough and _count(connection, windows.where(some)) >= n
+
+    def param_set_rows(
+        self,
+        workspace_id: str,
+        strategy_name: str | None = None,
+        among: pl.DataFrame | None = None,
+    ) -> pl.DataFrame:
         """param_set_id, strategy_name, params_hash, params."""
         statement = sa.select(
             _P.id.label("param_set_id"), _P.strategy_name, _P.params_hash, _P.params
@@ -95,7 +120,14 @@ class TrialQueries:
         if strategy_name is not None:
             statement = statement.where(_P.strategy_name == strategy_name)
         with reading(self.engine) as connection:
-            return read(connection, statement)
+            if among is None:
+                return read(connection, statement)
+            # One index has both; asked for at once, each name would be tried with each hash.
+            found = [
+                read_in(connection, statement.where(_P.strategy_name == name), _P.params_hash, some)
+                for name, some in _hashes_by_strategy(among)
+            ]
+        return pl.concat(found)
 
     def write_windows(self, workspace_id: str, windows: pl.DataFrame) -> None:
         """Inserts windows by window_key; regimes of known windows are filled in or replaced.
@@ -104,7 +136,7 @@ class TrialQueries:
         """
         frame = windows.select(pl.lit(workspace_id).alias("workspace_id"), *_WINDOW_COLUMNS)
         with writing(self.engine) as connection:
-            before = _regimes(connection, workspace_id)
+            before = _regimes(connection, workspace_id, frame["window_key"])
             upsert(
                 connection,
                 schema.windows,
@@ -113,7 +145,7 @@ class TrialQueries:
                 update=("regime_is", "regime_oos"),
                 keep_known=True,
             )
-            after = _regimes(connection, workspace_id)
+            after = _regimes(connection, workspace_id, frame["window_key"])
             # A new window has no trials yet; a new regime of a known one touches every strategy.
             known = after.join(before, on="window_key", how="semi")
             moved = known.join(before, on=known.columns, how="anti", nulls_equal=True)
@@ -135,11 +167,14 @@ class TrialQueries:
                 update=(),
             )
 
-    def write_trials(self, workspace_id: str, trials: pl.DataFrame) -> None:
+    def write_trials(self, workspace_id: str, trials: pl.DataFrame) -> pl.DataFrame:
         """Inserts or replaces trials by (source_type, source_id), in one transaction.
 
         A new trial whose status is not `candidate` leaves a history row that says where it came
         from; a known trial keeps its status: a file does not overrule an admin.
+
+        Returns:
+            strategy_name, generation: of the strategies that it changed, afterwards.
         """
         frame = trials.with_columns(workspace_id=pl.lit(workspace_id))
         with writing(self.engine) as connection:
@@ -166,6 +201,7 @@ class TrialQueries:
             bump(connection, workspace_id, changed)
             grown = {*frame["strategy_name"].unique()} - changed
             bump(connection, workspace_id, grown, only_added=True)
+            return generations_of(connection, workspace_id, changed | grown)
 
     def _imported_statuses(
         self, connection: sa.Connection, workspace_id: str, frame: pl.DataFrame
@@ -195,10 +231,20 @@ class TrialQueries:
         connection.execute(sa.insert(schema.kb_status_history), rows.to_dicts())
 
 
-def _regimes(connection: sa.Connection, workspace_id: str) -> pl.DataFrame:
+def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(rows.subquery())) or 0)
+
+
+def _hashes_by_strategy(among: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
+    yield "", among["params_hash"].head(0)  # where nothing is asked for
+    for (name,), part in among.partition_by("strategy_name", as_dict=True).items():
+        yield str(name), part["params_hash"].unique()
+
+
+def _regimes(connection: sa.Connection, workspace_id: str, keys: pl.Series) -> pl.DataFrame:
     statement = sa.select(_W.window_key, _W.regime_is, _W.regime_oos)
-    return read(
-        connection, statement.where(_W.workspace_id == workspace_id).order_by(_W.window_key)
+    return read_in(
+        connection, statement.where(_W.workspace_id == workspace_id), _W.window_key, keys
     )
 
 

@@ -46,16 +46,16 @@ class VersionQueries:
         values = {"withdrawn_at": None, "withdrawn_by": None, "withdrawn_reason": None}
         return self._settle(workspace_id, run_id, values, at, dry_run)
 
-    def taken_back(self, workspace_id: str) -> pl.DataFrame:
+    def taken_back(self, workspace_id: str, trial_ids: pl.Series | None = None) -> pl.DataFrame:
         """trial_id, row_hash of what withdrawn runs said; see the port."""
         statement = sa.select(_V.trial_id, _V.row_hash).join_from(
             schema.ingest_runs, schema.trial_versions, _V.run_id == _R.run_id
         )
+        statement = statement.where(_R.workspace_id == workspace_id, _R.withdrawn_at.is_not(None))
         with reading(self.engine) as connection:
-            return read(
-                connection,
-                statement.where(_R.workspace_id == workspace_id, _R.withdrawn_at.is_not(None)),
-            )
+            if trial_ids is None:
+                return read(connection, statement)
+            return read_in(connection, statement, _V.trial_id, trial_ids)
 
     def _settle(
         self, workspace_id: str, run_id: str, values: dict[str, Any], at: datetime, dry_run: bool

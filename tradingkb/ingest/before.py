@@ -1,0 +1,117 @@
+"""What the store says of a run's trials before the run, read in one transaction.
+
+An ingest of one trial reads what concerns that trial, however much is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from tradingkb.domain import IndexTarget, RegimeScaler
+from tradingkb.importers import Batch
+from tradingkb.indexing import IDENTITY, Indexer, LossWatch
+from tradingkb.ingest import window_regimes as w
+from tradingkb.ports import TrialStore
+
+#: Above so many stored trials per incoming one, theirs alone are looked up.
+_FEW: Final = 4
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is stored of the trials in scope, before the run.
+
+    Attributes:
+        known: identities of the stored trials, at least of those of the source.
+        taken_back: trial_id, row_hash of what withdrawn runs said of them.
+        windows: the windows of the trials in scope; all of the workspace where `all_windows`.
+        all_windows: whether a scaler may have to be fitted, or stored trials are indexed.
+        scaler: in force.
+        index: index rows of the trials in scope.
+        lost: ids of trials whose points are gone.
+        pending: archived entries whose points may still be there.
+    """
+
+    known: pl.DataFrame
+    taken_back: pl.DataFrame
+    windows: pl.DataFrame
+    all_windows: bool
+    scaler: RegimeScaler | None
+    index: pl.DataFrame
+    lost: pl.Series
+    pending: pl.DataFrame
+
+
+def read_before(
+    indexer: Indexer,
+    watch: LossWatch,
+    target: IndexTarget,
+    batch: Batch | None,
+    *,
+    measuring: bool,
+) -> Before:
+    """Reads it.
+
+    Args:
+        indexer: what the index is changed with.
+        watch: looks for lost points.
+        target: where the vectors go.
+        batch: what the source held, None when the stored trials are indexed.
+        measuring: whether there are prices, from which any window may get a regime.
+
+    Raises:
+        ConfigurationError: an unknown model.
+    """
+    store, space = indexer.store, target.workspace.id
+    with store.reading():
+        few = _is_few(store, space, batch)
+        known = store.identities(space, batch.trials.select(IDENTITY) if batch and few else None)
+        scaler = store.scaler(space)
+        windows, all_windows = _windows(store, space, batch, scaler, measuring)
+        dimension = indexer.embedders(target.model, scaler).dimension
+        return Before(
+            known=known,
+            taken_back=store.taken_back(space, known["trial_id"] if few else None),
+            windows=windows,
+            all_windows=all_windows,
+            scaler=scaler,
+            index=_index(store, target, batch, known),
+            lost=watch.lost_trials(target, dimension, always=not few),
+            pending=store.pending_deletes(space),
+        )
+
+
+def _is_few(store: TrialStore, workspace_id: str, batch: Batch | None) -> bool:
+    if batch is None:
+        return False
+    many = batch.trials.height * _FEW
+    return store.count_trials(workspace_id, at_most=many + 1) > many
+
+
+def _windows(
+    store: TrialStore,
+    workspace_id: str,
+    batch: Batch | None,
+    scaler: RegimeScaler | None,
+    measuring: bool,
+) -> tuple[pl.DataFrame, bool]:
+    """The windows in scope, and whether they are all there are."""
+    if batch is None:
+        return store.window_rows(workspace_id), True
+    windows = store.window_rows(workspace_id, keys=batch.trials["window_key"])
+    missing = w.refit_at(scaler) - w.count_fresh(batch.trials, windows, measuring=measuring)
+    if missing <= 0 or store.regimes_reach(workspace_id, missing):
+        return store.window_rows(workspace_id), True
+    return windows, False
+
+
+def _index(
+    store: TrialStore, target: IndexTarget, batch: Batch | None, known: pl.DataFrame
+) -> pl.DataFrame:
+    everything = batch is None or known.height > batch.trials.height
+    ids = None if everything else known["trial_id"]
+    rows = store.index_rows(target.workspace.id, target.collection, ids)
+    return rows.join(known.select("trial_id", *IDENTITY), on="trial_id")
