@@ -4,8 +4,9 @@ SQL is the truth; the vector index is derived. A search returns ids and similari
 candidate is then read from SQL, and payloads of a vector index are never trusted.
 """
 
-from tradingkb.ports.backup import BackupContents, BackupStore, Restored
-from tradingkb.ports.calibration import Calibration
+from tradingkb.ports.backup import BackupContents, BackupStore, Restored, RetentionStore
+from tradingkb.ports.calibration import Calibration, CalibrationStore
+from tradingkb.ports.curation import StatusStore, WithdrawalStore
 from tradingkb.ports.embedders import (
     PAYLOAD_VERSION,
     Embedder,
@@ -14,7 +15,20 @@ from tradingkb.ports.embedders import (
     Side,
     TrialDocument,
 )
+from tradingkb.ports.index import DeletionStore, IndexStore
+from tradingkb.ports.records import EventStore, LeaseStore, RunStore
 from tradingkb.ports.store import TrialStore
+from tradingkb.ports.tenants import SpecStore, WorkspaceStore
+from tradingkb.ports.trials import (
+    ContentStore,
+    DocumentStore,
+    IdentityStore,
+    ListingStore,
+    PartitionStore,
+    SelectionStore,
+    TransactionStore,
+    WriterStore,
+)
 from tradingkb.ports.values import Partition, PartitionNews, RunRecord
 from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
 
@@ -24,19 +38,38 @@ __all__ = [
     "BackupContents",
     "BackupStore",
     "Calibration",
+    "CalibrationStore",
+    "ContentStore",
+    "DeletionStore",
+    "DocumentStore",
     "Embedder",
     "EmbedderFactory",
+    "EventStore",
     "Floats32",
+    "IdentityStore",
+    "IndexStore",
+    "LeaseStore",
+    "ListingStore",
     "Partition",
     "PartitionNews",
+    "PartitionStore",
     "Points",
     "QueryVector",
     "Restored",
+    "RetentionStore",
     "RunRecord",
+    "RunStore",
+    "SelectionStore",
     "Side",
+    "SpecStore",
+    "StatusStore",
+    "TransactionStore",
     "TrialDocument",
     "TrialStore",
     "VectorFilter",
     "VectorIndex",
     "WindowHit",
+    "WithdrawalStore",
+    "WorkspaceStore",
+    "WriterStore",
 ]

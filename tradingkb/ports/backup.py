@@ -37,7 +37,7 @@ class Restored:
 
 
 class BackupStore(Protocol):
-    """A store that can be written to one file, be replaced by one, and forget old records.
+    """A store that can be written to one file, and be replaced by one.
 
     A backup holds every table of truth: no leases and no vectors, which are made again. The same
     file restores into any adapter.
@@ -70,6 +70,10 @@ class BackupStore(Protocol):
             InvalidInputError: the store is not empty, without `replace`.
             ConfigurationError: the store cannot be written.
         """
+
+
+class RetentionStore(Protocol):
+    """A store that can forget old records."""
 
     def delete_events(self, before: datetime, limit: int) -> int:
         """Deletes the oldest recommend events before a time, in one short transaction.

@@ -1,4 +1,4 @@
-"""The part of the store's port about what counts, and about who works on it."""
+"""The ports of what counts: statuses and withdrawn runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import polars as pl
 from tradingkb.domain import Actor
 
 
-class CurationStore(Protocol):
-    """Statuses with their history, withdrawn runs, leases; part of `TrialStore`."""
+class StatusStore(Protocol):
+    """Statuses with their history, and archived entries."""
 
     def change_status(
         self, workspace_id: str, trial_ids: pl.Series, to: str, actor: Actor, at: datetime
@@ -44,17 +44,9 @@ class CurationStore(Protocol):
     ) -> pl.DataFrame:
         """Status changes with their trials, newest first; conditions as for `select`."""
 
-    def pending_deletes(self, workspace_id: str) -> pl.DataFrame:
-        """trial_id, collection, point_id, reason of archived entries whose point may be there."""
 
-    def note_deletes(self, entries: pl.DataFrame, error: str | None) -> None:
-        """Records how the deletion of points ended.
-
-        Args:
-            entries: trial_id, collection.
-            error: None when the points are gone: the mark goes too. An entry that is no longer
-                archived lost its point meanwhile and is marked as unfinished.
-        """
+class WithdrawalStore(Protocol):
+    """Runs that were taken back."""
 
     def withdraw_run(
         self, workspace_id: str, run_id: str, actor: Actor, at: datetime, *, dry_run: bool = False
@@ -86,16 +78,3 @@ class CurationStore(Protocol):
         About all trials, or some.
         Ingesting the same rows again must not bring them back.
         """
-
-    # leases
-    def acquire_lease(
-        self, name: str, holder: str, at: datetime, expires_at: datetime
-    ) -> str | None:
-        """Takes or renews a lease.
-
-        Returns:
-            None when `holder` has it now, else who has it.
-        """
-
-    def break_lease(self, name: str, holder: str) -> None:
-        """Ends the lease of a holder, if it is still theirs."""

@@ -1,0 +1,59 @@
+"""The ports of what happened: runs and events; and of who works on what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import polars as pl
+
+from tradingkb.ports.values import RunRecord
+
+
+class RunStore(Protocol):
+    """Ingests and re-embeddings."""
+
+    def save_run(self, run: RunRecord) -> None:
+        """Inserts or updates one ingest run."""
+
+    def runs(self, workspace_id: str, limit: int | None) -> pl.DataFrame:
+        """Runs, newest first; counts as JSON text."""
+
+    def close_runs(self, workspace_id: str, at: datetime) -> None:
+        """Marks runs that are still `running` as `interrupted`: nobody runs them any more."""
+
+
+class EventStore(Protocol):
+    """Recommend events."""
+
+    def save_event(self, event: Mapping[str, Any]) -> None:
+        """Inserts one recommend event without waiting for other writers.
+
+        Raises:
+            BackendUnavailableError: it could not be written at once.
+        """
+
+    def save_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Inserts several at once as `save_event` does: all of them, or on any error none."""
+
+    def events(
+        self, workspace_id: str | None, limit: int, where: Mapping[str, Any]
+    ) -> pl.DataFrame:
+        """Recommend events, newest first."""
+
+
+class LeaseStore(Protocol):
+    """One long job of a name at a time."""
+
+    def acquire_lease(
+        self, name: str, holder: str, at: datetime, expires_at: datetime
+    ) -> str | None:
+        """Takes or renews a lease.
+
+        Returns:
+            None when `holder` has it now, else who has it.
+        """
+
+    def break_lease(self, name: str, holder: str) -> None:
+        """Ends the lease of a holder, if it is still theirs."""

@@ -1,0 +1,33 @@
+"""The ports of workspaces and of strategies' specs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from tradingkb.domain import StrategySpec, Workspace
+
+
+class WorkspaceStore(Protocol):
+    """Workspaces, and what each of them searches."""
+
+    def workspaces(self) -> list[Workspace]:
+        """All workspaces, by slug."""
+
+    def create_workspace(self, workspace: Workspace) -> None:
+        """Raises InvalidInputError when slug or id exist."""
+
+    def set_active(
+        self, workspace_id: str, embed_model: str | None, collection: str | None
+    ) -> None:
+        """Sets the model and collection of a workspace; None gives it back to the environment."""
+
+
+class SpecStore(Protocol):
+    """What strategies declare of their parameters."""
+
+    def save_spec(self, workspace_id: str, spec: StrategySpec, at: datetime) -> None:
+        """Inserts or replaces the spec of (name, version)."""
+
+    def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
+        """Every spec, or those of one name, by name; newest version of each name last."""
