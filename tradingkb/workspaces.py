@@ -13,7 +13,7 @@ import polars as pl
 
 from tradingkb.domain import IndexTarget, Workspace
 from tradingkb.exceptions import InvalidInputError, UnknownWorkspaceError
-from tradingkb.ports import TrialStore
+from tradingkb.ports import WorkspaceStore
 
 DEFAULT_WORKSPACE: Final = "default"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -26,7 +26,7 @@ class Workspaces:
 
     def __init__(
         self,
-        store: TrialStore,
+        store: WorkspaceStore,
         *,
         embed_model: str,
         collection: str | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ from tradingkb.evaluate.learning import (
 from tradingkb.evaluate.replay import Replay
 from tradingkb.observability import emit
 from tradingkb.plain import plain
-from tradingkb.ports import Calibration, TrialStore
+from tradingkb.ports import Calibration, CalibrationStore, ListingStore
 from tradingkb.progress import Progress
 from tradingkb.ranking import ConfidenceModel, fit_confidence
 from tradingkb.recommend import Recommender, View, fingerprint
@@ -73,11 +73,15 @@ class CalibrationReport:
         return f"{seen}: {100 * self.base_rate:.1f} % beat them ({self.kind} speaks)"
 
 
+class _Store(CalibrationStore, ListingStore, Protocol):
+    """What a calibration needs of a store."""
+
+
 class Calibrator:
     """Keeps a workspace's confidence up to date."""
 
     def __init__(
-        self, store: TrialStore, recommender: Recommender, *, clock: Callable[[], datetime]
+        self, store: _Store, recommender: Recommender, *, clock: Callable[[], datetime]
     ) -> None:
         self._store = store
         self._recommender = recommender

@@ -17,7 +17,7 @@ from tradingkb.evaluate.replay import Replay, Replayed
 from tradingkb.evaluate.request import EvaluationRequest
 from tradingkb.evaluate.result import Evaluation
 from tradingkb.exceptions import InvalidInputError, UnknownStrategyError
-from tradingkb.ports import TrialStore
+from tradingkb.ports import ListingStore
 from tradingkb.progress import Progress
 from tradingkb.recommend import Recommender
 
@@ -28,7 +28,7 @@ class Evaluator:
     """Replays a workspace's past."""
 
     def __init__(
-        self, store: TrialStore, recommender: Recommender, *, clock: Callable[[], datetime]
+        self, store: ListingStore, recommender: Recommender, *, clock: Callable[[], datetime]
     ) -> None:
         self._store = store
         self._recommender = recommender

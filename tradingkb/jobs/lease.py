@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import TradingKBError, WorkspaceBusyError
 from tradingkb.observability import emit
-from tradingkb.ports import TrialStore
+from tradingkb.ports import LeaseStore, TransactionStore
 
 #: A lease that is not renewed for so long is free: its holder has died on another machine.
 TTL: Final = timedelta(seconds=60)
@@ -30,10 +30,14 @@ _RENEW_S: Final = 15.0
 _POLL_S: Final = 0.2
 
 
+class _Store(LeaseStore, TransactionStore, Protocol):
+    """What leases need of a store."""
+
+
 class Lease:
     """One lease while it is held, renewed by a thread of its own."""
 
-    def __init__(self, store: TrialStore, name: str, me: str, renew: Callable[[], object]) -> None:
+    def __init__(self, store: _Store, name: str, me: str, renew: Callable[[], object]) -> None:
         """Begins to renew it."""
         self._store, self._name, self._me = store, name, me
         self._renew = renew
@@ -74,7 +78,7 @@ class Leases:
 
     def __init__(
         self,
-        store: TrialStore,
+        store: _Store,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import polars as pl
 
 from tradingkb.domain import canonical_params
-from tradingkb.ports import TrialStore
+from tradingkb.ports import ListingStore, SpecStore
 
 
-def strategy_table(store: TrialStore, workspace_id: str) -> pl.DataFrame:
+class _Store(SpecStore, ListingStore, Protocol):
+    """What a listing needs of a store."""
+
+
+def strategy_table(store: _Store, workspace_id: str) -> pl.DataFrame:
     """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
     specs = {s.name: s for s in store.specs(workspace_id)}
     defaults = [

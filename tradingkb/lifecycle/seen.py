@@ -10,7 +10,7 @@ import polars as pl
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers import read_trials
-from tradingkb.ports import TrialStore
+from tradingkb.ports import SelectionStore
 
 #: Where both sides say something about these, they must say the same.
 _OPTIONAL: Final = ("strategy_version", "engine", "cost_bps")
@@ -26,7 +26,7 @@ _FOUND: Final = (
 
 
 def seen(
-    store: TrialStore, workspace: Workspace, experiments: Any, mapping: Any, now: datetime
+    store: SelectionStore, workspace: Workspace, experiments: Any, mapping: Any, now: datetime
 ) -> pl.DataFrame:
     """Looks up experiments by strategy, parameters and window.
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from tradingkb.domain import Selection, Workspace, point_id
 from tradingkb.exceptions import InvalidInputError, NotFoundError
-from tradingkb.ports import TrialStore
+from tradingkb.ports import SelectionStore
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 #: Columns by which a frame may name trials, the best one first.
@@ -29,8 +29,8 @@ def conditions(selection: Selection) -> dict[str, Any]:
     return {**selection.filters, **_by_id(selection.trials)}
 
 
-def select(store: TrialStore, workspace: Workspace, where: Mapping[str, Any]) -> pl.DataFrame:
-    """The trials that are meant; see `TrialStore.select` for the columns.
+def select(store: SelectionStore, workspace: Workspace, where: Mapping[str, Any]) -> pl.DataFrame:
+    """The trials that are meant; see `SelectionStore.select` for the columns.
 
     Raises:
         InvalidInputError: without any condition every trial would be meant.
@@ -88,7 +88,7 @@ def _by_column(frame: Any) -> dict[str, list[Any]]:
 
 
 def _unknown(
-    store: TrialStore, workspace: Workspace, key: str, ids: list[Any], found: pl.DataFrame
+    store: SelectionStore, workspace: Workspace, key: str, ids: list[Any], found: pl.DataFrame
 ) -> list[Any]:
     """The ids that no trial of the workspace has; filters may have left out those of others."""
     missing = set(ids) - _named(workspace, key, found)

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import TradingKBError
 from tradingkb.indexing import Reconciliation
 from tradingkb.jobs import Leases
 from tradingkb.observability import emit
-from tradingkb.ports import TrialStore
+from tradingkb.ports import BackupStore, WorkspaceStore
 from tradingkb.progress import Progress
 from tradingkb.reports import Report
 
@@ -102,12 +102,16 @@ class RestoreReport(Report):
         return {**super().to_dict(), "complete": self.complete}
 
 
+class _Store(BackupStore, WorkspaceStore, Protocol):
+    """What backups need of a store."""
+
+
 class Backups:
     """Backup and restore against ports."""
 
     def __init__(
         self,
-        store: TrialStore,
+        store: _Store,
         leases: Leases,
         rebuild: Rebuild,
         *,

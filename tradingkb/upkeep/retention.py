@@ -9,7 +9,7 @@ from typing import Final
 
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.observability import emit
-from tradingkb.ports import TrialStore
+from tradingkb.ports import RetentionStore
 from tradingkb.reports import Report
 
 #: Rows per transaction: nobody waits for it.
@@ -53,7 +53,7 @@ class PruneReport(Report):
 class Retention:
     """Retention against ports."""
 
-    def __init__(self, store: TrialStore, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: RetentionStore, *, clock: Callable[[], datetime]) -> None:
         self.store = store
         self.clock = clock
 

@@ -11,7 +11,6 @@ import polars as pl
 
 from tradingkb.domain import Caller, Deadline, Mode, Overrides, Question
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.ports import TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend.answer import Explanation, Recommendation
 from tradingkb.recommend.asking.event_log import EventLog
@@ -25,6 +24,7 @@ from tradingkb.recommend.asking.market import (
 from tradingkb.recommend.asking.markets import Markets
 from tradingkb.recommend.asking.question_table import RowReader, product_rows, question_rows
 from tradingkb.recommend.asking.recommender import Recommender
+from tradingkb.recommend.known import KnownStore
 from tradingkb.workspaces import Workspaces
 
 Moment = datetime | date | str | None
@@ -55,7 +55,7 @@ class Asking:
     def __init__(
         self,
         workspaces: Workspaces,
-        store: TrialStore,
+        store: KnownStore,
         recommender: Recommender,
         events: EventLog,
         *,

@@ -16,7 +16,7 @@ from typing import Any, Final
 from tradingkb.domain import IndexTarget, Question
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.observability import emit
-from tradingkb.ports import TrialStore
+from tradingkb.ports import EventStore
 from tradingkb.recommend.answer import Recommendation
 from tradingkb.recommend.asking.event import event_row, log_answer
 
@@ -28,7 +28,7 @@ BATCH: Final = 200
 class EventLog:
     """Writes `recommend_events` rows and the log events of an answer."""
 
-    def __init__(self, store: TrialStore, replica: str) -> None:
+    def __init__(self, store: EventStore, replica: str) -> None:
         self.store = store
         self.replica = replica
         self.dropped = 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from tradingkb.domain import IndexTarget, Question, read_params
 from tradingkb.observability import emit
-from tradingkb.ports import EmbedderFactory, TrialStore, VectorIndex
+from tradingkb.ports import EmbedderFactory, VectorIndex
 from tradingkb.recommend.answer import Explanation, Recommendation
 from tradingkb.recommend.asking.retrieve import IndexSearch
 from tradingkb.recommend.judging import (
@@ -21,7 +21,14 @@ from tradingkb.recommend.judging import (
     explain_params,
     find,
 )
-from tradingkb.recommend.known import Calibrated, Calibrations, Context, ContextReader, View
+from tradingkb.recommend.known import (
+    Calibrated,
+    Calibrations,
+    Context,
+    ContextReader,
+    KnownStore,
+    View,
+)
 
 #: Gives the newest calibration of a workspace and an objective.
 Newest = Callable[[str, str], Calibrated | None]
@@ -32,7 +39,7 @@ class Recommender:
 
     def __init__(
         self,
-        store: TrialStore,
+        store: KnownStore,
         vectors: VectorIndex,
         embedders: EmbedderFactory,
         config: RecommendConfig,

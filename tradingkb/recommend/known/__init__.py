@@ -3,7 +3,7 @@
 from tradingkb.recommend.known.context import Context, make_context, of_version, to_micros
 from tradingkb.recommend.known.history import promoted_as_of
 from tradingkb.recommend.known.pool import Pool, Standing
-from tradingkb.recommend.known.reader import Calibrated, Calibrations, ContextReader
+from tradingkb.recommend.known.reader import Calibrated, Calibrations, ContextReader, KnownStore
 from tradingkb.recommend.known.view import STATUS_CODE, Statuses, View, eligible
 from tradingkb.recommend.known.windows import RegimeFacts, side_of
 
@@ -13,6 +13,7 @@ __all__ = [
     "Calibrations",
     "Context",
     "ContextReader",
+    "KnownStore",
     "Pool",
     "RegimeFacts",
     "Standing",

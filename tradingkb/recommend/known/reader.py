@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from tradingkb.domain import IndexTarget, Question, get_objective
 from tradingkb.exceptions import InvalidInputError, UnknownStrategyError
 from tradingkb.memo import Memo
-from tradingkb.ports import Calibration, TrialStore
+from tradingkb.ports import (
+    Calibration,
+    CalibrationStore,
+    ContentStore,
+    ListingStore,
+    PartitionStore,
+    SpecStore,
+)
 from tradingkb.ranking import ConfidenceModel
 from tradingkb.recommend.known.context import Context, make_context
 from tradingkb.recommend.known.view import View, make_view
@@ -21,11 +28,15 @@ _KEPT: Final = 16
 KEPT_TRIALS: Final = 1_000_000
 
 
+class KnownStore(PartitionStore, ContentStore, SpecStore, ListingStore, CalibrationStore, Protocol):
+    """What questions read of a store."""
+
+
 class ContextReader:
     """Reads contexts from a store."""
 
     def __init__(
-        self, store: TrialStore, *, clock: Callable[[], datetime], embargo_s: float = 0.0
+        self, store: KnownStore, *, clock: Callable[[], datetime], embargo_s: float = 0.0
     ) -> None:
         self._store = store
         self._clock = clock
@@ -115,7 +126,7 @@ class Calibrated:
 class Calibrations:
     """The newest calibration of each objective, read when it is first asked for."""
 
-    def __init__(self, store: TrialStore) -> None:
+    def __init__(self, store: KnownStore) -> None:
         self._store = store
         self._kept: Memo[Calibrated | None] = Memo(_KEPT)
 
