@@ -686,15 +686,9 @@ class KnowledgeBase:
         Raises:
             InvalidInputError: an age below one day.
         """
-        days = (
-            self.settings.events_retention_days
-            if events_older_than_days is None
-            else events_older_than_days,
-            self.settings.runs_retention_days
-            if runs_older_than_days is None
-            else runs_older_than_days,
+        return self.use_cases.retention.prune(
+            events_older_than_days, runs_older_than_days, dry_run=dry_run
         )
-        return self.use_cases.retention.prune(*days, dry_run=dry_run)
 
     # --- measured quality -------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from tradingkb.settings import (
     AnswerSettings,
     IndexSettings,
     ProcessSettings,
+    RetentionSettings,
     Settings,
     StoreSettings,
     load_settings,
@@ -86,7 +87,7 @@ def connect(
         new_id=new_id,
     )
     asking = _asking(chosen, indexer, workspaces, monotonic, progress)
-    use_cases = _use_cases(indexer, workspaces, asking, home_path / "rejects")
+    use_cases = _use_cases(chosen, indexer, workspaces, asking, home_path / "rejects")
     return KnowledgeBase(use_cases, chosen, progress=progress)
 
 
@@ -112,7 +113,13 @@ def _asking(
     )
 
 
-def _use_cases(indexer: Indexer, workspaces: Workspaces, asking: Asking, rejects: Path) -> UseCases:
+def _use_cases(
+    settings: RetentionSettings,
+    indexer: Indexer,
+    workspaces: Workspaces,
+    asking: Asking,
+    rejects: Path,
+) -> UseCases:
     store, clock, recommender = indexer.store, indexer.clock, asking.recommender
     leases = Leases(store, clock=clock, new_id=indexer.new_id)
     reconciler = Reconciler(indexer, leases)
@@ -129,7 +136,12 @@ def _use_cases(indexer: Indexer, workspaces: Workspaces, asking: Asking, rejects
         reconciler=reconciler,
         reembedder=Reembedder(indexer, leases),
         backups=Backups(store, leases, repair, clock=clock),
-        retention=Retention(store, clock=clock),
+        retention=Retention(
+            store,
+            events_days=settings.events_retention_days,
+            runs_days=settings.runs_retention_days,
+            clock=clock,
+        ),
         evaluator=Evaluator(store, recommender, clock=clock),
         calibrator=Calibrator(store, recommender, clock=clock),
     )

@@ -53,28 +53,41 @@ class PruneReport(Report):
 class Retention:
     """Retention against ports."""
 
-    def __init__(self, store: RetentionStore, *, clock: Callable[[], datetime]) -> None:
-        self.store = store
-        self.clock = clock
+    def __init__(
+        self,
+        store: RetentionStore,
+        *,
+        events_days: int,
+        runs_days: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Takes the ages from which records go where a call says none."""
+        self._store = store
+        self._days = (events_days, runs_days)
+        self._clock = clock
 
-    def prune(self, events_days: int, runs_days: int, *, dry_run: bool) -> PruneReport:
+    def prune(
+        self, events_days: int | None, runs_days: int | None, *, dry_run: bool
+    ) -> PruneReport:
         """Deletes what is older, in short transactions: killed anywhere, the rest is left.
 
         Args:
-            events_days: age from which recommend events go, at least 1.
-            runs_days: age from which finished runs go, at least 1.
+            events_days: age from which recommend events go, at least 1; None is the setting's.
+            runs_days: age from which finished runs go, at least 1; None is the setting's.
             dry_run: count only.
 
         Raises:
             InvalidInputError: an age below one day.
         """
-        now = self.clock()
+        now = self._clock()
+        events_days = self._days[0] if events_days is None else events_days
+        runs_days = self._days[1] if runs_days is None else runs_days
         events_before = _limit(now, events_days, "events_older_than_days")
         runs_before = _limit(now, runs_days, "runs_older_than_days")
-        events, runs, kept = self.store.count_old(events_before, runs_before)
+        events, runs, kept = self._store.count_old(events_before, runs_before)
         if not dry_run:
-            events = _all_of(lambda: self.store.delete_events(events_before, BATCH))
-            runs = _all_of(lambda: self.store.delete_runs(runs_before, BATCH))
+            events = _all_of(lambda: self._store.delete_events(events_before, BATCH))
+            runs = _all_of(lambda: self._store.delete_runs(runs_before, BATCH))
             emit("kb_prune_complete", events=events, runs=runs, runs_kept=kept)
         return PruneReport(dry_run, events, runs, kept, events_before, runs_before)
 
