@@ -187,7 +187,9 @@ class KnowledgeBase:
                 unknown, in [0, 1].
             strategy_version: whose evidence; default the registered one, else the newest.
             caller: who asks, recorded with the event.
-            request_id: under which name the answer is logged and stored; made where none is given.
+            request_id: under which name the answer is logged and stored, up to 64 printable
+                characters; made where none is given. Asked again under the same name, it is
+                answered again, and each answer is an event.
             deadline_s: seconds after which no answer is wanted any more; None waits for it.
 
         Raises:
