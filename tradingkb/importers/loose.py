@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from tradingkb.importers.checks import Problems
+from tradingkb.importers.columns import ROW
 from tradingkb.importers.params import PREFIX
 
 _REMEDY: Final = (
@@ -35,13 +36,15 @@ def typed_params(
     Returns:
         The frame, and the notes.
     """
-    notes = []
-    for name in [c for c in frame.columns if c.startswith(PREFIX)]:
-        if frame.schema[name] != pl.String:
-            continue
-        frame, note = _typed(frame, name, problems, kinds.get(name))
+    texts = [n for n, kind in frame.schema.items() if n.startswith(PREFIX) and kind == pl.String]
+    rows = frame.select(ROW)
+    columns, notes = [], []
+    for name in texts:
+        # Each beside its rows alone: a step on all columns for each of them would be quadratic.
+        column, note = _typed(rows.with_columns(frame[name]), problems, kinds.get(name))
+        columns += [] if column is None else [column]
         notes += [note] if note else []
-    return frame, notes
+    return frame.with_columns(columns), notes
 
 
 def kinds_of(frame: pl.DataFrame) -> dict[str, str]:
@@ -55,10 +58,12 @@ def kinds_of(frame: pl.DataFrame) -> dict[str, str]:
 
 
 def _typed(
-    frame: pl.DataFrame, name: str, problems: Problems, kind: str | None
-) -> tuple[pl.DataFrame, str | None]:
+    rows: pl.DataFrame, problems: Problems, kind: str | None
+) -> tuple[pl.Series | None, str | None]:
+    """The column of texts with other values, None where it stays as it is; and a note."""
+    name = rows.columns[-1]
     text = pl.col(name).str.strip_chars()
-    counts = frame.select(pl.when(text != "").then(text)).drop_nulls()[name].value_counts()
+    counts = rows.select(pl.when(text != "").then(text)).drop_nulls()[name].value_counts()
     total = int(counts["count"].sum())
     for what, read in (("number", _numbers), ("boolean", _booleans)):
         if kind not in (None, what):
@@ -68,26 +73,27 @@ def _typed(
         if kind is None and n in (0, total):
             continue
         if kind is None and 2 * n <= total:
-            return frame, (
+            return None, (
                 f"{name}: {n:,} of {total:,} values are {what}s, and taken as texts like the others"
             )
         why = "" if kind else f", as {n:,} of {total:,} values are"
-        return _read_as(frame, name, known, f"is no {what}{why}", problems), None
-    return frame, None
+        return _read_as(rows, known, f"is no {what}{why}", problems), None
+    return None, None
 
 
 def _read_as(
-    frame: pl.DataFrame, name: str, known: pl.DataFrame, message: str, problems: Problems
-) -> pl.DataFrame:
+    rows: pl.DataFrame, known: pl.DataFrame, message: str, problems: Problems
+) -> pl.Series:
     """The column with the values of `known`; texts that have none there are problems."""
+    name = rows.columns[-1]
     text = pl.col(name).str.strip_chars()
     unread = known.filter(pl.col("value").is_null())[name]
     bad = text.is_in(unread.implode())
-    problems.add(frame, bad, name, pl.format(f"'{{}}' {message}", text), _REMEDY)
+    problems.add(rows, bad, name, pl.format(f"'{{}}' {message}", text), _REMEDY)
     kind = known["value"].dtype
     values = text.replace_strict(known[name], known["value"], default=None, return_dtype=kind)
     # Some value, for the row is refused: without any its parameters would be called empty, too.
-    return frame.with_columns(pl.when(bad).then(pl.lit(0).cast(kind)).otherwise(values).alias(name))
+    return rows.select(pl.when(bad).then(pl.lit(0).cast(kind)).otherwise(values).alias(name))[name]
 
 
 def _numbers(texts: pl.Series) -> pl.Series:

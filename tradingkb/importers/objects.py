@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from numbers import Real
@@ -39,7 +40,7 @@ def from_pandas(frame: Any) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """
     index = {i: str(name) for i, name in enumerate(frame.index.names) if name is not None}
     names = [*index.values(), *(str(name) for name in frame.columns)]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, n in Counter(names).items() if n > 1):
         what = "the index and a column" if twice[0] in index.values() else "two columns"
         raise InvalidTrialError(
             f"{what} are named {twice[0]!r}", field="trials", remedy="rename one"

@@ -74,8 +74,8 @@ def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -
     # Beside a params column, param_* columns are the user's own (a param_id, say).
     loose = "params" not in mapped.columns
     kept = [c for c in mapped.columns if c in COLUMNS or (loose and c.startswith("param_"))]
-    taken = {column for column in (mapping or {}).values() if isinstance(column, str)}
-    ignored = tuple(c for c in frame.columns if c not in kept and c not in taken)
+    taken = {*kept, *(c for c in (mapping or {}).values() if isinstance(c, str))}
+    ignored = tuple(c for c in frame.columns if c not in taken)
     numbered = mapped.select(kept).with_row_index(ROW, offset=1)
     if frame.width:  # spreadsheets leave blank lines; rows keep their numbers
         numbered = numbered.filter(frame.select(~pl.all_horizontal(pl.all().is_null())).to_series())
@@ -119,7 +119,7 @@ def _text_columns(mapping: Mapping[str, str | Const]) -> set[str]:
 
 
 def _mapped(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> pl.DataFrame:
-    expressions = []
+    expressions, known = [], set(frame.columns)  # asked of the frame, each name takes a walk
     for canonical, column in mapping.items():
         if canonical not in COLUMNS and not canonical.startswith("param_"):
             raise InvalidTrialError(
@@ -129,7 +129,7 @@ def _mapped(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> pl.DataF
             )
         if isinstance(column, Const):
             expressions.append(pl.lit(literal(column.value)).alias(canonical))
-        elif column in frame.columns:
+        elif column in known:
             expressions.append(pl.col(column).alias(canonical))
         else:
             raise InvalidTrialError(
