@@ -25,28 +25,25 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, Regime):
+        value = {**value.to_dict(), "start": value.start, "end": value.end}
     if isinstance(value, Mapping):
-        return _mapping(vars(value) if isinstance(value, Part) else value)
+        facts = vars(value) if isinstance(value, Part) else value
+        return dict(zip(map(str, facts), map(plain, facts.values()), strict=True))
     if isinstance(value, list | tuple | set | frozenset):
         return list(map(plain, value))
     if isinstance(value, pl.DataFrame):
         return plain_rows(value)
     if isinstance(value, datetime):
         return time_text(value)
-    if isinstance(value, Regime):
-        return _mapping({**value.to_dict(), "start": value.start, "end": value.end})
     return str(value) if isinstance(value, date | Path) else value
-
-
-def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return dict(zip(map(str, value), map(plain, value.values()), strict=True))
 
 
 def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """A frame as a list of rows."""
     times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
     rows = frame.with_columns(pl.col(c).dt.strftime(_TIME) for c in times).to_dicts()
-    return list(map(_mapping, rows))
+    return list(map(plain, rows))
 
 
 def time_text(moment: datetime) -> str:

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def connect(
     home: str | Path | None = None,
     *,
     settings: Settings | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - reads no clock yet
     monotonic: Callable[[], float] = time.monotonic,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     progress: bool | None = None,

@@ -25,6 +25,9 @@ class Overrides:
         min_trades: fewest trades, both samples together.
         max_overfit_gap: largest `max(0, sharpe_is - sharpe_oos)`; infinity switches it off.
         regime_tags: tags that the trial's window must all carry.
+
+    Raises:
+        InvalidInputError: a value out of its range, with the remedy.
     """
 
     require_oos: bool | None = None
@@ -32,6 +35,10 @@ class Overrides:
     min_trades: int | None = None
     max_overfit_gap: float | None = None
     regime_tags: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in check_overrides(vars(self)).items():
+            object.__setattr__(self, name, value)
 
     @property
     def given(self) -> dict[str, Any]:

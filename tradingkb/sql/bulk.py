@@ -96,14 +96,12 @@ def raw_rows(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[S
 
 def _columns(rows: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
     """Rows as a frame, column by column: Polars takes rows one value at a time."""
-    columns = zip(schema.items(), zip(*rows, strict=True), strict=True)
-    return pl.DataFrame([_column(name, kind, values) for (name, kind), values in columns])
-
-
-def _column(name: str, kind: Any, values: Sequence[Any]) -> pl.Series:
-    if kind == pl.Boolean:  # SQLite's are 0 and 1
-        values = [None if value is None else bool(value) for value in values]
-    return pl.Series(name, values, dtype=kind)
+    columns: list[pl.Series] = []
+    for (name, kind), values in zip(schema.items(), zip(*rows, strict=True), strict=True):
+        # SQLite's booleans are 0 and 1.
+        numbers = pl.Series(name, values, dtype=pl.Int64 if kind == pl.Boolean else kind)
+        columns.append(numbers.cast(kind))
+    return pl.DataFrame(columns)
 
 
 def read_in(

@@ -115,7 +115,8 @@ def _says_unwritable(error: object) -> bool:
 
 
 def _on_begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+    writes = connection.get_execution_options().get("tradingkb_writer", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 _NONE: Final[Mapping[sa.Engine, sa.Connection]] = MappingProxyType({})

@@ -141,12 +141,12 @@ class Recommendation:
     @property
     def baseline_expected(self) -> float | None:
         """What the regime-agnostic choice is expected to earn; None where that is unknown."""
-        return _value(self.baseline.regime_agnostic) if self.baseline else None
+        return None if self.baseline is None else _value(self.baseline.regime_agnostic)
 
     @property
     def defaults_expected(self) -> float | None:
         """What the declared defaults are expected to earn; None where that is unknown."""
-        return _value(self.baseline.defaults) if self.baseline else None
+        return None if self.baseline is None else _value(self.baseline.defaults)
 
     def explain_codes(self) -> dict[str, str]:
         """Each reason and warning with what it means."""
@@ -182,4 +182,4 @@ class Recommendation:
 
 
 def _value(option: Option | None) -> float | None:
-    return option.expected.value if option and option.expected else None
+    return None if option is None or option.expected is None else option.expected.value

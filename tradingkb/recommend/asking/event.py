@@ -8,13 +8,15 @@ where the stored column is older than its name, `COLUMN_NAMES` does. What each c
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, Final
 
 from tradingkb.domain import IndexTarget, Question
 from tradingkb.observability import emit
 from tradingkb.plain import plain
 from tradingkb.recommend.answer import ANSWER_SCHEMA_VERSION, Recommendation
-from tradingkb.recommend.asking.event_question import question_words
 
 #: Name of a fact in the log, where it is another one than in the answer.
 LOG_NAMES: Final = {"strategy_name": "strategy", "objective_type": "objective"}
@@ -56,6 +58,8 @@ _KEPT: Final = (
 )
 #: Columns that hold times, which are stored as such; the rest is stored as JSON has it.
 _TIMES: Final = ("at", "as_of")
+#: Own parameter sets that an event names, about 60 bytes each; of more it keeps number and digest.
+KEPT_OWN_SETS: Final = 200
 #: Facts of a row that are logged, in this order.
 _LOGGED: Final = (
     "request_id",
@@ -86,11 +90,12 @@ def event_row(
     answer: Recommendation, target: IndexTarget, question: Question, replica: str
 ) -> dict[str, Any]:
     """The row of `recommend_events`; structures as JSON has them, times as times."""
-    facts = {name: getattr(answer, name) for name in _KEPT}
-    row = {COLUMN_NAMES.get(name, name): plain(value) for name, value in facts.items()}
+    row: dict[str, Any] = plain(
+        {COLUMN_NAMES.get(name, name): getattr(answer, name) for name in _KEPT}
+    )
     return {
         **row,
-        **{name: facts[name] for name in _TIMES},
+        **{name: getattr(answer, name) for name in _TIMES},
         **_expected(answer),
         "workspace_id": target.workspace.id,
         "market_kind": question.market.kind,
@@ -102,11 +107,56 @@ def event_row(
     }
 
 
+def question_words(question: Question) -> dict[str, Any]:
+    """What the answer to a question does not say of it, as JSON has it.
+
+    Its strategy, objective, instrument, regime and time are columns of the event.
+
+    Returns:
+        timeframe, strategy_version: as asked; null where the evidence suggested them.
+        overrides: of the filters, those stated; null where one is switched off (infinity).
+        min_deflated_sharpe, max_pbo: limits; null for none.
+        own_trades: null, or n (sets), sha256 and trades (by canonical parameters; null where there
+            are more than `KEPT_OWN_SETS`).
+        market_warnings, market_notes: what reading the market found.
+    """
+    market = question.market
+    words = {
+        "timeframe": market.timeframe,
+        "strategy_version": question.strategy_version,
+        "overrides": question.overrides.given,
+        "min_deflated_sharpe": _number(question.min_deflated_sharpe),
+        "max_pbo": _number(question.max_pbo),
+        "own_trades": _own_words(question.own_trades),
+        "market_warnings": market.warnings,
+        "market_notes": market.notes,
+    }
+    form: dict[str, Any] = plain(words)
+    return form
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)  # NumPy's numbers are numbers too
+
+
+def _own_words(trades: Mapping[str, float] | None) -> dict[str, Any] | None:
+    if trades is None:
+        return None
+    kept = dict(trades) if len(trades) <= KEPT_OWN_SETS else None
+    return {"n": len(trades), "sha256": own_digest(trades), "trades": kept}
+
+
+def own_digest(trades: Mapping[str, float]) -> str:
+    """SHA-256 of trade counts by parameters, whatever their order."""
+    text = json.dumps(sorted((params, float(n)) for params, n in trades.items()))
+    return sha256(text.encode()).hexdigest()
+
+
 def _expected(answer: Recommendation) -> dict[str, Any]:
     """What is expected, with its interval and its unit; nulls where nothing is chosen."""
     parts = {"value": "", "low": "_low", "high": "_high", "unit": "_unit"}
-    found = answer.expected or dict.fromkeys(parts)
-    return {f"expected{end}": plain(found[part]) for part, end in parts.items()}
+    found = {} if answer.expected is None else vars(answer.expected)
+    return {f"expected{end}": plain(found.get(part)) for part, end in parts.items()}
 
 
 def log_answer(row: dict[str, Any], answer: Recommendation) -> None:

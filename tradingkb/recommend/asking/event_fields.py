@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tradingkb.recommend.asking.event_question import KEPT_OWN_SETS
+from tradingkb.recommend.asking.event import KEPT_OWN_SETS
 
 #: Meaning by column, in the order of `kb.events()`. Structures are JSON (as text in `kb.events()`).
 #: "Since 0005": null in the events of releases before schema 0005.

@@ -1,48 +1,16 @@
-"""The question of a recorded answer: what is stored of it, and how it is asked again."""
+"""The question of a recorded answer: how it is asked again."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
-from tradingkb.domain import Market, Overrides, Question, Regime, check_overrides
+from tradingkb.domain import Market, Overrides, Question, Regime
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.plain import plain
+from tradingkb.recommend.asking.event import own_digest
 from tradingkb.recommend.asking.market import as_moment
-
-#: Own parameter sets that an event names, about 60 bytes each; of more it keeps number and digest.
-KEPT_OWN_SETS: Final = 200
-
-
-def question_words(question: Question) -> dict[str, Any]:
-    """What the answer to a question does not say of it, as JSON has it.
-
-    Its strategy, objective, instrument, regime and time are columns of the event.
-
-    Returns:
-        timeframe, strategy_version: as asked; null where the evidence suggested them.
-        overrides: of the filters, those stated; null where one is switched off (infinity).
-        min_deflated_sharpe, max_pbo: limits; null for none.
-        own_trades: null, or n (sets), sha256 and trades (by canonical parameters; null where there
-            are more than `KEPT_OWN_SETS`).
-        market_warnings, market_notes: what reading the market found.
-    """
-    market = question.market
-    words = {
-        "timeframe": market.timeframe,
-        "strategy_version": question.strategy_version,
-        "overrides": check_overrides(question.overrides.given),
-        "min_deflated_sharpe": _number(question.min_deflated_sharpe),
-        "max_pbo": _number(question.max_pbo),
-        "own_trades": _own_words(question.own_trades),
-        "market_warnings": market.warnings,
-        "market_notes": market.notes,
-    }
-    form: dict[str, Any] = plain(words)
-    return form
 
 
 def question_of(
@@ -95,10 +63,6 @@ def _structure(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)  # NumPy's numbers are numbers too
-
-
 def _overrides(stated: Mapping[str, Any]) -> Overrides:
     values: dict[str, Any] = {
         name: math.inf if value is None else value for name, value in stated.items()
@@ -108,13 +72,6 @@ def _overrides(stated: Mapping[str, Any]) -> Overrides:
     return Overrides(**values)
 
 
-def _own_words(trades: Mapping[str, float] | None) -> dict[str, Any] | None:
-    if trades is None:
-        return None
-    kept = dict(trades) if len(trades) <= KEPT_OWN_SETS else None
-    return {"n": len(trades), "sha256": _digest(trades), "trades": kept}
-
-
 def _own_trades(
     words: Mapping[str, Any] | None, given: Mapping[str, float] | None
 ) -> Mapping[str, float] | None:
@@ -122,7 +79,7 @@ def _own_trades(
         return None
     told = words or {"n": 0, "sha256": None, "trades": None}
     trades = told["trades"] if given is None else given
-    if trades is None or _digest(trades) != told["sha256"]:
+    if trades is None or own_digest(trades) != told["sha256"]:
         raise InvalidInputError(
             f"the question had own trials of {told['n']} parameter sets, "
             + ("which are not stored" if trades is None else "not these"),
@@ -130,8 +87,3 @@ def _own_trades(
             remedy="give the trade counts that were given then",
         )
     return {params: float(n) for params, n in trades.items()}
-
-
-def _digest(trades: Mapping[str, float]) -> str:
-    text = json.dumps(sorted((params, float(n)) for params, n in trades.items()))
-    return sha256(text.encode()).hexdigest()

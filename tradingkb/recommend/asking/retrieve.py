@@ -40,7 +40,9 @@ class IndexSearch:
         regime = c.question.market.regime
         assert regime is not None
         try:
-            embedder = self._embedders(c.target.model, c.view.scaler)
+            embedder = c.view.kept.get(
+                "embedder", c.target.model, lambda: self._embedders(c.target.model, c.view.scaler)
+            )
             reads = embedder.reads == "text"
             text = query_text(c.question.strategy_name, regime) if reads else ""
             query = embedder.embed_query(regime, text, side_of(regime))

@@ -109,13 +109,17 @@ def filter_trials(c: Context) -> Filtered:
     Raises:
         InvalidInputError: a filter value out of its range.
     """
-    floors = c.spec.floors if c.spec else {}
-    strict, relaxed = thresholds(floors, c.question.overrides.given)
     return c.pool.kept.get(
         "filtered",
-        (strict, relaxed),
-        lambda: apply_filters(c.view, c.pool.may_nominate, strict, relaxed),
+        (c.spec.version if c.spec else None, c.question.overrides),
+        lambda: _filter(c),
     )
+
+
+def _filter(c: Context) -> Filtered:
+    floors = c.spec.floors if c.spec else {}
+    strict, relaxed = thresholds(floors, c.question.overrides.given)
+    return apply_filters(c.view, c.pool.may_nominate, strict, relaxed)
 
 
 def thresholds(floors: Mapping[str, Any], overrides: Mapping[str, Any]) -> tuple[Filters, Filters]:
