@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from tradingkb.ranking.choose import (
     CHOICE_EPSILON,
     Choice,
+    ChoiceSpread,
+    NumberSpread,
     choose,
     evidence_mass,
     expectation,
@@ -164,8 +166,8 @@ def test_spreads_summarise_the_best_allowed_sets_per_parameter() -> None:
     psets = [{"n": 10, "m": "a"}, {"n": 20, "m": "b"}, {"n": 90, "m": "b"}, {"n": 30, "m": "b"}]
     score, allowed = np.array([0.9, 0.8, 0.95, 0.7]), np.array([True, True, False, True])
     assert spreads(psets, score, allowed, top=2) == {
-        "m": {"counts": {"a": 1, "b": 1}, "n": 2},
-        "n": {"min": 10, "median": 15.0, "max": 20, "n": 2},
+        "m": ChoiceSpread(counts={"a": 1, "b": 1}, n=2),
+        "n": NumberSpread(min=10, median=15.0, max=20, n=2),
     }
     assert spreads(psets, score, allowed)["m"]["counts"] == {"b": 2, "a": 1}
     assert spreads([], np.zeros(0), np.zeros(0, dtype=bool)) == {}
