@@ -166,3 +166,39 @@ def test_the_pages_show_what_the_code_says_today():
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
+
+
+#: Folders of tests that are about no single package, and why.
+BESIDE_THE_PACKAGES = {
+    "data": "the sample, and the code in data/ that makes it",
+    "survival": "processes that are killed, whatever they are doing",
+}
+
+
+def test_the_tests_mirror_the_package():
+    tests = Path(__file__).parent
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    beside = {Path(name) for name in BESIDE_THE_PACKAGES}
+    assert [str(folder) for folder in folders - beside if not (PACKAGE / folder).is_dir()] == []
+    assert beside <= folders
+
+
+def test_what_tests_share_is_imported_as_a_module_and_no_test_from_another():
+    sources = {
+        path: path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("*.py")
+    }
+    imported = {
+        (path.name, name)
+        for path, source in sources.items()
+        for node in ast.walk(ast.parse(source))
+        for name in _imported(node)
+    }
+    assert {pair for pair in imported if pair[1].rpartition(".")[2].startswith("test_")} == set()
+    assert [p.name for p, s in sources.items() if p.name == "conftest.py" and "sys.path" in s] == []
+
+
+def _imported(node):
+    """The modules that a statement imports, without what it takes from them."""
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
