@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -65,6 +66,7 @@ def fresh(start: Path, home: Path) -> Path:
 
 def kill_everywhere(case: Case, folder: Path, at: Callable[[int], Fault] = KilledAtCommit) -> int:
     """One store per commit of the operation, killed just before it; how many there were."""
+    known: set[str] = set()
     for number in count(1):
         home = case.fresh(folder / "victim")
         with _told(f"{at(number)}"):
@@ -74,7 +76,7 @@ def kill_everywhere(case: Case, folder: Path, at: Callable[[int], Fault] = Kille
                 case.wounded(home)
             else:
                 outcome.succeeded()
-            case.healed(home)
+            _heal(case, home, known)
         if not outcome.killed:
             return number - 1
     raise AssertionError
@@ -88,7 +90,7 @@ def kill_at_random(case: Case, folder: Path, kills: int, seed: int) -> None:
     """
     draw = random.Random(seed)
     whole_s = duration_s(case.fresh(folder / "victim"), case.operation, *case.arguments)
-    done = 0
+    done, known = 0, set[str]()
     while done < kills:
         home = case.fresh(folder / "victim")
         for _ in range(min(IN_A_ROW, kills - done)):
@@ -104,7 +106,18 @@ def kill_at_random(case: Case, folder: Path, kills: int, seed: int) -> None:
                 AT_RANDOM[case.name] += 1
                 case.wounded(home)
         with _told(f"seed {seed}, healed after kill {done}"):
-            case.healed(home)
+            _heal(case, home, known)
+
+
+def _heal(case: Case, home: Path, known: set[str]) -> None:
+    """Heals a home, unless one with the same bytes in the same files has been healed before."""
+    state = hashlib.sha256()
+    for file in sorted(path for path in home.rglob("*") if path.is_file()):
+        state.update(f"{file.relative_to(home)} {file.stat().st_size}\n".encode())
+        state.update(file.read_bytes())
+    if state.hexdigest() not in known:
+        known.add(state.hexdigest())
+        case.healed(home)
 
 
 @contextmanager
