@@ -120,7 +120,7 @@ def open_kb(
 
 @pytest.fixture(scope="session")
 def sample_evaluation(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    """The whole sample replayed, once per session."""
+    """Two strategies of the sample replayed on two symbols, once per session."""
     home = shutil.copytree(sample_home, tmp_path_factory.mktemp("evaluated") / "home")
     with tkb.connect(home, clock=Clock(), progress=False) as kb:
-        return kb.evaluate()
+        return kb.evaluate(["sma_cross", "macd_trend"], symbols=["AAPL", "GOOG"])

@@ -255,7 +255,7 @@ CHANGES: Row = {
 
 # --- equal -------------------------------------------------------------------------------------
 
-several = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+several = settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 
 
 @given(sweeps)
@@ -336,7 +336,7 @@ def test_a_table_of_texts_has_the_hashes_of_the_typed_one(
 
 
 @given(sweeps, st.randoms(use_true_random=False))
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 def test_files_have_the_hashes_of_the_table_they_were_written_from(
     tmp_path: Path, rows: list[Row], rng: random.Random
 ) -> None:
@@ -467,18 +467,16 @@ def test_the_hash_of_a_complete_trial_never_changes() -> None:
     assert hashes(frame_of([COMPLETE])) == {"study-1": GOLDEN}
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Tokyo"},
-        {"PYTHONHASHSEED": "4242", "LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "1"},
-        {"PYTHONHASHSEED": "0", "LC_ALL": "de_DE.UTF-8", "POLARS_MAX_THREADS": "1"},
-    ],
-    ids=lambda e: e["LC_ALL"],
-)
 def test_another_process_of_another_locale_and_hash_seed_finds_the_same_hashes(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path,
 ) -> None:
+    environment = {
+        "PYTHONHASHSEED": "4242",
+        "PYTHONUTF8": "0",
+        "LC_ALL": "tr_TR.UTF-8",
+        "TZ": "Asia/Tokyo",
+        "POLARS_MAX_THREADS": "1",
+    }
     rng = random.Random(5)
     rows = [
         {**COMPLETE, "source_id": f"é{i}", "sharpe_is": rng.gauss(0, 1), "n_trades_is": i}

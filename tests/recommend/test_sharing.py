@@ -22,7 +22,7 @@ WRITER = """
 import sys, polars as pl, tradingkb as tkb
 with tkb.connect(sys.argv[1], progress=False) as kb:
     trials = pl.read_parquet(sys.argv[2])
-    for part in trials.partition_by("source_id"):
+    for part in trials.iter_slices(4):
         kb.ingest(part)
     print(kb.ingest().skipped)
 """
