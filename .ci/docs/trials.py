@@ -19,11 +19,21 @@ STORED = {
         "since when every run that brought it is withdrawn: it counts no more",
     ),
 }
-_UNITS = {"time": "UTC", "number": "", "count": "whole number", "params": "JSON", "regime": "JSON"}
+#: Units of numbers: of a metric by its name without its sample.
+_UNITS = {
+    "objective_score": "that of the objective",
+    "sharpe": "annualised",
+    "return_frac": "fraction",
+    "max_drawdown_frac": "fraction",
+    "n_trades": "trades",
+    "win_rate": "fraction",
+    "profit_factor": "ratio",
+    "cost_bps": "basis points",
+}
 
 
 def accepted() -> str:
-    """A table of the columns that an ingest accepts: kind, unit and bounds, default, meaning."""
+    """A table of the columns that an ingest accepts: kind, unit, bounds, default, meaning."""
     from tradingkb.domain import Trial
     from tradingkb.importers.columns import COLUMNS
 
@@ -31,7 +41,7 @@ def accepted() -> str:
     fields = [f.name for f in dataclasses.fields(Trial)]
     names = [*fields, *(name for name in COLUMNS if name not in fields)]
     rows = [_row(name, COLUMNS.get(name), said.get(name, "")) for name in names]
-    return table(("column", "kind", "values", "when missing", "meaning"), rows)
+    return table(("column", "kind", "unit", "values", "when missing", "meaning"), rows)
 
 
 def stored() -> str:
@@ -49,11 +59,18 @@ def objectives() -> str:
     return table(("objective_type", "unit", "better is", "formula"), rows)
 
 
-def _row(name: str, column: Any, meaning: str) -> tuple[str, str, str, str, str]:
+def _row(name: str, column: Any, meaning: str) -> tuple[str, ...]:
     if column is None:
-        return code(name), "", "", "", meaning
+        return code(name), "", "", "", "", meaning
     default = {"strategy_name": "refused", "params": "refused"}.get(name, code(column.default))
-    return code(name), column.kind, _values(column), default, meaning
+    return code(name), column.kind, _unit(column), _values(column), default, meaning
+
+
+def _unit(column: Any) -> str:
+    if column.kind == "time":
+        return "UTC"
+    name = column.name
+    return _UNITS.get(name, _UNITS.get(name.removesuffix("_is").removesuffix("_oos"), ""))
 
 
 def _values(column: Any) -> str:
@@ -65,7 +82,7 @@ def _values(column: Any) -> str:
         return f"{column.low:g} to {_short(column.high)}"
     if column.low is not None:
         return f"{column.low:g} or more"
-    return _UNITS.get(column.kind, "")
+    return "JSON" if column.kind in ("params", "regime") else ""
 
 
 def _short(number: float) -> str:
