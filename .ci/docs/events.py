@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest import mock
 
-from docstrings import meanings
 from pages import ROOT, code, table
 
 #: What each event says. `--check` names an entry whose event is gone, a test an event without one.
@@ -39,16 +38,6 @@ MEANINGS = {
     "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",
     "kb_workspace_activated": "a workspace was switched to a model and a collection",
 }
-#: Meanings of columns that are no fields of an answer.
-COLUMNS = {
-    "id": "number of the row",
-    "workspace_id": "whose question it was",
-    "regime_tags": "tags of the question's regime; empty without one",
-    "source": "who asked: python, cli, http, dashboard, runbook or probe",
-    "replica": "name of the process that answered, from `TRADINGKB_REPLICA`",
-    "relaxations": "per filter alone, the smallest sufficient change "
-    "(`recommended_relaxed_settings` of the answer)",
-}
 
 
 def log_events() -> str:
@@ -60,10 +49,10 @@ def log_events() -> str:
 
 def event_columns() -> str:
     """A table of the columns of `recommend_events`."""
+    from tradingkb.recommend import EVENT_FIELDS
     from tradingkb.stores.schema import metadata
 
-    said = COLUMNS | _answer_meanings() | _event_fields()
-    said |= {name: COLUMNS[name] for name in COLUMNS if not said.get(name)}
+    said = {"id": "number of the row"} | EVENT_FIELDS
     rows = [
         (code(c.name), _kind(c.type), "yes" if c.nullable else "", said.get(c.name, ""))
         for c in metadata.tables["recommend_events"].columns
@@ -171,32 +160,6 @@ def _watch() -> dict[str, list[str]]:
         logger.setLevel(level)
         logger.propagate = propagate
     return seen
-
-
-def _answer_meanings() -> dict[str, str]:
-    from tradingkb.recommend.answer import Recommendation
-
-    return meanings(Recommendation)
-
-
-def _event_fields() -> dict[str, str]:
-    """What the event itself says of its columns, where it does."""
-    from tradingkb.recommend.asking import event
-
-    fields: Any = getattr(event, "EVENT_FIELDS", {})
-    pairs = fields.items() if isinstance(fields, Mapping) else ((_name(f), f) for f in fields)
-    return {str(name): _meaning(field) for name, field in pairs}
-
-
-def _name(field: Any) -> Any:
-    found = next((getattr(field, n) for n in ("column", "name") if getattr(field, n, None)), None)
-    return found or field
-
-
-def _meaning(field: Any) -> str:
-    if isinstance(field, str):
-        return field
-    return str(getattr(field, "meaning", getattr(field, "description", "")))
 
 
 def _kind(type_: Any) -> str:
