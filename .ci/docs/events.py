@@ -49,7 +49,7 @@ def log_events() -> str:
 
 def event_columns() -> str:
     """A table of the columns of `recommend_events`."""
-    from tradingkb.recommend import EVENT_FIELDS
+    from tradingkb.recommend import EVENT_FIELDS  # the columns' meanings, kept with the event
     from tradingkb.stores.schema import metadata
 
     said = {"id": "number of the row"} | EVENT_FIELDS

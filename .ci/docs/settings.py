@@ -1,57 +1,30 @@
-"""The tables of the settings, from the classes that read them."""
+"""The tables of the settings, one for each part of the package that reads some."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import Any
 
 from docstrings import summary
 from pages import code, table
 
-HEADS = ("variable", "default", "meaning")
-
 
 def settings() -> str:
-    """One table per class of settings; without titles where one class holds all of them."""
-    known: set[str] = set()
-    parts = []
-    for kind in _classes():
-        fields = {_variable(kind, n, f): f for n, f in kind.model_fields.items() if not _is_room(f)}
-        mine = {name: f for name, f in fields.items() if name not in known}
-        known |= set(mine)
-        if mine:
-            rows = [(code(n), code(_default(f)), f.description or "") for n, f in mine.items()]
-            parts.append((summary(kind), table(HEADS, rows)))
-    if len(parts) == 1:
-        return parts[0][1]
-    return "\n\n".join(f"**{title.rstrip('.')}**\n\n{rows}" for title, rows in parts)
+    """One table per class of settings, in the order of `tradingkb config`."""
+    from tradingkb.settings import Settings
+
+    grouped: dict[Any, list[tuple[str, str, str]]] = {}
+    for name, field in Settings.model_fields.items():
+        row = (code(field.alias), code(_default(field)), field.description or "")
+        grouped.setdefault(_reader(Settings, name), []).append(row)
+    return "\n\n".join(
+        f"**{summary(kind).rstrip('.')}**\n\n{table(('variable', 'default', 'meaning'), rows)}"
+        for kind, rows in grouped.items()
+    )
 
 
-def _classes() -> list[Any]:
-    """Every class of settings as the package holds them; what is made of others comes last."""
-    import tradingkb.settings as package
-
-    found: dict[str, Any] = {}
-    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
-        things = vars(importlib.import_module(f"{package.__name__}.{module}"))
-        found |= {name: thing for name, thing in things.items() if _is_settings(thing)}
-    return sorted(found.values(), key=lambda kind: len(kind.__mro__))
-
-
-def _is_settings(thing: Any) -> bool:
-    own = isinstance(thing, type) and thing.__module__.startswith("tradingkb.settings")
-    return own and bool(getattr(thing, "model_fields", None))
-
-
-def _is_room(field: Any) -> bool:
-    """Whether a field is a class of settings of its own."""
-    return _is_settings(field.annotation)
-
-
-def _variable(kind: Any, name: str, field: Any) -> str:
-    prefix = kind.model_config.get("env_prefix", "")
-    return str(field.alias or field.validation_alias or f"{prefix}{name}".upper())
+def _reader(settings: Any, name: str) -> Any:
+    """The class that declares a setting."""
+    return next(kind for kind in settings.__mro__ if name in vars(kind).get("__annotations__", {}))
 
 
 def _default(field: Any) -> Any:
