@@ -25,6 +25,7 @@ TINY = replace(
     slow_calls=1,
     calls=3,
     windows=60,
+    columns=40,
     phase_s=0.1,
 )
 #: (section, what is compared) of every row, in their order.
@@ -47,6 +48,11 @@ ROWS = [
     ("recommend", "the call after it"),
     ("imports", "import polars"),
     ("imports", "import polars"),
+    ("small", "the limit"),
+    ("small", "200 trials on 6 windows"),
+    ("small", "200 trials on 6 windows"),
+    ("small", "200 trials on 6 windows"),
+    ("small", "20 parameters"),
     ("readers", "the same readers, nobody ingests"),
     ("readers", "the same readers, nobody ingests"),
     ("readers", "the same readers, nobody ingests"),
@@ -97,9 +103,22 @@ def test_the_rows_with_a_stated_limit_are_those_of_the_issue(rows):
         ("recommend", 1.25),
         ("imports", 1.5),
         ("imports", 2.0),
+        ("small", 1.0),
+        ("small", 1.0),
+        ("small", 1.0),
+        ("small", 1.25),
         ("readers", 3.0),
         ("readers", 3.0),
         ("readers", 0.0),
+    ]
+
+
+def test_one_new_row_keeps_its_limits(rows):
+    small = [row for row in rows if row.section == "small"]
+    assert [(row.unit, row.ratio <= 1.0) for row in small[:3]] == [
+        ("transactions", True),
+        ("statements", True),
+        ("rows read", True),
     ]
 
 

@@ -22,6 +22,7 @@ class Sizes:
         large_rounds: the same on the large store.
         readers: processes that recommend at the same time.
         batch: trials that the writer beside them ingests at once.
+        columns: parameters of the wider of two wide frames.
         phase_s: how long they are watched at a time.
     """
 
@@ -36,6 +37,7 @@ class Sizes:
     large_rounds: int = 1
     readers: int = 8
     batch: int = 10_000
+    columns: int = 2_000
     phase_s: float = 15.0
 
     def asked_of(self, total: int) -> int:
@@ -56,5 +58,6 @@ QUICK = Sizes(
     large_rounds=1,
     readers=2,
     batch=200,
+    columns=200,
     phase_s=0.3,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -20,6 +20,8 @@ MOST_PARAMETERS = 10_000
 _READ_ROWS: Final = 2_000
 #: Values of one statement of `read_in`; they travel as one parameter.
 _LIST_VALUES: Final = 50_000
+#: Told how many rows came, by `counting`.
+COUNTERS: Final[list[Callable[[int], None]]] = []
 _POLARS_ISO = ISO_FORMAT.replace(".%f", "%.6f")
 
 
@@ -91,6 +93,8 @@ def raw_rows(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[S
     """
     with connection.execute(statement) as result:
         while rows := result.cursor.fetchmany(_READ_ROWS):
+            for tell in COUNTERS:
+                tell(len(rows))
             yield rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import polars as pl
 import pytest
 
 from tradingkb.exceptions import NotFoundError
@@ -69,6 +70,8 @@ class WithdrawalContract:
         assert self.told(kb) == {"t1": 1.0, "t2": 1.0}
         assert kb.strategy_counts(WORKSPACE)["n_trials"].to_list() == [2]
         assert kb.taken_back(WORKSPACE).rows() == [(runs["t2"], "t21")]
+        some = {name: kb.taken_back(WORKSPACE, pl.Series([runs[name]])).height for name in runs}
+        assert some == {"t1": 0, "t2": 1, "t3": 0}
         assert kb.identities(WORKSPACE).filter("withdrawn")["source_id"].to_list() == ["t3"]
         effects = kb.reinstate_run(WORKSPACE, SECOND, LATER)
         assert effects["effect"].to_list() == ["restored", "reinstated"]

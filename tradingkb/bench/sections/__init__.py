@@ -11,6 +11,7 @@ from tradingkb.bench.sections import (
     recommendation,
     reingest,
     retrieval,
+    small,
 )
 from tradingkb.bench.stores import Stores
 
@@ -21,6 +22,7 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "retrieval": retrieval.run,
     "recommend": recommendation.run,
     "imports": imports.run,
+    "small": small.run,
     "readers": readers.run,
 }
 
