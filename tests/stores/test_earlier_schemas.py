@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import tradingkb as tkb
 from tests.stores.small_history import NOW, QUESTIONS, Clock, fill
@@ -160,6 +161,30 @@ def test_the_command_line_prints_old_events_and_new_ones_as_structures(
     added = STRUCTURES & set(ADDED)
     assert [type(printed[0][name]) for name in sorted(added)] == [dict] * 3
     assert [printed[1][name] for name in sorted(added)] == [None] * 3
+
+
+def test_an_upgrade_that_ends_at_any_statement_has_not_happened(tmp_path: Path) -> None:
+    """The files as they are on the disk before each statement are what a dead process leaves."""
+    home = unpacked("0004", tmp_path)
+    before = [(t, rows(home, t)) for t in ("recommend_events", "sqlite_master")]
+    left: list[Path] = []
+
+    def photograph(_: Any, __: Any, text: str, *___: Any) -> None:
+        left.append(Path(shutil.copytree(home, tmp_path / f"{len(left)} {text.split()[0]}")))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", photograph)
+    try:
+        tkb.connect(home, progress=False).close()
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", photograph)
+    changes = ("CREATE", "INSERT", "DROP", "ALTER", "UPDATE")
+    upgrade = [n for n, folder in enumerate(left) if folder.name.endswith(changes)]
+    assert len(upgrade) > 5
+    for n in range(upgrade[0], upgrade[-1] + 1):
+        assert [(t, rows(left[n], t)) for t, _ in before] == before, left[n].name
+    with tkb.connect(left[upgrade[-1]], clock=later(), progress=False) as kb:
+        assert kb.recommend("s", **QUESTIONS[0]).status == "ok"
+        assert kb.events().height == 4
 
 
 @pytest.fixture(scope="module")
