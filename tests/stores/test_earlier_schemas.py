@@ -19,13 +19,19 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 import tradingkb as tkb
 from tests.stores.small_history import NOW, QUESTIONS, Clock, fill
 from tradingkb.cli.output import STRUCTURES
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.recommend import EVENT_FIELDS, question_of
+from tradingkb.sql import writing
+from tradingkb.stores import SqlTrialStore, schema
+from tradingkb.stores.migrate import _MIGRATIONS as MIGRATIONS
 from tradingkb.stores.migrate import _revisions
+from tradingkb.testing.stored import WORKSPACE, event, workspace
 
 FIXTURES = Path(__file__).parent / "fixtures"
 EARLIER = ("0001", "0002", "0003", "0004")
@@ -164,13 +170,14 @@ def test_the_command_line_prints_old_events_and_new_ones_as_structures(
 
 
 def test_an_upgrade_that_ends_at_any_statement_has_not_happened(tmp_path: Path) -> None:
-    """The files as they are on the disk before each statement are what a dead process leaves."""
+    """What is on the disk before each statement is what a dead process leaves."""
     home = unpacked("0004", tmp_path)
     before = [(t, rows(home, t)) for t in ("recommend_events", "sqlite_master")]
     left: list[Path] = []
 
     def photograph(_: Any, __: Any, text: str, *___: Any) -> None:
-        left.append(Path(shutil.copytree(home, tmp_path / f"{len(left)} {text.split()[0]}")))
+        word = text.split(maxsplit=1)[0]
+        left.append(Path(shutil.copytree(home, tmp_path / f"{len(left)} {word}")))
 
     sa.event.listen(sa.Engine, "before_cursor_execute", photograph)
     try:
@@ -185,6 +192,34 @@ def test_an_upgrade_that_ends_at_any_statement_has_not_happened(tmp_path: Path) 
     with tkb.connect(left[upgrade[-1]], clock=later(), progress=False) as kb:
         assert kb.recommend("s", **QUESTIONS[0]).status == "ok"
         assert kb.events().height == 4
+
+
+def test_events_of_either_database_stay_and_their_requests_may_be_tried_again(
+    engine: sa.Engine,
+) -> None:
+    upgrade_to("0004", engine)
+    told = event(workspace_id=WORKSPACE)
+    old = {name: value for name, value in told.items() if name not in ADDED}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(schema.workspaces), vars(workspace()))
+        connection.execute(sa.insert(schema.recommend_events), [old])
+    with closing(SqlTrialStore(engine)) as store:
+        store.save_event({**told, "at": told["at"] + timedelta(seconds=1)})
+        new, kept = store.events(WORKSPACE, 9, {"request_id": told["request_id"]}).to_dicts()
+    assert {name: kept[name] for name in ADDED} == dict.fromkeys(ADDED)
+    assert (new["expected"], json.loads(new["question"])) == (told["expected"], told["question"])
+    assert {k: v for k, v in new.items() if k not in (*ADDED, "at")} == {
+        k: v for k, v in kept.items() if k not in (*ADDED, "at")
+    }
+
+
+def upgrade_to(revision: str, engine: sa.Engine) -> None:
+    """Makes the tables as they were at a revision."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 @pytest.fixture(scope="module")
