@@ -185,9 +185,8 @@ class Lifecycle(RuleBasedStateMachine):
             for row in rec.trials.rows(named=True):
                 assert row["objective"] == stands[row["source_id"]]
             assert rec.windows_used <= len({n.partition(":")[0] for n in stands})
-        rows = self.kb.use_cases.indexer.store.partition(self.kb.workspaces()["id"][0], "s", "any")[
-            1
-        ]
+        store, space = self.kb.use_cases.indexer.store, self.kb.workspaces()["id"][0]
+        rows = store.partition(space, "s", "any").trials
         told = dict(zip(rows["source_id"], rows["sharpe_oos"], strict=True))
         assert told == self.standing()
 

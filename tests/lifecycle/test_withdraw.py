@@ -36,7 +36,7 @@ def scored(score: float, *names: str) -> pl.DataFrame:
 def scores(kb: tkb.KnowledgeBase) -> dict[str, float]:
     """What stands: out-of-sample Sharpe ratios by source_id, without withdrawn trials."""
     space = kb.workspaces()["id"][0]
-    rows = kb.use_cases.indexer.store.partition(space, "s", "any")[1]
+    rows = kb.use_cases.indexer.store.partition(space, "s", "any").trials
     return dict(zip(rows["source_id"], rows["sharpe_oos"], strict=True))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.ranking.rerank import DEFAULT, jaccard, nomination_scores
+from tradingkb.ranking.rerank import DEFAULT, nomination_scores
 
 
 def score(
@@ -62,9 +62,3 @@ def test_scores_stay_between_zero_and_one(
 ) -> None:
     found = score(similarity, tags, rank, relaxed=relaxed, metadata_only=metadata_only)
     assert 0 <= found <= 1 + 1e-12
-
-
-def test_tag_overlap_is_the_share_of_all_tags_that_both_carry() -> None:
-    others = [frozenset("ab"), frozenset("bc"), frozenset("c"), frozenset()]
-    assert jaccard(frozenset("ab"), others).tolist() == pytest.approx([1.0, 1 / 3, 0.0, 0.0])
-    assert jaccard(frozenset(), [frozenset()]).tolist() == [0.0]

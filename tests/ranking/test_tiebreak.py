@@ -4,12 +4,12 @@ import itertools
 import random
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.ranking.tiebreak import NEVER, RULES, Contender, Contest, rank, rank_contest
+from tests.ranking.contenders import Contender, contest, rank
+from tradingkb.ranking.tiebreak import RULES, rank_contest
 
 EPSILON = 0.02
 
@@ -170,14 +170,4 @@ def test_a_contest_without_a_total_order_is_refused(
 def test_the_first_places_are_those_of_the_whole_ranking(
     contenders: list[Contender], top: int
 ) -> None:
-    never = {None: NEVER}
-    ids = sorted(c.source_id for c in contenders)
-    contest = Contest(
-        score=np.array([c.score for c in contenders], dtype=np.float64),
-        promoted=np.array([c.promoted for c in contenders], dtype=bool),
-        current_schema=np.array([c.current_schema for c in contenders], dtype=bool),
-        promoted_at=np.array([never.get(c.promoted_at, c.promoted_at) for c in contenders]),
-        created_at=np.array([c.created_at for c in contenders], dtype=np.int64),
-        identity=np.array([ids.index(c.source_id) for c in contenders], dtype=np.int64),
-    )
-    assert rank_contest(contest, EPSILON, top) == rank(contenders, EPSILON)[:top]
+    assert rank_contest(contest(contenders), EPSILON, top) == rank(contenders, EPSILON)[:top]

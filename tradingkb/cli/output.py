@@ -124,11 +124,13 @@ def print_frame(frame: pl.DataFrame, *, as_json: bool, columns: Sequence[str] = 
     """A frame as a JSON array, or as a table of some columns."""
     import polars as pl
 
-    times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
-    frame = frame.with_columns(pl.col(c).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for c in times)
+    from tradingkb.plain import plain_rows
+
     if as_json:
-        print_json([_parsed(row) for row in frame.to_dicts()])
+        print_json([_parsed(row) for row in plain_rows(frame)])
         return
+    times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
+    frame = frame.with_columns(pl.col(c).dt.strftime("%Y-%m-%d %H:%M:%S") for c in times)
     _print_table(frame.select([c for c in columns or frame.columns if c in frame.columns]))
 
 

@@ -24,11 +24,6 @@ class Interval:
     n: int
     n_clusters: int
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether zero lies outside."""
-        return self.low > 0 or self.high < 0
-
 
 def cluster_interval(
     values: Floats,

@@ -62,10 +62,3 @@ def nomination_scores(
 
 def _nearness(similarity: Floats) -> Floats:
     return np.asarray((np.clip(np.nan_to_num(similarity), -1.0, 1.0) + 1.0) / 2.0)
-
-
-def jaccard(query: frozenset[str], others: list[frozenset[str]]) -> Floats:
-    """Overlap of tag sets: |a and b| / |a or b|; 0 when both are empty."""
-    return np.array(
-        [len(query & o) / len(query | o) if query | o else 0.0 for o in others], dtype=np.float64
-    )

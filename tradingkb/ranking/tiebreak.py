@@ -32,33 +32,15 @@ RULES: Final = ("score", "status", "schema", "promoted_at", "created_at", "sourc
 
 
 @dataclass(frozen=True)
-class Contender:
-    """What the rules look at.
+class Contest:
+    """What the rules look at, one entry per contender; shapes (n,).
 
     Attributes:
         score: higher is better; must be finite.
         promoted: whether the status is "promoted".
         current_schema: whether the regime was measured with the current schema.
-        promoted_at: microseconds since 1970, UTC; None when never promoted.
+        promoted_at: microseconds since 1970, UTC; `NEVER` where it was never promoted.
         created_at: microseconds since 1970, UTC.
-        source_id: unique within the contest.
-    """
-
-    score: float
-    promoted: bool
-    current_schema: bool
-    promoted_at: int | None
-    created_at: int
-    source_id: str
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Contenders as columns, shapes (n,).
-
-    Attributes:
-        score, promoted, current_schema, created_at: as in `Contender`.
-        promoted_at: `NEVER` where a contender was never promoted.
         identity: place of the contender's source id among all; pairwise different.
     """
 
@@ -91,46 +73,27 @@ class Place:
     band: int
 
 
-def rank(contenders: Sequence[Contender], epsilon: float) -> list[Place]:
-    """Ranks contenders, best first.
+def rank_contest(contest: Contest, epsilon: float, top: int) -> list[Place]:
+    """The first `top` places of a contest, best first.
 
     Args:
-        contenders: with pairwise different `source_id`.
+        contest: who contends.
         epsilon: scores within a band differ from its best by at most this.
+        top: how many places.
 
     Returns:
-        One place per contender. The rule recorded with a place is the one that separates it from
-        the place after it: "score" when the next one is in a lower band.
+        One place per contender, `top` at most. The rule recorded with a place is the one that
+        separates it from the place after it: "score" when the next one is in a lower band.
 
     Raises:
-        ValueError: negative epsilon, a score that is not finite, or equal source ids.
-    """
-    ids = sorted(c.source_id for c in contenders)
-    if len(set(ids)) != len(ids):
-        raise ValueError("source ids must differ")
-    places = {source_id: i for i, source_id in enumerate(ids)}
-    times = [NEVER if c.promoted_at is None else c.promoted_at for c in contenders]
-    contest = Contest(
-        score=np.array([c.score for c in contenders], dtype=np.float64),
-        promoted=np.array([c.promoted for c in contenders], dtype=bool),
-        current_schema=np.array([c.current_schema for c in contenders], dtype=bool),
-        promoted_at=np.array(times, dtype=np.int64),
-        created_at=np.array([c.created_at for c in contenders], dtype=np.int64),
-        identity=np.array([places[c.source_id] for c in contenders], dtype=np.int64),
-    )
-    return rank_contest(contest, epsilon, len(contenders))
-
-
-def rank_contest(contest: Contest, epsilon: float, top: int) -> list[Place]:
-    """The first `top` places of a contest, as `rank` gives them.
-
-    Raises:
-        ValueError: negative epsilon, or a score that is not finite.
+        ValueError: negative epsilon, a score that is not finite, or one identity twice.
     """
     if not epsilon >= 0:
         raise ValueError(f"epsilon must be 0 or more, got {epsilon}")
     if not np.isfinite(contest.score).all():
         raise ValueError("every score must be finite")
+    if len(np.unique(contest.identity)) != len(contest.identity):
+        raise ValueError("identities must differ")
     by_score = np.argsort(-contest.score, kind="stable")
     falling = -contest.score[by_score]
     keys = contest.within_band()

@@ -42,7 +42,7 @@ EVENT_FIELDS: Final[dict[str, str]] = {
     "weights": "Settings and weights that made the answer, by name.",
     "source": "Who asked: python, cli, http, dashboard, runbook or probe; probes are left out of "
     "the rates.",
-    "replica": "Process that answered (TRADINGKB_REPLICA, by default the host's name).",
+    "replica": "Process that answered (TRADINGKB_REPLICA, by default local).",
     "symbol": "Instrument of the question; null where it names none. Since 0005.",
     "timeframe": "Timeframe that is quoted: the asked one, or the one that the evidence suggests; "
     "null where neither says one. Since 0005.",
