@@ -25,11 +25,12 @@ Open = Callable[..., tkb.KnowledgeBase]
 
 @pytest.fixture(scope="module")
 def some_trials(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two strategies on two symbols: every test writes and restores all of them."""
+    """Twelve sets of two strategies on two symbols: every test writes and restores them all."""
     path = tmp_path_factory.mktemp("some") / "trials.parquet"
     pl.read_parquet(data / "trials.parquet").filter(
         pl.col("strategy_name").is_in(["bb_reversal", "sma_cross"]),
         pl.col("symbol").is_in(["AAPL", "GOOG"]),
+        pl.col("source_id").str.split(":").list.last().cast(pl.Int32) < 12,
     ).write_parquet(path)
     return path
 
