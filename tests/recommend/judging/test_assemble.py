@@ -1,0 +1,232 @@
+"""An answer is made of what was found, and of nothing else: it changes none of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.recommend.worlds import (
+    CONFIG,
+    MARKET,
+    START,
+    USUAL,
+    World,
+    arrays,
+    calibrated,
+    fast,
+    findings,
+    spec,
+    sweep,
+    window,
+)
+from tradingkb.domain import GivenParams, Regime
+from tradingkb.recommend.judging import assemble, explain_params, nominated_sets, pick
+
+GIVEN = GivenParams({"fast": 5})
+#: A bit of everything: two instruments and timeframes, ties, a promotion, a rejection, an archive.
+MIXED = (
+    sweep(6, {5: 0.5, 10: 1.0, 20: 1.5, 30: 1.5})
+    .plus(sweep(4, {5: 1.0, 20: 0.2}, symbol="MSFT"))
+    .plus(sweep(4, {10: 4.0, 20: 9.0}, timeframe="4h"))
+    .but(fast(30) & window(1), kb_status="promoted", promoted_at=START)
+    .but(fast(20) & window(2), kb_status="rejected")
+    .but(fast(10) & window(3), archived_at=START)
+    .but(window(4), max_drawdown_frac_oos=0.3)
+    .but(window(5), regime_is=None, regime_oos=None)
+    .under(spec(default=10))
+)
+#: Questions that take different ways through the steps.
+ASKED: dict[str, dict[str, Any]] = {
+    "measured": {},
+    "stated": {"regime": Regime.stated(tags=["high_volatility"])},
+    "no market": {"regime": None, "symbol": None, "timeframe": None},
+    "foreign": {"symbol": "XYZ", "timeframe": "1h"},
+    "less is better": {"objective_type": "max_drawdown"},
+    "earlier": {"as_of": START + timedelta(days=400)},
+    "limited": {"min_deflated_sharpe": 0.2, "mode": "debug"},
+    "own tuning": {"own_trades": {'{"fast":20}': 1.0, '{"fast":5}': 30.0}},
+    "impossible": {"min_trades": 1000},
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_the_order_of_the_rows_makes_no_difference(asked: dict[str, Any]) -> None:
+    first = MIXED.answer(**asked).to_dict()
+    for seed in range(3):
+        assert MIXED.shuffled(seed).answer(**asked).to_dict() == first
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_answering_twice_gives_equal_answers_and_leaves_the_first_alone(
+    asked: dict[str, Any],
+) -> None:
+    c = MIXED.context(**asked)
+    f = findings(c)
+    first = assemble(c, f, CONFIG)
+    before = first.to_dict()
+    assert assemble(c, f, CONFIG).to_dict() == before
+    sure = assemble(c, f, CONFIG, calibrated(0.9), lambda: {"total_ms": 1.0})
+    assert sure.timings == {"total_ms": 1.0}
+    assert (sure.confidence is None) == (sure.params in (None, {"fast": 10}))
+    assert first.to_dict() == before
+    assert assemble(c, f, CONFIG).to_dict() == before
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_no_step_writes_to_what_it_was_given(asked: dict[str, Any]) -> None:
+    """What a context and its findings hold, and all that is kept with them, is made read-only."""
+    c = MIXED.context(**asked)
+    f = findings(c)
+    answer = assemble(c, f, CONFIG, calibrated())
+    told = explain_params(c, f, GIVEN, answer, 0.0)
+    frozen = [a for a in arrays((c, f)) if a.size]
+    assert len(frozen) > 40
+    for array in frozen:
+        array.flags.writeable = False
+    again = assemble(c, findings(c), CONFIG, calibrated())
+    assert again.to_dict() == answer.to_dict()
+    assert explain_params(c, f, GIVEN, again, 0.0).to_dict() == told.to_dict()
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_questions_that_share_trials_do_not_disturb_each_other(asked: dict[str, Any]) -> None:
+    alone = MIXED.answer(**asked).to_dict()
+    view = MIXED.view()
+    for other in [*ASKED.values(), asked]:
+        c = MIXED.context(view, **other)
+        answer = assemble(c, findings(c), CONFIG)
+    assert answer.to_dict() == alone
+
+
+@pytest.mark.parametrize("worse", [-5.0, 0.0, 0.49])
+@pytest.mark.parametrize("asked", [{}, {"regime": None}, {"symbol": None, "timeframe": None}])
+def test_a_set_that_is_worse_in_every_window_never_wins(
+    worse: float, asked: dict[str, Any]
+) -> None:
+    world = sweep(10, {5: 0.5, 20: 1.5, 40: worse})
+    assert USUAL.answer(**asked).params == world.answer(**asked).params == {"fast": 20}
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_a_trial_that_does_worse_does_not_help_its_set(place: int) -> None:
+    """Two sets share the windows; losing one more of them moves the choice to the other at most."""
+    tied = sweep(10, {5: 1.0, 20: 1.0})
+    helped = tied.but(fast(5) & window(place), sharpe_oos=0.0)
+    assert helped.answer().params == {"fast": 20}
+
+
+def test_what_the_answer_says_of_the_question_is_what_was_asked() -> None:
+    moment = START + timedelta(days=800)
+    found = USUAL.answer(as_of=moment, strategy_version="7", request_id="r", max_drawdown=0.2)
+    assert (found.symbol, found.timeframe, found.as_of) == ("AAPL", "1d", moment)
+    assert (found.request_id, found.strategy_name, found.workspace) == ("r", "s", "default")
+    assert (found.strategy_version, found.regime) == ("7", MARKET)
+    assert (found.filters["max_drawdown"], found.filters["min_trades"]) == (0.2, 5)
+    assert found.weights == CONFIG.recorded
+    assert (found.collection, found.embed_model) == ("kb_regime_v1_v1", "regime-v1")
+
+
+def test_nothing_is_expected_of_no_choice() -> None:
+    found = USUAL.answer(min_trades=1000)
+    assert (found.status, found.params, found.expected) == ("none", None, None)
+    assert (found.baseline, found.overfitting, found.calibration) == (None, None, None)
+    assert (found.confidence, found.confidence_band, found.spreads) == (None, "none", {})
+    assert (found.evidence.height, found.trials.height, found.windows_used) == (0, 0, 0)
+
+
+def test_debug_adds_the_funnel_and_every_set_best_first() -> None:
+    world = USUAL.but(window(0), kb_status="rejected").but(window(1), archived_at=START)
+    assert world.answer().debug is None
+    debug = world.answer(mode="debug").debug
+    assert debug is not None
+    assert debug.funnel == {
+        "stored": 20,
+        "known": 20,
+        "eligible": 18,
+        "of_version": 18,
+        "scored": 18,
+        "not_archived": 16,
+    }
+    assert [row["params"] for row in debug.param_sets] == ['{"fast":20}', '{"fast":5}']
+    assert {row["n_own"] for row in debug.param_sets} == {9}
+
+
+def test_only_nominated_sets_can_be_picked_and_a_limit_on_luck_narrows_them() -> None:
+    world = USUAL.but(fast(20), max_drawdown_frac_oos=0.6)
+    c = world.context()
+    f = findings(c)
+    assert nominated_sets(c, f).tolist() == [False, True]  # by canonical text: 20, then 5
+    chosen = pick(c, f, nominated_sets(c, f))
+    assert chosen is not None
+    assert chosen.params == {"fast": 5}
+    assert pick(c, f, np.zeros(2, dtype=bool)) is None
+    limited = replace(c, question=replace(c.question, min_deflated_sharpe=1.0))
+    assert not nominated_sets(limited, f).any()
+
+
+@pytest.mark.parametrize(
+    ("world", "rule"),
+    [
+        (sweep(10, {5: 1.0, 20: 1.0}).but(fast(20) & window(0), kb_status="promoted"), 20),
+        (sweep(10, {5: 1.0, 20: 1.0}).but(fast(5) & window(0), kb_status="promoted"), 5),
+        (sweep(10, {5: 2.0, 20: 1.0}).but(fast(20) & window(0), kb_status="promoted"), 5),
+    ],
+)
+def test_a_promotion_decides_between_equals_and_never_against_the_evidence(
+    world: World, rule: int
+) -> None:
+    assert world.answer().params == {"fast": rule}
+
+
+def test_the_defaults_stand_beside_the_choice_whether_anybody_tried_them_or_not() -> None:
+    tried = USUAL.under(spec(default=5)).answer()
+    untried = USUAL.under(spec(default=7)).answer()
+    assert (tried.baseline.defaults.params, untried.baseline.defaults.params) == (
+        {"fast": 5},
+        {"fast": 7},
+    )
+    assert tried.defaults_expected == pytest.approx(0.5, abs=0.3)
+    assert untried.defaults_expected is None
+    assert USUAL.answer().baseline.defaults is None
+
+
+def test_trials_that_came_in_later_change_no_answer_about_the_time_before() -> None:
+    moment = START + timedelta(days=91 * 10)
+    later = sweep(5, {5: 9.0, 20: -9.0}, start=START + timedelta(days=91 * 11))
+    asked = {"as_of": moment, "mode": "debug"}
+    before, after = USUAL.answer(**asked).to_dict(), USUAL.plus(later).answer(**asked).to_dict()
+    before["debug"]["funnel"]["stored"] += later.rows.height
+    assert before == after
+
+
+@pytest.mark.parametrize("column", ["kb_status", "archived_at"])
+def test_what_an_admin_did_later_changes_no_answer_about_the_time_before(column: str) -> None:
+    moment = START + timedelta(days=91 * 10)
+    late = moment + timedelta(days=1)
+    chosen = fast(20) & window(0, 1, 2, 3)
+    if column == "archived_at":
+        changed = USUAL.but(chosen, archived_at=late)
+    else:
+        changes = [(n, "candidate", "rejected", late) for n in USUAL.ids(chosen)]
+        changed = USUAL.but(chosen, kb_status="rejected").since(*changes)
+    assert changed.answer(as_of=moment).to_dict() == USUAL.answer(as_of=moment).to_dict()
+    assert changed.answer(as_of=late).to_dict() != USUAL.answer(as_of=late).to_dict()
+
+
+def test_a_later_promotion_breaks_no_tie_of_the_time_before() -> None:
+    moment = START + timedelta(days=91 * 10)
+    late = moment + timedelta(days=1)
+    tied = sweep(10, {5: 1.0, 20: 1.0})
+    (trial,) = tied.ids(fast(5) & window(0))
+    here = pl.col("trial_id") == trial
+    promoted = tied.but(here, kb_status="promoted", promoted_at=late)
+    promoted = promoted.since((trial, "candidate", "promoted", late))
+    asked: dict[str, Any] = {"regime": None, "as_of": moment}
+    assert promoted.answer(**asked).to_dict() == tied.answer(**asked).to_dict()
+    asked["as_of"] = late
+    assert promoted.answer(**asked).trials["kb_status"][0] == "promoted"

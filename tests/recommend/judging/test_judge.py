@@ -1,0 +1,222 @@
+"""Judging: what each set is worth, which one is chosen, and what stands beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.recommend.worlds import CONFIG, START, USUAL, World, fast, findings, spec, sweep, window
+from tests.small_store import regime
+from tradingkb.domain import Regime
+from tradingkb.recommend.judging.judge import Chosen, baseline, choose_params, expect, judge
+
+#: 5 does best in lively windows, 20 in calm ones; in either, 10 does nothing.
+LIVELY = (0, 2, 4, 6, 8, 10)
+
+
+def by_market(n_windows: int = 12) -> World:
+    world = sweep(n_windows, {5: 0.0, 10: 0.0, 20: 0.0}).but(
+        regime_is=regime(0.1), regime_oos=regime(0.1)
+    )
+    world = world.but(window(*LIVELY), regime_is=regime(0.8), regime_oos=regime(0.8))
+    world = world.but(window(*LIVELY) & fast(5), sharpe_oos=2.0)
+    world = world.but(~window(*LIVELY) & fast(20), sharpe_oos=2.0)
+    world = world.but(window(*LIVELY) & fast(20), sharpe_oos=-1.0)
+    return world.but(~window(*LIVELY) & fast(5), sharpe_oos=-1.0).but(sharpe_is=0.0)
+
+
+def scores(world: World, **asked: Any) -> dict[int, float]:
+    """The score of each set, by the value of `fast`."""
+    c = world.context(**asked)
+    values = findings(c).judged.score.tolist()
+    return {int(pset["fast"]): s for pset, s in zip(c.view.psets, values, strict=True)}
+
+
+def chosen(world: World, nominated: tuple[int, ...] | None = None) -> Chosen | None:
+    """The choice among these sets; among all where none are named."""
+    c = world.context()
+    sets = np.array([nominated is None or p["fast"] in nominated for p in c.view.psets])
+    places = np.arange(len(sets))
+    return choose_params(c.view, findings(c).judged, sets, c.promoted, places, c.spec)
+
+
+@pytest.mark.parametrize(("volatility", "best"), [(0.8, 5), (0.1, 20)])
+@pytest.mark.parametrize("stated", [True, False])
+def test_windows_like_the_market_weigh_more(volatility: float, best: int, stated: bool) -> None:
+    features = {"volatility_annual": volatility, "atr_pct": volatility / 20}
+    asked = Regime.stated(features=features) if stated else Regime(features=features)
+    # In another instrument than the asked one: own history would weigh as much.
+    found = scores(by_market(), regime=asked, symbol="XYZ")
+    assert max(found, key=lambda value: found[value]) == best
+
+
+def test_without_a_market_every_window_weighs_alike() -> None:
+    found = scores(by_market(), regime=None)
+    assert found[5] == pytest.approx(found[20])
+
+
+def test_the_own_instrument_weighs_more_than_others() -> None:
+    world = sweep(8, {5: 1.0, 20: 0.0}).plus(sweep(8, {5: 0.0, 20: 1.0}, symbol="MSFT"))
+    mine, theirs, nobodys = (scores(world, symbol=s) for s in ("AAPL", "MSFT", None))
+    assert mine[5] > theirs[5]
+    assert mine[20] < theirs[20]
+    assert nobodys[5] == pytest.approx(nobodys[20])
+
+
+def test_more_windows_of_the_same_result_are_better_evidence() -> None:
+    leads = [scores(sweep(n, {5: 0.0, 20: 1.0})) for n in (1, 3, 10, 30)]
+    gaps = [found[20] - found[5] for found in leads]
+    assert gaps == sorted(gaps)
+    assert gaps[0] > 0
+
+
+def test_many_trades_cost_score_and_are_counted_in_sample() -> None:
+    even = scores(sweep(10, {5: 1.0, 20: 1.0}))
+    busy = scores(sweep(10, {5: 1.0, 20: 1.0}).but(fast(20), n_trades_is=400))
+    assert even[5] == pytest.approx(even[20])
+    assert busy[5] > busy[20]
+
+
+@pytest.mark.parametrize(
+    ("own", "best"),
+    [
+        (None, 20),
+        ({'{"fast":20}': 1.0}, 5),  # hardly traded: not chosen
+        ({'{"fast":20}': 2.0}, 20),  # that is enough
+        ({'{"fast":20}': 1.0, '{"fast":5}': 1.0}, None),
+        ({}, 20),
+    ],
+)
+def test_a_set_that_hardly_traded_in_ones_own_tuning_is_not_chosen(
+    own: dict[str, float] | None, best: int | None
+) -> None:
+    found = USUAL.answer(own_trades=own)
+    assert found.params == (None if best is None else {"fast": best})
+
+
+@pytest.mark.parametrize(
+    ("world", "nominated", "params", "tested", "repaired"),
+    [
+        (USUAL, None, {"fast": 20}, True, False),
+        (USUAL, (5,), {"fast": 5}, True, False),
+        (USUAL, (), None, None, None),
+        # One that obeys comes before a better one that would have to be repaired.
+        (USUAL.under(spec(high=15)), None, {"fast": 5}, True, False),
+        (USUAL.under(spec(high=15)), (20,), {"fast": 15}, False, True),
+        (USUAL.under(spec(high=5, default=5)), (20,), {"fast": 5}, True, True),
+        (
+            USUAL.but(fast(5), kb_status="rejected").under(spec(high=5, default=5)),
+            (20,),
+            *[None] * 3,
+        ),
+        # Nothing is repaired without a spec that says what for.
+        (USUAL.under(spec(low=30, default=30)), None, {"fast": 30}, False, True),
+    ],
+)
+def test_the_best_nominated_set_that_obeys_is_chosen_failing_that_the_best_repaired(
+    world: World,
+    nominated: tuple[int, ...] | None,
+    params: dict[str, int] | None,
+    tested: bool | None,
+    repaired: bool | None,
+) -> None:
+    found = chosen(world, nominated)
+    if params is None:
+        assert found is None
+        return
+    assert found is not None
+    assert found.params == params
+    assert (found.tested_pset is not None, bool(found.repaired)) == (tested, repaired)
+
+
+def test_the_chosen_parameters_are_a_copy_that_a_user_may_change() -> None:
+    world = USUAL
+    c = world.context()
+    answer = world.answer()
+    assert answer.params is not None
+    answer.params["fast"] = 99
+    assert c.view.psets == [{"fast": 20}, {"fast": 5}]
+    assert world.answer().params == {"fast": 20}
+
+
+def test_a_set_with_no_evidence_has_no_score() -> None:
+    world = USUAL.but(fast(5), kb_status="rejected")
+    assert scores(world)[5] == -np.inf
+    assert np.isfinite(scores(world)[20])
+
+
+def test_what_is_expected_lies_between_the_sets_own_mean_and_everyones() -> None:
+    c = USUAL.context()
+    f = findings(c)
+    for value, own in ((5, 0.5), (20, 1.5)):
+        found = expect(f.evidence, f.judged, c.view.pset_index[f'{{"fast":{value}}}'], None)
+        assert min(own, 1.0) < found.value < max(own, 1.0)
+        assert found.unshrunk == pytest.approx(own)
+        assert found.value - found.unshrunk == pytest.approx(found.shrinkage)
+        assert (found.n_windows, found.n_quarters, found.own_windows) == (10, 10, 10)
+        assert (found.unit, found.direction, found.n_symbols) == ("annualised", "max", 1)
+
+
+def test_less_is_expected_where_less_is_better() -> None:
+    world = USUAL.but(fast(20), max_drawdown_frac_oos=0.05)
+    c = world.context(objective_type="max_drawdown")
+    f = findings(c)
+    by_set = [expect(f.evidence, f.judged, p, None).value for p in range(2)]  # 20, then 5
+    assert 0.05 < by_set[0] < 0.075 < by_set[1] < 0.10
+    assert world.answer(objective_type="max_drawdown").params == {"fast": 20}
+
+
+@pytest.mark.parametrize(("n_windows", "near"), [(1, True), (2, True), (3, False)])
+def test_neighbours_are_counted_where_the_set_itself_has_too_few_windows(
+    n_windows: int, near: bool
+) -> None:
+    world = sweep(6, {10: 1.0, 11: 1.0}).only(fast(11) | window(*range(n_windows)))
+    c = world.context()
+    f = findings(c)
+    found = expect(f.evidence, f.judged, c.view.pset_index['{"fast":10}'], None)
+    assert found.n_windows == n_windows
+    assert (found.near_windows, found.near_quarters) == ((6, 6) if near else (None, None))
+
+
+def test_sets_of_another_category_are_no_neighbours() -> None:
+    world = sweep(6, {10: 1.0, 11: 1.0}).only(fast(11) | window(0))
+    world = world.but(fast(11), params='{"fast":"x"}')
+    c = world.context()
+    f = findings(c)
+    found = expect(f.evidence, f.judged, c.view.pset_index['{"fast":10}'], None)
+    assert found.near_windows == 1
+
+
+def test_the_regime_agnostic_choice_looks_at_neither_regime_nor_own_history() -> None:
+    world = sweep(4, {5: 1.0, 20: 0.0}).plus(sweep(12, {5: 0.0, 20: 1.0}, symbol="MSFT"))
+    found = [world.answer(symbol=s, regime=r).baseline for s in ("AAPL", None) for r in (None,)]
+    assert [b.regime_agnostic.params for b in found if b] == [{"fast": 20}] * 2
+
+
+def test_the_baseline_is_chosen_among_nominated_sets_that_obey() -> None:
+    c = USUAL.under(spec(high=15)).context()
+    f = findings(c)
+    every, best = np.array([True, True]), np.array([True, False])
+    found = baseline(f.evidence, f.judged, every, c.spec).regime_agnostic
+    assert found is not None
+    assert found.params == {"fast": 5}
+    assert baseline(f.evidence, f.judged, best, c.spec).regime_agnostic is None
+
+
+def test_judging_again_with_other_weights_leaves_the_first_judgement_alone() -> None:
+    c = USUAL.context()
+    f = findings(c)
+    before = f.judged.score.copy()
+    heavier = type(CONFIG.weights)(few_trades=1.0, own=0.1)
+    assert judge(f.evidence, heavier, None, None).score.tolist() != before.tolist()
+    assert f.judged.score.tolist() == before.tolist()
+    assert judge(f.evidence, CONFIG.weights, None, None).score.tolist() == before.tolist()
+
+
+def test_windows_of_one_quarter_count_as_one() -> None:
+    """What one quarter did to ten windows is said once: ten days of luck are no ten quarters."""
+    once = sweep(10, {5: 0.0, 20: 1.0}, days=1, start=START)
+    apart = sweep(10, {5: 0.0, 20: 1.0})
+    assert scores(once, symbol=None)[20] < scores(apart, symbol=None)[20]

@@ -1,0 +1,272 @@
+"""Every code of an answer: the smallest situation in which it is said, and its neighbour."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.recommend.worlds import (
+    MARKET,
+    NOW,
+    START,
+    USUAL,
+    World,
+    calibrated,
+    fast,
+    spec,
+    sweep,
+    window,
+)
+from tradingkb.domain import Regime
+from tradingkb.recommend.answer.codes import CODES
+from tradingkb.recommend.judging.status import FEW_TRADES
+
+Case = tuple[World, dict[str, Any]]
+OWN = {json.dumps({"fast": f}, separators=(",", ":")): 40.0 for f in (5, 20)}
+LOSING = sweep(10, {5: -1.5, 20: -0.5})
+WIDE = sweep(10, {20: 1.5, 30: 0.5})
+
+
+def scattered() -> World:
+    """A free-form search: each set was tried twice, its neighbours elsewhere."""
+    tried = [window(w) & fast(10 + w % 6) for w in range(12)]
+    every = sweep(12, dict.fromkeys(range(10, 16), 1.0))
+    return every.only(pl.any_horizontal(tried))
+
+
+def bare(*places: int) -> World:
+    """The usual world without regimes in some windows; in all where none are named."""
+    return USUAL.but(window(*places) if places else None, regime_is=None, regime_oos=None)
+
+
+#: Code: a situation in which it is a reason, and the nearest one in which it is none.
+REASONS: dict[str, tuple[Case, Case]] = {
+    "no_trials_for_strategy": (
+        (USUAL.only(pl.lit(False)).under(spec()), {}),
+        (USUAL.only(fast(20) & window(0)).under(spec()), {}),
+    ),
+    "no_trials_known_by_then": (
+        (USUAL, {"as_of": START + timedelta(days=90, microseconds=-1)}),
+        (USUAL, {"as_of": START + timedelta(days=90)}),
+    ),
+    "all_trials_rejected": (
+        (USUAL.but(kb_status="rejected"), {}),
+        (USUAL.but(~(window(0) & fast(5)), kb_status="rejected"), {}),
+    ),
+    "no_trials_for_version": (
+        (USUAL.but(strategy_version="1"), {"strategy_version": "2"}),
+        (USUAL, {"strategy_version": "2"}),
+    ),
+    "no_score_for_objective": (
+        (USUAL, {"objective_type": "profit_factor"}),
+        (USUAL.but(profit_factor_oos=1.2), {"objective_type": "profit_factor"}),
+    ),
+    "all_trials_archived": (
+        (USUAL.but(archived_at=START), {}),
+        (USUAL.but(~(window(0) & fast(5)), archived_at=START), {}),
+    ),
+    "no_matches_after_strict_filters": (
+        (USUAL, {"max_drawdown": 0.09}),
+        (USUAL, {"max_drawdown": 0.10}),
+    ),
+    "no_matches_after_relaxed_filters": (
+        (USUAL.but(max_drawdown_frac_oos=0.51), {}),
+        (USUAL.but(max_drawdown_frac_oos=0.50), {}),
+    ),
+    "no_params_obey_the_spec": (
+        # What repairs them was tried and rejected, so nothing that is defensible is left.
+        (USUAL.but(fast(5), kb_status="rejected").under(spec(high=5, default=5)), {}),
+        (USUAL.under(spec(high=5, default=5)), {}),
+    ),
+    "backtest_overfitting": (
+        (USUAL.only(~(window(3) & fast(5))), {"max_pbo": 1.0}),
+        (USUAL, {"max_pbo": 1.0}),
+    ),
+    "low_deflated_sharpe": (
+        (USUAL, {"min_deflated_sharpe": 1.0}),
+        (USUAL, {"min_deflated_sharpe": 0.9}),
+    ),
+    "strict_to_relaxed": (
+        (USUAL.but(~window(0, 1), max_drawdown_frac_oos=0.3), {}),
+        (USUAL.but(~window(0, 1, 2, 3, 4), max_drawdown_frac_oos=0.3), {}),
+    ),
+    "few_candidates": ((sweep(3, {5: 1, 10: 1, 20: 2}), {}), (sweep(5, {5: 1, 20: 2}), {})),
+    "few_windows": (
+        (sweep(2, {5: 0, 10: 0, 20: 1, 30: 0, 40: 0}), {}),
+        (sweep(3, {5: 0, 10: 0, 20: 1, 30: 0, 40: 0}), {}),
+    ),
+    "one_quarter": ((sweep(10, {5: 0, 20: 1}, days=1), {}), (sweep(10, {5: 0, 20: 1}), {})),
+    "missing_regime_context": ((USUAL, {"regime": None}), (USUAL, {})),
+    "no_trials_of_timeframe": ((USUAL, {"timeframe": "4h"}), (USUAL, {"timeframe": "1d"})),
+    "in_sample_only": (
+        (USUAL.but(~window(0, 1), sharpe_oos=None), {}),
+        (USUAL.but(~window(0, 1, 2), sharpe_oos=None), {}),
+    ),
+    "repaired_params": ((WIDE.under(spec(high=15)), {}), (WIDE.under(spec(high=20)), {})),
+    "flat_prices": ((USUAL, {"read": ["flat_prices"]}), (USUAL, {"read": ["ohlcv_gap"]})),
+    "collection_empty": ((bare(), {}), (bare(*range(9)), {})),
+    "metadata_only": ((bare(), {}), (bare(), {"regime": None})),
+}
+
+#: The same for warnings.
+WARNINGS: dict[str, tuple[Case, Case]] = {
+    "missing_regime_context": ((USUAL, {"regime": None}), (USUAL, {})),
+    "no_own_history": ((USUAL, {"symbol": "MSFT"}), (USUAL, {"symbol": None})),
+    "params_not_tested": ((WIDE.under(spec(high=15)), {}), (WIDE.under(spec(high=20)), {})),
+    "few_in_sample_trades": (
+        (USUAL.but(n_trades_is=FEW_TRADES - 1), {}),
+        (USUAL.but(n_trades_is=FEW_TRADES), {}),
+    ),
+    "expected_loss": ((LOSING, {}), (USUAL, {})),
+    "no_strategy_spec": ((USUAL, {}), (USUAL.under(spec()), {})),
+    "mixed_timeframes": (
+        (USUAL.plus(sweep(1, {5: 1}, timeframe="4h")), {"symbol": None, "timeframe": None}),
+        (USUAL, {"symbol": None, "timeframe": None}),
+    ),
+    "mixed_strategy_versions": (
+        (USUAL.but(window(0), strategy_version="1"), {}),
+        (USUAL.but(strategy_version="1"), {}),
+    ),
+    "mixed_costs": ((USUAL.but(window(0), cost_bps=5.0), {}), (USUAL.but(cost_bps=5.0), {})),
+    "ohlcv_gap": ((USUAL, {"read": ["ohlcv_gap"]}), (USUAL, {})),
+    "uncalibrated": (
+        (USUAL.under(spec(default=5)), {}),
+        (USUAL.under(spec(default=5)), {"calibration": calibrated()}),
+    ),
+    "calibration_stale": (
+        (USUAL.under(spec(default=5)), {"calibration": calibrated(windows=7)}),
+        (USUAL.under(spec(default=5)), {"calibration": calibrated(windows=8)}),
+    ),
+    "defaults_recommended": (
+        (USUAL.under(spec(default=20)), {}),
+        (USUAL.under(spec(default=5)), {}),
+    ),
+    "defaults_expected_as_good": (
+        # Best in most windows, and ruined in one: the rank is better, the average is not.
+        (USUAL.but(fast(20) & window(3), sharpe_oos=-60.0).under(spec(default=5)), {}),
+        (USUAL.under(spec(default=5)), {}),
+    ),
+}
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_a_reason_is_said_where_it_holds_and_not_next_to_it(code: str) -> None:
+    (here, asked), (beside, otherwise) = REASONS[code]
+    found = here.answer(**asked)
+    assert code in found.reasons
+    assert found.status == ("none" if found.params is None else "degraded")
+    assert code not in beside.answer(**otherwise).reasons
+
+
+@pytest.mark.parametrize("code", WARNINGS)
+def test_a_warning_is_said_where_it_holds_and_not_next_to_it(code: str) -> None:
+    (here, asked), (beside, otherwise) = WARNINGS[code]
+    assert code in here.answer(**asked).warnings
+    assert code not in beside.answer(**otherwise).warnings
+
+
+def test_every_code_of_an_answer_has_its_situation_here_or_in_the_tests_of_its_step() -> None:
+    elsewhere = {
+        "no_embedding_available": "asking/test_retrieve.py",
+        "ohlcv_cut_at_as_of": "asking/test_market.py",
+        "params_without_evidence": "judging/test_explaining.py",
+        "params_break_spec": "judging/test_explaining.py",
+        "few_own_trades": "judging/test_explaining.py",
+        "defaults_expected_better": "judging/test_explaining.py",
+    }
+    # What `measure_regime` finds is passed on as it is, like the gap above.
+    measured = {"feature_clipped", "ohlcv_trailing_rows", "short_history", "regime_schema"}
+    assert {*REASONS, *WARNINGS, *elsewhere, *measured} == set(CODES)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"objective_type": "return"},
+        {"symbol": None, "timeframe": None},
+        {"regime": Regime.stated(tags=["high_volatility"])},
+        {"as_of": NOW},
+    ],
+)
+def test_an_answer_without_reasons_is_ok(changes: dict[str, Any]) -> None:
+    answer = USUAL.but(return_frac_oos=pl.col("sharpe_oos") / 10).answer(**changes)
+    assert (answer.status, answer.reasons, answer.params) == ("ok", (), {"fast": 20})
+
+
+def test_an_answer_of_nothing_says_what_stood_in_the_way_before_what_else_was_missing() -> None:
+    found = bare().but(archived_at=START).answer()
+    assert found.reasons[0] == "all_trials_archived"
+    assert USUAL.answer(max_drawdown=0.0, regime=None).reasons == (
+        "no_matches_after_strict_filters",
+        "no_matches_after_relaxed_filters",
+    )
+
+
+def test_the_first_condition_that_left_nothing_is_named_alone() -> None:
+    world = USUAL.but(kb_status="rejected", archived_at=START, sharpe_is=None, sharpe_oos=None)
+    assert world.answer(regime=None).reasons == ("all_trials_rejected",)
+
+
+@pytest.mark.parametrize(
+    ("limits", "reasons"),
+    [
+        ({"min_deflated_sharpe": 1.0}, ("low_deflated_sharpe",)),
+        ({"max_pbo": 0.1}, ("backtest_overfitting",)),
+        (
+            {"min_deflated_sharpe": 1.0, "max_pbo": 0.1},
+            ("backtest_overfitting", "low_deflated_sharpe"),
+        ),
+    ],
+)
+def test_each_limit_that_left_nothing_is_named_with_what_the_best_would_be(
+    limits: dict[str, float], reasons: tuple[str, ...]
+) -> None:
+    ragged = USUAL.only(~(window(3) & fast(5)))
+    found = ragged.answer(**limits)
+    assert found.reasons == reasons
+    assert len(found.notes) == len(reasons)
+    assert ("best deflated Sharpe ratio" in found.notes[-1]) == ("low_deflated_sharpe" in reasons)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "notes"),
+    [("APPL", ("no window is of 'APPL': did you mean AAPL?",)), ("XYZ", ()), ("AAPL", ())],
+)
+def test_a_symbol_that_nobody_traded_is_answered_with_near_ones(
+    symbol: str, notes: tuple[str, ...]
+) -> None:
+    found = USUAL.under(spec(default=20)).answer(symbol=symbol)
+    assert found.notes == notes
+    assert ("no_own_history" in found.warnings) == (symbol != "AAPL")
+
+
+def test_own_tuning_speaks_of_trades_before_the_stored_windows_do() -> None:
+    few = USUAL.but(n_trades_is=FEW_TRADES - 1)
+    assert "few_in_sample_trades" not in few.answer(own_trades=OWN).warnings
+    rare = {params: float(FEW_TRADES - 1) for params in OWN}
+    assert "few_in_sample_trades" in USUAL.answer(own_trades=rare).warnings
+
+
+def test_nothing_is_said_of_a_number_of_trades_that_nobody_counted() -> None:
+    assert "few_in_sample_trades" not in USUAL.but(n_trades_is=None).answer().warnings
+
+
+def test_a_search_that_tries_no_set_twice_rests_on_the_neighbours_too() -> None:
+    """Two windows of the set itself would be few; those a step away stand behind it too."""
+    found = scattered().answer()
+    assert found.expected is not None
+    assert found.expected.n_windows == 2
+    assert found.expected.near_windows is not None
+    assert found.expected.near_windows >= 3
+    assert "few_windows" not in found.reasons
+
+
+def test_a_measured_market_and_a_stated_one_give_the_same_reasons_where_nothing_is_known() -> None:
+    """Whoever says what the market is like, a store of bare windows has nothing to compare."""
+    stated = Regime.stated(features=dict(MARKET.features))
+    assert bare().answer().reasons == bare().answer(regime=stated).reasons
