@@ -137,7 +137,7 @@ def test_the_answer_to_the_same_question_stands_beside() -> None:
 def test_what_was_never_tried_is_told_by_its_nearest_tested_sets() -> None:
     found = explained(sweep(10, ALL), 11)
     assert found.nearest[0].params == {"fast": 10}
-    assert [near.place for near in found.nearest][0] == 2
+    assert found.nearest[0].place == 2
     assert [near.steps for near in found.nearest] == sorted(n.steps for n in found.nearest)
     assert explained(sweep(10, ALL), 10).nearest == ()
 
