@@ -1,0 +1,202 @@
+"""Asking the vector index: what SQL allows counts, and an index that is silent is no error."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from tests.recommend.worlds import CONFIG, MARKET, USUAL, World, findings, window
+from tradingkb.domain import Regime, RegimeScaler
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    ConfigurationError,
+    DeadlineExceededError,
+    EmptyCollectionError,
+)
+from tradingkb.ports import EmbedderFactory, QueryVector, VectorFilter, VectorIndex, WindowHit
+from tradingkb.recommend.asking.retrieve import IndexSearch
+from tradingkb.recommend.judging import Retrieved
+from tradingkb.recommend.judging.nominate import filter_trials
+
+KEYS = USUAL.view().windows.frame["window_key"].to_list()
+
+
+class Index:
+    """Knows some windows, the nearest first; keeps what it was asked."""
+
+    def __init__(self, keys: list[str], error: Exception | None = None) -> None:
+        self.keys = keys
+        self.error = error
+        self.asked: list[tuple[str, VectorFilter, int]] = []
+
+    def nearest_windows(
+        self, name: str, vector: Any, where: VectorFilter, limit: int
+    ) -> list[WindowHit]:
+        self.asked.append((name, where, limit))
+        if self.error is not None:
+            raise self.error
+        hits = [WindowHit(key, f"point {key}", 1 - 0.01 * n) for n, key in enumerate(self.keys)]
+        return hits[:limit]
+
+
+class Embedder:
+    """Keeps what it was asked to embed."""
+
+    def __init__(self, reads: str = "regime", scale: float = 1.0) -> None:
+        self.reads = reads
+        self.scale = scale
+        self.asked: list[tuple[Regime, str, str]] = []
+
+    def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
+        return self
+
+    def embed_query(self, regime: Regime, text: str, side: str) -> QueryVector:
+        self.asked.append((regime, text, side))
+        return QueryVector(np.zeros(2, dtype=np.float32), self.scale)
+
+
+def search(index: Index, limit: int = 3, embedder: Any = None) -> IndexSearch:
+    return IndexSearch(
+        cast(VectorIndex, index), cast(EmbedderFactory, embedder or Embedder()), limit
+    )
+
+
+def found(world: World, index: Index, limit: int = 3, embedder: Any = None, **asked: Any) -> Any:
+    c = world.context(**asked)
+    return search(index, limit, embedder)(c, filter_trials(c))
+
+
+def places(retrieved: Retrieved) -> list[int]:
+    assert retrieved.similarity is not None
+    return np.flatnonzero(np.isfinite(retrieved.similarity)).tolist()
+
+
+def test_the_nearest_windows_are_those_of_the_index_with_their_similarity() -> None:
+    index = Index([KEYS[7], KEYS[2], KEYS[5], KEYS[0]])
+    similarity = found(USUAL, index).similarity
+    assert {w: float(similarity[w]) for w in (7, 2, 5)} == {7: 1.0, 2: 0.99, 5: 0.98}
+    assert places(found(USUAL, index)) == [2, 5, 7]
+
+
+def test_more_is_asked_for_until_enough_windows_may_nominate() -> None:
+    """The index knows nothing of statuses: of its nearest eight, one may nominate."""
+    index = Index(KEYS)
+    world = USUAL.but(window(*range(7)), kb_status="rejected")
+    assert places(found(world, index, limit=2)) == [7, 8]
+    assert [limit for _, _, limit in index.asked] == [2, 8, 32]
+
+
+@pytest.mark.parametrize(
+    ("keys", "limit", "asked"),
+    [
+        (KEYS, 3, [3]),
+        (KEYS[:2], 3, [3]),  # it has no more
+        (KEYS, 99, [99]),
+        (["elsewhere", *KEYS], 2, [2, 8]),  # of a window that this strategy never had
+    ],
+)
+def test_no_more_is_asked_for_than_is_wanted_or_there(
+    keys: list[str], limit: int, asked: list[int]
+) -> None:
+    index = Index(keys)
+    assert len(places(found(USUAL, index, limit))) == min(limit, sum(k in KEYS for k in keys))
+    assert [limit for _, _, limit in index.asked] == asked
+
+
+def test_fewer_windows_than_the_limit_may_nominate_and_then_those_are_enough() -> None:
+    index = Index(KEYS)
+    world = USUAL.but(~window(0, 1), kb_status="rejected")
+    assert places(found(world, index, limit=5)) == [0, 1]
+    assert [limit for _, _, limit in index.asked] == [5]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (EmptyCollectionError("there is no collection"), "collection_empty"),
+        (BackendUnavailableError("it does not answer"), "no_embedding_available"),
+        (DeadlineExceededError("it took too long"), "no_embedding_available"),
+        (ConfigurationError("no such model"), "no_embedding_available"),
+    ],
+)
+def test_an_index_that_does_not_answer_is_a_reason_and_no_error(
+    error: Exception, reason: str
+) -> None:
+    retrieved = found(USUAL, Index(KEYS, error))
+    assert (retrieved.similarity, retrieved.reason) == (None, reason)
+    assert retrieved.detail == str(error)
+    c = USUAL.context()
+    assert findings(c, CONFIG, search(Index(KEYS, error))).metadata_only
+
+
+def test_an_embedder_that_is_not_there_is_a_reason_and_no_error() -> None:
+    def missing(model: str, scaler: RegimeScaler | None) -> Embedder:
+        raise ConfigurationError(f"no embedder of the name {model}")
+
+    retrieved = found(USUAL, Index(KEYS), embedder=missing)
+    assert retrieved.reason == "no_embedding_available"
+    assert retrieved.detail == "no embedder of the name regime-v1"
+
+
+def test_an_error_that_is_no_outage_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        found(USUAL, Index(KEYS, ZeroDivisionError()))
+
+
+@pytest.mark.parametrize("keys", [[], ["elsewhere"]])
+def test_an_index_without_any_window_of_these_is_empty(keys: list[str]) -> None:
+    retrieved = found(USUAL, Index(keys))
+    assert (retrieved.similarity, retrieved.reason) == (None, "collection_empty")
+
+
+@pytest.mark.parametrize(
+    ("asked", "conditions"),
+    [
+        ({}, (True, 0.25, 5, 0.30, False)),
+        ({"max_overfit_gap": math.inf}, (True, 0.25, 5, None, False)),
+        ({"max_drawdown": 0.2, "require_oos": False}, (False, 0.2, 5, 0.30, False)),
+    ],
+)
+def test_the_index_is_asked_with_the_filters_in_force(
+    asked: dict[str, Any], conditions: tuple[Any, ...]
+) -> None:
+    index = Index(KEYS)
+    found(USUAL, index, **asked)
+    ((name, where, _),) = index.asked
+    assert (name, where.workspace_id, where.strategy_name) == ("kb_regime_v1_v1", "space", "s")
+    told = (where.require_oos, where.max_drawdown, where.min_trades, where.max_overfit_gap)
+    assert (*told, where.unknown_passes) == conditions
+
+
+def test_relaxed_filters_ask_the_index_likewise() -> None:
+    index = Index(KEYS)
+    found(USUAL.but(max_drawdown_frac_oos=0.4), index)
+    where = index.asked[0][1]
+    assert (where.max_drawdown, where.max_overfit_gap, where.unknown_passes) == (0.5, None, True)
+
+
+@pytest.mark.parametrize(
+    ("scale", "similarity"), [(1.0, [1.0, 0.99]), (0.5, [0.5, 0.495]), (3.0, [1.0, 1.0])]
+)
+def test_dot_products_become_similarities_between_minus_one_and_one(
+    scale: float, similarity: list[float]
+) -> None:
+    retrieved = found(USUAL, Index(KEYS[:2]), embedder=Embedder(scale=scale))
+    assert retrieved.similarity[:2].tolist() == pytest.approx(similarity)
+
+
+@pytest.mark.parametrize(
+    ("regime", "side"), [(MARKET, "before"), (Regime.stated(tags=["uptrend"]), "during")]
+)
+@pytest.mark.parametrize("reads", ["regime", "text"])
+def test_an_embedder_is_given_the_side_and_a_text_only_where_it_reads_one(
+    regime: Regime, side: str, reads: str
+) -> None:
+    embedder = Embedder(reads)
+    found(USUAL, Index(KEYS), embedder=embedder, regime=regime)
+    ((asked, text, told),) = embedder.asked
+    assert (asked, told) == (regime, side)
+    assert bool(text) == (reads == "text")

@@ -1,0 +1,184 @@
+"""Reading what is known, and keeping it until it changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from tests.recommend.shelf import Shelf
+from tests.recommend.worlds import (
+    NOW,
+    START,
+    TARGET,
+    USUAL,
+    World,
+    calibrated,
+    fast,
+    question,
+    spec,
+    sweep,
+)
+from tradingkb.exceptions import UnknownObjectiveError, UnknownStrategyError
+from tradingkb.ports import TrialStore
+from tradingkb.recommend.known import Calibrations, ContextReader
+
+LATER = sweep(2, {5: 1.0, 20: 2.0}, start=START + timedelta(days=4000))
+NOTHING = USUAL.only(fast(0))
+
+
+def reading(world: World, **options: Any) -> tuple[Shelf, ContextReader]:
+    shelf = Shelf(world)
+    return shelf, ContextReader(cast(TrialStore, shelf), clock=lambda: NOW, **options)
+
+
+def test_trials_are_read_once_while_nothing_changes() -> None:
+    shelf, reader = reading(USUAL)
+    first = reader.read(TARGET, question())
+    again = reader.read(TARGET, question(symbol=None, regime=None))
+    assert again.view is first.view
+    assert shelf.reads["partition"] == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        USUAL.plus(LATER),
+        USUAL.but(fast(5), kb_status="rejected"),
+        USUAL.only(fast(20)),
+        USUAL.under(spec()).plus(LATER),
+    ],
+)
+def test_after_a_change_the_view_is_that_of_a_reader_who_has_just_begun(changed: World) -> None:
+    shelf, reader = reading(USUAL)
+    before = reader.view(TARGET, "s")
+    shelf.put(changed)
+    after = reader.view(TARGET, "s")
+    fresh = reading(changed)[1].view(TARGET, "s")
+    assert after is not before
+    assert after.frame.equals(fresh.frame)
+    assert after.windows.frame.equals(fresh.windows.frame)
+    assert (after.psets, after.specs) == (fresh.psets, fresh.specs)
+
+
+def test_a_change_that_alters_no_answer_leaves_the_view_as_it_is() -> None:
+    shelf, reader = reading(USUAL)
+    before = reader.view(TARGET, "s")
+    shelf.put(USUAL)
+    assert reader.view(TARGET, "s") is before
+    assert (shelf.reads["partition"], shelf.reads["windows"]) == (2, 1)
+
+
+def test_what_is_forgotten_is_read_anew() -> None:
+    shelf, reader = reading(USUAL)
+    before = reader.view(TARGET, "s")
+    reader.forget()
+    assert reader.view(TARGET, "s") is not before
+    assert shelf.reads["partition"] == 2
+
+
+def test_each_collection_has_its_own_view() -> None:
+    """Which trials are archived is a matter of the collection."""
+    shelf, reader = reading(USUAL)
+    other = replace(TARGET, collection="kb_other")
+    assert reader.view(TARGET, "s") is not reader.view(other, "s")
+    assert reader.view(other, "s") is reader.view(other, "s")
+    assert shelf.reads["partition"] == 2
+
+
+def test_history_and_scaler_are_read_where_they_are_asked_for() -> None:
+    shelf, reader = reading(USUAL)
+    reader.read(TARGET, question())
+    assert (shelf.reads["history"], shelf.reads["scaler"]) == (0, 0)
+    reader.read(TARGET, question(as_of=NOW))
+    reader.read(TARGET, question(as_of=START))
+    assert shelf.reads["history"] == 1
+
+
+def test_the_context_is_that_of_the_clock_and_the_embargo() -> None:
+    _, reader = reading(USUAL, embargo_s=60.0)
+    found = reader.read(TARGET, question())
+    pure = USUAL.context(embargo_s=60.0)
+    assert (found.now, found.known_until) == (NOW, pure.known_until)
+    assert found.funnel == pure.funnel
+
+
+@pytest.mark.parametrize(
+    ("world", "name", "near"),
+    [
+        (USUAL, "ss", "did you mean s"),
+        (NOTHING.under(spec()), "ss", "did you mean s"),
+        (NOTHING, "s", "kb.strategies"),
+    ],
+)
+def test_a_strategy_that_nobody_knows_is_refused_with_near_names(
+    world: World, name: str, near: str
+) -> None:
+    _, reader = reading(world)
+    with pytest.raises(UnknownStrategyError, match=near):
+        reader.read(TARGET, question(strategy_name=name))
+
+
+def test_a_strategy_with_a_spec_and_no_trials_is_known() -> None:
+    _, reader = reading(NOTHING.under(spec()))
+    assert reader.read(TARGET, question()).funnel["stored"] == 0
+
+
+def test_a_strategy_whose_trials_are_all_withdrawn_is_known_and_empty() -> None:
+    shelf, reader = reading(USUAL)
+    shelf.name = "other"
+    shelf.strategy_names = lambda _: ["s"]  # type: ignore[method-assign]
+    assert reader.read(TARGET, question()).funnel["stored"] == 0
+
+
+def test_an_unknown_objective_is_refused_before_any_trial_is_read() -> None:
+    shelf, reader = reading(USUAL)
+    with pytest.raises(UnknownObjectiveError):
+        reader.read(TARGET, question(objective_type="luck"))
+    assert not shelf.reads
+
+
+def test_a_calibration_is_read_once_until_a_newer_one_is_fitted() -> None:
+    shelf = Shelf(USUAL)
+    kept = Calibrations(cast(TrialStore, shelf))
+    assert kept.newest("space", "sharpe") is None
+    shelf.newest = calibrated(0.6).stored
+    first = kept.newest("space", "sharpe")
+    assert first is not None
+    assert first.model is not None
+    assert kept.newest("space", "sharpe") is first
+    shelf.newest = replace(calibrated(0.8).stored, fitted_at=NOW + timedelta(seconds=1))
+    second = kept.newest("space", "sharpe")
+    assert second is not None
+    assert second.model is not None
+    assert (first.model.base_rate, second.model.base_rate) == (0.6, 0.8)
+    assert shelf.reads["calibration"] == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        (None, "without a model"),
+        ({"version": 99}, "nothing"),  # another release means something else by it
+    ],
+)
+def test_a_stored_calibration_may_have_no_model_or_one_of_another_release(
+    model: dict[str, int] | None, found: str
+) -> None:
+    shelf = Shelf(USUAL)
+    shelf.newest = replace(calibrated().stored, model=model)
+    newest = Calibrations(cast(TrialStore, shelf)).newest("space", "sharpe")
+    assert (newest is None) == (found == "nothing")
+    assert newest is None or newest.model is None
+
+
+@pytest.mark.parametrize(("name", "code", "windows"), [("s", 1, 7), ("t", 0, 3), ("u", -1, 0)])
+def test_a_calibration_knows_strategies_by_their_place_and_windows(
+    name: str, code: int, windows: int
+) -> None:
+    rows = [{"name": "t", "windows": 3}, {"name": "s", "windows": 7}]
+    known = calibrated()
+    known = replace(known, stored=replace(known.stored, strategies=rows))
+    assert (known.code(name), known.windows(name)) == (code, windows)

@@ -1,0 +1,108 @@
+"""A store of one world in memory: what the readers of trials and the writers of events ask of one.
+
+The port's guarantees are tested on the adapters; here stands only what a reader has to be told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from tests.recommend.worlds import SPACE, World
+from tradingkb.domain import RegimeScaler, StrategySpec, Workspace
+from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.ports import Calibration, Partition, PartitionNews
+
+
+class Shelf:
+    """Holds a world until another one is put there.
+
+    Attributes:
+        reads: how often each thing was read.
+        events: what was written, in order; `batches` are the sizes of the writes.
+        busy: whether another process is writing.
+        refused: request ids of events that are never accepted.
+        newest: the newest calibration.
+    """
+
+    def __init__(self, world: World, name: str = "s") -> None:
+        self.world = world
+        self.name = name
+        self.number = 1
+        self.reads: Counter[str] = Counter()
+        self.events: list[Mapping[str, Any]] = []
+        self.batches: list[int] = []
+        self.busy = False
+        self.refused: set[str] = set()
+        self.newest: Calibration | None = None
+
+    def put(self, world: World) -> None:
+        """Changes what is there, as every change of a trial does."""
+        self.world = world
+        self.number += 1
+
+    def workspaces(self) -> list[Workspace]:
+        return [SPACE]
+
+    def generation(self, workspace_id: str, strategy_name: str) -> int:
+        return self.number
+
+    def partition(
+        self, workspace_id: str, strategy_name: str, collection: str, known: Partition | None = None
+    ) -> PartitionNews:
+        self.reads["partition"] += 1
+        now = self.world.partition.trials
+        if strategy_name != self.name:
+            now = now.clear()
+        if known is None:
+            return PartitionNews(self.number, "whole", now)
+        if now.equals(known.trials):
+            return PartitionNews(self.number, "unchanged", now.clear())
+        if now.head(known.trials.height).equals(known.trials):
+            return PartitionNews(self.number, "added", now.slice(known.trials.height))
+        return PartitionNews(self.number, "whole", now)
+
+    def window_rows(self, workspace_id: str, among: pl.Series) -> pl.DataFrame:
+        self.reads["windows"] += 1
+        return self.world.windows.filter(pl.col("window_id").is_in(among.implode()))
+
+    def param_set_rows(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
+        return self.world.sets
+
+    def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
+        return [s for s in self.world.specs if name in (None, s.name)]
+
+    def strategy_names(self, workspace_id: str) -> list[str]:
+        return [self.name] if self.world.rows.height else []
+
+    def scaler(self, workspace_id: str) -> RegimeScaler | None:
+        self.reads["scaler"] += 1
+        return None
+
+    def status_history(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
+        self.reads["history"] += 1
+        return self.world.changes
+
+    def calibration_mark(
+        self, workspace_id: str, objective_type: str
+    ) -> tuple[int, datetime] | None:
+        return (1, self.newest.fitted_at) if self.newest is not None else None
+
+    def calibration(self, workspace_id: str, objective_type: str) -> Calibration | None:
+        self.reads["calibration"] += 1
+        return self.newest
+
+    def save_event(self, event: Mapping[str, Any]) -> None:
+        self.save_events([event])
+
+    def save_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        if self.busy:
+            raise BackendUnavailableError("another process is writing")
+        if self.refused & {event["request_id"] for event in events}:
+            raise ValueError("no such column")
+        self.batches.append(len(events))
+        self.events += events
