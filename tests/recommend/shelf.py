@@ -1,6 +1,6 @@
-"""A store of one world in memory: what the readers of trials and the writers of events ask of one.
+"""A store, an index and an embedder in memory: what a question asks of them, and no more.
 
-The port's guarantees are tested on the adapters; here stands only what a reader has to be told.
+The ports' guarantees are tested on their adapters; here stands only what a question has to be told.
 """
 
 from __future__ import annotations
@@ -10,12 +10,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tests.recommend.worlds import SPACE, World
-from tradingkb.domain import RegimeScaler, StrategySpec, Workspace
+from tradingkb.domain import Regime, RegimeScaler, StrategySpec, Workspace
 from tradingkb.exceptions import BackendUnavailableError
-from tradingkb.ports import Calibration, Partition, PartitionNews
+from tradingkb.ports import (
+    Calibration,
+    Partition,
+    PartitionNews,
+    QueryVector,
+    VectorFilter,
+    WindowHit,
+)
 
 
 class Shelf:
@@ -106,3 +114,37 @@ class Shelf:
             raise ValueError("no such column")
         self.batches.append(len(events))
         self.events += events
+
+
+class Index:
+    """Knows some windows, the nearest first; keeps what it was asked."""
+
+    def __init__(self, keys: list[str], error: Exception | None = None) -> None:
+        self.keys = keys
+        self.error = error
+        self.asked: list[tuple[str, VectorFilter, int]] = []
+
+    def nearest_windows(
+        self, name: str, vector: Any, where: VectorFilter, limit: int
+    ) -> list[WindowHit]:
+        self.asked.append((name, where, limit))
+        if self.error is not None:
+            raise self.error
+        hits = [WindowHit(key, f"point {key}", 1 - 0.01 * n) for n, key in enumerate(self.keys)]
+        return hits[:limit]
+
+
+class Embedder:
+    """Keeps what it was asked to embed."""
+
+    def __init__(self, reads: str = "regime", scale: float = 1.0) -> None:
+        self.reads = reads
+        self.scale = scale
+        self.asked: list[tuple[Regime, str, str]] = []
+
+    def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
+        return self
+
+    def embed_query(self, regime: Regime, text: str, side: str) -> QueryVector:
+        self.asked.append((regime, text, side))
+        return QueryVector(np.zeros(2, dtype=np.float32), self.scale)

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from tests.recommend.shelf import Embedder, Index
 from tests.recommend.worlds import CONFIG, MARKET, USUAL, World, findings, window
 from tradingkb.domain import Regime, RegimeScaler
 from tradingkb.exceptions import (
@@ -16,46 +17,12 @@ from tradingkb.exceptions import (
     DeadlineExceededError,
     EmptyCollectionError,
 )
-from tradingkb.ports import EmbedderFactory, QueryVector, VectorFilter, VectorIndex, WindowHit
+from tradingkb.ports import EmbedderFactory, VectorIndex
 from tradingkb.recommend.asking.retrieve import IndexSearch
 from tradingkb.recommend.judging import Retrieved
 from tradingkb.recommend.judging.nominate import filter_trials
 
 KEYS = USUAL.view().windows.frame["window_key"].to_list()
-
-
-class Index:
-    """Knows some windows, the nearest first; keeps what it was asked."""
-
-    def __init__(self, keys: list[str], error: Exception | None = None) -> None:
-        self.keys = keys
-        self.error = error
-        self.asked: list[tuple[str, VectorFilter, int]] = []
-
-    def nearest_windows(
-        self, name: str, vector: Any, where: VectorFilter, limit: int
-    ) -> list[WindowHit]:
-        self.asked.append((name, where, limit))
-        if self.error is not None:
-            raise self.error
-        hits = [WindowHit(key, f"point {key}", 1 - 0.01 * n) for n, key in enumerate(self.keys)]
-        return hits[:limit]
-
-
-class Embedder:
-    """Keeps what it was asked to embed."""
-
-    def __init__(self, reads: str = "regime", scale: float = 1.0) -> None:
-        self.reads = reads
-        self.scale = scale
-        self.asked: list[tuple[Regime, str, str]] = []
-
-    def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
-        return self
-
-    def embed_query(self, regime: Regime, text: str, side: str) -> QueryVector:
-        self.asked.append((regime, text, side))
-        return QueryVector(np.zeros(2, dtype=np.float32), self.scale)
 
 
 def search(index: Index, limit: int = 3, embedder: Any = None) -> IndexSearch:
