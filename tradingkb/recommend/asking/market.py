@@ -12,6 +12,7 @@ import polars as pl
 from tradingkb.domain import TAGS, Market, Regime, as_utc, canonical_timeframe, check_names
 from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
 from tradingkb.importers import const, read_trials
+from tradingkb.recommend.answer import CODES
 from tradingkb.regimes import Bars, measure_regime, read_ohlcv
 
 RegimeLike: TypeAlias = Regime | Mapping[str, Any] | Sequence[str]
@@ -53,7 +54,8 @@ class GivenMarket:
             return Market(None, self.symbol, timeframe)
         given = as_regime(self.regime)
         _refuse_later(given, as_of)
-        return Market(given, self.symbol or given.symbol, timeframe or given.timeframe)
+        symbol, timeframe = self.symbol or given.symbol, timeframe or given.timeframe
+        return Market(given, symbol, timeframe, _codes(given), given.warnings)
 
 
 def _refuse_later(regime: Regime, as_of: datetime | None) -> None:
@@ -71,13 +73,17 @@ def measured_market(bars: Bars, as_of: datetime | None) -> Market:
     Raises:
         InvalidOHLCVError: too few bars.
     """
-    warnings: list[str] = []
+    cut: tuple[str, ...] = ()
     if as_of is not None and len(past := bars.before(as_of)) < len(bars):
-        bars = past
-        warnings.append("ohlcv_cut_at_as_of")
+        bars, cut = past, ("ohlcv_cut_at_as_of",)
     regime = measure_regime(bars)
-    warnings += [text.split(":", 1)[0] for text in regime.warnings]
-    return Market(regime, bars.symbol, bars.timeframe, tuple(warnings), regime.warnings)
+    return Market(regime, bars.symbol, bars.timeframe, cut + _codes(regime), regime.warnings)
+
+
+def _codes(regime: Regime) -> tuple[str, ...]:
+    """Codes of what weakens a regime; texts that are of no known code stay sentences."""
+    codes = (text.split(":", 1)[0] for text in regime.warnings)
+    return tuple(code for code in codes if code in CODES)
 
 
 def as_regime(regime: RegimeLike) -> Regime:

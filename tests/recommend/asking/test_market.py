@@ -1,0 +1,219 @@
+"""Reading what a question says about the market: bars, a regime, a time, own results."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.recommend.worlds import MARKET, NOW
+from tradingkb.domain import Market, Regime
+from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
+from tradingkb.recommend.asking.market import (
+    GivenMarket,
+    as_moment,
+    as_regime,
+    checked_tags,
+    read_own_trades,
+)
+
+FIRST = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def bars(n: int = 120, scale: float = 1.0) -> pl.DataFrame:
+    """Daily bars that rise and fall."""
+    close = 100 + scale * np.sin(np.arange(n) / 5) + 0.1 * np.arange(n)
+    return pl.DataFrame(
+        {
+            "ts": [FIRST + timedelta(days=i) for i in range(n)],
+            "open": close,
+            "high": close * 1.01,
+            "low": close * 0.99,
+            "close": close,
+        }
+    )
+
+
+def dated(days: int, **facts: Any) -> Regime:
+    end = FIRST + timedelta(days=days)
+    return Regime(features=dict(MARKET.features), end=end, **facts)
+
+
+@pytest.mark.parametrize(
+    ("given", "market"),
+    [
+        (GivenMarket(), Market()),
+        (GivenMarket(symbol="X", timeframe="D"), Market(None, "X", "1d")),
+        (GivenMarket(regime=MARKET), Market(MARKET)),
+        (GivenMarket(regime=dated(0, symbol="X", timeframe="4h")), ("X", "4h")),
+        (GivenMarket(regime=dated(0, symbol="X", timeframe="4h"), symbol="Y"), ("Y", "4h")),
+        (GivenMarket(regime=dated(0, symbol="X"), timeframe="daily"), ("X", "1d")),
+    ],
+)
+def test_what_is_said_of_the_instrument_comes_before_what_the_regime_says(
+    given: GivenMarket, market: Market | tuple[str, str]
+) -> None:
+    found = given.read(None)
+    if isinstance(market, Market):
+        assert found == market
+    else:
+        assert (found.symbol, found.timeframe) == market
+    assert found.warnings == found.notes == ()
+
+
+def test_a_market_cannot_be_given_twice() -> None:
+    with pytest.raises(InvalidInputError, match="both given"):
+        GivenMarket(ohlcv=bars(), regime=MARKET).read(None)
+
+
+@pytest.mark.parametrize(("days", "refused"), [(9, True), (10, False), (11, False)])
+def test_a_measured_regime_that_ends_after_as_of_knows_the_future(days: int, refused: bool) -> None:
+    given = GivenMarket(regime=dated(10))
+    moment = FIRST + timedelta(days=days)
+    if refused:
+        with pytest.raises(InvalidInputError, match="after as_of"):
+            given.read(moment)
+    else:
+        assert given.read(moment).regime == dated(10)
+
+
+def test_what_a_user_states_may_be_about_any_time() -> None:
+    stated = Regime.stated(tags=["uptrend"])
+    assert GivenMarket(regime=stated).read(FIRST - timedelta(days=9999)).regime == stated
+
+
+def test_bars_after_as_of_are_left_out_and_that_is_said() -> None:
+    moment = FIRST + timedelta(days=100)
+    found = GivenMarket(ohlcv=bars(), symbol="X").read(moment)
+    assert found.regime is not None
+    assert found.regime.end is not None
+    assert found.regime.end <= moment
+    assert "ohlcv_cut_at_as_of" in found.warnings
+    assert (found.kind, found.symbol, found.timeframe) == ("measured", "X", "1d")
+    whole = GivenMarket(ohlcv=bars(), symbol="X").read(FIRST + timedelta(days=999))
+    assert "ohlcv_cut_at_as_of" not in whole.warnings
+    # What came later made no difference to what was measured.
+    alone = GivenMarket(ohlcv=bars(400, scale=1.0), symbol="X").read(moment).regime
+    assert alone == found.regime
+
+
+def test_what_measuring_found_is_a_code_with_its_sentence() -> None:
+    flat = bars().with_columns(pl.lit(100.0).alias(c) for c in ("open", "high", "low", "close"))
+    found = GivenMarket(ohlcv=flat).read(None)
+    assert "flat_prices" in found.warnings
+    assert [note.split(":")[0] for note in found.notes] == list(found.warnings)
+
+
+def test_a_regime_brings_its_warnings_along_as_the_bars_that_it_was_measured_on_do() -> None:
+    """Asking with `ohlcv=`, or with what `kb.regime(ohlcv)` gave, has the same caveats."""
+    flat = bars().with_columns(pl.lit(100.0).alias(c) for c in ("open", "high", "low", "close"))
+    measured = GivenMarket(ohlcv=flat).read(None)
+    given = GivenMarket(regime=measured.regime).read(None)
+    assert (given.warnings, given.notes) == (measured.warnings, measured.notes)
+    assert "flat_prices" in given.warnings
+
+
+def test_a_regime_of_another_release_says_so() -> None:
+    older = {**MARKET.to_dict(), "schema_version": 0}
+    found = GivenMarket(regime=older).read(None)
+    assert found.warnings == ("regime_schema",)
+    assert found.notes == ("regime_schema: version 0, this release has 1",)
+
+
+def test_a_warning_of_no_known_code_stays_a_sentence() -> None:
+    odd = Regime(features=dict(MARKET.features), warnings=("measured by hand",))
+    found = GivenMarket(regime=odd).read(None)
+    assert (found.warnings, found.notes) == ((), ("measured by hand",))
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        {"volatility_annual": 0.3},
+        Regime.stated(features={"volatility_annual": 0.3}),
+        Regime.stated(features={"volatility_annual": 0.3}).to_dict(),
+        json.loads(json.dumps(Regime.stated(features={"volatility_annual": 0.3}).to_dict())),
+    ],
+)
+def test_a_regime_means_the_same_in_each_of_its_spellings(spelling: Any) -> None:
+    assert as_regime(spelling) == Regime.stated(features={"volatility_annual": 0.3})
+
+
+def test_tags_are_a_regime_too() -> None:
+    for spelling in ("uptrend", ["uptrend"], ("uptrend",)):
+        assert as_regime(spelling) == Regime.stated(tags=["uptrend"])
+
+
+@pytest.mark.parametrize("wrong", [5, 0.3, {"uptrend"}, {"volatility": 0.3}, ["up"], [], {}])
+def test_what_is_no_regime_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidRegimeError):
+        as_regime(wrong)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "moment"),
+    [
+        (None, None),
+        ("2020-01-01", FIRST),
+        ("2020-01-01T00:00:00Z", FIRST),
+        ("2020-01-01T02:00:00+02:00", FIRST),
+        (date(2020, 1, 1), FIRST),
+        (datetime(2020, 1, 1), FIRST),
+        (FIRST, FIRST),
+        (np.datetime64("2020-01-01"), FIRST),
+    ],
+)
+def test_a_time_means_the_same_in_each_of_its_spellings(
+    spelling: Any, moment: datetime | None
+) -> None:
+    assert as_moment(spelling) == moment
+
+
+@pytest.mark.parametrize("wrong", ["", "soon", 5, "2020-13-01", True])
+def test_what_is_no_time_is_refused_by_name(wrong: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"^as_of"):
+        as_moment(wrong)
+
+
+def test_tags_of_a_filter_are_a_list_or_one_and_have_to_exist() -> None:
+    assert checked_tags(None) is None
+    assert checked_tags([]) == ()
+    assert checked_tags("uptrend") == checked_tags(["uptrend"]) == ("uptrend",)
+    with pytest.raises(InvalidRegimeError, match="uptrend"):
+        checked_tags(["uptrendd"])
+
+
+def own(**columns: list[Any]) -> pl.DataFrame:
+    given = {"params": ['{"fast": 5}', '{"fast": 5.0}', '{"fast": 20}'], "n_trades_is": [2, 4, 9]}
+    frame = {**given, "symbol": ["X"] * 3, "timeframe": ["1d"] * 3, "sharpe_is": [1.0] * 3}
+    frame["is_start"] = [f"20{10 + i}-01-01" for i in range(3)]
+    frame["is_end"] = [f"20{11 + i}-01-01" for i in range(3)]
+    return pl.DataFrame({**frame, **columns}, strict=False)
+
+
+def test_own_trades_are_the_mean_over_windows_by_canonical_parameters() -> None:
+    assert read_own_trades(own(), "s", NOW) == {'{"fast":5}': 3.0, '{"fast":20}': 9.0}
+    assert read_own_trades(None, "s", NOW) is None
+    some = own(n_trades_is=[2, None, None])
+    assert read_own_trades(some, "s", NOW) == {'{"fast":5}': 2.0}
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (own(n_trades_is=[None] * 3), "n_trades_is"),
+        (own().drop("n_trades_is"), "n_trades_is"),
+        (own(n_trades_is=[2, -4, 9]), "row 2"),
+        (own(params=["{}x", '{"fast": 5}', '{"fast": 6}']), "row 1"),
+        (5, "own_trials"),
+    ],
+)
+def test_own_results_that_cannot_be_used_are_refused_with_their_row(
+    table: Any, message: str
+) -> None:
+    with pytest.raises(InvalidTrialError, match=message):
+        read_own_trades(table, "s", NOW)
