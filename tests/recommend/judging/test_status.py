@@ -173,13 +173,14 @@ def test_every_code_of_an_answer_has_its_situation_here_or_in_the_tests_of_its_s
     elsewhere = {
         "no_embedding_available": "asking/test_retrieve.py",
         "ohlcv_cut_at_as_of": "asking/test_market.py",
+        "regime_schema": "asking/test_market.py",
         "params_without_evidence": "judging/test_explaining.py",
         "params_break_spec": "judging/test_explaining.py",
         "few_own_trades": "judging/test_explaining.py",
         "defaults_expected_better": "judging/test_explaining.py",
     }
-    # What `measure_regime` finds is passed on as it is, like the gap above.
-    measured = {"feature_clipped", "ohlcv_trailing_rows", "short_history", "regime_schema"}
+    # What reading a market finds is passed on as it is, like the gap above.
+    measured = {"feature_clipped", "ohlcv_trailing_rows", "short_history"}
     assert {*REASONS, *WARNINGS, *elsewhere, *measured} == set(CODES)
 
 
