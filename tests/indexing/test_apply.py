@@ -1,0 +1,205 @@
+"""A plan is applied vectors first, and applying it again finds nothing to do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.indexing.in_memory import (
+    COLLECTION,
+    OTHER,
+    TARGET,
+    House,
+    point_of,
+    trial,
+    window,
+)
+from tradingkb.indexing import Recipe, apply, make_plan, only, stored_plans
+from tradingkb.ports import PAYLOAD
+
+NUMBERS = (1, 2, 3, 4)
+
+
+@pytest.fixture
+def house() -> House:
+    """Four trials: the first two share a window, the fourth has no regime."""
+    trials = [trial(1), trial(2, window_id=1), trial(3), trial(4)]
+    return House(*trials, windows=[window(1), window(3, OTHER), window(4, None)])
+
+
+def recipe(house: House) -> Recipe:
+    return Recipe.of(house.embedder, COLLECTION)
+
+
+def plan_of(house: House, *numbers: int) -> pl.DataFrame:
+    ids = pl.Series(numbers or NUMBERS)
+    (plan,) = stored_plans(house.store, "space", recipe(house), ids)
+    return plan
+
+
+def apply_plan(house: House, plan: pl.DataFrame, **more: Any) -> list[tuple[str, int, int]]:
+    """Applies it as an ingest does; what was told of the progress."""
+    told: list[tuple[str, int, int]] = []
+    work = only(plan, pl.col("action") != "skipped")
+    applier = house.indexer.applier(TARGET, house.embedder)
+    applier.apply(work, lambda *step: told.append(step), **more)
+    return told
+
+
+def test_trials_with_a_regime_get_a_point_and_every_trial_an_entry(house: House) -> None:
+    apply_plan(house, plan_of(house))
+    assert house.held() == {1, 2, 3}
+    reasons = {n: entry["reason"] for (n, _), entry in house.store.entries.items()}
+    assert reasons == {1: None, 2: None, 3: None, 4: "no_regime"}
+    assert {e["point_id"] for e in house.store.entries.values()} == {point_of(n) for n in NUMBERS}
+
+
+def test_a_plan_applied_twice_skips_everything_the_second_time(house: House) -> None:
+    apply_plan(house, plan_of(house))
+    again = plan_of(house)
+    assert set(again["action"]) == {"skipped"}
+    house.index.calls.clear()
+    assert apply_plan(house, again) == []
+    assert house.index.calls == []
+
+
+def test_neither_the_order_of_the_rows_nor_the_size_of_a_batch_makes_a_difference(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_plan(house, plan_of(house))
+    expected = (house.index.held, house.store.entries)
+    house.index.held, house.store.entries = {}, {}
+    monkeypatch.setattr(apply, "BATCH", 3)
+    assert apply_plan(house, plan_of(house).reverse()) == [("index", 3, 4), ("index", 4, 4)]
+    assert (house.index.held, house.store.entries) == expected
+
+
+def test_a_window_is_embedded_once_whatever_number_of_trials_it_has(house: House) -> None:
+    apply_plan(house, plan_of(house, 1, 2, 3))
+    assert house.embedder.embedded == 2
+
+
+def test_vectors_are_there_before_the_entries_that_say_so(house: House) -> None:
+    seen: list[set[int]] = []
+    house.store.before_write = lambda: seen.append(house.held())
+    apply_plan(house, plan_of(house))
+    assert seen == [{1, 2, 3}]
+
+
+def test_a_trial_that_has_lost_its_regime_loses_its_point(house: House) -> None:
+    apply_plan(house, plan_of(house))
+    house.store.windows[0].update(regime_is=None)
+    apply_plan(house, plan_of(house))
+    assert house.held() == {3}
+    assert house.store.entries[1, COLLECTION]["reason"] == "no_regime"
+
+
+def test_no_point_is_deleted_of_trials_that_come_in_without_a_regime(house: House) -> None:
+    apply_plan(house, plan_of(house, 4))
+    assert house.index.calls == []
+
+
+def test_the_point_of_a_trial_that_was_rejected_meanwhile_is_removed(house: House) -> None:
+    plan = plan_of(house)
+    house.store.trials[3]["kb_status"] = "rejected"
+    apply_plan(house, plan)
+    assert house.held() == {1, 2}
+    assert house.store.notes == [([3], None)]
+
+
+def test_an_entry_names_the_recipe_that_made_it(house: House) -> None:
+    apply_plan(house, plan_of(house, 1))
+    entry = house.store.entries[1, COLLECTION]
+    assert (entry["collection"], entry["pipeline"]) == (COLLECTION, "m/1")
+    assert entry["content_hash"] == plan_of(house, 1)["content_hash"][0]
+
+
+@pytest.mark.parametrize(
+    ("facts", "payload"),
+    [
+        ({}, (True, 0.1, 10.0, 0.5)),
+        ({"sharpe_oos": 2.0}, (True, 0.1, 10.0, 0.0)),
+        ({"n_trades_is": 5.0}, (True, 0.1, 15.0, 0.5)),
+        ({"sharpe_is": None}, (True, 0.1, 10.0, None)),
+        (
+            {"sharpe_oos": None, "n_trades_oos": None, "max_drawdown_frac_oos": None},
+            (False, None, None, None),
+        ),
+        (
+            {
+                "sharpe_oos": None,
+                "n_trades_oos": None,
+                "max_drawdown_frac_oos": None,
+                "max_drawdown_frac_is": 0.3,
+                "n_trades_is": 7.0,
+            },
+            (False, 0.3, 7.0, None),
+        ),
+    ],
+)
+def test_the_payload_says_what_filters_ask(facts: dict[str, Any], payload: tuple[Any, ...]) -> None:
+    trials = House(trial(1, **facts)).store.documents("space", pl.Series([1]))
+    row = apply.with_payload(trials, "space")
+    assert tuple(row.columns) == PAYLOAD
+    assert row.row(0) == ("space", "s", "w1", *payload)
+
+
+def test_a_plan_of_trials_from_a_file_learns_their_numbers_from_the_store(house: House) -> None:
+    file = (
+        plan_of(house, 1, 3).drop("trial_id").with_columns(params=pl.lit("{}"), symbol=pl.lit("X"))
+    )
+    house.store.asked.clear()
+    apply_plan(house, file)
+    assert set(house.store.entries) == {(1, COLLECTION), (3, COLLECTION)}
+    assert house.store.asked == []
+
+
+def test_what_the_writing_of_all_trials_returned_is_passed_on_only_with_all_of_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = pl.DataFrame({"strategy_name": ["s"], "generation": [1]})
+    seen: list[bool] = []
+    write = house.store.write_index
+
+    def writing(space: str, rows: pl.DataFrame, at: datetime, passed: Any) -> pl.DataFrame:
+        seen.append(passed is since)
+        written: pl.DataFrame = write(space, rows, at, passed)
+        return written
+
+    monkeypatch.setattr(house.store, "write_index", writing)
+    apply_plan(house, plan_of(house), since=since)
+    monkeypatch.setattr(apply, "BATCH", 3)
+    house.store.forget_index("space", COLLECTION)
+    apply_plan(house, plan_of(house), since=since)
+    assert seen == [True, False, False]
+
+
+def test_an_embedder_of_texts_reads_every_trial(house: House) -> None:
+    texts: list[str] = []
+
+    class Texts(type(house.embedder)):  # type: ignore[misc]
+        reads = "text"
+
+        def embed_documents(self, documents: Any) -> Any:
+            texts.extend(d.text for d in documents)
+            return super().embed_documents(documents)
+
+    house.embedder = Texts()
+    plan = make_plan(plan_of(house, 1, 2).drop("content_hash", "action"), NO_INDEX, recipe(house))
+    apply_plan(house, plan.with_columns(params=pl.lit('{"fast":3}'), symbol=pl.lit("X")))
+    assert len(texts) == 2
+    assert all("fast" in text for text in texts)
+    assert house.held() == {1, 2}
+
+
+NO_INDEX = pl.DataFrame(
+    schema={
+        "source_type": pl.String,
+        "source_id": pl.String,
+        "content_hash": pl.String,
+        "archived_at": pl.Datetime("us", "UTC"),
+    }
+)
