@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 import tradingkb as tkb
 from tests.kills import Kills
@@ -17,6 +17,13 @@ from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
 
 settings.register_profile("tradingkb", deadline=None, derandomize=True, database=None)
+#: For `make mutants`: whether a property fails matters there, not by which smallest example.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("tradingkb"),
+    max_examples=30,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile("tradingkb")
 
 DATA = Path(__file__).resolve().parents[1] / "data"
