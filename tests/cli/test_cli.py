@@ -153,7 +153,7 @@ def test_structures_that_the_store_keeps_as_text_are_structures_in_json(run):
     trial = json.loads(run("trials --limit 1 --json").stdout)[0]
     assert isinstance(trial["params"], dict)
     assert trial["regime_oos"]["source"] == "measured"
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", trial["known_at"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", trial["known_at"])
 
 
 def test_options_reach_the_question(run):

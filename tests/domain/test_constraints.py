@@ -82,3 +82,56 @@ def test_texts_cannot_be_multiplied_until_the_memory_is_full(text: str) -> None:
 
 def test_a_deeply_nested_expression_is_evaluated_within_the_length_limit() -> None:
     assert constraint_holds("-" * (MAX_LENGTH - 6) + "a != 0", {"a": 1}) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "holds"),
+    [
+        ("not a == 1", {"a": 2}, True),
+        ("not flag", {"flag": False}, True),
+        ("not flag", {"flag": True}, False),
+        ("a == 1 and b == 2", {"a": 1, "b": 3}, False),
+        ("a == 1 and b == 2 and c == 3", {"a": 1, "b": 2, "c": 3}, True),
+        ("a == 1 or b == 2", {"a": 0, "b": 0}, False),
+        ("a < b < c", {"a": 1, "b": 2, "c": 3}, True),
+        ("a < b < c", {"a": 1, "b": 2, "c": 2}, False),
+        ("mode * 2 == 'aa'", {"mode": "a"}, False),
+    ],
+)
+def test_not_and_and_or_join_what_they_stand_between(
+    text: str, params: dict[str, Any], holds: bool
+) -> None:
+    assert constraint_holds(text, params) is holds
+
+
+@pytest.mark.parametrize("text", ["fast < slow", " fast < 2 * slow ", "fast == 1 or not slow > 3"])
+def test_a_plain_expression_over_the_parameters_is_accepted(text: str) -> None:
+    check_constraint(text, ["fast", "slow"])
+
+
+def test_a_constraint_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    longest = "a < b" + " " * (MAX_LENGTH - 5)
+    check_constraint(longest, ["a", "b"])
+    with pytest.raises(InvalidSpecError):
+        check_constraint(longest + " ", ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (5, "a constraint is a text"),
+        ("a <", "cannot read constraint 'a <'"),
+        ("a < c", "constraint 'a < c' names 'c', which is no parameter"),
+        ("a ** b", "constraint 'a ** b' may hold names, numbers, + - * /, comparisons, and/or/not"),
+    ],
+)
+def test_a_refusal_says_what_a_constraint_may_be(text: Any, message: str) -> None:
+    with pytest.raises(InvalidSpecError) as caught:
+        check_constraint(text, ["a", "b"])
+    assert message in str(caught.value)
+
+
+def test_the_remedy_for_what_is_no_text_is_an_example() -> None:
+    with pytest.raises(InvalidSpecError) as caught:
+        check_constraint("a" * 501, ["a"])
+    assert caught.value.remedy == 'for example "fast < slow"; at most 500 characters'

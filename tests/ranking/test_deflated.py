@@ -254,3 +254,40 @@ def test_the_unit_in_which_sharpe_ratios_are_annualised_does_not_matter(
     other = deflate(sharpe * math.sqrt(unit), variance * unit, n, t, per_year, shape)
     assert other.value[0] == pytest.approx(one.value[0], rel=1e-9, abs=1e-12)
     assert other.benchmark == pytest.approx(one.benchmark * math.sqrt(unit))
+
+
+def test_trials_that_are_all_alike_are_no_luck() -> None:
+    assert expected_max_sharpe(0.0, 100) == 0.0
+    found = deflated_sharpe(
+        [1.0], trial_sharpes=[1.0, 1.0, 1.0], n_trials=3, n_periods=500, periods_per_year=365
+    )
+    assert found.benchmark == 0.0
+    assert found.value[0] == probabilistic_sharpe_ratio(1.0 / math.sqrt(365), 0.0, 500)
+
+
+def test_whole_numbers_are_taken_like_any_other() -> None:
+    facts = {"n_trials": 7, "n_periods": 500, "periods_per_year": 365}
+    whole = deflated_sharpe([2, 1], trial_sharpes=[2, 1, 0], **facts)
+    other = deflated_sharpe([2.0, 1.0], trial_sharpes=[2.0, 1.0, 0.0], **facts)
+    assert whole.value.tolist() == other.value.tolist()
+    assert whole.sharpe.dtype == whole.n_periods.dtype == np.float64
+
+
+def test_a_float_is_answered_with_a_float_and_an_array_with_one_of_its_shape() -> None:
+    alone = probabilistic_sharpe_ratio(0.1, 0.0, 100)
+    many = probabilistic_sharpe_ratio(np.full((2, 3), 0.1), 0.0, 100)
+    assert repr(alone) == repr(float(many[0, 0]))
+    assert many.shape == (2, 3)
+    assert set(many.ravel().tolist()) == {alone}
+
+
+def test_a_skewness_that_fits_no_set_is_refused_by_its_name() -> None:
+    with pytest.raises(ValueError, match=r"^skewness must be one number or have shape \(1,\)"):
+        deflated_sharpe(
+            [1.0],
+            trial_sharpes=[1.0],
+            n_trials=1,
+            n_periods=9,
+            periods_per_year=365,
+            skewness=[0.0, 0.0],
+        )

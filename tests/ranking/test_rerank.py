@@ -62,3 +62,12 @@ def test_scores_stay_between_zero_and_one(
 ) -> None:
     found = score(similarity, tags, rank, relaxed=relaxed, metadata_only=metadata_only)
     assert 0 <= found <= 1 + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("similarity", "taken"), [(1.0 + 1e-6, 1.0), (-1.0 - 1e-6, -1.0), (7.0, 1.0)]
+)
+def test_a_similarity_that_was_rounded_beyond_its_ends_counts_as_the_end(
+    similarity: float, taken: float
+) -> None:
+    assert score(similarity) == score(taken)
