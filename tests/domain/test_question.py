@@ -99,10 +99,14 @@ def test_a_question_without_a_deadline_waits_for_its_answer() -> None:
     Question("s").check_deadline("reading")
 
 
-def test_after_its_deadline_a_question_ends_and_says_what_was_done_last() -> None:
-    late = Question("s", deadline=Deadline(10.0, lambda: 11.25))
+@pytest.mark.parametrize(("now", "late"), [(10.0625, "0.1"), (11.25, "1.2"), (70.0, "60.0")])
+def test_after_its_deadline_a_question_ends_and_says_what_was_done_last(
+    now: float, late: str
+) -> None:
+    question = Question("s", deadline=Deadline(10.0, lambda: now))
     with pytest.raises(DeadlineExceededError) as caught:
-        late.check_deadline("reading")
+        question.check_deadline("reading")
     assert str(caught.value) == (
-        "the answer was not ready in time: 1.2 s late after reading; ask again, or allow more time"
+        f"the answer was not ready in time: {late} s late after reading; "
+        "ask again, or allow more time"
     )

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tradingkb.domain.strategy import ParamSpec, Params, StrategySpec
+from tradingkb.domain.strategy import Params, ParamSpec, StrategySpec
 from tradingkb.ranking.nearest import nearest_sets
 
 GRID: list[Params] = [

@@ -127,9 +127,8 @@ class Question:
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        article = "an" if name[0] in "aeiou" else "a"
         raise InvalidInputError(
-            f"{value!r} is not {article} {name}", field=name, remedy=f"use {' or '.join(choices)}"
+            f"{value!r} is not a {name}", field=name, remedy=f"use {' or '.join(choices)}"
         )
 
 
