@@ -16,11 +16,11 @@ def read_specs(path: str | Path) -> list[StrategySpec]:
         InvalidSpecError: no such file, no TOML, or a spec that contradicts itself; the file is
             named.
     """
-    place = Path(path)
-    files = sorted(place.glob("*.toml")) if place.is_dir() else [place]
+    root = Path(path)
+    files = sorted(root.glob("*.toml")) if root.is_dir() else [root]
     if not files:
         raise InvalidSpecError(
-            f"{place} holds no .toml file", field="path", remedy="give a TOML file or a folder"
+            f"{root} holds no .toml file", field="path", remedy="give a TOML file or a folder"
         )
     return [_read(file) for file in files]
 

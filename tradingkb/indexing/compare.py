@@ -47,7 +47,7 @@ class Differences:
 def compare(
     store: TrialStore,
     vectors: VectorIndex,
-    place: IndexTarget,
+    target: IndexTarget,
     embedder: Embedder | None,
 ) -> Differences:
     """Compares entries with points.
@@ -55,11 +55,11 @@ def compare(
     Args:
         store: the truth.
         vectors: what is derived from it.
-        place: whose entries and points, of which collection.
+        target: whose entries and points, of which collection.
         embedder: of the active collection; None for any other one, where entries are only held
             against points: what has changed since is not embedded into it any more.
     """
-    workspace_id, collection = place.workspace.id, place.collection
+    workspace_id, collection = target.workspace.id, target.collection
     known = store.identities(workspace_id)
     eligible = known.filter(MAY_BE_INDEXED)
     entries = store.index_rows(workspace_id, collection)

@@ -110,33 +110,33 @@ class Reconciler:
             WorkspaceBusyError: an ingest did not end in time (repair only).
         """
         before, after = [], []
-        for target in targets:
-            places = self._places(target)
-            before += [self._row(place, place == target) for place in places]
+        for active in targets:
+            everywhere = self._everywhere(active)
+            before += [self._row(target, target == active) for target in everywhere]
             if not repair:
                 continue
-            with self._leases.hold(target.workspace):
-                for place in places:
-                    self._repair(place, active=place == target)
-            after += [self._row(place, place == target) for place in places]
+            with self._leases.hold(active.workspace):
+                for target in everywhere:
+                    self._repair(target, active=target == active)
+            after += [self._row(target, target == active) for target in everywhere]
         found = pl.DataFrame(before, schema=SCHEMA, orient="row")
         if not repair:
             return Reconciliation(found, None)
         return Reconciliation(found, pl.DataFrame(after, schema=SCHEMA, orient="row"))
 
-    def _places(self, target: IndexTarget) -> list[IndexTarget]:
+    def _everywhere(self, active: IndexTarget) -> list[IndexTarget]:
         """The collections with entries of the workspace, the active one, and ours that exist."""
         ours = [name for name in self._vectors.collections() if name.startswith(_PREFIX)]
-        entries = self._store.index_collections(target.workspace.id)
-        names = sorted({target.collection, *ours, *entries})
-        return [replace(target, collection=name) for name in names]
+        entries = self._store.index_collections(active.workspace.id)
+        names = sorted({active.collection, *ours, *entries})
+        return [replace(active, collection=name) for name in names]
 
-    def _row(self, place: IndexTarget, active: bool) -> tuple[Any, ...]:
-        d = self._compare(place, active)
+    def _row(self, target: IndexTarget, active: bool) -> tuple[Any, ...]:
+        d = self._compare(target, active)
         counts = (d.missing, d.orphaned, d.stale)
         return (
-            place.workspace.slug,
-            place.collection,
+            target.workspace.slug,
+            target.collection,
             active,
             d.expected,
             d.held,
@@ -144,23 +144,23 @@ class Reconciler:
             len(d.unfinished) + d.pending,
         )
 
-    def _compare(self, place: IndexTarget, active: bool) -> Differences:
-        embedder = self._indexer.embedder(place) if active else None
-        return compare(self._store, self._vectors, place, embedder)
+    def _compare(self, target: IndexTarget, active: bool) -> Differences:
+        embedder = self._indexer.embedder(target) if active else None
+        return compare(self._store, self._vectors, target, embedder)
 
-    def _repair(self, place: IndexTarget, *, active: bool) -> None:
+    def _repair(self, target: IndexTarget, *, active: bool) -> None:
         """SQL is right: entries are finished first, then points without an entry go."""
-        workspace_id, name = place.workspace.id, place.collection
-        found = self._compare(place, active)
-        self._archive_ghosts(place)
+        workspace_id, name = target.workspace.id, target.collection
+        found = self._compare(target, active)
+        self._archive_ghosts(target)
         self._indexer.remover.retry(workspace_id)
         doubtful = pl.concat([found.missing, found.stale]).unique()
         self._store.mark_unfinished(workspace_id, doubtful, name)
         if active:
             # Not what the store thinks is unfinished: that trusts earlier checks.
             todo = pl.concat([doubtful, found.unfinished]).unique().sort()
-            self._indexer.reindex(place, todo)
-        orphaned = self._compare(place, active).orphaned
+            self._indexer.reindex(target, todo)
+        orphaned = self._compare(target, active).orphaned
         if len(orphaned):
             self._vectors.delete(name, orphaned.to_list())
         emit(
@@ -173,11 +173,11 @@ class Reconciler:
             unfinished=len(found.unfinished) + found.pending,
         )
 
-    def _archive_ghosts(self, place: IndexTarget) -> None:
+    def _archive_ghosts(self, target: IndexTarget) -> None:
         """Archives entries of trials that may not be recommended."""
-        workspace_id = place.workspace.id
+        workspace_id = target.workspace.id
         trials = self._store.identities(workspace_id)
-        entries = self._store.index_rows(workspace_id, place.collection)
+        entries = self._store.index_rows(workspace_id, target.collection)
         alive = entries.filter(pl.col("archived_at").is_null()).join(trials, on="trial_id")
         out = alive.filter((pl.col("kb_status") == "rejected") | pl.col("withdrawn"))["trial_id"]
         if len(out):
