@@ -90,7 +90,7 @@ def space_id(kb: tkb.KnowledgeBase, slug: str = "default") -> str:
 def entries(kb: tkb.KnowledgeBase, collection: str = REGIME_V1) -> dict[str, dict[str, Any]]:
     """Index entries of one collection by source id."""
     names = {number: name for name, number in ids(kb).items()}
-    rows = kb.use_cases.indexer.store.index_rows(space_id(kb), collection).to_dicts()
+    rows = kb.use_cases.store.index_rows(space_id(kb), collection).to_dicts()
     return {names[row["trial_id"]]: row for row in rows}
 
 
@@ -103,7 +103,7 @@ def pointed(kb: tkb.KnowledgeBase, collection: str = REGIME_V1) -> set[str]:
 
 def sql(kb: tkb.KnowledgeBase, text: str, **values: Any) -> list[tuple[Any, ...]]:
     """Runs SQL as an operator would, by hand."""
-    with kb.use_cases.indexer.store.engine.begin() as connection:
+    with kb.use_cases.store.engine.begin() as connection:
         result = connection.execute(sa.text(text), values)
         return [tuple(row) for row in result] if result.returns_rows else []
 

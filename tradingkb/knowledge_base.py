@@ -35,6 +35,7 @@ from tradingkb.indexing import (
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
 from tradingkb.lifecycle import CurationReport, Curator, seen, strategy_table
+from tradingkb.ports import TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
     Asking,
@@ -54,6 +55,7 @@ from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
 class UseCases:
     """What a knowledge base delegates to; made by the wiring."""
 
+    store: TrialStore
     workspaces: Workspaces
     ingester: Ingester
     asking: Asking
@@ -134,7 +136,7 @@ class KnowledgeBase:
         """
         space = self.use_cases.workspaces.find(workspace, create_default=True)
         for one in [spec] if isinstance(spec, StrategySpec) else read_specs(spec):
-            self.use_cases.indexer.store.save_spec(space.id, one, self.use_cases.indexer.clock())
+            self.use_cases.store.save_spec(space.id, one, self.use_cases.indexer.clock())
 
     # --- answers out ------------------------------------------------------------------------------
 
@@ -543,9 +545,7 @@ class KnowledgeBase:
             InvalidTrialError: a table or a row that cannot be used.
         """
         space = self.use_cases.workspaces.find(workspace)
-        return seen(
-            self.use_cases.indexer.store, space, trials, mapping, self.use_cases.indexer.clock()
-        )
+        return seen(self.use_cases.store, space, trials, mapping, self.use_cases.indexer.clock())
 
     # --- the derived index ------------------------------------------------------------------------
 
@@ -621,7 +621,9 @@ class KnowledgeBase:
             collection = collection_name(embed_model)
         after = self.use_cases.workspaces.would_be_target(before.workspace, embed_model, collection)
         stored = (embed_model, collection)
-        report = activate(self.use_cases.indexer, before, after, stored=stored, force=force)
+        report = activate(
+            self.use_cases.store, self.use_cases.indexer, before, after, stored=stored, force=force
+        )
         self._set_alias()
         return report
 
@@ -777,21 +779,17 @@ class KnowledgeBase:
             "kb_status": kb_status,
             "source_id": source_id,
         }
-        return self.use_cases.indexer.store.trial_rows(
+        return self.use_cases.store.trial_rows(
             self.use_cases.workspaces.find(workspace).id, _given(where), limit
         )
 
     def strategies(self, workspace: str = DEFAULT_WORKSPACE) -> pl.DataFrame:
         """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
-        return strategy_table(
-            self.use_cases.indexer.store, self.use_cases.workspaces.find(workspace).id
-        )
+        return strategy_table(self.use_cases.store, self.use_cases.workspaces.find(workspace).id)
 
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
-        specs = self.use_cases.indexer.store.specs(
-            self.use_cases.workspaces.find(workspace).id, name
-        )
+        specs = self.use_cases.store.specs(self.use_cases.workspaces.find(workspace).id, name)
         return specs[-1] if specs else None
 
     def events(
@@ -809,13 +807,11 @@ class KnowledgeBase:
         self.use_cases.asking.events.flush()
         where = _given({"status": status, "strategy_name": strategy_name})
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
-        return self.use_cases.indexer.store.events(space, limit, where)
+        return self.use_cases.store.events(space, limit, where)
 
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""
-        return self.use_cases.indexer.store.runs(
-            self.use_cases.workspaces.find(workspace).id, limit
-        )
+        return self.use_cases.store.runs(self.use_cases.workspaces.find(workspace).id, limit)
 
     def workspaces(self) -> pl.DataFrame:
         """All workspaces: id, slug, embedding model and collection in force, creation time."""
@@ -835,7 +831,7 @@ class KnowledgeBase:
         """Writes what is queued and releases connections."""
         self.use_cases.asking.events.close()
         self.use_cases.indexer.vectors.close()
-        self.use_cases.indexer.store.close()
+        self.use_cases.store.close()
 
     def __enter__(self) -> KnowledgeBase:
         return self
@@ -844,7 +840,7 @@ class KnowledgeBase:
         self.close()
 
     def _set_alias(self) -> None:
-        with self.use_cases.indexer.store.reading():
+        with self.use_cases.store.reading():
             self.use_cases.indexer.set_alias(self.use_cases.workspaces.alias_target())
 
 

@@ -87,26 +87,27 @@ def connect(
         clock=clock,
         new_id=new_id,
     )
-    asking = _asking(chosen, indexer, workspaces, monotonic, progress)
-    use_cases = _use_cases(chosen, indexer, workspaces, asking, home_path / "rejects")
+    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress)
+    use_cases = _use_cases(chosen, store, indexer, workspaces, asking, home_path / "rejects")
     return KnowledgeBase(use_cases, chosen, progress=progress)
 
 
 def _asking(
     settings: Settings,
+    store: TrialStore,
     indexer: Indexer,
     workspaces: Workspaces,
     monotonic: Callable[[], float],
     progress: bool | None,
 ) -> Asking:
     recommender = Recommender(
-        indexer.store, indexer.vectors, make_embedder, _config(settings), clock=indexer.clock
+        store, indexer.vectors, make_embedder, _config(settings), clock=indexer.clock
     )
     return Asking(
         workspaces,
-        indexer.store,
+        store,
         recommender,
-        _event_log(settings, indexer.store),
+        _event_log(settings, store),
         clock=indexer.clock,
         monotonic=monotonic,
         new_id=indexer.new_id,
@@ -116,26 +117,28 @@ def _asking(
 
 def _use_cases(
     settings: RetentionSettings,
+    store: TrialStore,
     indexer: Indexer,
     workspaces: Workspaces,
     asking: Asking,
     rejects: Path,
 ) -> UseCases:
-    store, clock, recommender = indexer.store, indexer.clock, asking.recommender
+    clock, recommender = indexer.clock, asking.recommender
     leases = Leases(store, clock=clock, new_id=indexer.new_id)
-    reconciler = Reconciler(indexer, leases)
+    reconciler = Reconciler(store, indexer, leases)
 
     def repair(workspace: Workspace) -> Reconciliation:
         return reconciler.run([workspaces.target(workspace)], repair=True)
 
     return UseCases(
+        store=store,
         workspaces=workspaces,
-        ingester=Ingester(indexer, leases, rejects_dir=rejects),
+        ingester=Ingester(store, indexer, leases, rejects_dir=rejects),
         asking=asking,
-        curator=Curator(indexer, leases),
+        curator=Curator(store, indexer, leases),
         indexer=indexer,
         reconciler=reconciler,
-        reembedder=Reembedder(indexer, leases),
+        reembedder=Reembedder(store, indexer, leases),
         backups=Backups(store, leases, repair, clock=clock),
         retention=Retention(
             store,

@@ -33,7 +33,7 @@ def codes(rec: tkb.Recommendation) -> set[str]:
 
 
 def outcomes(kb: tkb.KnowledgeBase) -> pl.DataFrame:
-    return kb.use_cases.indexer.store.outcomes(kb.use_cases.workspaces.find("default").id, "sharpe")
+    return kb.use_cases.store.outcomes(kb.use_cases.workspaces.find("default").id, "sharpe")
 
 
 def test_every_decision_has_one_outcome_that_says_whether_it_beat_the_defaults(
@@ -335,7 +335,7 @@ def test_a_model_of_another_release_is_as_good_as_none(
 ) -> None:
     import sqlalchemy as sa
 
-    with calibrated.use_cases.indexer.store.engine.begin() as connection:
+    with calibrated.use_cases.store.engine.begin() as connection:
         connection.execute(sa.text("UPDATE calibrations SET model = '{\"version\": 99}'"))
     rec = ask(calibrated)
     assert (rec.confidence, codes(rec)) == (None, {"uncalibrated"})

@@ -57,7 +57,7 @@ def test_another_seed_moves_what_is_drawn_and_nothing_else(
 
 def test_evaluating_writes_nothing(past_copy: tkb.KnowledgeBase) -> None:
     store, space = (
-        past_copy.use_cases.indexer.store,
+        past_copy.use_cases.store,
         past_copy.use_cases.workspaces.find("default").id,
     )
     names = ("trend", "revert")

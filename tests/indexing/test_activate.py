@@ -26,7 +26,7 @@ def house() -> House:
 
 def switch(house: House, **more: Any) -> ActivationReport:
     facts = {"before": TARGET, "after": AFTER, "stored": ("m", NEW), "force": False, **more}
-    return activate(house.indexer, facts.pop("before"), facts.pop("after"), **facts)
+    return activate(house.store, house.indexer, facts.pop("before"), facts.pop("after"), **facts)
 
 
 def test_a_collection_that_lacks_trials_is_refused_and_nothing_changes(house: House) -> None:

@@ -26,7 +26,7 @@ def house() -> House:
 
 def reconcile(house: House, *, repair: bool = False) -> Reconciliation:
     leases = Leases(house.store, clock=house.clock, new_id=house.indexer.new_id)
-    return Reconciler(house.indexer, leases).run([TARGET], repair=repair)
+    return Reconciler(house.store, house.indexer, leases).run([TARGET], repair=repair)
 
 
 def faults(table: pl.DataFrame | None) -> dict[str, tuple[int, ...]]:

@@ -32,7 +32,9 @@ def reembed(
     leases = Leases(house.store, clock=house.clock, new_id=house.indexer.new_id)
     target = replace(TARGET, collection=collection)
     told = progress or (lambda *_: None)
-    return Reembedder(house.indexer, leases).run(target, restart=restart, progress=told)
+    return Reembedder(house.store, house.indexer, leases).run(
+        target, restart=restart, progress=told
+    )
 
 
 def kill(*_: object) -> None:

@@ -185,7 +185,7 @@ class Lifecycle(RuleBasedStateMachine):
             for row in rec.trials.rows(named=True):
                 assert row["objective"] == stands[row["source_id"]]
             assert rec.windows_used <= len({n.partition(":")[0] for n in stands})
-        store, space = self.kb.use_cases.indexer.store, self.kb.workspaces()["id"][0]
+        store, space = self.kb.use_cases.store, self.kb.workspaces()["id"][0]
         rows = store.partition(space, "s", "any").trials
         told = dict(zip(rows["source_id"], rows["sharpe_oos"], strict=True))
         assert told == self.standing()

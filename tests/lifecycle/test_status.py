@@ -407,7 +407,7 @@ def test_a_rejection_holds_when_the_vector_index_fails_and_the_next_ingest_heals
 
 def test_a_reason_that_quotes_the_mark_is_not_taken_for_it(kb: tkb.KnowledgeBase) -> None:
     kb.reject("0:20", reason="after a qdrant_delete_failed night")
-    assert kb.use_cases.indexer.store.pending_deletes(kb.workspaces()["id"][0]).is_empty()
+    assert kb.use_cases.store.pending_deletes(kb.workspaces()["id"][0]).is_empty()
     assert kb.reconcile().clean
 
 

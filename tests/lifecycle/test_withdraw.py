@@ -36,7 +36,7 @@ def scored(score: float, *names: str) -> pl.DataFrame:
 def scores(kb: tkb.KnowledgeBase) -> dict[str, float]:
     """What stands: out-of-sample Sharpe ratios by source_id, without withdrawn trials."""
     space = kb.workspaces()["id"][0]
-    rows = kb.use_cases.indexer.store.partition(space, "s", "any").trials
+    rows = kb.use_cases.store.partition(space, "s", "any").trials
     return dict(zip(rows["source_id"], rows["sharpe_oos"], strict=True))
 
 
@@ -166,7 +166,7 @@ def test_a_dry_run_does_not_wait_for_an_ingest(open_kb: Open) -> None:
     kb = open_kb()
     run = kb.ingest(scored(1.0)).run_id
     space = kb.workspaces()["id"][0]
-    kb.use_cases.indexer.store.acquire_lease(
+    kb.use_cases.store.acquire_lease(
         f"index:{space}",
         "another",
         kb.use_cases.indexer.clock(),

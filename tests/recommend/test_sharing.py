@@ -108,8 +108,8 @@ def test_the_event_queue_is_bounded_and_counts_what_it_drops(
         raise tkb.BackendUnavailableError("locked")
 
     with monkeypatch.context() as patch:
-        patch.setattr(kb.use_cases.indexer.store, "save_event", locked)
-        patch.setattr(kb.use_cases.indexer.store, "save_events", locked)
+        patch.setattr(kb.use_cases.store, "save_event", locked)
+        patch.setattr(kb.use_cases.store, "save_events", locked)
         for _ in range(5):
             kb.recommend("s", regime=["uptrend"])
         assert kb.use_cases.asking.events.dropped == 2

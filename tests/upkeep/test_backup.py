@@ -136,7 +136,7 @@ def test_a_restore_waits_for_an_ingest_and_keeps_the_next_one_out(
 ) -> None:
     with connect(sample_copy, clock=clock, progress=False) as kb:
         kb.backup(tmp_path / "b")
-        store, (space,) = kb.use_cases.indexer.store, kb.workspaces()["id"]
+        store, (space,) = kb.use_cases.store, kb.workspaces()["id"]
         name, later = f"index:{space}", clock() + timedelta(minutes=1)
         assert store.acquire_lease(name, "another:1:2:3", clock(), later) is None
         leases = Leases(store, clock=clock, new_id=lambda: "restore", patience_s=0.0)

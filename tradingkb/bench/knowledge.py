@@ -39,7 +39,7 @@ class Retrieval:
         indexer = kb.use_cases.indexer
         self._vectors: VectorIndex = indexer.vectors
         self._collection: str = space["collection"]
-        scaler = indexer.store.scaler(space["id"])
+        scaler = kb.use_cases.store.scaler(space["id"])
         self.embedder: Embedder = make_embedder(space["embed_model"], scaler)
         self.where = VectorFilter(
             workspace_id=space["id"],

@@ -11,7 +11,7 @@ from tradingkb.exceptions import ConfigurationError
 from tradingkb.indexing.indexer import Indexer
 from tradingkb.indexing.lost import lost_trials
 from tradingkb.observability import emit
-from tradingkb.ports import Embedder
+from tradingkb.ports import Embedder, WorkspaceStore
 from tradingkb.reports import Report
 
 
@@ -52,6 +52,7 @@ class ActivationReport(Report):
 
 
 def activate(
+    store: WorkspaceStore,
     indexer: Indexer,
     before: IndexTarget,
     after: IndexTarget,
@@ -62,6 +63,7 @@ def activate(
     """Switches a workspace, after looking whether the collection can answer.
 
     Args:
+        store: keeps the choice.
         indexer: what the index is changed with.
         before: in force.
         after: what will be.
@@ -82,7 +84,7 @@ def activate(
             f"{missing:,} trials are not in collection {after.collection!r} as they are: re-embed "
             f"with {_reembedding(after)}, or switch with force=True and run an ingest"
         )
-    indexer.store.set_active(workspace.id, *stored)
+    store.set_active(workspace.id, *stored)
     emit(
         "kb_workspace_activated",
         workspace_id=workspace.id,

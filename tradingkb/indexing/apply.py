@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import polars as pl
@@ -21,11 +21,15 @@ from tradingkb.indexing.plan import IDENTITY, Recipe
 from tradingkb.indexing.points import PointRemover
 from tradingkb.ports import (
     PAYLOAD,
+    ContentStore,
+    DeletionStore,
+    DocumentStore,
     Embedder,
     Floats32,
+    IdentityStore,
+    IndexStore,
     Points,
     TrialDocument,
-    TrialStore,
     VectorIndex,
 )
 from tradingkb.progress import Progress
@@ -37,12 +41,16 @@ NO_REGIME: Final = "no_regime"
 _FROM_FILE: Final = frozenset({"strategy_name", "sharpe_is", "params", "symbol"})
 
 
+class IndexedStore(IndexStore, DeletionStore, IdentityStore, DocumentStore, ContentStore, Protocol):
+    """What indexing needs of a store: entries, and what is embedded."""
+
+
 class Applier:
     """Brings the vector index and its rows to a plan."""
 
     def __init__(
         self,
-        store: TrialStore,
+        store: IndexedStore,
         vectors: VectorIndex,
         target: IndexTarget,
         embedder: Embedder,

@@ -10,10 +10,10 @@ import polars as pl
 
 from tradingkb.domain import IndexTarget
 from tradingkb.exceptions import EmptyCollectionError
-from tradingkb.indexing.apply import BATCH, with_payload
+from tradingkb.indexing.apply import BATCH, IndexedStore, with_payload
 from tradingkb.indexing.indexer import MAY_BE_INDEXED
 from tradingkb.indexing.plan import Recipe, content_hashes
-from tradingkb.ports import PAYLOAD, Embedder, TrialStore, VectorIndex
+from tradingkb.ports import PAYLOAD, Embedder, VectorIndex
 
 #: Payload numbers that differ by less were rounded on the way.
 _SAME: Final = 1e-9
@@ -45,7 +45,7 @@ class Differences:
 
 
 def compare(
-    store: TrialStore,
+    store: IndexedStore,
     vectors: VectorIndex,
     target: IndexTarget,
     embedder: Embedder | None,
@@ -100,7 +100,7 @@ def _points(vectors: VectorIndex, workspace_id: str, collection: str) -> pl.Data
 
 
 def _stale(
-    store: TrialStore,
+    store: IndexedStore,
     workspace_id: str,
     eligible: pl.DataFrame,
     held: pl.DataFrame,
@@ -118,7 +118,7 @@ def _stale(
 
 
 def _other_payloads(
-    store: TrialStore, workspace_id: str, held: pl.DataFrame, points: pl.DataFrame
+    store: IndexedStore, workspace_id: str, held: pl.DataFrame, points: pl.DataFrame
 ) -> Iterator[pl.Series]:
     for start in range(0, held.height, BATCH):
         part = held.slice(start, BATCH)

@@ -12,10 +12,10 @@ import polars as pl
 
 from tradingkb.domain import ELIGIBLE, IndexTarget
 from tradingkb.exceptions import EmptyCollectionError
-from tradingkb.indexing.apply import BATCH, Applier
+from tradingkb.indexing.apply import BATCH, Applier, IndexedStore
 from tradingkb.indexing.plan import IDENTITY, Recipe, make_plan
 from tradingkb.indexing.points import PointRemover
-from tradingkb.ports import Embedder, EmbedderFactory, TrialStore, VectorIndex
+from tradingkb.ports import Embedder, EmbedderFactory, VectorIndex
 from tradingkb.progress import Progress
 
 #: The alias that always points at the active collection.
@@ -29,7 +29,7 @@ class Indexer:
 
     def __init__(
         self,
-        store: TrialStore,
+        store: IndexedStore,
         vectors: VectorIndex,
         embedders: EmbedderFactory,
         *,
@@ -92,7 +92,7 @@ class Indexer:
 
 
 def stored_plans(
-    store: TrialStore,
+    store: IndexedStore,
     workspace_id: str,
     recipe: Recipe,
     trial_ids: pl.Series,

@@ -10,7 +10,8 @@ import polars as pl
 
 from tradingkb.domain import IndexTarget
 from tradingkb.exceptions import EmptyCollectionError
-from tradingkb.ports import TrialStore, VectorIndex
+from tradingkb.indexing.apply import IndexedStore
+from tradingkb.ports import VectorIndex
 
 #: Up to so many points are counted whenever trials come in: it takes a millisecond.
 COUNTED_ALWAYS: Final = 10_000
@@ -21,7 +22,7 @@ _NONE: Final = pl.Series([], dtype=pl.Int64)
 
 
 def lost_trials(
-    store: TrialStore, vectors: VectorIndex, target: IndexTarget, dimension: int
+    store: IndexedStore, vectors: VectorIndex, target: IndexTarget, dimension: int
 ) -> pl.Series:
     """Ids of the trials whose point SQL says is there, and is not.
 
@@ -38,7 +39,7 @@ class LossWatch:
     """
 
     def __init__(
-        self, store: TrialStore, vectors: VectorIndex, *, clock: Callable[[], datetime]
+        self, store: IndexedStore, vectors: VectorIndex, *, clock: Callable[[], datetime]
     ) -> None:
         """Takes what is compared; the clock says how old a count is."""
         self._store = store
@@ -63,7 +64,7 @@ class LossWatch:
 
 
 def _counted(
-    store: TrialStore, vectors: VectorIndex, target: IndexTarget, dimension: int
+    store: IndexedStore, vectors: VectorIndex, target: IndexTarget, dimension: int
 ) -> tuple[int, pl.Series]:
     """How many points there should be, and the trials whose point is not there."""
     workspace_id, collection = target.workspace.id, target.collection

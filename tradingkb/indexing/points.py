@@ -9,7 +9,7 @@ import polars as pl
 
 from tradingkb.exceptions import EmptyCollectionError
 from tradingkb.observability import emit
-from tradingkb.ports import TrialStore, VectorIndex
+from tradingkb.ports import DeletionStore, VectorIndex
 
 #: Failures that are logged one by one; the rest is counted (SQL has all of them).
 _LOGGED: Final = 100
@@ -22,7 +22,9 @@ class PointRemover:
     killed here leaves what the next ingest needs to finish the job.
     """
 
-    def __init__(self, store: TrialStore, vectors: VectorIndex, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, store: DeletionStore, vectors: VectorIndex, new_id: Callable[[], str]
+    ) -> None:
         """Takes where it deletes; `new_id` makes the correlation ids of failures."""
         self._store = store
         self._vectors = vectors

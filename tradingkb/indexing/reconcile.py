@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import polars as pl
 
 from tradingkb.domain import Actor, IndexTarget
+from tradingkb.indexing.apply import IndexedStore
 from tradingkb.indexing.compare import Differences, compare
 from tradingkb.indexing.indexer import Indexer
 from tradingkb.jobs import Leases
 from tradingkb.observability import emit
+from tradingkb.ports import StatusStore
 from tradingkb.reports import Report
 
 _PREFIX: Final = "kb_"
@@ -89,12 +91,16 @@ def _count(name: str, row: dict[str, Any], old: dict[str, Any], repaired: bool) 
     return f"{row[name]:,} {name}{was}"
 
 
+class ReconciledStore(IndexedStore, StatusStore, Protocol):
+    """What a reconciliation needs of a store."""
+
+
 class Reconciler:
     """Compares SQL with the vector index, and repairs."""
 
-    def __init__(self, indexer: Indexer, leases: Leases) -> None:
+    def __init__(self, store: ReconciledStore, indexer: Indexer, leases: Leases) -> None:
+        self._store = store
         self._indexer = indexer
-        self._store = indexer.store
         self._vectors = indexer.vectors
         self._leases = leases
 

@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -18,7 +19,7 @@ from tradingkb.domain import IndexTarget
 from tradingkb.indexing.indexer import Indexer
 from tradingkb.jobs import Leases
 from tradingkb.observability import emit
-from tradingkb.ports import RunRecord
+from tradingkb.ports import IndexStore, RunRecord, RunStore
 from tradingkb.progress import Progress
 from tradingkb.reports import Report
 
@@ -59,12 +60,16 @@ class ReembedReport(Report):
         )
 
 
+class ReembeddedStore(IndexStore, RunStore, Protocol):
+    """What a re-embedding needs of a store."""
+
+
 class Reembedder:
     """Embeds every eligible trial of a workspace anew."""
 
-    def __init__(self, indexer: Indexer, leases: Leases) -> None:
+    def __init__(self, store: ReembeddedStore, indexer: Indexer, leases: Leases) -> None:
+        self._store = store
         self._indexer = indexer
-        self._store = indexer.store
         self._leases = leases
 
     def run(self, target: IndexTarget, *, restart: bool, progress: Progress) -> ReembedReport:

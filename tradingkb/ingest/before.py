@@ -6,7 +6,7 @@ An ingest of one trial reads what concerns that trial, however much is stored.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import polars as pl
 
@@ -14,10 +14,37 @@ from tradingkb.domain import IndexTarget, RegimeScaler
 from tradingkb.importers import Batch
 from tradingkb.indexing import IDENTITY, Indexer, LossWatch
 from tradingkb.ingest import window_regimes as w
-from tradingkb.ports import TrialStore
+from tradingkb.ports import (
+    ContentStore,
+    DeletionStore,
+    DocumentStore,
+    IdentityStore,
+    IndexStore,
+    RunStore,
+    SelectionStore,
+    TransactionStore,
+    WithdrawalStore,
+    WriterStore,
+)
 
 #: Above so many stored trials per incoming one, theirs alone are looked up.
 _FEW: Final = 4
+
+
+class IngestStore(
+    TransactionStore,
+    IdentityStore,
+    DocumentStore,
+    SelectionStore,
+    ContentStore,
+    WriterStore,
+    IndexStore,
+    DeletionStore,
+    WithdrawalStore,
+    RunStore,
+    Protocol,
+):
+    """What an ingest needs of a store."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +73,7 @@ class Before:
 
 
 def read_before(
+    store: IngestStore,
     indexer: Indexer,
     watch: LossWatch,
     target: IndexTarget,
@@ -56,6 +84,7 @@ def read_before(
     """Reads it.
 
     Args:
+        store: the trials.
         indexer: what the index is changed with.
         watch: looks for lost points.
         target: where the vectors go.
@@ -65,7 +94,7 @@ def read_before(
     Raises:
         ConfigurationError: an unknown model.
     """
-    store, space = indexer.store, target.workspace.id
+    space = target.workspace.id
     with store.reading():
         few = _is_few(store, space, batch)
         known = store.identities(space, batch.trials.select(IDENTITY) if batch and few else None)
@@ -84,7 +113,7 @@ def read_before(
         )
 
 
-def _is_few(store: TrialStore, workspace_id: str, batch: Batch | None) -> bool:
+def _is_few(store: IngestStore, workspace_id: str, batch: Batch | None) -> bool:
     if batch is None:
         return False
     many = batch.trials.height * _FEW
@@ -92,7 +121,7 @@ def _is_few(store: TrialStore, workspace_id: str, batch: Batch | None) -> bool:
 
 
 def _windows(
-    store: TrialStore,
+    store: IngestStore,
     workspace_id: str,
     batch: Batch | None,
     scaler: RegimeScaler | None,
@@ -109,7 +138,7 @@ def _windows(
 
 
 def _index(
-    store: TrialStore, target: IndexTarget, batch: Batch | None, known: pl.DataFrame
+    store: IngestStore, target: IndexTarget, batch: Batch | None, known: pl.DataFrame
 ) -> pl.DataFrame:
     everything = batch is None or known.height > batch.trials.height
     ids = None if everything else known["trial_id"]

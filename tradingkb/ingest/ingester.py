@@ -26,7 +26,7 @@ from tradingkb.indexing import (
     without_hashes_of,
 )
 from tradingkb.ingest import window_regimes as w
-from tradingkb.ingest.before import read_before
+from tradingkb.ingest.before import IngestStore, read_before
 from tradingkb.ingest.report import IngestReport
 from tradingkb.ingest.request import IngestRequest, check_prices, refuse_bad_rows
 from tradingkb.ingest.scope import (
@@ -49,14 +49,16 @@ from tradingkb.progress import Progress
 class Ingester:
     """Takes trials from a source into the store and the index."""
 
-    def __init__(self, indexer: Indexer, leases: Leases, *, rejects_dir: Path) -> None:
-        """Takes what the index is changed with; refused rows go into the folder."""
+    def __init__(
+        self, store: IngestStore, indexer: Indexer, leases: Leases, *, rejects_dir: Path
+    ) -> None:
+        """Takes the trials, and what the index is changed with; refused rows go into the folder."""
         self._indexer = indexer
-        self._store = indexer.store
+        self._store = store
         self._leases = leases
         self._rejects_dir = rejects_dir
         self._clock = indexer.clock
-        self._watch = LossWatch(indexer.store, indexer.vectors, clock=indexer.clock)
+        self._watch = LossWatch(store, indexer.vectors, clock=indexer.clock)
 
     def run(self, target: IndexTarget, request: IngestRequest, progress: Progress) -> IngestReport:
         """Ingests, or says what it would do.
@@ -105,7 +107,9 @@ class Ingester:
         source = batch.source if batch else "stored trials"
         run = RunRecord(self._indexer.new_id(), target.workspace.id, self._clock(), source)
         prices = request.ohlcv is not None
-        before = read_before(self._indexer, self._watch, target, batch, measuring=prices)
+        before = read_before(
+            self._store, self._indexer, self._watch, target, batch, measuring=prices
+        )
         stored, taken = before.windows, batch
         if batch and not request.readmit:
             taken = without_withdrawn(batch, before.known, before.taken_back)

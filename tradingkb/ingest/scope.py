@@ -9,8 +9,8 @@ import polars as pl
 from tradingkb.domain import RegimeScaler, Workspace
 from tradingkb.importers import Batch
 from tradingkb.indexing import IDENTITY, Recipe
-from tradingkb.ingest.before import Before
-from tradingkb.ports import RunRecord, TrialStore
+from tradingkb.ingest.before import Before, IngestStore
+from tradingkb.ports import RunRecord
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ def without_withdrawn(batch: Batch, known: pl.DataFrame, taken_back: pl.DataFram
     return replace(batch, trials=batch.trials.join(rows, on=key, how="anti", maintain_order="left"))
 
 
-def affected_trials(scope: Scope, store: TrialStore, recipe: Recipe, *, dry_run: bool) -> pl.Series:
+def affected_trials(
+    scope: Scope, store: IngestStore, recipe: Recipe, *, dry_run: bool
+) -> pl.Series:
     """Ids of stored trials outside the source that have to be indexed.
 
     Those are the trials of windows whose regime this run changes; those that were embedded by

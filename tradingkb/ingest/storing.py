@@ -13,15 +13,15 @@ import polars as pl
 
 from tradingkb.indexing import IDENTITY
 from tradingkb.ingest import window_regimes as w
+from tradingkb.ingest.before import IngestStore
 from tradingkb.ingest.scope import Scope, Written
-from tradingkb.ports import TrialStore
 from tradingkb.progress import Progress
 
 #: Rows per transaction: long enough to be fast, short enough that nobody waits for it.
 WRITE_BATCH: Final = 20_000
 
 
-def store_trials(store: TrialStore, scope: Scope, now: datetime, progress: Progress) -> Written:
+def store_trials(store: IngestStore, scope: Scope, now: datetime, progress: Progress) -> Written:
     """Writes what is new or has changed: the run, windows, scaler, parameter sets, trials.
 
     In one transaction where the rows are few.
@@ -58,7 +58,7 @@ def _fresh(scope: Scope) -> pl.DataFrame:
 
 
 def _store_many(
-    store: TrialStore,
+    store: IngestStore,
     scope: Scope,
     fresh: pl.DataFrame,
     sets: pl.DataFrame,
@@ -77,7 +77,7 @@ def _store_many(
     return Written(scope)
 
 
-def _store_run(store: TrialStore, scope: Scope, now: datetime) -> Scope:
+def _store_run(store: IngestStore, scope: Scope, now: datetime) -> Scope:
     """Writes the run, windows and scaler; the scope with the scaler that is in force now."""
     space = scope.workspace.id
     with store.writing():
@@ -93,7 +93,7 @@ def _store_run(store: TrialStore, scope: Scope, now: datetime) -> Scope:
 
 
 def _row_maker(
-    store: TrialStore, scope: Scope, sets: pl.DataFrame, now: datetime
+    store: IngestStore, scope: Scope, sets: pl.DataFrame, now: datetime
 ) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """Writes the parameter sets; makes rows of trials, with windows and sets by number."""
     space = scope.workspace.id

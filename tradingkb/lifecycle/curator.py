@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import Protocol, cast
 
 import polars as pl
 
@@ -30,14 +30,19 @@ from tradingkb.jobs import Leases
 from tradingkb.lifecycle.report import CurationReport
 from tradingkb.lifecycle.selection import conditions, select
 from tradingkb.observability import emit
+from tradingkb.ports import IndexStore, SelectionStore, StatusStore, WithdrawalStore
+
+
+class CuratedStore(SelectionStore, StatusStore, WithdrawalStore, IndexStore, Protocol):
+    """What the lifecycle needs of a store."""
 
 
 class Curator:
     """The lifecycle of trials."""
 
-    def __init__(self, indexer: Indexer, leases: Leases) -> None:
+    def __init__(self, store: CuratedStore, indexer: Indexer, leases: Leases) -> None:
+        self._store = store
         self._indexer = indexer
-        self._store = indexer.store
         self._leases = leases
 
     def promote(
