@@ -99,7 +99,10 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (sweep(2, {5: 0, 10: 0, 20: 1, 30: 0, 40: 0}), {}),
         (sweep(3, {5: 0, 10: 0, 20: 1, 30: 0, 40: 0}), {}),
     ),
-    "one_quarter": ((sweep(10, {5: 0, 20: 1}, days=1), {}), (sweep(10, {5: 0, 20: 1}), {})),
+    "one_quarter": (
+        (sweep(10, {5: 0, 20: 1}, days=1), {}),
+        (sweep(10, {5: 0, 20: 1}, days=10), {}),  # it reaches into the next one
+    ),
     "missing_regime_context": ((USUAL, {"regime": None}), (USUAL, {})),
     "no_trials_of_timeframe": ((USUAL, {"timeframe": "4h"}), (USUAL, {"timeframe": "1d"})),
     "in_sample_only": (
