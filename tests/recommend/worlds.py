@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -134,13 +135,13 @@ class World:
         rows = self.rows.sample(fraction=1.0, shuffle=True, seed=seed)
         return replace(self, rows=rows)
 
-    @property
+    @cached_property
     def windows(self) -> pl.DataFrame:
         """What a store gives as `window_rows`, numbered as they are met."""
         met = self.rows.select(*_WINDOW).unique("window_key", keep="first", maintain_order=True)
         return met.with_row_index("window_id", 1).with_columns(pl.col("window_id").cast(pl.Int64))
 
-    @property
+    @cached_property
     def sets(self) -> pl.DataFrame:
         """What a store gives as `param_set_rows`, numbered as they are met."""
         met = self.rows.select("params").unique(maintain_order=True)
@@ -149,7 +150,7 @@ class World:
             pl.col("param_set_id").cast(pl.Int64), strategy_name=pl.lit("s")
         )
 
-    @property
+    @cached_property
     def partition(self) -> Partition:
         """What a store gives as the trials of the strategy."""
         keys = self.windows.select("window_id", "window_key")
