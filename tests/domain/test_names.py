@@ -33,3 +33,9 @@ def test_near_names_are_known_ones_in_an_order_that_does_not_depend_on_theirs(
     assert len(found) == len(set(found)) <= 3
     rng.shuffle(known)
     assert near_names(name, known) == found
+
+
+def test_no_more_than_three_near_names_are_suggested_unless_more_are_asked_for() -> None:
+    known = [f"name{n}" for n in range(6)]
+    assert len(near_names("name", known)) == 3
+    assert len(near_names("name", known, n=5)) == 5
