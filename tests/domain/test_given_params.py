@@ -152,3 +152,10 @@ def test_a_refusal_shows_sixty_characters_of_a_long_text() -> None:
         read_params("x" * 500, SPEC, [])
     assert "x" * 60 in str(caught.value)
     assert "x" * 61 not in str(caught.value)
+
+
+def test_several_near_names_are_suggested_beside_each_other() -> None:
+    tried: list[dict[str, Any]] = [{"fast": 3, "fasts": 5}]
+    with pytest.raises(InvalidInputError) as caught:
+        read_params({"fst": 3}, None, tried)
+    assert caught.value.remedy == ("did you mean fast or fasts? the parameters are fast, fasts")
