@@ -71,3 +71,13 @@ def test_a_value_that_means_nothing_is_refused_with_the_remedy(
     assert message in str(caught.value)
     assert caught.value.field == name
     assert str(caught.value.remedy).endswith(remedy)
+
+
+def test_overrides_are_checked_and_take_their_types_when_they_are_stated() -> None:
+    stated = Overrides(min_trades=5.0, max_drawdown=1, regime_tags="uptrend")  # type: ignore[arg-type]
+    assert repr(stated.given) == repr(
+        {"max_drawdown": 1.0, "min_trades": 5, "regime_tags": ("uptrend",)}
+    )
+    with pytest.raises(InvalidInputError) as caught:
+        Overrides(max_drawdown=25)
+    assert caught.value.field == "max_drawdown"

@@ -19,10 +19,10 @@ class Old:
     def __init__(self, events: int = 0, runs: int = 0) -> None:
         self.events, self.runs = events, runs
         self.portions: list[int] = []
-        self.limits: set[datetime] = set()
+        self.limits: tuple[datetime, ...] = ()
 
     def count_old(self, events_before: datetime, runs_before: datetime) -> tuple[int, int, int]:
-        self.limits = {events_before, runs_before}
+        self.limits = (events_before, runs_before)
         return self.events, self.runs, 5
 
     def delete_events(self, before: datetime, limit: int) -> int:
@@ -37,9 +37,12 @@ class Old:
         return n
 
 
-def prune(store: Any, events_days: int = 30, runs_days: int = 60, **more: Any) -> PruneReport:
-    facts = {"dry_run": False, **more}
-    return Retention(store, clock=lambda: NOW).prune(events_days, runs_days, **facts)
+def prune(
+    store: Any, events_days: int | None = None, runs_days: int | None = None, **more: Any
+) -> PruneReport:
+    """Where the settings say 30 days for events and 60 for runs."""
+    retention = Retention(store, events_days=30, runs_days=60, clock=lambda: NOW)
+    return retention.prune(events_days, runs_days, **{"dry_run": False, **more})
 
 
 @pytest.mark.parametrize(
@@ -75,10 +78,16 @@ def test_what_was_deleted_before_when_and_what_is_kept_is_said() -> None:
     assert report.details() == ["5 older runs are kept, because stored trials came from them"]
 
 
-def test_ages_are_counted_back_from_now() -> None:
+@pytest.mark.parametrize(
+    ("days", "ages"),
+    [((1, 2), (1, 2)), ((None, None), (30, 60)), ((1, None), (1, 60)), ((None, 2), (30, 2))],
+)
+def test_ages_are_counted_back_from_now_and_the_settings_say_those_that_the_call_does_not(
+    days: tuple[int | None, int | None], ages: tuple[int, int]
+) -> None:
     store = Old()
-    prune(store, 1, 2)
-    assert store.limits == {NOW - timedelta(days=1), NOW - timedelta(days=2)}
+    prune(store, *days)
+    assert store.limits == tuple(NOW - timedelta(days=n) for n in ages)
 
 
 @pytest.mark.parametrize(
