@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 from tradingkb.bench import __main__ as program
-from tradingkb.bench.measure import Findings, Row
+from tradingkb.bench.rows import Findings, Row
 from tradingkb.bench.sections import SECTIONS
 from tradingkb.bench.sizes import QUICK
 from tradingkb.bench.stores import Stores

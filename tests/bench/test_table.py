@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tradingkb.bench.measure import Findings, Row, by_turns
+from tradingkb.bench.rows import Findings, Row, by_turns
 from tradingkb.bench.table import BEGIN, END, PAGE, markdown, shown, write_block
 from tradingkb.exceptions import ConfigurationError
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tradingkb.domain.regime import FEATURE_INFO, FEATURES, Regime
 from tradingkb.domain.scaling import RegimeScaler, regime_similarity
-from tradingkb.embedding.regime import DIMENSION, RegimeEmbedder
+from tradingkb.embedding.regime_embedder import DIMENSION, RegimeEmbedder
 from tradingkb.ports import TrialDocument
 
 N = len(FEATURES)

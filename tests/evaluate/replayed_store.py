@@ -13,8 +13,8 @@ import polars as pl
 import tradingkb as tkb
 from tradingkb.domain import IndexTarget, get_objective
 from tradingkb.evaluate.decisions import Decision, list_decisions
-from tradingkb.evaluate.frames import decision_frame
 from tradingkb.evaluate.replay import Replay
+from tradingkb.evaluate.replayed import decision_frame
 
 START = datetime(2006, 1, 1)
 SYMBOLS = ("AAA", "BBB", "CCC")

@@ -23,7 +23,7 @@ from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
 from tradingkb.stores.migrate import VERSION_TABLE
 from tradingkb.stores.transfer import TABLES
-from tradingkb.testing.points import DIMENSION, EAST, EVERYTHING, points, uid
+from tradingkb.testing.sample_points import DIMENSION, EAST, EVERYTHING, points, uid
 from tradingkb.testing.stored import NOON, WORKSPACE, trial_frame
 from tradingkb.testing.trial_store_backup import everything, fill_every_table, no_progress
 from tradingkb.vectors.embedded import EmbeddedVectorIndex

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tradingkb.sql.engine import open_engine
-from tradingkb.testing.points import AWAY, EAST, EVERYTHING, NORTH, UP, points, uid, windows
+from tradingkb.testing.sample_points import AWAY, EAST, EVERYTHING, NORTH, UP, points, uid, windows
 from tradingkb.vectors import embedded as module
 from tradingkb.vectors import partition as partition_module
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
@@ -22,7 +22,7 @@ from tradingkb.vectors.embedded import EmbeddedVectorIndex
 UPSERT_IN_ANOTHER_PROCESS = """
 import sys
 from tradingkb.sql.engine import open_engine
-from tradingkb.testing.points import AWAY, points
+from tradingkb.testing.sample_points import AWAY, points
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 index = EmbeddedVectorIndex(open_engine(sys.argv[1]))
 index.upsert("kb", points((7, AWAY, {"window_key": "late"})))

@@ -17,7 +17,7 @@ from tradingkb.exceptions import (
     EmptyCollectionError,
 )
 from tradingkb.ports import VectorFilter
-from tradingkb.testing.points import EAST, EVERYTHING, points, windows
+from tradingkb.testing.sample_points import EAST, EVERYTHING, points, windows
 from tradingkb.vectors.qdrant import QdrantVectorIndex
 from tradingkb.vectors.qdrant_connection import connect_qdrant
 from tradingkb.vectors.qdrant_filter import filter_json

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tradingkb.ports import Points, VectorFilter
-from tradingkb.testing.points import STRATEGY, WORKSPACE, points, uid
+from tradingkb.testing.sample_points import STRATEGY, WORKSPACE, points, uid
 from tradingkb.vectors.order import rounded
 
 #: Length 1 in every arithmetic, few different similarities: ties everywhere.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tradingkb.bench.machine import describe, load
-from tradingkb.bench.measure import Findings
+from tradingkb.bench.rows import Findings
 from tradingkb.bench.sections import SECTIONS
 from tradingkb.bench.sizes import FULL, QUICK, Sizes
 from tradingkb.bench.stores import Stores

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tradingkb.bench.measure import Findings, Row, median
+from tradingkb.bench.rows import Findings, Row, median
 from tradingkb.exceptions import ConfigurationError
 
 #: The page that shows it, from the repository's root.

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 from tradingkb.domain import RegimeScaler
-from tradingkb.embedding import cosine, regime
+from tradingkb.embedding import cosine, regime_embedder
 from tradingkb.ports import Embedder
 
 #: The embedder of each model name.
 EMBEDDERS: Final[dict[str, Callable[[RegimeScaler], Embedder]]] = {
-    regime.MODEL: regime.RegimeEmbedder,
+    regime_embedder.MODEL: regime_embedder.RegimeEmbedder,
     cosine.MODEL: cosine.CosineRegimeEmbedder,
 }
 

@@ -3,8 +3,8 @@
 The scaled features x of a regime, in robust standard deviations from the median over all windows,
 are divided by their length; the dot product of two regimes is the cosine of the angle between
 them: 1 where all features deviate in the same proportions, -1 where they deviate the opposite way.
-How far they deviate does not matter, unlike in `tradingkb.embedding.regime`, and a market that is
-the median in everything resembles nothing. Half as many numbers per vector.
+How far they deviate does not matter, unlike in `tradingkb.embedding.regime_embedder`, and a market
+that is the median in everything resembles nothing. Half as many numbers per vector.
 
 As there, a document holds the regime before the scored window and the one during it, one half
 each, and a query fills one half.
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradingkb.domain import FEATURES, Regime, RegimeScaler
-from tradingkb.embedding.regime import regime_or
+from tradingkb.embedding.regime_embedder import regime_or
 from tradingkb.ports import PAYLOAD_VERSION, Floats32, QueryVector, Side, TrialDocument
 
 Floats = NDArray[np.float64]

@@ -1,8 +1,8 @@
 """Evaluation: what advice was worth, and the confidence fitted on it."""
 
+from tradingkb.evaluate.asked import EvaluationRequest, names
 from tradingkb.evaluate.calibrator import CalibrationReport, Calibrator
 from tradingkb.evaluate.evaluator import Evaluator
-from tradingkb.evaluate.request import EvaluationRequest, names
 from tradingkb.evaluate.result import Evaluation
 
 __all__ = [

@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 from tradingkb.domain import IndexTarget, Workspace, get_objective, near_names
+from tradingkb.evaluate.asked import EvaluationRequest
 from tradingkb.evaluate.decisions import Decision, list_decisions, sample
-from tradingkb.evaluate.frames import decision_frame
 from tradingkb.evaluate.learning import calibration_scores, outcome_frame, to_outcomes
 from tradingkb.evaluate.methods import METHODS
 from tradingkb.evaluate.replay import Replay, Replayed
-from tradingkb.evaluate.request import EvaluationRequest
+from tradingkb.evaluate.replayed import decision_frame
 from tradingkb.evaluate.result import Evaluation
 from tradingkb.exceptions import InvalidInputError, UnknownStrategyError
 from tradingkb.ports import ListingStore

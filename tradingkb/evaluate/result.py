@@ -11,14 +11,14 @@ from typing import Any, Final
 import polars as pl
 
 from tradingkb.domain import Objective
-from tradingkb.evaluate.methods import IMPOSSIBLE, METHODS
-from tradingkb.evaluate.request import EvaluationRequest
-from tradingkb.evaluate.summary import (
+from tradingkb.evaluate.asked import EvaluationRequest
+from tradingkb.evaluate.comparison import (
     coverage_table,
     group_table,
     interval_coverage,
     method_table,
 )
+from tradingkb.evaluate.methods import IMPOSSIBLE, METHODS
 from tradingkb.plain import plain
 
 #: Groups for which every method's regret is told.

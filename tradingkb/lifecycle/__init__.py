@@ -1,8 +1,8 @@
 """The lifecycle of trials: promote, reject, archive, withdraw, seen."""
 
+from tradingkb.lifecycle.changes import CurationReport
 from tradingkb.lifecycle.curator import Curator
-from tradingkb.lifecycle.listing import strategy_table
-from tradingkb.lifecycle.report import CurationReport
 from tradingkb.lifecycle.seen import seen
+from tradingkb.lifecycle.strategies import strategy_table
 
 __all__ = ["CurationReport", "Curator", "seen", "strategy_table"]

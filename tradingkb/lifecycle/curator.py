@@ -27,8 +27,8 @@ from tradingkb.domain import (
 from tradingkb.exceptions import InvalidInputError, TradingKBError
 from tradingkb.indexing import Indexer
 from tradingkb.jobs import Leases
-from tradingkb.lifecycle.report import CurationReport
-from tradingkb.lifecycle.selection import conditions, select
+from tradingkb.lifecycle.changes import CurationReport
+from tradingkb.lifecycle.selecting import conditions, select
 from tradingkb.observability import emit
 from tradingkb.ports import IndexStore, SelectionStore, StatusStore, WithdrawalStore
 

@@ -10,14 +10,14 @@ because most of them choose words, and no type checker reads a template.
 """
 
 from tradingkb.domain import Regime
+from tradingkb.presentation.answers import Section, answer_section, html_report
 from tradingkb.presentation.card import answer_card
 from tradingkb.presentation.evaluation import evaluation_card, evaluation_markdown, evaluation_text
 from tradingkb.presentation.evaluation_report import evaluation_report
 from tradingkb.presentation.explanation import explanation_card, explanation_text
 from tradingkb.presentation.figure import evidence_figure
 from tradingkb.presentation.ingest import ingest_card
-from tradingkb.presentation.regime import regime_card
-from tradingkb.presentation.report import Section, answer_section, html_report
+from tradingkb.presentation.regime_card import regime_card
 from tradingkb.presentation.text import answer_text
 
 #: The domain writes no HTML: where presentation is loaded, a regime has its card.

@@ -1,9 +1,9 @@
 """SQL plumbing that stores and the embedded vector index share: engines, types, bulk access."""
 
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
+from tradingkb.sql.counters import counter, moved, only_added
 from tradingkb.sql.counting import Asked, counted
 from tradingkb.sql.engine import open_engine, reading, together, writing
-from tradingkb.sql.generations import counter, moved, only_added
 from tradingkb.sql.types import Json, Key, UtcTime
 
 __all__ = [

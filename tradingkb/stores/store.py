@@ -19,9 +19,9 @@ from tradingkb.stores.migrate import migrate
 from tradingkb.stores.partitions import PartitionQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
+from tradingkb.stores.tenants import WorkspaceQueries
 from tradingkb.stores.trials import TrialQueries
 from tradingkb.stores.versions import VersionQueries
-from tradingkb.stores.workspaces import WorkspaceQueries
 
 #: How long an event waits for a writer before it is queued: an answer must not be delayed.
 EVENT_TIMEOUT_S = 0.05

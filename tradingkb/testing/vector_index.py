@@ -9,7 +9,7 @@ import pytest
 
 from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
 from tradingkb.ports import Points, VectorFilter, VectorIndex
-from tradingkb.testing.points import (
+from tradingkb.testing.sample_points import (
     AWAY,
     DIMENSION,
     EAST,

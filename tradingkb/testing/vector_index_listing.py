@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tradingkb.ports import VectorIndex
-from tradingkb.testing.points import DIMENSION, OTHER_WORKSPACE, UP, WORKSPACE, points, uid
+from tradingkb.testing.sample_points import DIMENSION, OTHER_WORKSPACE, UP, WORKSPACE, points, uid
 
 
 class ListingContract:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tradingkb.ports import VectorFilter, VectorIndex
-from tradingkb.testing.points import (
+from tradingkb.testing.sample_points import (
     AWAY,
     BETWEEN,
     DIMENSION,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tradingkb.bench.measure import Findings
+from tradingkb.bench.rows import Findings
 from tradingkb.bench.sections import (
     cold_ingest,
     imports,

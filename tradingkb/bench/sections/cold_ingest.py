@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Final
 
-from tradingkb.bench.measure import Findings, Row, median, scaled
 from tradingkb.bench.peers import insert_again, insert_flat
+from tradingkb.bench.rows import Findings, Row, median, scaled
 from tradingkb.bench.stores import Ingested, Stores
 
 _NAME: Final = "ingest"

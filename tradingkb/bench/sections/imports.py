@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tradingkb.bench.machine import children_s
-from tradingkb.bench.measure import Findings, Row
+from tradingkb.bench.rows import Findings, Row
 from tradingkb.bench.stores import Stores
 
 _NAME: Final = "imports"

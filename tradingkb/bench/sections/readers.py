@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from tradingkb.bench.data import STRATEGIES
-from tradingkb.bench.measure import Findings, Row
 from tradingkb.bench.processes import Process
+from tradingkb.bench.rows import Findings, Row
 from tradingkb.bench.stores import Stores
 
 _NAME: Final = "readers"

@@ -9,7 +9,7 @@ from typing import Final
 
 from tradingkb.bench.data import counts, make_trials, questions, strategies
 from tradingkb.bench.knowledge import Retrieval, ask, open_kb
-from tradingkb.bench.measure import Findings, Row, by_turns, median, scaled, seconds
+from tradingkb.bench.rows import Findings, Row, by_turns, median, scaled, seconds
 from tradingkb.bench.stores import Stores
 from tradingkb.domain import Regime
 from tradingkb.knowledge_base import KnowledgeBase

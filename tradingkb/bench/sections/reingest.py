@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from tradingkb.bench.knowledge import open_kb
-from tradingkb.bench.measure import Findings, Row, by_turns
 from tradingkb.bench.peers import read_and_hash
+from tradingkb.bench.rows import Findings, Row, by_turns
 from tradingkb.bench.stores import Stores
 
 _NAME: Final = "reingest"

@@ -11,8 +11,8 @@ import polars as pl
 
 from tradingkb.bench.data import questions, strategies
 from tradingkb.bench.knowledge import NEIGHBOURS, Retrieval, open_kb
-from tradingkb.bench.measure import Findings, Row, by_turns, scaled
 from tradingkb.bench.peers import numpy_limit, optuna_rdb, qdrant_local
+from tradingkb.bench.rows import Findings, Row, by_turns, scaled
 from tradingkb.bench.stores import Stores
 from tradingkb.domain import STRICT
 from tradingkb.ports import Floats32

@@ -13,7 +13,7 @@ import polars as pl
 
 from tradingkb.bench.data import counts, make_trials, make_windows
 from tradingkb.bench.knowledge import open_kb
-from tradingkb.bench.measure import Findings, Row, by_turns, scaled
+from tradingkb.bench.rows import Findings, Row, by_turns, scaled
 from tradingkb.bench.stores import Stores
 from tradingkb.importers import read_trials
 from tradingkb.knowledge_base import KnowledgeBase

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tradingkb.ranking import Expectation, spreads
 from tradingkb.recommend.answer import Baseline, Debug, Recommendation, Said, actions_for
+from tradingkb.recommend.judging.answer_tables import count_rules, evidence_table, nomination_table
 from tradingkb.recommend.judging.findings import Findings, RecommendConfig
 from tradingkb.recommend.judging.judge import Chosen, baseline, choose_params, expect
 from tradingkb.recommend.judging.overfitting import allowed, overfitting_evidence
 from tradingkb.recommend.judging.status import judge_status
-from tradingkb.recommend.judging.tables import count_rules, evidence_table, nomination_table
 from tradingkb.recommend.judging.trust import Verdict, stake, verdict
 from tradingkb.recommend.known import Calibrated, Context, View
 

@@ -17,11 +17,11 @@ from tradingkb.recommend.answer import (
     Recommended,
     actions_for,
 )
+from tradingkb.recommend.judging.answer_tables import evidence_table
 from tradingkb.recommend.judging.assemble import nominated_sets
 from tradingkb.recommend.judging.findings import Findings
 from tradingkb.recommend.judging.judge import baseline, expect
 from tradingkb.recommend.judging.status import foreign_instrument, is_loss
-from tradingkb.recommend.judging.tables import evidence_table
 from tradingkb.recommend.known import Context, to_micros
 
 #: Scores are sums of the same evidence in another order: a difference below this is none.

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradingkb.ranking import EvidenceWeights, Query, regime_kernel
+from tradingkb.recommend.judging.answer_tables import Ranking, rank_nominations, score_nominations
 from tradingkb.recommend.judging.judge import Evidence, Judged, judge
 from tradingkb.recommend.judging.nominate import Filtered, filter_trials
 from tradingkb.recommend.judging.similarity import Retrieved, Search
-from tradingkb.recommend.judging.tables import Ranking, rank_nominations, score_nominations
 from tradingkb.recommend.known import Context, to_micros
 
 Floats = NDArray[np.float64]

@@ -1,7 +1,7 @@
 """What is known of the way between two generations: whether trials, or points, were only added.
 
 Only adds: a release before this one moves a generation without these columns, which then say
-nothing (see `tradingkb.sql.generations`).
+nothing (see `tradingkb.sql.counters`).
 """
 
 import sqlalchemy as sa

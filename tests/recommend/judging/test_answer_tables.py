@@ -11,7 +11,7 @@ import pytest
 from tests.recommend.worlds import START, USUAL, World, fast, sweep, window
 from tests.small_store import regime
 from tradingkb.domain import Regime
-from tradingkb.recommend.judging.tables import Ranking, count_rules, rank_nominations
+from tradingkb.recommend.judging.answer_tables import Ranking, count_rules, rank_nominations
 
 TIED = sweep(4, {5: 1.0, 20: 1.0})
 

@@ -8,9 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tradingkb.evaluate.frames import SCHEMA
-from tradingkb.evaluate.result import GROUPS, Evaluation
-from tradingkb.evaluate.summary import (
+from tradingkb.evaluate.comparison import (
     CLUSTERS,
     REFERENCES,
     common,
@@ -19,6 +17,8 @@ from tradingkb.evaluate.summary import (
     interval_coverage,
     method_table,
 )
+from tradingkb.evaluate.replayed import SCHEMA
+from tradingkb.evaluate.result import GROUPS, Evaluation
 
 
 def made(*rows: dict) -> pl.DataFrame:

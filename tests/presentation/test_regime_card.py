@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from tradingkb.domain.regime import Regime
-from tradingkb.presentation.regime import regime_card
+from tradingkb.presentation.regime_card import regime_card
 
 HOSTILE = "<script>alert('x')</script>"
 

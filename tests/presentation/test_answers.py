@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tradingkb.presentation.report import Section, answer_section, html_report
+from tradingkb.presentation.answers import Section, answer_section, html_report
 
 HOSTILE = "<script>alert('x')</script>"
 

@@ -13,7 +13,7 @@ import pytest
 from tests.ingest.scopes import SPACE
 from tradingkb.domain import Selection, point_id
 from tradingkb.exceptions import InvalidInputError, NotFoundError
-from tradingkb.lifecycle.selection import conditions, select
+from tradingkb.lifecycle.selecting import conditions, select
 
 TRIALS = pl.DataFrame(
     {
