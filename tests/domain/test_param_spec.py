@@ -95,6 +95,7 @@ INT = ParamSpec("n", "int", low=3, high=50)
 EVEN = ParamSpec("n", "int", low=4, high=11, step=2)
 FREE = ParamSpec("x", "float")
 TENTH = ParamSpec("x", "float", low=0.1, high=0.95, step=0.1)
+THIRDS = ParamSpec("x", "float", step=0.3)
 FROM_ZERO = ParamSpec("x", "float", high=1.05, step=0.25)
 
 
@@ -111,6 +112,8 @@ FROM_ZERO = ParamSpec("x", "float", high=1.05, step=0.25)
         (TENTH, 0.0999, "is below 0.1"),
         (FROM_ZERO, -0.5, None),
         (FROM_ZERO, 0.6, "is not on the step of 0.25"),
+        (THIRDS, 0.6, None),
+        (THIRDS, 1.3, "is not on the step of 0.3"),
         (FREE, 1e300, None),
         (FREE, -math.inf, "is not a finite number"),
         (ParamSpec("x", "float", step=1e-300), 1e300, None),  # more steps than a float can count
@@ -140,6 +143,10 @@ def test_a_step_is_counted_from_the_lower_bound_or_from_zero(
         (FROM_ZERO, -0.9, -1.0),
         (ParamSpec("x", "float", low=1.0), 0.5, 1.0),
         (ParamSpec("x", "float", high=1.0), 1.5, 1.0),
+        (ParamSpec("x", "float", high=1.5), 9.9, 1.5),
+        (ParamSpec("x", "float", low=0.25, high=1.5), 9.9, 1.5),
+        (THIRDS, 0.7, 0.6),
+        (THIRDS, 1.0, 0.9),
         (ParamSpec("n", "int", high=7), 7.6, 7),
     ],
 )
