@@ -176,3 +176,78 @@ def test_spreads_summarise_the_best_allowed_sets_per_parameter() -> None:
 def test_a_sets_evidence_counts_half_once_it_is_as_large_as_the_neutral_belief() -> None:
     everything = Level(np.zeros(3), np.array([0.0, 2.0, 1e9]))
     assert evidence_mass(everything, 2.0).tolist() == pytest.approx([0.0, 0.5, 1.0])
+
+
+def students_t(t: float, df: int) -> float:
+    """Distribution function of Student's t for even degrees of freedom, a finite sum."""
+    angle = math.atan(t / math.sqrt(df))
+    term = total = 1.0
+    for j in range(1, df // 2):
+        term *= (2 * j - 1) / (2 * j) * math.cos(angle) ** 2
+        total += term
+    return 0.5 + math.sin(angle) / 2 * total
+
+
+@pytest.mark.parametrize("df", [4, 6, 10, 20, 40])
+@pytest.mark.parametrize("p", [0.5, 0.6, 0.75, 0.9, 0.95])
+def test_a_quantile_put_into_its_distribution_gives_back_the_probability(p: float, df: int) -> None:
+    # The expansion ends at the fourth power of 1 / df, so its error falls with the fifth.
+    bound = 2.5e-5 * (4 / df) ** 5
+    assert students_t(t_quantile(p, df), df) == pytest.approx(p, rel=0, abs=bound)
+    assert students_t(t_quantile(1 - p, df), df) == pytest.approx(1 - p, rel=0, abs=bound)
+
+
+def test_a_set_that_is_better_by_less_than_epsilon_wins_by_evidence_all_the_same() -> None:
+    assert pick([0.5, 0.5 + CHOICE_EPSILON / 2]) == Choice(1, "evidence")
+    both = pick([0.5, 0.5 + CHOICE_EPSILON / 2], promoted=(0, 1))
+    assert both == Choice(1, "evidence")
+
+
+def test_an_expectation_says_what_shrinking_did_to_the_mean_over_quarters() -> None:
+    windows, zeros = np.arange(5), np.zeros(5, dtype=np.int64)
+    quarter = np.array([0, 0, 0, 1, 2])
+    cells = make_cells(windows, zeros, np.array([1.0, 2.0, 3.0, 8.0, 5.0]), quarter, 1)
+    shrunk = Expected(np.array([4.0]), np.array([0.25]), 3)
+    everywhere, nobody = np.ones(5, dtype=bool), np.zeros(5, dtype=bool)
+    found = expectation(cells, shrunk, 0, everywhere, nobody, 1.0)
+    assert (found.unshrunk, found.shrinkage) == (5.0, -1.0)  # the mean of 2, 8 and 5
+    mirrored = expectation(cells, shrunk, 0, everywhere, nobody, -1.0)
+    assert (mirrored.unshrunk, mirrored.shrinkage) == (-5.0, 1.0)
+    fewer = expectation(cells, shrunk, 0, windows < 4, nobody, 1.0)
+    assert (fewer.unshrunk, fewer.shrinkage) == (5.0, -1.0)  # the mean of 2 and 8
+    never = expectation(cells, shrunk, 0, nobody, nobody, 1.0)
+    assert never.unshrunk is never.shrinkage is None
+
+
+def test_an_expectation_counts_instruments_that_are_known_and_each_once() -> None:
+    windows, zeros = np.arange(5), np.zeros(5, dtype=np.int64)
+    cells = make_cells(windows, zeros, np.ones(5), zeros, 1)
+    shrunk, nobody = Expected(np.ones(1), None, 1), np.zeros(5, dtype=bool)
+    symbols = np.array(["A", "B", None, "A", "C"], dtype=object)
+    everywhere = expectation(cells, shrunk, 0, windows >= 0, nobody, 1.0, symbols)
+    some = expectation(cells, shrunk, 0, windows < 4, nobody, 1.0, symbols)
+    unknown = expectation(cells, shrunk, 0, windows >= 0, nobody, 1.0)
+    assert (everywhere.n_symbols, some.n_symbols, unknown.n_symbols) == (3, 2, 0)
+
+
+def test_two_quarters_are_enough_for_an_interval() -> None:
+    pair, zeros = np.arange(2), np.zeros(2, dtype=np.int64)
+    cells = make_cells(pair, zeros, np.array([1.0, 2.0]), pair, 1)
+    shrunk = Expected(np.ones(1), np.array([0.25]), 2)
+    found = expectation(cells, shrunk, 0, np.ones(2, bool), np.zeros(2, bool), 1.0)
+    # Student's t with one degree of freedom at 95 %.
+    assert (found.low, found.high) == pytest.approx((1 - 6.3138 * 0.5, 1 + 6.3138 * 0.5), rel=1e-4)
+
+
+def test_spreads_are_over_the_ten_best_sets_and_the_earlier_of_equal_ones() -> None:
+    psets = [{"n": n} for n in range(40)]
+    everything = np.ones(40, dtype=bool)
+    assert spreads(psets, np.zeros(40), everything) == {"n": NumberSpread(0, 4.5, 9, 10)}
+    rising = spreads(psets, np.arange(40.0), everything, top=3)
+    assert rising == {"n": NumberSpread(37, 38.0, 39, 3)}
+
+
+def test_values_stand_in_the_order_of_their_counts_and_then_of_their_names() -> None:
+    psets = [{"m": m} for m in ("b", "a", "c", "c", "b", "d", "c")]
+    found = spreads(psets, np.zeros(7), np.ones(7, dtype=bool))["m"]
+    assert list(found["counts"].items()) == [("c", 3), ("b", 2), ("a", 1), ("d", 1)]
