@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -73,11 +72,8 @@ class Shelves:
         return pl.DataFrame({"trial_id": [3]})
 
 
-@dataclass
 class Indexes:
     """What `read_before` names of an indexer."""
-
-    store: Any
 
     def embedders(self, model: str, scaler: RegimeScaler | None) -> Any:
         return type("Embedder", (), {"dimension": 64})
@@ -100,8 +96,8 @@ def read(
 ) -> tuple[Before, Watch]:
     watch: Any = Watch()
     source = None if trials is None else batch(trials)
-    indexer: Any = Indexes(store)
-    return read_before(indexer, watch, TARGET, source, measuring=measuring), watch
+    indexer: Any = Indexes()
+    return read_before(store, indexer, watch, TARGET, source, measuring=measuring), watch
 
 
 @pytest.mark.parametrize(("n", "few"), [(0, False), (4, False), (5, True), (400, True)])

@@ -22,11 +22,8 @@ def test_a_regime_without_tags_says_so():
     assert "no tag fired" in regime_card(Regime.measured({"rsi": 50.0}).to_dict())
 
 
-def test_a_regime_is_a_card_wherever_it_is_made():
-    program = (
-        "from tradingkb.domain.regime import Regime\n"
-        "print(Regime.stated(tags=['uptrend'])._repr_html_())"
-    )
+def test_a_regime_is_a_card_before_anything_else_is_loaded():
+    program = "from tradingkb import Regime\nprint(Regime.stated(tags=['uptrend'])._repr_html_())"
     command = [sys.executable, "-c", program]
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "<strong>Stated regime</strong>" in shown.stdout

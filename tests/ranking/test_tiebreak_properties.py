@@ -11,7 +11,8 @@ from fractions import Fraction
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tradingkb.ranking.tiebreak import RULES, Contender, rank
+from tests.ranking.contenders import Contender, rank
+from tradingkb.ranking.tiebreak import RULES
 
 EPSILON = 0.02
 epsilons = st.sampled_from([0.0, 0.02, 0.1]) | st.floats(0.0, 0.5)

@@ -33,8 +33,14 @@ from tradingkb.exceptions import InvalidInputError, InvalidRegimeError
 from tradingkb.observability import configure_logging
 from tradingkb.plain import plain
 from tradingkb.recommend import EVENT_FIELDS, Recommendation, question_of
-from tradingkb.recommend.asking.event import COLUMN_NAMES, LOG_NAMES, event_row, log_answer
-from tradingkb.recommend.asking.event_question import KEPT_OWN_SETS, question_words
+from tradingkb.recommend.asking.event import (
+    COLUMN_NAMES,
+    KEPT_OWN_SETS,
+    LOG_NAMES,
+    event_row,
+    log_answer,
+    question_words,
+)
 from tradingkb.stores import schema
 
 #: Columns that are no field of the answer, and why.

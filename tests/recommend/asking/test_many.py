@@ -115,20 +115,19 @@ def test_questions_of_one_strategy_read_its_trials_once_and_a_calibration_once_e
 
 def test_a_question_without_an_answer_has_its_row_and_costs_no_other() -> None:
     desk = Desk()
-    table = desk.ask([bad(1), asked(2), asked(3, strategy_name="ss"), asked(4, max_drawdown=7.0)])
-    assert table["status"].to_list() == ["error", "ok", "error", "error"]
+    table = desk.ask([bad(1), asked(2), asked(3, strategy_name="ss")])
+    assert table["status"].to_list() == ["error", "ok", "error"]
     errors = table["error"].to_list()
     assert errors[0] == "row 1: as_of: no time"
     assert errors[1] is None
     assert errors[2].startswith("row 3: strategy_name: ")
-    assert errors[3].startswith("row 4: max_drawdown: ")
-    assert table["strategy_name"].to_list() == ["s", "s", "ss", "s"]
+    assert table["strategy_name"].to_list() == ["s", "s", "ss"]
     assert [event["request_id"] for event in desk.shelf.events] == ["2"]
 
 
 def test_with_strict_the_first_bad_question_is_raised_and_nothing_is_recorded() -> None:
     desk = Desk()
-    questions = [asked(1), asked(2, strategy_name="zz"), asked(3, max_drawdown=7.0)]
+    questions = [asked(1), asked(2, strategy_name="zz"), asked(3, strategy_name="ss")]
     with pytest.raises(InvalidInputError, match=r"^row 2: strategy_name"):
         desk.ask(questions, strict=True)
     assert desk.shelf.events == []

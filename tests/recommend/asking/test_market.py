@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from tests.recommend.asking.bars import FIRST, bars
 from tests.recommend.worlds import MARKET, NOW
 from tradingkb.domain import Market, Regime
 from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
@@ -20,22 +21,6 @@ from tradingkb.recommend.asking.market import (
     checked_tags,
     read_own_trades,
 )
-
-FIRST = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-def bars(n: int = 120, scale: float = 1.0) -> pl.DataFrame:
-    """Daily bars that rise and fall."""
-    close = 100 + scale * np.sin(np.arange(n) / 5) + 0.1 * np.arange(n)
-    return pl.DataFrame(
-        {
-            "ts": [FIRST + timedelta(days=i) for i in range(n)],
-            "open": close,
-            "high": close * 1.01,
-            "low": close * 0.99,
-            "close": close,
-        }
-    )
 
 
 def dated(days: int, **facts: Any) -> Regime:

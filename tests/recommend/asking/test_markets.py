@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.recommend.asking.test_market import FIRST, bars
+from tests.recommend.asking.bars import FIRST, bars
 from tests.recommend.worlds import MARKET
 from tradingkb.exceptions import InvalidInputError, NotFoundError
 from tradingkb.recommend.asking import markets as module
