@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "tradingkb"
 MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if "migrations" not in p.parts]
+JUDGING = [p for p in MODULES if p.parent.name in ("judging", "answer")]
 PACKAGES = {
     ".".join(p.parent.relative_to(ROOT).parts)
     for p in MODULES
@@ -71,3 +72,10 @@ def test_a_module_takes_from_a_face_only_what_it_exports(path):
 def test_a_face_exports_nothing_that_is_not_there(package):
     face = importlib.import_module(package)
     assert [name for name in getattr(face, "__all__", ()) if not hasattr(face, name)] == []
+
+
+@pytest.mark.parametrize("path", JUDGING, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_what_judges_and_what_answers_name_nothing_that_reads_or_writes(path):
+    ends = ("Store", "Reader", "Calibrations", "Index", "Embedder", "Factory")
+    named = {name for _, names in imports(path) for name in names}
+    assert {name for name in named if name.endswith(ends)} == set()

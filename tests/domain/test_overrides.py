@@ -34,6 +34,8 @@ def test_what_is_given_is_what_is_not_none() -> None:
         ("regime_tags", "uptrend", ("uptrend",)),
         ("regime_tags", ["uptrend", "calm"], ("uptrend", "calm")),
         ("regime_tags", (), ()),
+        ("regime_tags", np.array(["uptrend"]), ("uptrend",)),
+        ("regime_tags", (tag for tag in ["a", "b"]), ("a", "b")),
     ],
 )
 def test_a_value_is_taken_with_the_type_of_its_filter(name: str, value: Any, taken: Any) -> None:
@@ -60,6 +62,7 @@ def test_none_leaves_a_filter_alone() -> None:
         ("min_trades", math.inf, "inf is out of range", "give a whole number, 0 or more"),
         ("max_overfit_gap", -1, "-1 is out of range", "infinity switches it off"),
         ("regime_tags", 5, "5 is no list of tags", 'such as ["uptrend"]'),
+        ("regime_tags", {"a": 1}, "{'a': 1} is no list of tags", 'such as ["uptrend"]'),
         ("regime_tags", [1], "[1] is no list of tags", 'such as ["uptrend"]'),
     ],
 )

@@ -44,20 +44,3 @@ def test_what_is_no_field_is_no_key(name: Any) -> None:
     assert name not in OUTER
     with pytest.raises(KeyError, match=str(name)):
         OUTER[name]
-
-
-def test_the_plain_form_is_plain_all_the_way_down() -> None:
-    assert OUTER.to_dict() == {
-        "name": "x",
-        "inner": {"value": 0.5},
-        "many": [{"value": 1.0}, "a", [2, 3]],
-        "named": {"1": {"value": 2.0}},
-    }
-    assert Outer("x").to_dict() == {"name": "x", "inner": None, "many": [], "named": {}}
-
-
-def test_plain_lists_and_dicts_are_new_ones() -> None:
-    many: list[Any] = [1]
-    plain = Outer("x", many=many).to_dict()  # type: ignore[arg-type]
-    plain["many"].append(2)
-    assert many == [1]

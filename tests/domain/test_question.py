@@ -72,6 +72,10 @@ def test_what_may_be_asked_is_taken_as_it_is(facts: dict[str, Any]) -> None:
             r"'a\nb' is no request id",
             "give at most 64 printable characters, or none",
         ),
+        ({"request_id": 5}, "5 is no request id", "give at most 64 printable characters, or none"),
+        ({"max_pbo": "a"}, "'a' is no probability", "give a number from 0 to 1"),
+        ({"min_deflated_sharpe": True}, "True is no probability", "give a number from 0 to 1"),
+        ({"strategy_version": 1}, "1 is no text", "give a text or none"),
     ],
 )
 def test_what_means_nothing_is_refused_by_name(
@@ -81,6 +85,23 @@ def test_what_means_nothing_is_refused_by_name(
         Question(**{"strategy_name": "s", **facts})
     assert message in str(caught.value)
     assert (caught.value.field, caught.value.remedy) == (next(iter(facts)), remedy)
+
+
+@pytest.mark.parametrize("name", ["symbol", "timeframe"])
+@pytest.mark.parametrize(("value", "message"), [(5, "is no text"), ("\ud800", "no Unicode text")])
+def test_a_market_that_no_event_could_hold_is_refused_by_name(
+    name: str, value: Any, message: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        Market(**{name: value})
+    assert caught.value.field == name
+
+
+def test_what_a_caller_does_to_own_trades_later_changes_no_question() -> None:
+    mine = {"{}": 3.0}
+    question = Question("s", own_trades=mine)
+    mine["x"] = 5.0
+    assert question.own_trades == {"{}": 3.0}
 
 
 def test_a_refusal_does_not_repeat_an_id_of_any_length() -> None:

@@ -144,10 +144,12 @@ def regime(
     as_json: AsJson = False,
 ) -> None:
     """The regime of the last bars: features, tags and the evidence for each tag."""
+    from tradingkb.plain import plain  # Polars: not before a command needs it
+
     with reported(), context.obj.open() as kb:
         found = kb.regime(ohlcv, timeframe)
         if as_json:
-            print_json(found.to_dict())
+            print_json(plain(found))
             return
         typer.echo(f"{found.symbol or '?'} {found.timeframe}: {', '.join(found.tags) or 'no tag'}")
         for item in found.evidence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Final
@@ -89,11 +89,12 @@ def _number(name: str, value: Any) -> float:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    tags = [value] if isinstance(value, str) else value
-    if not isinstance(tags, list | tuple | set | frozenset) or not all(
-        isinstance(tag, str) for tag in tags
-    ):
+    given = [value] if isinstance(value, str) else value
+    # Arrays, series and generators too; a mapping or bytes is meant as something else.
+    readable = isinstance(given, Iterable) and not isinstance(given, Mapping | bytes)
+    tags = tuple(given) if readable else ()
+    if not readable or not all(isinstance(tag, str) for tag in tags):
         raise InvalidInputError(
             f"{value!r} is no list of tags", field="regime_tags", remedy='such as ["uptrend"]'
         )
-    return tuple(tags)
+    return tuple(map(str, tags))

@@ -11,7 +11,7 @@ class Part(Mapping[str, Any]):
     """Makes a frozen dataclass a mapping of its fields.
 
     `expected.value` and `expected["value"]` are the same; `dict(expected)` has the fields in their
-    order, and `to_dict()` the same all the way down.
+    order; `to_dict()` of the answer goes all the way down.
     """
 
     def __getitem__(self, name: str) -> Any:
@@ -25,18 +25,6 @@ class Part(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._names())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists, as JSON has them."""
-        return {name: _plain(getattr(self, name)) for name in self._names()}
-
     @classmethod
     def _names(cls) -> tuple[str, ...]:
         return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Part):
-        return value.to_dict()
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from numbers import Real
 from typing import Any, Final, Literal
 
 from tradingkb.domain.overrides import Overrides
@@ -34,6 +35,10 @@ class Market:
     timeframe: str | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("symbol", "timeframe"):
+            _check_text(name, getattr(self, name))
 
     @property
     def kind(self) -> MarketKind:
@@ -102,6 +107,10 @@ class Question:
     deadline: Deadline | None = None
 
     def __post_init__(self) -> None:
+        for name in ("objective_type", "strategy_version"):
+            _check_text(name, getattr(self, name))
+        if self.own_trades is not None:  # what the caller does to theirs must not matter
+            object.__setattr__(self, "own_trades", dict(self.own_trades))
         _check_choice("mode", self.mode, ("full", "debug"))
         _check_choice("caller", self.caller, _CALLERS)
         for name in ("min_deflated_sharpe", "max_pbo"):
@@ -112,9 +121,11 @@ class Question:
                 field="strategy_name",
                 remedy="name a strategy; kb.strategies() lists them",
             )
-        if len(self.request_id) > _LONGEST_ID or not self.request_id.isprintable():
+        wanted: Any = self.request_id
+        if not isinstance(wanted, str) or len(wanted) > _LONGEST_ID or not wanted.isprintable():
+            shown = wanted[:80] if isinstance(wanted, str) else wanted
             raise InvalidInputError(
-                f"{self.request_id[:80]!r} is no request id",
+                f"{shown!r} is no request id",
                 field="request_id",
                 remedy=f"give at most {_LONGEST_ID} printable characters, or none",
             )
@@ -132,8 +143,24 @@ def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
         )
 
 
-def _check_probability(name: str, value: float | None) -> None:
-    if value is not None and not 0 <= value <= 1:
+def _check_text(name: str, value: Any) -> None:
+    """Texts that no database takes (lone surrogates) would lose the event of the answer."""
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{value!r} is no text", field=name, remedy="give a text or none")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(
+            f"{value!r} is no Unicode text", field=name, remedy="give a text that UTF-8 can hold"
+        ) from None
+
+
+def _check_probability(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise InvalidInputError(
             f"{value!r} is no probability", field=name, remedy="give a number from 0 to 1"
         )

@@ -65,8 +65,9 @@ class Regime:
         end: Time of the last bar, UTC.
         schema_version: Which definition of the features this is.
         warnings: `<code>: <text>` for each thing that weakens the measurement.
-        card: Of the class: HTML of `to_dict()` for notebooks. The domain writes none, so the
-            package sets it when it is imported; without it, notebooks show the text.
+        card: Of the class: HTML of `to_dict()` for notebooks. The domain writes none:
+            `tradingkb.presentation` sets it, which `tradingkb.Regime` and every answer load;
+            without it, notebooks show the text.
 
     Raises:
         InvalidRegimeError: an unknown name, a value out of bounds, tags that contradict each

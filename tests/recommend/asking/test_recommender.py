@@ -135,7 +135,8 @@ def test_an_explanation_stands_beside_the_answer_to_the_same_question() -> None:
 
 
 #: Readings of the clock until a question's deadline passes, and the step that was done last.
-DEADLINES = [(1, "load"), (2, "filter"), (3, "retrieve"), (4, "judge"), (5, "rank")]
+STEPS = ["load", "filter", "retrieve", "judge", "rank", "choosing"]
+DEADLINES = list(enumerate(STEPS, 1))
 
 
 @pytest.mark.parametrize(("readings", "step"), DEADLINES)
@@ -151,11 +152,13 @@ def test_a_deadline_that_passes_ends_the_answer_after_the_step_and_names_it(
 
 def test_a_deadline_that_has_not_passed_changes_nothing() -> None:
     _, _, made = recommender()
-    in_time = made.answer(TARGET, question(deadline=Deadline(5.0, Seconds())))
+    in_time = made.answer(TARGET, question(deadline=Deadline(6.0, Seconds())))
     assert moving(in_time.to_dict()) == moving(made.answer(TARGET, question()).to_dict())
 
 
-@pytest.mark.parametrize(("readings", "step"), DEADLINES)
+@pytest.mark.parametrize(
+    ("readings", "step"), list(enumerate(["reading the market and own trials", *STEPS], 1))
+)
 def test_a_question_that_is_not_answered_in_time_leaves_no_event(
     readings: int, step: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -172,11 +175,18 @@ def test_a_question_that_is_not_answered_in_time_leaves_no_event(
     assert [event["request_id"] for event in shelf.events] == ["request 1"]
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
-def test_no_time_to_answer_in_is_refused_by_name(seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), "5", True])
+def test_no_time_to_answer_in_is_refused_by_name(seconds: Any) -> None:
     _, made = asking(Seconds())
     with pytest.raises(InvalidInputError, match="deadline_s"):
         made.recommend("default", GivenQuestion("s", deadline_s=seconds))
+
+
+def test_a_deadline_holds_for_an_explanation_to_its_last_step() -> None:
+    _, _, made = recommender()
+    late = question(deadline=Deadline(4.5, Seconds()))
+    with pytest.raises(DeadlineExceededError, match="late after explaining;"):
+        made.explain(TARGET, late, {"fast": 5})
 
 
 def test_every_answer_leaves_one_event_and_an_explanation_none() -> None:

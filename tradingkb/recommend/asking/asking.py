@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from numbers import Real
 from typing import Any
 
 import polars as pl
@@ -140,9 +141,13 @@ class Asking:
             )
 
     def _read(self, given: GivenQuestion) -> Question:
+        request_id = given.request_id or self._new_id()
+        deadline = self._deadline(given.deadline_s)  # reading takes of the time as well
         moment = as_moment(given.as_of)
         market = given.market.read(moment)
         own = read_own_trades(given.own_trials, given.strategy_name, self._clock())
+        if deadline is not None:
+            deadline.check("reading the market and own trials")
         overrides = given.overrides
         tags = checked_tags(overrides.regime_tags)
         return Question(
@@ -157,20 +162,20 @@ class Asking:
             as_of=moment,
             mode=given.mode,
             caller=given.caller,
-            request_id=given.request_id or self._new_id(),
-            deadline=self._deadline(given.deadline_s),
+            request_id=request_id,
+            deadline=deadline,
         )
 
-    def _deadline(self, seconds: float | None) -> Deadline | None:
+    def _deadline(self, seconds: Any) -> Deadline | None:
         if seconds is None:
             return None
-        if not seconds > 0:
+        if isinstance(seconds, bool) or not isinstance(seconds, Real) or not float(seconds) > 0:
             raise InvalidInputError(
                 f"{seconds!r} is no time to answer in",
                 field="deadline_s",
                 remedy="give seconds, more than 0, or None",
             )
-        return Deadline(self._monotonic() + seconds, self._monotonic)
+        return Deadline(self._monotonic() + float(seconds), self._monotonic)
 
     def _known_strategies(self, workspace_id: str) -> set[str]:
         specs = {s.name for s in self._store.specs(workspace_id)}

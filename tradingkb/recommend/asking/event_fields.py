@@ -51,7 +51,7 @@ EVENT_FIELDS: Final[dict[str, str]] = {
     "newest one; null for all. Since 0005.",
     "market_kind": "Whether the regime of the question was measured, stated or not given (none). "
     "Since 0005.",
-    "regime": "The query's regime as Regime.to_dict() has it, features in the units of "
+    "regime": "The query's regime, with the fields of Regime.to_dict(), features in the units of "
     "the page on regimes; null when market_kind is none. Since 0005.",
     "filters": "Strict filters in force: require_oos, max_drawdown (fraction), min_trades, "
     "max_overfit_gap (Sharpe ratio; null is off), regime_tags, unknown_passes. Since 0005.",

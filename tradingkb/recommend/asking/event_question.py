@@ -20,7 +20,8 @@ def question_of(
 
     It is the question that was asked, but for what belongs to one request: it has no request_id, no
     deadline, and mode "full". For an answer of that time, ask it with
-    `as_of=question.as_of or event["at"]`.
+    `as_of=question.as_of or event["at"]`: the past is searched in SQL and not in the index, so that
+    similarities of the listed trials may differ in their seventh digit.
 
     Args:
         event: a row of `kb.events()`, or of its JSON form: structures as JSON text or read.
@@ -33,7 +34,7 @@ def question_of(
         InvalidRegimeError: its regime cannot be read.
     """
     words, regime = _structure(event.get("question")), _structure(event.get("regime"))
-    if words is None:
+    if not words:
         raise InvalidInputError(
             "this event does not say what was asked: a release before schema 0005 wrote it",
             field="question",

@@ -46,6 +46,7 @@ class GivenMarket:
                 field="regime",
                 remedy="give the market once: measured from ohlcv, or as a regime",
             )
+        Market(symbol=self.symbol, timeframe=self.timeframe)  # refuses what is no text
         timeframe = canonical_timeframe(self.timeframe) if self.timeframe else None
         if self.ohlcv is not None:
             bars = read_ohlcv(self.ohlcv, symbol=self.symbol, timeframe=timeframe)

@@ -135,6 +135,7 @@ def _market(said: Mapping[str, Any], markets: Markets) -> Market:
             remedy="give the market once",
         )
     symbol, timeframe = said.get("symbol"), said.get("timeframe")
+    Market(symbol=symbol, timeframe=timeframe)  # refuses what is no text
     moment = as_moment(said.get("as_of"))
     if given == ["market"]:
         return markets.named(said["market"], symbol, timeframe, moment)

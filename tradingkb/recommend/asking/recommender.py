@@ -80,7 +80,9 @@ class Recommender:
         watch.lap("load_ms")
         findings = find(context, self.config, self._search(question), watch.lap)
         known = (newest or self.calibrations.newest)(workspace_id, question.objective_type)
-        return assemble(context, findings, self.config, known, watch.total)
+        answer = assemble(context, findings, self.config, known, watch.total)
+        question.check_deadline("choosing")
+        return answer
 
     def explain(self, target: IndexTarget, question: Question, given: Any) -> Explanation:
         """The evidence for given parameters. Nothing is stored, only logged.
@@ -103,6 +105,7 @@ class Recommender:
         known = self.calibrations.newest(target.workspace.id, question.objective_type)
         answer = assemble(context, findings, self.config, known)
         found = explain_params(context, findings, params, answer, self.config.embargo_s)
+        question.check_deadline("explaining")
         _log_explanation(found, target, question, watch.total()["total_ms"])
         return found
 
