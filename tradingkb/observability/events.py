@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import structlog
@@ -28,7 +28,6 @@ class _Formatter(logging.Formatter):
 
     def __init__(self, style: Literal["logfmt", "json"]) -> None:
         super().__init__()
-        self.converter = time.gmtime
         self._render: Any = (
             structlog.processors.JSONRenderer()
             if style == "json"
@@ -40,7 +39,8 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         fields = {
-            "timestamp": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{record.msecs:03.0f}Z",
+            # The form of `plain.time_text`, without what a JSON form needs to be loaded.
+            "timestamp": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **_flat(getattr(record, "tradingkb_fields", {})),
