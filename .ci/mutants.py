@@ -1,15 +1,16 @@
 """Changes the pure modules a little, and names the changes that their own tests let pass (mutmut).
 
-    make mutants                                            # all of them: an hour or more
-    make mutants ARGS="tradingkb/domain/lifecycle.py"       # one: some seconds
+    make mutants                                            # all of them: some hours
+    make mutants ARGS="tradingkb/domain/lifecycle.py"       # one: half a minute
     make mutants ARGS="--jobs 2 tradingkb/ranking"          # a folder of them
+    make mutants ARGS="--sample 40 tradingkb/domain"        # 40 of each module, the same each time
 
 A module is tried with the tests that mirror it: `tests/domain/test_lifecycle*.py` for
 `tradingkb/domain/lifecycle.py`. `tool.mutants` of pyproject.toml says which modules are tried, and
 with what else; `tool.mutmut` is the tool's own. mutmut leaves alone what runs when a module is
-imported (constants, fields, decorators) and functions with decorators, so properties too. It forks:
-a test that lets Polars work may wait for ever in the child, and is then told among those that took
-too long; where they are many, the module was not tried.
+imported (constants, fields, decorators) and functions with decorators, so properties too. A mutant
+runs in a fork of a process that has imported the package and no more, so that its tests may let
+Polars work: threads that had started before would be missed for ever.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
+import random
 import re
 import subprocess
 import sys
@@ -29,8 +30,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mutmut.mutation.diff_apply import get_diff_for_mutant
+from mutmut.mutation.file_mutation import mutate_file_contents
 from mutmut.stats import status_by_exit_code
-from mutmut.utils.format_utils import orig_function_and_class_names_from_key
+from mutmut.utils.format_utils import (
+    get_mutant_name,
+    orig_function_and_class_names_from_key,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = (ROOT / "pyproject.toml").read_text()
@@ -58,25 +63,43 @@ def tests_of(module: str) -> list[str]:
     return sorted({f.relative_to(ROOT).as_posix() for f in (*own, *named) if f.exists()})
 
 
-def run(module: str, tests: list[str], jobs: int) -> None:
-    """Runs mutmut for one module in a folder of its own, and prints what it found."""
+def drawn(module: str, sample: int) -> list[str]:
+    """The names of some mutants of a module, drawn at random but the same each time."""
+    mutated = mutate_file_contents(module, (ROOT / module).read_text())
+    names = [get_mutant_name(Path(module), name) for name in mutated.mutant_names]
+    return random.Random(module).sample(names, min(sample, len(names)))
+
+
+def run(module: str, tests: list[str], jobs: int, sample: int | None) -> None:
+    """Runs mutmut for one module in a folder of its own, and prints what it found.
+
+    Args:
+        module: path of the module.
+        tests: paths of the files of tests.
+        jobs: mutants at a time.
+        sample: how many mutants are tried; None for all of them.
+    """
     began = time.monotonic()
+    wanted = [] if sample is None else drawn(module, sample)
     only = f"only_mutate = {json.dumps([module])}\n"
     chosen = f"pytest_add_cli_args_test_selection = {json.dumps(tests)}\n"
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         for part in ("tradingkb", "tests", "data"):
             Path(part).symlink_to(ROOT / part)
         Path("pyproject.toml").write_text(CONFIG.replace(TABLE, TABLE + only + chosen))
+        Path("preload.txt").write_text("\n".join(SETTINGS["preload"]))
         mutmut = Path(sys.executable).with_name("mutmut")
         done = subprocess.run(
-            [mutmut, "run", "--max-children", str(jobs)],
+            [mutmut, "run", "--max-children", str(jobs), *wanted],
             capture_output=True,
             text=True,
             check=False,
         )
         report = Path("mutants", f"{module}.meta")
         codes = json.loads(report.read_text())["exit_code_by_key"] if report.exists() else {}
-        if codes and None in codes.values():
+        if wanted:
+            codes = {key: code for key, code in codes.items() if key in wanted}
+        if None in codes.values():
             print(done.stdout[-3000:], done.stderr, sep="\n", file=sys.stderr)
             raise SystemExit(f"{module}: mutmut did not come to its end")
         said = {key: status_by_exit_code[code] for key, code in codes.items()}
@@ -127,10 +150,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", help="files or folders; without any, all of them")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time")
+    parser.add_argument("--sample", type=int, help="how many mutants of each module; else all")
     options = parser.parse_args()
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     for each in modules(options.modules):
         if tests := tests_of(each):
-            run(each, tests, options.jobs)
+            run(each, tests, options.jobs, options.sample)
         else:
             print(f"{each}: no tests of its own", flush=True)
