@@ -10,6 +10,7 @@ import pytest
 from tests.recommend.worlds import CONFIG, START, USUAL, World, fast, findings, spec, sweep, window
 from tests.small_store import regime
 from tradingkb.domain import Regime
+from tradingkb.recommend.answer import Option
 from tradingkb.recommend.judging.judge import Chosen, baseline, choose_params, expect, judge
 
 #: 5 does best in lively windows, 20 in calm ones; in either, 10 does nothing.
@@ -203,6 +204,20 @@ def test_the_baseline_is_chosen_among_nominated_sets_that_obey() -> None:
     assert found is not None
     assert found.params == {"fast": 5}
     assert baseline(f.evidence, f.judged, best, c.spec).regime_agnostic is None
+
+
+@pytest.mark.parametrize(("default", "tried"), [(5, True), (7, False), (None, None)])
+def test_the_baseline_says_what_its_choice_and_the_defaults_earned(
+    default: int | None, tried: bool | None
+) -> None:
+    """Nothing is expected of defaults that nobody tried; undeclared ones are not named."""
+    c = USUAL.under(spec(default=default)).context()
+    f = findings(c)
+    best, five = (expect(f.evidence, f.judged, pset, c.spec) for pset in (0, 1))
+    found = baseline(f.evidence, f.judged, np.array([True, True]), c.spec)
+    assert found.regime_agnostic == Option({"fast": 20}, best)
+    expected = five if tried else None
+    assert found.defaults == (None if default is None else Option({"fast": default}, expected))
 
 
 def test_judging_again_with_other_weights_leaves_the_first_judgement_alone() -> None:
