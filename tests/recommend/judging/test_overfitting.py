@@ -9,6 +9,7 @@ import pytest
 
 from tests.recommend.worlds import START, USUAL, World, fast, sweep, window
 from tradingkb.ranking import Pbo
+from tradingkb.recommend.answer import DeflatedSharpe, Overfitting
 from tradingkb.recommend.judging.overfitting import (
     OverfittingEvidence,
     allowed,
@@ -38,6 +39,11 @@ def test_time_that_several_windows_cover_is_counted_once() -> None:
     assert evidence(within).years == pytest.approx([150 * DAY] * 2)
     same = sweep(3, {5: 0.5, 20: 1.5}).plus(sweep(3, {5: 0.5, 20: 1.5}, symbol="MSFT"))
     assert evidence(same).years == pytest.approx([270 * DAY] * 2)
+
+
+def test_a_window_without_dates_covers_no_time() -> None:
+    world = sweep(3, {5: 0.5, 20: 1.5}).but(window(1), oos_start=None, oos_end=None)
+    assert evidence(world).years == pytest.approx([180 * DAY] * 2)
 
 
 def test_only_windows_that_tried_a_set_count_for_it() -> None:
@@ -137,6 +143,14 @@ def test_a_limit_lets_through_what_reaches_it_and_nothing_unknown(
         assert not allowed(of([0.9, 0.5], pbo=None), floor, ceiling).any()
 
 
+def test_an_answer_says_of_its_set_what_was_found_for_it() -> None:
+    column = [np.array([a, b]) for a, b in ((0.9, 0.8), (1.5, 0.5), (3.0, 2.0))]
+    found = OverfittingEvidence(column[0], column[1], 0.7, column[2], 6, None, 4)
+    for pset, (value, sharpe, years) in enumerate([(0.9, 1.5, 3.0), (0.8, 0.5, 2.0)]):
+        told = DeflatedSharpe(value, sharpe=sharpe, benchmark=0.7, n_trials=6, years=years)
+        assert found.of(pset) == Overfitting(told, None)
+
+
 def test_an_answer_says_nothing_of_a_set_of_which_nothing_is_known() -> None:
     found = of([0.9, np.nan], pbo=None)
     told = found.of(0)
@@ -158,3 +172,10 @@ def test_what_became_known_later_is_no_trial_yet() -> None:
     both = evidence(USUAL.plus(later), as_of=moment)
     assert both.n_trials == alone.n_trials == 2
     assert both.benchmark == alone.benchmark
+
+
+@pytest.mark.parametrize(("later", "n"), [(timedelta(0), 3), (timedelta(microseconds=1), 2)])
+def test_a_set_counts_from_the_moment_on_at_which_it_was_known(later: timedelta, n: int) -> None:
+    moment = START + timedelta(days=91 * 9)
+    third = sweep(1, {30: 1.0}).but(known_at=moment + later)
+    assert evidence(USUAL.plus(third), as_of=moment).n_trials == n
