@@ -22,8 +22,9 @@ from tests.recommend.worlds import (
     sweep,
 )
 from tradingkb.ranking import EvidenceWeights
+from tradingkb.ranking.pooled import Group
 from tradingkb.recommend.judging import nominated_sets, pick, stake
-from tradingkb.recommend.judging.trust import CLEAR_LEAD, Stake, verdict
+from tradingkb.recommend.judging.trust import BANDS, CLEAR_LEAD, Stake, verdict
 from tradingkb.recommend.known import Calibrated
 
 SPACE = USUAL.under(spec(default=5))
@@ -157,6 +158,25 @@ def test_a_calibration_is_stale_when_a_quarter_more_windows_came_in(
     found = SPACE.answer(calibration=calibrated(windows=windows))
     assert ("calibration_stale" in found.warnings) == stale
     assert found.confidence is not None
+
+
+@pytest.mark.parametrize("band", [0, 1, 2])
+def test_the_confidence_is_that_of_the_strategy_in_its_band_of_evidence(band: int) -> None:
+    known = calibrated(0.6)
+    assert known.model is not None
+    rates = {(): 0.6, (0,): 0.5, (0, 0): 0.2, (0, 1): 0.45, (0, 2): 0.9, (1, 2): 0.1}
+    groups = {
+        key: Group(rate, variance=0.001, n=9, n_quarters=9, depth=len(key))
+        for key, rate in rates.items()
+    }
+    pooled = replace(known.model.pooled, groups=groups)
+    found = replace(known, model=replace(known.model, rates="pooled", pooled=pooled))
+    at_stake = Stake(1, band, (0.1, 1.0, 1.0, 0.0))
+    told = verdict(SPACE.context(), CONFIG.weights, found, at_stake, {"fast": 20})
+    assert told.value == pytest.approx(rates[0, band])
+    assert told.band == ("low", "medium", "high")[band]
+    assert told.calibration is not None
+    assert told.calibration.evidence_band == BANDS[band]
 
 
 def test_a_strategy_that_the_calibration_does_not_know_gets_the_base_rate() -> None:
