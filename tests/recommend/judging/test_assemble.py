@@ -129,6 +129,24 @@ def test_what_the_answer_says_of_the_question_is_what_was_asked() -> None:
     assert (found.filters["max_drawdown"], found.filters["min_trades"]) == (0.2, 5)
     assert found.weights == CONFIG.recorded
     assert (found.collection, found.embed_model) == ("kb_regime_v1_v1", "regime-v1")
+    assert found.objective_type == "sharpe"
+    assert USUAL.answer(objective_type="calmar").objective_type == "calmar"
+
+
+def test_what_the_answer_says_of_the_steps_is_what_they_found() -> None:
+    c = MIXED.context()
+    f = findings(c)
+    found = assemble(c, f, CONFIG)
+    assert (found.filter_rejections, found.recommended_relaxed_settings) == (
+        f.filtered.rejections,
+        f.filtered.relaxations,
+    )
+    assert f.kernel is not None
+    assert f.distance is not None
+    weights = dict(zip(c.view.windows.frame["window_key"], f.kernel.tolist(), strict=True))
+    told = dict(found.evidence.select("window_key", "weight").iter_rows())
+    assert len(set(told.values())) > 1
+    assert told == {key: weights[key] for key in told}
 
 
 def test_nothing_is_expected_of_no_choice() -> None:
@@ -154,6 +172,32 @@ def test_debug_adds_the_funnel_and_every_set_best_first() -> None:
     }
     assert [row["params"] for row in debug.param_sets] == ['{"fast":20}', '{"fast":5}']
     assert {row["n_own"] for row in debug.param_sets} == {9}
+    judged = findings(world.context()).judged
+    columns = {"score": judged.score, "rank_estimate": judged.rank.value}
+    for name, values in {**columns, "regime_agnostic": judged.rank.agnostic}.items():
+        assert [row[name] for row in debug.param_sets] == values.tolist()  # 20, then 5: as it is
+
+
+def test_debug_lists_sets_without_evidence_last_in_the_order_of_their_text() -> None:
+    world = USUAL.plus(sweep(1, dict.fromkeys(range(30, 60), 1.0)).but(kb_status="rejected"))
+    debug = world.answer(mode="debug").debug
+    assert debug is not None
+    texts = [row["params"] for row in debug.param_sets]
+    assert texts[:2] == ['{"fast":20}', '{"fast":5}']
+    assert texts[2:] == sorted(texts[2:])
+
+
+def test_of_equal_sets_the_one_with_the_best_placed_nomination_is_picked() -> None:
+    c = sweep(10, {5: 1.0, 20: 1.0}).context(regime=None)
+    f = findings(c)
+    for first in (0, 1):
+        # Its best trial stands before all of the other set, its others after them but for the last.
+        mine, others = (f.ranking.rows[(c.view.pset[f.ranking.rows] == first) == k] for k in (1, 0))
+        rows = np.concatenate([mine[:1], others[:-1], mine[1:], others[-1:]])
+        changed = replace(f, ranking=replace(f.ranking, rows=rows))
+        chosen = pick(c, changed, nominated_sets(c, f))
+        assert chosen is not None
+        assert chosen.pset == first
 
 
 def test_only_nominated_sets_can_be_picked_and_a_limit_on_luck_narrows_them() -> None:
