@@ -23,6 +23,7 @@ from tests.recommend.worlds import (
 )
 from tradingkb.domain import Regime
 from tradingkb.recommend.answer.codes import CODES
+from tradingkb.recommend.judging.overfitting import overfitting_evidence
 from tradingkb.recommend.judging.status import FEW_TRADES
 
 Case = tuple[World, dict[str, Any]]
@@ -274,3 +275,82 @@ def test_a_measured_market_and_a_stated_one_give_the_same_reasons_where_nothing_
     """Whoever says what the market is like, a store of bare windows has nothing to compare."""
     stated = Regime.stated(features=dict(MARKET.features))
     assert bare().answer().reasons == bare().answer(regime=stated).reasons
+
+
+def test_near_names_are_all_offered_and_a_name_that_is_stored_is_not() -> None:
+    sure = USUAL.under(spec(default=20))
+    two = sure.plus(sweep(1, {5: 1.0}, symbol="AAPM"))
+    (note,) = two.answer(symbol="AAPX").notes
+    assert note.removesuffix("?").split(": did you mean ")[1] in ("AAPL or AAPM", "AAPM or AAPL")
+    unusable = sure.plus(sweep(1, {5: 1.0}, symbol="AAPM").but(kb_status="rejected"))
+    found = unusable.answer(symbol="AAPM")
+    assert (found.notes, "no_own_history" in found.warnings) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (USUAL.but(fast(20), n_trades_is=FEW_TRADES - 1), True),
+        (USUAL.but(fast(5), n_trades_is=FEW_TRADES - 1), False),  # 20 is chosen
+        (
+            # What is rejected does not count.
+            USUAL.but(fast(20), n_trades_is=FEW_TRADES - 1).but(
+                fast(20) & window(0), n_trades_is=4000, kb_status="rejected"
+            ),
+            True,
+        ),
+        *(
+            # 20 breaks the spec and is repaired to 5, which was tried.
+            (
+                USUAL.but(fast(5), max_drawdown_frac_oos=0.6)
+                .but(fast(value), n_trades_is=FEW_TRADES - 1)
+                .under(spec(high=5, default=5)),
+                value == 5,
+            )
+            for value in (5, 20)
+        ),
+    ],
+)
+def test_trades_are_counted_of_the_set_that_the_answer_names(world: World, said: bool) -> None:
+    assert ("few_in_sample_trades" in world.answer().warnings) == said
+
+
+def test_a_limit_that_left_nothing_says_how_far_off_the_best_is() -> None:
+    best = overfitting_evidence(USUAL.context()).deflated.max()
+    said = "the best deflated Sharpe ratio of a nominated set is"
+    assert USUAL.answer(min_deflated_sharpe=1.0).notes == (f"{said} {best:.2f}",)
+    barred = USUAL.but(fast(20), max_drawdown_frac_oos=0.6)  # better, and not nominated
+    second = overfitting_evidence(barred.context()).deflated[1]
+    assert barred.answer(min_deflated_sharpe=1.0).notes == (f"{said} {second:.2f}",)
+    assert f"{second:.2f}" != f"{best:.2f}"
+    unmeasured = USUAL.but(return_frac_oos=0.1, sharpe_oos=None, sharpe_is=None)
+    found = unmeasured.answer(objective_type="return", min_deflated_sharpe=0.0)
+    assert found.notes == (f"{said} unknown",)
+    luck = sweep(10, {5: 0.0, 20: 0.0})
+    for w in range(10):
+        luck = luck.but(window(w) & fast(5 if w % 4 else 20), sharpe_oos=1.0)
+    pbo = overfitting_evidence(luck.context()).pbo
+    assert pbo is not None
+    assert pbo.pbo > 0.0
+    (note,) = luck.answer(max_pbo=0.0).notes
+    assert note == f"the probability of backtest overfitting is {pbo.pbo:.2f}"
+
+
+def test_a_search_that_had_nothing_to_compare_says_why() -> None:
+    found = bare().answer()
+    assert found.reasons == ("collection_empty", "metadata_only")
+    assert found.notes[0] == "no stored window has a regime"
+
+
+@pytest.mark.parametrize(("factor", "loss"), [(0.9, True), (1.1, False)])
+def test_a_loss_is_what_lies_beyond_the_break_even_of_the_objective(
+    factor: float, loss: bool
+) -> None:
+    """Of a profit factor that is 1, not 0."""
+    found = USUAL.but(profit_factor_oos=factor).answer(objective_type="profit_factor")
+    assert ("expected_loss" in found.warnings) == loss
+
+
+def test_an_empty_store_says_so() -> None:
+    found = USUAL.only(pl.lit(False)).answer()
+    assert found.reasons[:2] == ("collection_empty", "no_trials_for_strategy")
