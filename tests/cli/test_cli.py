@@ -486,6 +486,14 @@ def test_grep_finds_in_the_log_what_the_runbooks_look_for(logged, pattern):
     assert re.search(pattern, logged)
 
 
+def test_a_measured_regime_and_the_log_say_times_in_the_one_form(logged, run):
+    form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+    found = json.loads(run(f"regime {MARKET} --json").stdout)
+    stamps = re.findall(r"timestamp=(\S+)", logged)
+    assert stamps
+    assert all(form.fullmatch(text) for text in (found["start"], found["end"], *stamps))
+
+
 def test_log_times_are_utc_as_those_of_the_recorded_events(logged, run):
     line = next(line for line in logged.splitlines() if "kb_recommend_complete" in line)
     stamp, request_id = re.search(r"timestamp=(\S+Z) .*request_id=(\S+)", line).groups()

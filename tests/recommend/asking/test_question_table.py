@@ -30,6 +30,13 @@ def market(said: dict[str, Any], shared: dict[str, Any] | None = None, markets: 
     return asked.question.market
 
 
+@pytest.mark.parametrize("name", ["symbol", "timeframe", "strategy_version"])
+def test_a_row_of_a_wrong_type_is_told_by_name_and_raises_nothing(name: str) -> None:
+    asked = read({"strategy_name": "s", name: 5})
+    assert asked.question is None
+    assert str(asked.error).startswith(f"{name}: 5 is no text")
+
+
 @pytest.mark.parametrize("form", ["list", "frame", "csv", "parquet", "pandas"])
 def test_a_table_says_the_same_in_each_of_its_forms(form: str, tmp_path: Path) -> None:
     frame = pl.DataFrame(ROWS)
