@@ -169,11 +169,9 @@ def _weights(settings: AnswerSettings) -> EvidenceWeights:
     return EvidenceWeights(
         neutral=settings.weight_neutral,
         timeframe=settings.weight_timeframe,
-        regime_measured=settings.weight_regime_measured,
-        regime_stated=settings.weight_regime_stated,
-        own=settings.weight_own,
         bandwidth_measured=settings.bandwidth_measured,
         bandwidth_stated=settings.bandwidth_stated,
+        indifference=settings.indifference,
         few_trades=settings.weight_few_trades,
     )
 

@@ -40,6 +40,7 @@ from tradingkb.domain.scaling import (
     STATED_WEIGHTS,
     RegimeScaler,
     regime_distance,
+    regime_distances,
     regime_similarity,
 )
 from tradingkb.domain.selection import Selection
@@ -119,6 +120,7 @@ __all__ = [
     "read_params",
     "refusal",
     "regime_distance",
+    "regime_distances",
     "regime_from_json",
     "regime_similarity",
     "regime_to_json",

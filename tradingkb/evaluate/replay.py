@@ -17,7 +17,7 @@ from tradingkb.domain import IndexTarget, Market, Objective, Question, Regime, c
 from tradingkb.evaluate import methods as m
 from tradingkb.evaluate.decisions import Decision, Donors, list_donors
 from tradingkb.evaluate.hindsight import Neighbours, Outcome, at_random, look_up
-from tradingkb.ranking import coordinates
+from tradingkb.ranking import coordinates, level
 from tradingkb.recommend import (
     Chosen,
     Context,
@@ -172,11 +172,11 @@ class Replay:
         """What the other methods choose among the sets that obey the spec."""
         pool, cells, n_windows = c.pool, c.pool.cells, len(c.view.windows)
         allowed = c.view.obeying(c.spec)
-        levels = f.judged.rank.levels
+        others = level(cells, (~c.own).astype(np.float64), cells.rank)
         smoothed = m.in_sample_smoothed(d.inside, pool.plateau(c.spec), pool.active)
         scores = {
-            "average": m.average(levels["everything"]),
-            "average_others": m.average(levels["all"]),
+            "average": f.judged.plain,
+            "average_others": m.average(others),
             "knn": m.nearest_windows(cells, f.distance, n_windows),
             "random_windows": m.random_windows(cells, n_windows, self._rng(d, "random_windows")),
             "is_best": m.in_sample(d.inside),

@@ -1,81 +1,76 @@
 """Pure algorithms that judge evidence: standard library and NumPy only."""
 
 from tradingkb.ranking import calibration
-from tradingkb.ranking.choose import (
-    Choice,
-    Expectation,
-    Spread,
-    choose,
-    evidence_mass,
-    expectation,
-    few_trades_penalty,
-    spreads,
-)
-from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
-from tradingkb.ranking.deflated import deflated_sharpe
-from tradingkb.ranking.evidence import (
+from tradingkb.ranking.cells import (
     Cells,
-    Estimate,
-    EvidenceWeights,
     Level,
-    Query,
-    estimate,
-    fixed_levels,
+    WindowKeys,
+    group_means,
+    level,
     make_cells,
-    moving_levels,
     rank_within,
     regime_kernel,
     window_level,
 )
-from tradingkb.ranking.expected import Background, Expected, background, expected_utility
+from tradingkb.ranking.choose import Choice, choose
+from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
+from tradingkb.ranking.deflated import deflated_sharpe
+from tradingkb.ranking.expectation import Expectation, expectation
+from tradingkb.ranking.likeness import Worth
 from tradingkb.ranking.nearest import nearest_sets
 from tradingkb.ranking.outcomes import Outcomes, forecasts
 from tradingkb.ranking.pbo import Pbo, backtest_overfitting
 from tradingkb.ranking.plateau import Plateau, coordinates
 from tradingkb.ranking.pooled import intraclass
+from tradingkb.ranking.posterior import Posterior, Query, believe
 from tradingkb.ranking.rerank import nomination_scores
+from tradingkb.ranking.spreads import Spread, spreads
+from tradingkb.ranking.study import Learnt, study
 from tradingkb.ranking.tiebreak import NEVER, Contest, band_floor, rank_contest
+from tradingkb.ranking.trades import few_trades_penalty
+from tradingkb.ranking.weights import EvidenceWeights
+from tradingkb.ranking.worth import worth_of
 
 __all__ = [
     "NEVER",
-    "Background",
     "Cells",
     "Choice",
     "ConfidenceModel",
     "Contest",
-    "Estimate",
     "EvidenceWeights",
     "Expectation",
-    "Expected",
+    "Learnt",
     "Level",
     "Outcomes",
     "Pbo",
     "Plateau",
+    "Posterior",
     "Query",
     "Spread",
-    "background",
+    "WindowKeys",
+    "Worth",
     "backtest_overfitting",
     "band_floor",
+    "believe",
     "calibration",
     "choose",
     "coordinates",
     "deflated_sharpe",
-    "estimate",
-    "evidence_mass",
     "expectation",
-    "expected_utility",
     "few_trades_penalty",
     "fit_confidence",
-    "fixed_levels",
     "forecasts",
+    "group_means",
     "intraclass",
+    "level",
     "make_cells",
-    "moving_levels",
     "nearest_sets",
     "nomination_scores",
     "rank_contest",
     "rank_within",
     "regime_kernel",
     "spreads",
+    "study",
     "window_level",
+    "worth_of",
 ]

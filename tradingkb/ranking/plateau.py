@@ -90,6 +90,22 @@ class Plateau:
                     result[rows] = np.where(total > 0, mean, values[rows])
         return results
 
+    def smooth_rows(self, table: Floats, known: NDArray[np.bool_]) -> Floats:
+        """`smooth` of every row of a table, 0 where a row knows nothing.
+
+        Args:
+            table: shape (b, p).
+            known: shape (b, p), the values that count, all alike.
+        """
+        result = np.zeros(table.shape)
+        for part in self._parts:
+            part.smooth_rows(table, known, result)
+        return result
+
+    def only(self, places: Ints) -> Plateau:
+        """Some of the sets, by their places."""
+        return Plateau(self._steps[places], self._codes[places])
+
     def within(self, place: int, steps: float) -> Ints:
         """Sets of the same category no further from one than so many steps, itself included."""
         distance = np.abs(self._steps - self._steps[place]).sum(axis=1)
@@ -121,6 +137,15 @@ class _Pairs:
             kernel = near * mass[self.members]
             yield rows, kernel.sum(axis=1), [kernel @ values for values in columns]
 
+    def smooth_rows(self, table: Floats, known: NDArray[np.bool_], result: Floats) -> None:
+        """Smooths the members' columns of each row of a table into `result`."""
+        there = known[:, self.members].astype(np.float64)
+        taken = table[:, self.members] * there
+        for rows, near in zip(self._blocks, self._kernels, strict=True):
+            total = there @ near.T
+            mean = np.divide(taken @ near.T, total, out=np.zeros_like(total), where=total > 0)
+            result[:, rows] = np.where(known[:, rows], mean, 0.0)
+
 
 class _ManyPairs:
     """As `_Pairs`, for so many sets that their kernel is computed anew each time."""
@@ -138,6 +163,10 @@ class _ManyPairs:
             # Not a matrix product: its threads would have to meet after every small block.
             total, *sums = (np.einsum("ij,j->i", kernel, column) for column in table)
             yield rows, total, sums
+
+    def smooth_rows(self, table: Floats, known: NDArray[np.bool_], result: Floats) -> None:
+        """As `_Pairs.smooth_rows`, row by row."""
+        _smooth_each_row(self, table, known, result)
 
 
 class _Grid:
@@ -161,6 +190,20 @@ class _Grid:
         for kernel in self._kernels:  # each turn smooths the first axis and puts it last
             table = np.tensordot(table, kernel, axes=(0, 0))
         return np.asarray(table.reshape(-1)[self._place])
+
+    def smooth_rows(self, table: Floats, known: NDArray[np.bool_], result: Floats) -> None:
+        """As `_Pairs.smooth_rows`, row by row."""
+        _smooth_each_row(self, table, known, result)
+
+
+def _smooth_each_row(
+    part: _ManyPairs | _Grid, table: Floats, known: NDArray[np.bool_], result: Floats
+) -> None:
+    for row, there in enumerate(known):
+        mine = table[row, part.members]
+        for rows, total, (found,) in part.sums([mine], there.astype(np.float64)):
+            mean = np.divide(found, total, out=np.zeros(len(total)), where=total > 0)
+            result[row, rows] = np.where(there[rows], mean, 0.0)
 
 
 def _kernel(steps: Floats, rows: Ints, members: Ints) -> Floats:

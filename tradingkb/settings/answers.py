@@ -27,41 +27,31 @@ class AnswerSettings(EnvironmentSettings):
         description="scores closer than this are tied",
     )
     weight_neutral: float = Field(
-        2.0,
+        10.0,
         alias="TRADINGKB_WEIGHT_NEUTRAL",
         gt=0,
-        description="quarters' worth of belief that a parameter set is average",
+        description="quarters' worth of belief that a parameter set is average, before the store "
+        "has shown more",
     )
     weight_timeframe: float = Field(
         10.0,
         alias="TRADINGKB_WEIGHT_TIMEFRAME",
-        gt=0,
-        description="quarters' worth of all timeframes in the mean of the own one",
-    )
-    weight_own: float = Field(
-        10.0,
-        alias="TRADINGKB_WEIGHT_OWN",
-        gt=0,
-        description="windows' worth of other instruments in the mean of the own one",
-    )
-    weight_regime_measured: float = Field(
-        30.0,
-        alias="TRADINGKB_WEIGHT_REGIME_MEASURED",
-        gt=0,
-        description="windows like a measured regime at which they count half",
-    )
-    weight_regime_stated: float = Field(
-        2.0,
-        alias="TRADINGKB_WEIGHT_REGIME_STATED",
-        gt=0,
-        description="windows like a stated regime at which they count half",
+        ge=0,
+        description="quarters' worth of all other timeframes in the mean of the own one",
     )
     weight_few_trades: float = Field(
-        0.15,
+        0.05,
         alias="TRADINGKB_WEIGHT_FEW_TRADES",
         ge=0,
         le=1,
-        description="rank given up between the sets that trade least and most in-sample",
+        description="rank given up, among sets that are not told apart, between those that trade "
+        "least and most in-sample",
+    )
+    indifference: float = Field(
+        0.5,
+        alias="TRADINGKB_INDIFFERENCE",
+        ge=0,
+        description="standard deviations within which sets are not told apart from the best",
     )
     bandwidth_measured: float = Field(
         1.0,

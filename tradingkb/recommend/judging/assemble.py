@@ -169,9 +169,9 @@ def _debug(c: Context, f: Findings, sets: Bools) -> Debug:
             "params": [c.view.pset_texts[i] for i in order],
             "nominated": sets[order],
             "score": judged.score[order],
-            "rank_estimate": judged.rank.value[order],
-            "regime_agnostic": judged.rank.agnostic[order],
-            **{f"n_{name}": level.n[order] for name, level in judged.rank.levels.items()},
+            "told_apart": judged.reach[order],
+            "preference": judged.preference[order],
+            "mean_rank": judged.plain[order],
         }
     )
     return Debug(c.funnel, tuple(table.to_dicts()))

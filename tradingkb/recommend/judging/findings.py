@@ -83,14 +83,17 @@ def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findi
     """
     distance, kernel = _regime(c, config)
     query = Query(c.own, c.near, kernel, c.stated)
-    evidence = Evidence(c.pool, query, c.pool.standing(query, c.spec))
+    evidence = Evidence(c.pool, query, c.pool.standing(c.near, c.spec, config.weights))
     filtered = filter_trials(c)
     lap("filter_ms")
     found = Retrieved(None)
     if c.question.market.regime is not None and filtered.nominating.any():
         found = search(c, filtered) if c.pool.scaler is not None else _NO_REGIMES
     lap("retrieve_ms")
-    judged = judge(evidence, config.weights, c.spec, c.question.own_trades)
+    worth = None
+    if kernel is not None:
+        worth = c.pool.worth(c.near, c.spec, config.weights, stated=c.stated)
+    judged = judge(evidence, config.weights, worth, c.question.own_trades)
     lap("judge_ms")
     rows = np.flatnonzero(_nominated(c, filtered, found))
     ranking = _rank(c, rows, filtered, found, config)

@@ -13,17 +13,14 @@ from tradingkb.domain import MIN_WINDOWS, ParamValue, StrategySpec, canonical_pa
 from tradingkb.ranking import (
     Cells,
     Choice,
-    Estimate,
     EvidenceWeights,
     Expectation,
-    Expected,
+    Posterior,
     Query,
+    Worth,
+    believe,
     choose,
-    estimate,
-    evidence_mass,
     expectation,
-    expected_utility,
-    moving_levels,
 )
 from tradingkb.recommend.answer import Baseline, Option
 from tradingkb.recommend.known import Pool, Standing, View
@@ -33,7 +30,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 #: Parameter sets that traded less often than this in the user's own tuning are not chosen.
-MIN_OWN_TRADES: Final = 2
+MIN_OWN_TRADES: Final = 1
 #: Sets no further than this from each other speak of the same parameters; ten steps span an axis of
 #: free-form values.
 NEAR_STEPS: Final = 1.0
@@ -74,43 +71,49 @@ class Judged:
     """Evidence per parameter set, shape (p,).
 
     Attributes:
-        score: what the choice maximises: smoothed rank less the price of many trades.
-        rank: the shrunk rank before smoothing, and `agnostic` the same without regime and own
-            history.
-        expected: shrunk utility in the objective's unit.
+        score: what the choice maximises: the expected utility; -inf for sets that cannot be chosen.
+        preference: what decides among sets that are not told apart: the smoothed mean rank less the
+            price of many trades; -inf without evidence.
+        reach: how far below a set's score others are not told apart from it, 0 or more.
+        plain: mean rank over all windows, every quarter counted equally; -inf without evidence.
+        expected: utility of the next window, with its variance.
     """
 
     score: Floats
-    rank: Estimate
-    agnostic_score: Floats
-    expected: Expected
+    preference: Floats
+    reach: Floats
+    plain: Floats
+    expected: Posterior
 
 
 def judge(
     evidence: Evidence,
     weights: EvidenceWeights,
-    spec: StrategySpec | None,
+    worth: Worth | None,
     own_trades: Mapping[str, float] | None,
 ) -> Judged:
-    """Evidence for every parameter set that any usable trial tried; others are out."""
-    pool, query, standing = evidence.pool, evidence.query, evidence.standing
-    cells, view = pool.cells, pool.view
-    moving = moving_levels(cells, query, [cells.rank, cells.utility])
-    rank = estimate(cells, query, weights, {**standing.levels, **moving[0]})
-    expected = expected_utility(cells, query, weights, standing.background, moving[1])
-    active, plateau = pool.active, pool.plateau(spec)
-    mass = evidence_mass(rank.levels["everything"], weights.neutral)[active]
-    price = standing.price
+    """Evidence for every parameter set that any usable trial tried; others are out.
+
+    Args:
+        evidence: the usable trials, seen from the query.
+        weights: what is believed before the store has shown more.
+        worth: of a like regime.
+        own_trades: trades of each set in the user's own tuning, by canonical parameters.
+    """
+    standing, texts = evidence.standing, evidence.pool.view.pset_texts
+    expected = believe(standing.learnt, evidence.query, worth)
+    score = np.where(np.isfinite(expected.value), expected.value, -np.inf)
     if own_trades is not None:
-        counts = [own_trades.get(text, np.nan) for text in view.pset_texts]
-        price = pool.price(np.array(counts, dtype=np.float64), spec)
-    score, agnostic = (np.full(len(view.psets), -np.inf) for _ in range(2))
-    found = plateau.smooth_each([rank.value[active], rank.agnostic[active]], mass)
-    score[active], agnostic[active] = found[0] - weights.few_trades * price, found[1]
-    if own_trades is not None:
-        few = [own_trades.get(text, np.inf) < MIN_OWN_TRADES for text in view.pset_texts]
+        few = [own_trades.get(text, np.inf) < MIN_OWN_TRADES for text in texts]
         score = np.where(few, -np.inf, score)
-    return Judged(score, rank, agnostic, expected)
+    preference = standing.rank - weights.few_trades * standing.price
+    return Judged(
+        score=score,
+        preference=np.where(np.isfinite(preference), preference, -np.inf),
+        reach=weights.indifference * expected.apart,
+        plain=np.where(np.isfinite(standing.plain_rank), standing.plain_rank, -np.inf),
+        expected=expected,
+    )
 
 
 @dataclass(frozen=True)
@@ -123,14 +126,14 @@ class Chosen:
         tested: whether exactly these parameters were tried.
         tested_pset: index of these exact parameters, None when they were never tried.
         repaired: parameter to what was changed.
-        rule: what decided.
+        choice: what decided.
     """
 
     params: dict[str, ParamValue]
     pset: int
     tested_pset: int | None
     repaired: dict[str, str]
-    rule: str
+    choice: Choice
 
 
 def choose_params(
@@ -144,10 +147,10 @@ def choose_params(
     """The best nominated set that obeys the spec; failing that, the best one repaired."""
     allowed = nominated & np.isfinite(judged.score)
     obeying = allowed & view.obeying(spec)
-    choice: Choice | None = choose(judged.score, obeying, promoted, place)
+    choice = _choose(judged, obeying, promoted, place)
     if choice is not None:
-        return Chosen(dict(view.psets[choice.pset]), choice.pset, choice.pset, {}, choice.rule)
-    choice = choose(judged.score, allowed, promoted, place)
+        return Chosen(dict(view.psets[choice.pset]), choice.pset, choice.pset, {}, choice)
+    choice = _choose(judged, allowed, promoted, place)
     if choice is None or spec is None:
         return None
     params, repaired = spec.repair(view.psets[choice.pset])
@@ -157,14 +160,19 @@ def choose_params(
     tried = view.pset_index.get(text)
     if tried is not None and not np.isfinite(judged.score[tried]):
         return None  # only rejected or unusable trials stand behind these parameters
-    return Chosen(params, choice.pset, tried, repaired, choice.rule)
+    return Chosen(params, choice.pset, tried, repaired, choice)
+
+
+def _choose(judged: Judged, allowed: Bools, promoted: Bools, place: Ints) -> Choice | None:
+    return choose(judged.score, judged.reach, judged.preference, allowed, promoted, place)
 
 
 def expect(evidence: Evidence, judged: Judged, pset: int, spec: StrategySpec | None) -> Expectation:
     """What a set is expected to earn, with the spread of the quoted windows."""
     use, own = evidence.standing.quoted, evidence.query.own
     symbol = evidence.pool.view.windows.symbol
-    found = expectation(evidence.cells, judged.expected, pset, use, own, evidence.sign, symbol)
+    learnt = evidence.standing.learnt
+    found = expectation(learnt, judged.expected, pset, use, own, evidence.sign, symbol)
     objective = evidence.pool.objective
     found = replace(found, unit=objective.unit, direction=objective.direction)
     if found.n_windows >= MIN_WINDOWS and found.n_quarters > 1:
@@ -189,15 +197,14 @@ def _windows_near(evidence: Evidence, pset: int, spec: StrategySpec | None) -> I
 def baseline(
     evidence: Evidence, judged: Judged, nominated: Bools, spec: StrategySpec | None
 ) -> Baseline:
-    """What the regime-agnostic average chooses, and what the declared defaults earned."""
+    """What the plain average chooses, and what the declared defaults earned."""
     view = evidence.pool.view
-    allowed = nominated & view.obeying(spec)
-    place = np.arange(len(view.psets))
-    choice = choose(judged.agnostic_score, allowed, np.zeros(len(place), bool), place)
+    plain = np.where(nominated & view.obeying(spec), judged.plain, -np.inf)
+    best = int(plain.argmax()) if len(plain) else 0
     average = None
-    if choice is not None:
-        expected = expect(evidence, judged, choice.pset, spec)
-        average = Option(dict(view.psets[choice.pset]), expected)
+    if len(plain) and np.isfinite(plain[best]):
+        expected = expect(evidence, judged, best, spec)
+        average = Option(dict(view.psets[best]), expected)
     return Baseline(average, _defaults(evidence, judged, spec))
 
 

@@ -61,12 +61,10 @@ def stake(
         return None
     lead = float(judged.score[pset] - judged.score[defaults])
     lead = lead if np.isfinite(lead) else float("nan")
-    levels = judged.rank.levels
-    price = dict(zip(c.pool.active.tolist(), evidence.standing.price.tolist(), strict=True))
-    saved = price.get(defaults, float("nan")) - price.get(pset, float("nan"))
+    price = evidence.standing.price
+    saved = float(price[defaults] - price[pset])
     band = 0 if not ok else 2 if lead >= CLEAR_LEAD else 1
-    counts = (float(levels[name].n[pset]) for name in ("own", "everything"))
-    return Stake(defaults, band, (lead, *(float(np.log1p(n)) for n in counts), saved))
+    return Stake(defaults, band, (lead, float("nan"), float("nan"), saved))
 
 
 @dataclass(frozen=True)

@@ -22,21 +22,24 @@ from tradingkb.domain import (
     RegimeScaler,
     StrategySpec,
     regime_distance,
+    regime_distances,
 )
 from tradingkb.memo import Memos
 from tradingkb.ports import Side
 from tradingkb.ranking import (
-    Background,
     Cells,
-    Level,
+    EvidenceWeights,
+    Learnt,
     Plateau,
-    Query,
-    background,
+    Worth,
     coordinates,
     few_trades_penalty,
-    fixed_levels,
+    level,
     make_cells,
     rank_within,
+    regime_kernel,
+    study,
+    worth_of,
 )
 from tradingkb.recommend.known.view import View
 from tradingkb.recommend.known.windows import side_of
@@ -51,17 +54,20 @@ _KEPT: Final = 16
 
 @dataclass(frozen=True)
 class Standing:
-    """What a pool says of one instrument and timeframe, whatever the regime.
+    """What a pool says of one timeframe, whatever instrument and regime.
 
     Attributes:
-        levels: fixed levels of the ranks.
-        background: of the expected utility.
-        price: shape (active,), smoothed share of the score that many trades cost, in [0, 1].
+        learnt: what its trials say.
+        rank: shape (p,), mean rank within windows, quarters counted equally, smoothed over
+            neighbours; NaN without evidence.
+        plain_rank: the same, neither smoothed nor shrunk: the plain average.
+        price: shape (p,), rank of how often a set trades in-sample, smoothed, in [0, 1].
         quoted: shape (w,), the windows that are quoted: those of the timeframe, all where none is.
     """
 
-    levels: dict[str, Level]
-    background: Background
+    learnt: Learnt
+    rank: Floats
+    plain_rank: Floats
     price: Floats
     quoted: Bools
 
@@ -173,31 +179,51 @@ class Pool:
             lambda: Plateau(*coordinates([self.view.psets[int(p)] for p in self.active], spec)),
         )
 
-    def standing(self, query: Query, spec: StrategySpec | None) -> Standing:
-        """What the pool says of the query's instrument and timeframe."""
-        key = (query.own.tobytes(), query.same_timeframe.tobytes(), spec.version if spec else None)
-        return self.kept.get("standing", key, lambda: self._stand(query, spec))
+    def standing(
+        self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights
+    ) -> Standing:
+        """What the pool says of the timeframe of some windows."""
+        key = (near.tobytes(), spec.version if spec else None, weights)
+        return self.kept.get("standing", key, lambda: self._stand(near, spec, weights))
 
-    def _stand(self, query: Query, spec: StrategySpec | None) -> Standing:
-        near = query.same_timeframe
+    def worth(
+        self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights, *, stated: bool
+    ) -> Worth | None:
+        """What a like regime is worth for the timeframe; None where none was measured."""
+        key = (near.tobytes(), spec.version if spec else None, weights, stated)
+        return self.kept.get("worth", key, lambda: self._weigh(near, spec, weights, stated))
+
+    def _stand(self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights) -> Standing:
         quoted = near if near[self.seen].any() else np.ones(len(near), dtype=bool)
+        cells, active, plateau = self.cells, self.active, self.plateau(spec)
+        found = level(cells, np.ones(len(near)), cells.rank)
+        mass = found.n / (found.n + weights.neutral)
+        n_psets = len(self.view.psets)
+        rank, plain, price = (np.full(n_psets, np.nan) for _ in range(3))
+        plain[active] = found.mean[active]
+        rank[active] = plateau.smooth(found.mean[active], mass[active])
+        trades = few_trades_penalty(self._trade_ranks(near)[active])
+        price[active] = plateau.smooth(trades, np.ones(len(active)))
+        keys = self.view.windows.keys(in_sample=self.in_sample)
         return Standing(
-            fixed_levels(self.cells, query, self.cells.rank),
-            background(self.cells, query, (self.plateau(spec), self.active)),
-            self.price(self._trade_ranks(near), spec),
-            quoted,
+            study(cells, keys, quoted, active, plateau, weights), rank, plain, price, quoted
         )
 
-    def price(self, trades: Floats, spec: StrategySpec | None) -> Floats:
-        """Percentile rank of the number of trades among active sets, smoothed like their scores.
+    def _weigh(
+        self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights, stated: bool
+    ) -> Worth | None:
+        scaler = self.scaler
+        if scaler is None:
+            return None
+        scaled = self.scaled("during" if stated else "before", scaler)
+        weighing = STATED_WEIGHTS if stated else None
+        width = weights.bandwidth(stated=stated)
 
-        Args:
-            trades: shape (p,), in-sample trades or their rank, NaN where unknown.
-            spec: for the neighbourhood.
-        """
-        return self.plateau(spec).smooth(
-            few_trades_penalty(trades[self.active]), np.ones(len(self.active))
-        )
+        def kernel(some: Ints, others: Ints) -> Floats:
+            return regime_kernel(regime_distances(scaled[some], scaled[others], weighing), width)
+
+        measured = np.asarray(np.isfinite(scaled).any(axis=1))
+        return worth_of(self.standing(near, spec, weights).learnt, measured, kernel)
 
     def _trade_ranks(self, near: Bools) -> Floats:
         """Mean rank of each set's number of in-sample trades in the windows `near`; (p,)."""

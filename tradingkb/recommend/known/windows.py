@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tradingkb.domain import FEATURES, REGIME_SCHEMA_VERSION, Regime, RegimeScaler, regime_from_json
 from tradingkb.ports import Side
+from tradingkb.ranking import WindowKeys
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -136,6 +137,28 @@ class Windows:
         seconds = length.dt.total_seconds(fractional=True).cast(pl.Float64).to_numpy()
         return np.asarray(seconds / (365.25 * 86400))
 
+    def keys(self, *, in_sample: bool) -> WindowKeys:
+        """When and where each window lies, by its scored part."""
+        return self._keys_inside if in_sample else self._keys_outside
+
+    @cached_property
+    def _keys_outside(self) -> WindowKeys:
+        return self._make_keys("oos")
+
+    @cached_property
+    def _keys_inside(self) -> WindowKeys:
+        return self._make_keys("is")
+
+    def _make_keys(self, sample: str) -> WindowKeys:
+        start, end = (self._micros(sample, side) for side in ("start", "end"))
+        return WindowKeys(self.quarter, _codes(self.symbol), _codes(self.timeframe), start, end)
+
+    def _micros(self, sample: str, side: str) -> Floats:
+        """A date of one part as microseconds, of the other part where it has none; NaN unknown."""
+        other = {"oos": "is", "is": "oos"}[sample]
+        column = self.frame[f"{sample}_{side}"].fill_null(self.frame[f"{other}_{side}"])
+        return column.to_physical().cast(pl.Float64).to_numpy()
+
     @cached_property
     def dated(self) -> pl.DataFrame:
         """Symbol, timeframe and the four dates, for tables of trials."""
@@ -204,3 +227,10 @@ def _tag_table(facts: list[RegimeFacts]) -> TagTable:
 def side_of(regime: Regime) -> Side:
     """A measured regime is what came before the future, a stated one is what it will be like."""
     return "during" if regime.source == "stated" else "before"
+
+
+def _codes(names: NDArray[np.object_]) -> Ints:
+    """A code per distinct name by its order; -1 for none."""
+    known = sorted({name for name in names if name is not None})
+    code = {name: k for k, name in enumerate(known)}
+    return np.array([-1 if name is None else code[name] for name in names], dtype=np.int64)
