@@ -1,4 +1,5 @@
-# `make` prints what there is to do. PYTHON, VENV and, for bench, evaluate and mutants, ARGS may be set:
+# `make` prints what there is to do. PYTHON, VENV and, for bench, evaluate,
+# worlds and mutants, ARGS may be set:
 #   make test PYTHON=python3.13 VENV=.venv313
 #   make bench ARGS="--only retrieval,ingest"
 
@@ -9,7 +10,7 @@ PIP    := $(PY) -m pip install -qq --disable-pip-version-check
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench evaluate mutants format docs guides lock sample-data clean
+.PHONY: help setup demo test check bench evaluate worlds mutants format docs guides lock sample-data clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ bench: $(STAMP) ## Compare speed and memory with peers and limits (ARGS="--quick
 
 evaluate: $(STAMP) ## Replay the sample trials: what advice was worth (ARGS=--write for the page)
 	$(PY) .ci/evaluation.py $(ARGS)
+
+worlds: $(STAMP) ## Ask in worlds whose truth is known (ARGS="--only rolling --repeats 20")
+	$(PY) -m tradingkb.testing.worlds $(ARGS)
 
 mutants: $(STAMP) ## Name the small changes that the tests miss (ARGS="tradingkb/domain/lifecycle.py")
 	$(PY) .ci/mutants.py $(ARGS)

@@ -18,15 +18,27 @@ from tradingkb.recommend.asking import (
 from tradingkb.recommend.judging import (
     STAKE_FEATURES,
     Chosen,
+    ExactSearch,
     Findings,
     RecommendConfig,
+    Search,
     assemble,
+    find,
     fingerprint,
     nominated_sets,
     pick,
     stake,
 )
-from tradingkb.recommend.known import Context, RegimeFacts, View, eligible, of_version, to_micros
+from tradingkb.recommend.known import (
+    Context,
+    RegimeFacts,
+    View,
+    eligible,
+    make_context,
+    make_view,
+    of_version,
+    to_micros,
+)
 
 __all__ = [
     "EVENT_FIELDS",
@@ -35,6 +47,7 @@ __all__ = [
     "Chosen",
     "Context",
     "EventLog",
+    "ExactSearch",
     "Explanation",
     "Findings",
     "GivenMarket",
@@ -44,10 +57,14 @@ __all__ = [
     "Recommender",
     "RegimeFacts",
     "RegimeLike",
+    "Search",
     "View",
     "assemble",
     "eligible",
+    "find",
     "fingerprint",
+    "make_context",
+    "make_view",
     "nominated_sets",
     "of_version",
     "pick",

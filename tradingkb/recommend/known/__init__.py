@@ -4,7 +4,7 @@ from tradingkb.recommend.known.context import Context, make_context, of_version,
 from tradingkb.recommend.known.history import promoted_as_of
 from tradingkb.recommend.known.pool import Pool, Standing
 from tradingkb.recommend.known.reader import Calibrated, Calibrations, ContextReader, KnownStore
-from tradingkb.recommend.known.view import STATUS_CODE, Statuses, View, eligible
+from tradingkb.recommend.known.view import STATUS_CODE, Statuses, View, eligible, make_view
 from tradingkb.recommend.known.windows import RegimeFacts, side_of
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "View",
     "eligible",
     "make_context",
+    "make_view",
     "of_version",
     "promoted_as_of",
     "side_of",
