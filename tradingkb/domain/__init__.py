@@ -40,7 +40,6 @@ from tradingkb.domain.scaling import (
     STATED_WEIGHTS,
     RegimeScaler,
     regime_distance,
-    regime_distances,
     regime_similarity,
 )
 from tradingkb.domain.selection import Selection
@@ -120,7 +119,6 @@ __all__ = [
     "read_params",
     "refusal",
     "regime_distance",
-    "regime_distances",
     "regime_from_json",
     "regime_similarity",
     "regime_to_json",

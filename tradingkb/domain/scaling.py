@@ -132,26 +132,6 @@ def regime_distance(query: Floats, windows: Floats, weights: Floats | None = Non
     return np.where(n > 0, np.sqrt(total / np.where(n > 0, n, 1.0)), np.nan)
 
 
-def regime_distances(some: Floats, others: Floats, weights: Floats | None = None) -> Floats:
-    """`regime_distance` of each of some windows to each of others.
-
-    Args:
-        some: shape (m, 16), NaN where unknown.
-        others: shape (n, 16), likewise.
-        weights: shape (16,), above 0; None counts every feature alike.
-
-    Returns:
-        Shape (m, n); NaN where no feature is known on both sides.
-    """
-    each = np.ones(some.shape[1]) if weights is None else weights
-    known, there = np.isfinite(some), np.isfinite(others)
-    a, b = np.where(known, some, 0.0), np.where(there, others, 0.0)
-    n = (known * each) @ there.T
-    total = (a * a * each) @ there.T + (known * each) @ (b * b).T - 2.0 * (a * each) @ b.T
-    mean = np.divide(np.maximum(total, 0.0), n, out=np.full(n.shape, np.nan), where=n > 0)
-    return np.asarray(np.sqrt(mean))
-
-
 def regime_similarity(query: Floats, windows: Floats) -> Floats:
     """Mean over the query's known features of cos(difference of angles), angle = pi x / 6.
 

@@ -24,8 +24,8 @@ from tradingkb.recommend import (
     Findings,
     Recommender,
     View,
-    assemble,
     nominated_sets,
+    outline_of,
     pick,
     stake,
 )
@@ -152,16 +152,15 @@ class Replay:
         return replace(c, question=replace(c.question, market=market, own_trades=trades))
 
     def _answer(self, c: Context, f: Findings) -> tuple[_Choice | None, dict[str, Any]]:
-        """What the whole answer says; its tables are not needed, its status and evidence are."""
-        answer = assemble(c, f, self._recommender.config)
-        choice = pick(c, f, nominated_sets(c, f))
-        expected = answer.expected
+        """What the answer says, short of its tables and of the luck, which decide nothing here."""
+        answer = outline_of(c, f, nominated_sets(c, f))
+        choice, expected = answer.chosen, answer.expected
         ok = answer.status == "ok"
         return _choice(choice), {
             "stake": stake(c, f.evidence, f.judged, choice, ok=ok) if choice else None,
             "status": answer.status,
-            "relaxed": answer.strict_to_relaxed,
-            "reasons": list(answer.reasons),
+            "relaxed": f.filtered.used_relaxed,
+            "reasons": list(answer.said.reasons),
             "expected": expected.value if expected else None,
             "window_low": expected.window_low if expected else None,
             "window_high": expected.window_high if expected else None,

@@ -4,10 +4,13 @@ from tradingkb.ranking import calibration
 from tradingkb.ranking.cells import (
     Cells,
     Level,
+    Orders,
     WindowKeys,
     group_means,
     level,
     make_cells,
+    make_orders,
+    part_of,
     rank_within,
     regime_kernel,
     window_level,
@@ -16,7 +19,6 @@ from tradingkb.ranking.choose import Choice, choose
 from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
 from tradingkb.ranking.deflated import deflated_sharpe
 from tradingkb.ranking.expectation import Expectation, expectation
-from tradingkb.ranking.likeness import Worth
 from tradingkb.ranking.nearest import nearest_sets
 from tradingkb.ranking.outcomes import Outcomes, forecasts
 from tradingkb.ranking.pbo import Pbo, backtest_overfitting
@@ -28,8 +30,8 @@ from tradingkb.ranking.spreads import Spread, spreads
 from tradingkb.ranking.study import Learnt, study
 from tradingkb.ranking.tiebreak import NEVER, Contest, band_floor, rank_contest
 from tradingkb.ranking.trades import few_trades_penalty
+from tradingkb.ranking.traits import Traits, traits_of
 from tradingkb.ranking.weights import EvidenceWeights
-from tradingkb.ranking.worth import worth_of
 
 __all__ = [
     "NEVER",
@@ -41,14 +43,15 @@ __all__ = [
     "Expectation",
     "Learnt",
     "Level",
+    "Orders",
     "Outcomes",
     "Pbo",
     "Plateau",
     "Posterior",
     "Query",
     "Spread",
+    "Traits",
     "WindowKeys",
-    "Worth",
     "backtest_overfitting",
     "band_floor",
     "believe",
@@ -64,13 +67,15 @@ __all__ = [
     "intraclass",
     "level",
     "make_cells",
+    "make_orders",
     "nearest_sets",
     "nomination_scores",
+    "part_of",
     "rank_contest",
     "rank_within",
     "regime_kernel",
     "spreads",
     "study",
+    "traits_of",
     "window_level",
-    "worth_of",
 ]

@@ -29,6 +29,9 @@ Bools = NDArray[np.bool_]
 ROUGH: Final = 0.03
 #: Signal is never taken for less than a thousandth of the noise: the order of sets would be chance.
 FLOOR: Final = 1e-3
+#: A set's own part is never shrunk by more than so many standard errors of it (Efron and Morris
+#: 1972, limiting the risk of those that are unlike the others).
+LIMIT: Final = 1.5
 #: Sets that differ independently, as many as a grid of neighbours is worth: they say how far an
 #: estimated variance may be off.
 INDEPENDENT_SETS: Final = 4.0
@@ -112,10 +115,13 @@ def blend(
     doubt, doubt_around = _doubts(table, blocks_around, lesson.noise.shared)
     smooth = _share(lesson.signal, noise * doubt_around)
     rough = np.minimum(_share(lesson.rough_signal, rough_noise * doubt), smooth)
-    variance = smooth * noise * doubt_around + rough * rough_noise * doubt
+    error = np.sqrt(rough_noise * doubt)
+    believed = np.clip(rough * own, own - LIMIT * error, own + LIMIT * error)
+    limited = believed != rough * own
+    variance = smooth * noise * doubt_around + np.where(limited, 1.0, rough) * error**2
     whole = (noise + rough_noise) * doubt
     return Blend(
-        value=np.where(typical, smooth * around + rough * own, own),
+        value=np.where(typical, smooth * around + believed, own),
         variance=np.where(typical, variance, whole),
         smooth=smooth,
         rough=rough,
@@ -145,9 +151,9 @@ def _signal(mean: Floats, doubt: Floats, noise: float, prior: float, tell: Bools
         return prior
     found = float((mean[tell] ** 2).mean()) - noise * float(doubt[tell].mean())
     error = noise * float(doubt[tell].mean()) * np.sqrt(2.0 / INDEPENDENT_SETS)
-    sure = 1.0 / max(error, 1e-300) ** 2
-    believed = 1.0 / max(prior, 1e-300) ** 2
-    return float((sure * found + believed * prior) / (sure + believed))
+    spread = prior**2 + error**2
+    share = prior**2 / spread if spread > 0 else 1.0
+    return share * found + (1.0 - share) * prior
 
 
 def _share(signal: float, noise: Floats) -> Floats:

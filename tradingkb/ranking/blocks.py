@@ -81,12 +81,13 @@ class Noise:
     shared: float
 
 
-def noise_of(table: Table, left: Floats) -> Noise | None:
+def noise_of(table: Table, left: Floats, shared: float | None = None) -> Noise | None:
     """Noise of a table's blocks; None where no column has two of them.
 
     Args:
         table: the blocks.
         left: shape (b, a), their values less the columns' means, 0 where unknown.
+        shared: how much of what overlaps is common; None: estimated.
     """
     taken = table.weight[:, None] * table.known
     n = table.known.sum(axis=0)
@@ -94,7 +95,7 @@ def noise_of(table: Table, left: Floats) -> Noise | None:
         return None
     enough = n >= 2
     left, taken = left[:, enough], taken[:, enough]
-    shared = _shared(table, left, taken)
+    shared = _shared(table, left, taken) if shared is None else shared
     doubt = table.doubt(shared)[enough]
     freedom = float((taken.sum(axis=0) * (1.0 - np.minimum(doubt, 1.0))).sum())
     if freedom <= 0:

@@ -89,7 +89,48 @@ class Level:
     n: Floats
 
 
-def make_cells(window: Ints, pset: Ints, utility: Floats, quarter: Ints, n_psets: int) -> Cells:
+@dataclass(frozen=True)
+class Orders:
+    """Trials in the orders that `make_cells` needs; a part of them is in order, too.
+
+    Attributes:
+        by_cell: shape (n,), by window, parameter set and utility.
+        by_window: shape (n,), by window and utility.
+        by_value: shape (n,), by utility.
+    """
+
+    by_cell: Ints
+    by_window: Ints
+    by_value: Ints
+
+    def only(self, kept: Bools) -> Orders:
+        """The orders of the trials that are kept, numbered anew; `kept` has shape (n,)."""
+        orders = (self.by_cell, self.by_window, self.by_value)
+        return Orders(*(part_of(order, kept) for order in orders))
+
+
+def make_orders(window: Ints, pset: Ints, utility: Floats) -> Orders:
+    """Sorts trials; utilities that are no numbers come last."""
+    return Orders(
+        np.lexsort((utility, pset, window)),
+        np.lexsort((utility, window)),
+        np.argsort(utility, kind="stable"),
+    )
+
+
+def part_of(order: Ints, kept: Bools) -> Ints:
+    """A sorting permutation of those that are kept, numbered anew."""
+    return np.asarray((np.cumsum(kept) - 1)[order[kept[order]]])
+
+
+def make_cells(
+    window: Ints,
+    pset: Ints,
+    utility: Floats,
+    quarter: Ints,
+    n_psets: int,
+    orders: Orders | None = None,
+) -> Cells:
     """Averages repeated trials of a pair and ranks each window's parameter sets.
 
     Args:
@@ -98,25 +139,40 @@ def make_cells(window: Ints, pset: Ints, utility: Floats, quarter: Ints, n_psets
         utility: shape (n,), finite, higher is better.
         quarter: shape (w,).
         n_psets: number of parameter sets.
+        orders: of these trials, where they are known.
 
     A window in which few sets were tried says little by itself, so the rank among all scores of
     the table counts as one more opinion: (m rank + pooled rank) / (m + 1) for m sets.
     """
-    pair = window * n_psets + pset
+    orders = orders or make_orders(window, pset, utility)
     # Sorted by value too, so that sums do not depend on the order of the input.
-    order = np.lexsort((utility, pair))
-    pair, utility = pair[order], utility[order]
-    pairs, start = np.unique(pair, return_index=True)
-    count = np.diff(np.append(start, len(pair)))
-    mean = np.add.reduceat(utility, start) / count if len(pair) else utility
-    w, p = pairs // max(n_psets, 1), pairs % max(n_psets, 1)
-    within, size = rank_within(mean, w)
-    pooled, _ = rank_within(mean, np.zeros_like(w))
+    order = orders.by_cell
+    sorted_window, sorted_pset, sorted_utility = window[order], pset[order], utility[order]
+    fresh = np.append(True, np.diff(sorted_window) != 0)[: len(order)]
+    fresh |= np.append(True, np.diff(sorted_pset) != 0)[: len(order)]
+    start = np.flatnonzero(fresh)
+    w, p = sorted_window[start], sorted_pset[start]
+    if len(start) == len(order):  # no pair was tried twice: the orders of trials are those of cells
+        mean = sorted_utility
+        cell = np.empty(len(order), dtype=np.int64)
+        cell[order] = np.arange(len(order))
+        within, size = rank_within(mean, w, cell[orders.by_window])
+        pooled, _ = rank_within(mean, np.zeros_like(w), cell[orders.by_value])
+    else:
+        count = np.diff(np.append(start, len(order)))
+        mean = np.add.reduceat(sorted_utility, start) / count
+        within, size = rank_within(mean, w)
+        pooled, _ = rank_within(mean, np.zeros_like(w))
     return Cells(w, p, mean, (size * within + pooled) / (size + 1), quarter, n_psets)
 
 
-def rank_within(values: Floats, group: Ints) -> tuple[Floats, Floats]:
+def rank_within(values: Floats, group: Ints, order: Ints | None = None) -> tuple[Floats, Floats]:
     """Percentile rank of each value within its group, ties sharing their mean rank.
+
+    Args:
+        values: shape (n,).
+        group: shape (n,).
+        order: sorts by group and value, where that is known.
 
     Returns:
         Ranks (r - 1/2) / m in (0, 1) for r = 1..m (Hazen), and the group sizes m; shapes (n,).
@@ -124,7 +180,8 @@ def rank_within(values: Floats, group: Ints) -> tuple[Floats, Floats]:
     n = len(values)
     if n == 0:
         return np.zeros(0), np.zeros(0)
-    order = np.lexsort((values, group))
+    if order is None:
+        order = np.lexsort((values, group))
     g, v = group[order], values[order]
     new_group = np.append(True, g[1:] != g[:-1])
     new_value = new_group | np.append(True, v[1:] != v[:-1])

@@ -7,7 +7,7 @@ tried in every window, the level is shrunk by what its few sets deserve, as a ra
 
 Contrasts are counted in the typical spread of their timeframe: annualised figures of 5-minute bars
 and of daily bars are different quantities. What is absurd must not decide: a window whose spread is
-beyond three typical ones counts as far as it is credible, and a set that is far from all others
+beyond ten typical ones counts as far as it is credible, and a set that is far from all others
 everywhere is left out of what is typical of sets.
 """
 
@@ -28,7 +28,7 @@ Bools = NDArray[np.bool_]
 #: A value further from the median than so many robust deviations is cut there: it cannot be meant.
 CREDIBLE: Final = 1000.0
 #: A window's spread of so many typical ones is still taken at its word.
-CREDIBLE_SPREAD: Final = 3.0
+CREDIBLE_SPREAD: Final = 10.0
 #: A set is atypical beyond so many robust deviations of the sets' means, and a typical spread.
 TYPICAL: Final = 8.0
 #: Fewer sets than this, and none can be called atypical.

@@ -160,21 +160,21 @@ def _quarter_mean(values: Floats, quarter: Ints) -> float:
 
 def _half_width(expected: Posterior, pset: int) -> float | None:
     """Half width of the interval of the mean, Student's t over the quarters behind it."""
-    if expected.variance is None or expected.quarters < 2:
+    if expected.variance is None:
         return None
     error = math.sqrt(float(expected.variance[pset]))
-    return t_quantile((1 + INTERVAL_LEVEL) / 2, expected.quarters - 1) * error
+    return t_quantile((1 + INTERVAL_LEVEL) / 2, expected.freedom) * error
 
 
-def t_quantile(p: float, df: int) -> float:
-    """Quantile of Student's t.
+def t_quantile(p: float, df: float) -> float:
+    """Quantile of Student's t for 1 or more degrees of freedom.
 
-    Exact for 1 and 2 degrees of freedom, else the expansion of Abramowitz and Stegun 26.7.5
-    (error below 0.5 % at p = 0.95 from 3 degrees on).
+    Exact for 1 and 2 degrees of freedom, which also speak for what lies above them and below 3;
+    else the expansion of Abramowitz and Stegun 26.7.5 (error below 0.5 % at p = 0.95).
     """
-    if df == 1:
+    if df < 2:
         return math.tan(math.pi * (p - 0.5))
-    if df == 2:
+    if df < 3:
         a = 2 * p - 1
         return a * math.sqrt(2 / (1 - a * a))
     x = NormalDist().inv_cdf(p)

@@ -38,60 +38,86 @@ class Differences:
     sure: float
     noise: float
 
-    def share(self, doubt: float) -> float:
-        """How far an instrument's own mean is believed, in [0, 1).
+    def share(self, doubt: Floats) -> Floats:
+        """How far an instrument's own mean is believed, in [0, 1); shape as given.
 
         Args:
             doubt: variance of that mean in units of `noise`; infinite without history.
         """
-        return self.sure / (self.sure + self.noise * doubt) if self.sure > 0 else 0.0
+        if self.sure <= 0:
+            return np.zeros(np.shape(doubt))
+        return np.asarray(self.sure / (self.sure + self.noise * doubt))
 
-    def left(self, doubt: float) -> float:
+    def left(self, doubt: Floats) -> Floats:
         """Variance of what is still unknown of an instrument with such a mean."""
-        if self.sure <= 0 or not np.isfinite(doubt):
-            return self.variance
-        noise = self.noise * doubt
-        return self.variance * noise / (self.variance + noise)
+        if self.sure <= 0:
+            return np.full(np.shape(doubt), self.variance)
+        return np.asarray(self.variance / (1.0 + self.variance / (self.noise * doubt)))
 
 
-def own_doubt(quarter: Ints, overlap: Floats) -> float:
-    """Variance of a mean over quarters in units of one quarter's; infinite without any.
+#: Nothing is known of instruments.
+NO_DIFFERENCES: Final = Differences(0.0, 0.0, 1.0)
+
+
+def own_doubt(weight: Floats, quarter: Ints, overlap: Floats) -> Floats:
+    """Variance of means over quarters in units of one quarter's, infinite without any; shape (a,).
 
     Args:
-        quarter: shape (n,), distinct places in `overlap`.
+        weight: shape (r, a), how much each quarter counts in each mean, 0 for nothing.
+        quarter: shape (r,), places in `overlap`.
         overlap: shape (q, q), share of days that quarters have in common.
     """
-    n = len(quarter)
-    return float(overlap[np.ix_(quarter, quarter)].sum()) / n**2 if n else np.inf
+    n = weight.sum(axis=0)
+    total = (weight * (overlap[np.ix_(quarter, quarter)] @ weight)).sum(axis=0)
+    return np.asarray(np.divide(total, n * n, out=np.full(len(n), np.inf), where=n > 0))
 
 
-def differences(
-    value: Floats, known: Bools, symbol: Ints, quarter: Ints, overlap: Floats
-) -> Differences:
-    """How much instruments differ.
+def own_doubts(weight: Floats, symbol: Ints, quarter: Ints, overlap: Floats) -> Floats:
+    """`own_doubt` of every instrument, shape (s, a); (s, 1) where all know the same quarters.
 
     Args:
-        value: shape (r, a), what each quarter of each instrument left beside everyone's mean.
-        known: shape (r, a).
+        weight: shape (r, a), of the quarters of each instrument, one after the other.
         symbol: shape (r,), codes, ascending.
         quarter: shape (r,), places in `overlap`.
         overlap: shape (q, q), share of days that quarters have in common.
     """
-    squares, freedom, doubts, parts = 0.0, 0.0, [], []
-    for rows in np.split(np.arange(len(symbol)), np.flatnonzero(np.diff(symbol)) + 1):
-        there = known[rows].any(axis=0)
-        if not there.any():
-            continue
-        n = np.maximum(known[rows].sum(axis=0), 1)
-        mean = (value[rows] * known[rows]).sum(axis=0) / n
-        doubt = own_doubt(quarter[rows], overlap)
-        squares += float((((value[rows] - mean) * known[rows]) ** 2).sum() / there.sum())
-        freedom += len(rows) * (1.0 - doubt)
-        doubts.append(doubt)
-        parts.append(float((mean[there] ** 2).mean()))
-    if len(parts) < MIN_INSTRUMENTS or freedom <= 0:
-        return Differences(0.0, 0.0, 1.0)
-    return _estimated(np.array(parts), np.array(doubts), max(squares / freedom, 1e-300))
+    if (weight == weight[:, :1]).all():
+        weight = weight[:, :1]
+    parts = np.split(np.arange(len(symbol)), np.flatnonzero(np.diff(symbol)) + 1)
+    found = [own_doubt(weight[rows], quarter[rows], overlap) for rows in parts if len(rows)]
+    return np.array(found).reshape(len(found), weight.shape[1])
+
+
+def differences(value: Floats, weight: Floats, symbol: Ints, doubt: Floats) -> Differences:
+    """How much instruments differ.
+
+    Args:
+        value: shape (r, a), what each quarter of each instrument left beside everyone's mean.
+        weight: shape (r, a), how much each counts, 0 where it is unknown.
+        symbol: shape (r,), codes, ascending.
+        doubt: `own_doubts`.
+    """
+    if not len(symbol):
+        return NO_DIFFERENCES
+    fresh = np.append(True, np.diff(symbol) != 0)
+    starts, place = np.flatnonzero(fresh), np.cumsum(fresh) - 1
+    n = np.add.reduceat(weight, starts, axis=0)
+    total = np.add.reduceat(weight * value, starts, axis=0)
+    mean = np.divide(total, n, out=np.zeros(n.shape), where=n > 0)
+    left = np.add.reduceat(weight * (value - mean[place]) ** 2, starts, axis=0)
+    there = n > 0
+    width = there.sum(axis=1)
+    told = width > 0
+    doubt = np.broadcast_to(doubt, n.shape)
+    free = np.where(there, n * (1.0 - np.minimum(np.where(there, doubt, 1.0), 1.0)), 0.0)
+    width = np.maximum(width, 1)
+    freedom = float((free.sum(axis=1) / width).sum())
+    if told.sum() < MIN_INSTRUMENTS or freedom <= 0:
+        return NO_DIFFERENCES
+    noise = float((left.sum(axis=1) / width).sum()) / freedom
+    parts = (mean**2).sum(axis=1) / width
+    doubts = np.where(there, doubt, 0.0).sum(axis=1) / width
+    return _estimated(parts[told], doubts[told], max(noise, 1e-300))
 
 
 def _estimated(parts: Floats, doubt: Floats, noise: float) -> Differences:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tradingkb.ranking.blocks import Table, noise_of
 from tradingkb.ranking.cells import WindowKeys
 from tradingkb.ranking.contrasts import Contrasts
-from tradingkb.ranking.instruments import Differences, differences
+from tradingkb.ranking.instruments import NO_DIFFERENCES, Differences, differences, own_doubts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,7 +22,8 @@ class Levels:
 
     Attributes:
         mean: over quarters; `variance` of it, None with fewer than two quarters.
-        quarters: their number.
+        noise: variance of one quarter around `mean`, 0 where it is unknown.
+        freedom: degrees of freedom of that variance, 1 or more.
         left: shape (w,), each window's level less its quarter's, 0 where unknown.
         around: shape (w,), each window's level less `mean`, 0 where unknown.
         concentration: sum of the squared shares of instruments in the mean, in (0, 1].
@@ -31,7 +32,8 @@ class Levels:
 
     mean: float
     variance: float | None
-    quarters: int
+    noise: float
+    freedom: float
     left: Floats
     around: Floats
     concentration: float
@@ -56,23 +58,25 @@ def levels_of(
     n_windows = len(keys.quarter)
     if not len(windows):
         nothing = np.zeros(n_windows)
-        return Levels(0.0, None, 0, nothing, nothing, 1.0, Differences(0.0, 0.0, 1.0))
+        return Levels(0.0, None, 0.0, 1.0, nothing, nothing, 1.0, NO_DIFFERENCES)
     level, weight, place = parts.level[windows], parts.credible[windows], quarter[windows]
     n = np.bincount(place, weight, minlength=len(overlap)).astype(np.float64)
     mean = np.bincount(place, weight * level, minlength=len(overlap)) / np.where(n > 0, n, 1.0)
     counts = _counts(level, weight, place, n, mean)
     table = Table(mean[:, None], (n > 0)[:, None], counts, overlap)
     middle = float(table.mean[0])
-    noise = noise_of(table, np.where(n > 0, mean - middle, 0.0)[:, None])
-    variance = noise.variance * float(table.doubt(noise.shared)[0]) if noise else None
+    # What the market did on a day, it did to every window that holds it.
+    noise = noise_of(table, np.where(n > 0, mean - middle, 0.0)[:, None], shared=1.0)
+    doubt = float(table.doubt(1.0)[0])
     left, around = np.zeros(n_windows), np.zeros(n_windows)
     left[windows], around[windows] = level - mean[place], level - middle
     share = (counts / np.where(n > 0, n, 1.0))[place] * weight
     share /= share.sum()
     return Levels(
         mean=middle,
-        variance=variance,
-        quarters=int((n > 0).sum()),
+        variance=noise.variance * doubt if noise else None,
+        noise=noise.variance if noise else 0.0,
+        freedom=max(1.0 / doubt - 1.0, 1.0),
         left=left,
         around=around,
         concentration=_concentration(share, keys.symbol[windows]),
@@ -114,6 +118,6 @@ def _instruments(
     distinct, place = np.unique(code, return_inverse=True)
     n = np.bincount(place, weight[known])
     value = np.bincount(place, weight[known] * left[rows])[:, None] / n[:, None]
-    there = np.ones(value.shape, dtype=bool)
+    counts = (n / np.bincount(place))[:, None]
     symbol, quarters = distinct // len(overlap), distinct % len(overlap)
-    return differences(value, there, symbol, quarters, overlap)
+    return differences(value, counts, symbol, own_doubts(counts, symbol, quarters, overlap))

@@ -13,7 +13,7 @@ from tradingkb.ranking.blend import Blend, Lesson, blend, learn
 from tradingkb.ranking.blocks import Table, block_table, overlaps
 from tradingkb.ranking.cells import Cells, WindowKeys
 from tradingkb.ranking.contrasts import Contrasts, contrasts
-from tradingkb.ranking.instruments import Differences, differences
+from tradingkb.ranking.instruments import Differences, differences, own_doubts
 from tradingkb.ranking.levels import Levels, levels_of
 from tradingkb.ranking.plateau import Plateau
 from tradingkb.ranking.weights import EvidenceWeights
@@ -63,8 +63,8 @@ class Learnt:
         return self.parts.credible * self.near
 
     @cached_property
-    def instruments(self) -> Differences:
-        """How much sets differ from one instrument to the next."""
+    def instruments(self) -> tuple[Differences, Differences]:
+        """How much sets differ from one instrument to the next, smoothly over the grid and not."""
         keys, cells = self.keys, self.cells
         known = self.near & (keys.symbol >= 0)
         code = np.where(known, keys.symbol, 0) * len(self.overlap) + self.quarter
@@ -79,9 +79,15 @@ class Learnt:
         value, there = block_table(
             cells, self.left, weight, place, len(rows), column, len(self.taught)
         )
-        smoothed = self.plateau.only(self.taught).smooth_rows(value, there)
+        smooth = self.plateau.only(self.taught).smooth_rows(value, there)
         symbol, quarter = rows // len(self.overlap), rows % len(self.overlap)
-        return differences(smoothed, there, symbol, quarter, self.overlap)
+        believed = np.bincount(block, self.parts.credible[known]) / np.bincount(block)
+        counts = there * believed[:, None]
+        doubt = own_doubts(counts, symbol, quarter, self.overlap)
+        return (
+            differences(smooth, counts, symbol, doubt),
+            differences(value - smooth, counts, symbol, doubt),
+        )
 
 
 def places(active: Ints, n_psets: int) -> Ints:

@@ -26,6 +26,7 @@ from tradingkb.recommend.judging import (
     find,
     fingerprint,
     nominated_sets,
+    outline_of,
     pick,
     stake,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "make_view",
     "nominated_sets",
     "of_version",
+    "outline_of",
     "pick",
     "question_of",
     "stake",

@@ -1,6 +1,6 @@
 """Judging: filters nominate, all evidence judges; pure."""
 
-from tradingkb.recommend.judging.assemble import assemble, nominated_sets, pick
+from tradingkb.recommend.judging.assemble import assemble, nominated_sets, outline_of, pick
 from tradingkb.recommend.judging.explaining import explain_params
 from tradingkb.recommend.judging.findings import Findings, RecommendConfig, find
 from tradingkb.recommend.judging.fingerprint import fingerprint
@@ -23,6 +23,7 @@ __all__ = [
     "find",
     "fingerprint",
     "nominated_sets",
+    "outline_of",
     "pick",
     "stake",
 ]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tradingkb.ranking import Expectation, spreads
-from tradingkb.recommend.answer import Baseline, Debug, Recommendation, Said, actions_for
+from tradingkb.recommend.answer import (
+    AnswerStatus,
+    Baseline,
+    Debug,
+    Recommendation,
+    Said,
+    actions_for,
+)
 from tradingkb.recommend.judging.answer_tables import count_rules, evidence_table, nomination_table
 from tradingkb.recommend.judging.findings import Findings, RecommendConfig
 from tradingkb.recommend.judging.judge import Chosen, baseline, choose_params, expect
@@ -40,13 +47,12 @@ def assemble(
         timings: milliseconds per step, asked for when all is done.
     """
     sets = nominated_sets(c, f)
-    chosen = pick(c, f, sets)
+    outline = outline_of(c, f, sets)
+    chosen, expected, status = outline.chosen, outline.expected, outline.status
     pset = chosen.tested_pset if chosen else None
-    expected = expect(f.evidence, f.judged, _expected_of(chosen), c.spec) if chosen else None
-    status, found = judge_status(c, f, chosen, expected)
     trust = _trust(c, f, config, chosen, calibration, ok=status == "ok")
     base = baseline(f.evidence, f.judged, sets, c.spec) if chosen else None
-    said = c.said + found + trust.said + _beside(c, chosen, expected, base)
+    said = c.said + outline.said + trust.said + _beside(c, chosen, expected, base)
     evidence = evidence_table(f.evidence, pset, f.distance, f.kernel)
     question, market, filtered = c.question, c.question.market, f.filtered
     return Recommendation(
@@ -92,6 +98,24 @@ def assemble(
         confidence_band=trust.band,
         timings=timings(),
     )
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The heart of an answer: the choice, what it is expected to earn, the status, and why."""
+
+    chosen: Chosen | None
+    expected: Expectation | None
+    status: AnswerStatus
+    said: Said
+
+
+def outline_of(c: Context, f: Findings, sets: Bools) -> Outline:
+    """Chooses among nominated sets, and says how the choice stands."""
+    chosen = pick(c, f, sets)
+    expected = expect(f.evidence, f.judged, _expected_of(chosen), c.spec) if chosen else None
+    status, said = judge_status(c, f, chosen, expected)
+    return Outline(chosen, expected, status, said)
 
 
 def nominated_sets(c: Context, f: Findings) -> Bools:

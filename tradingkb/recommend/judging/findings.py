@@ -14,7 +14,7 @@ from tradingkb.recommend.judging.answer_tables import Ranking, rank_nominations,
 from tradingkb.recommend.judging.judge import Evidence, Judged, judge
 from tradingkb.recommend.judging.nominate import Filtered, filter_trials
 from tradingkb.recommend.judging.similarity import Retrieved, Search
-from tradingkb.recommend.known import Context, to_micros
+from tradingkb.recommend.known import Context, side_of, to_micros
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -82,7 +82,7 @@ def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findi
         InvalidInputError: a filter value out of its range.
     """
     distance, kernel = _regime(c, config)
-    query = Query(c.own, c.near, kernel, c.stated)
+    query = Query(c.own, c.near, _features(c))
     evidence = Evidence(c.pool, query, c.pool.standing(c.near, c.spec, config.weights))
     filtered = filter_trials(c)
     lap("filter_ms")
@@ -90,10 +90,11 @@ def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findi
     if c.question.market.regime is not None and filtered.nominating.any():
         found = search(c, filtered) if c.pool.scaler is not None else _NO_REGIMES
     lap("retrieve_ms")
-    worth = None
-    if kernel is not None:
-        worth = c.pool.worth(c.near, c.spec, config.weights, stated=c.stated)
-    judged = judge(evidence, config.weights, worth, c.question.own_trades)
+    traits, regime = None, c.question.market.regime
+    if query.features is not None and regime is not None:
+        side = side_of(regime)
+        traits = c.pool.traits(c.near, c.spec, config.weights, side)
+    judged = judge(evidence, config.weights, traits, c.question.own_trades)
     lap("judge_ms")
     rows = np.flatnonzero(_nominated(c, filtered, found))
     ranking = _rank(c, rows, filtered, found, config)
@@ -109,6 +110,12 @@ def _regime(c: Context, config: RecommendConfig) -> tuple[Floats | None, Floats 
         return None, None
     distance = c.pool.distances(regime, scaler)
     return distance, regime_kernel(distance, config.weights.bandwidth(stated=c.stated))
+
+
+def _features(c: Context) -> Floats | None:
+    """The regime's features as the pool scales them, shape (16,); None without any."""
+    regime, scaler = c.question.market.regime, c.pool.scaler
+    return scaler.transform(regime.vector()) if regime is not None and scaler is not None else None
 
 
 def _rank(

@@ -17,7 +17,7 @@ from tradingkb.ranking import (
     Expectation,
     Posterior,
     Query,
-    Worth,
+    Traits,
     believe,
     choose,
     expectation,
@@ -89,7 +89,7 @@ class Judged:
 def judge(
     evidence: Evidence,
     weights: EvidenceWeights,
-    worth: Worth | None,
+    traits: Traits | None,
     own_trades: Mapping[str, float] | None,
 ) -> Judged:
     """Evidence for every parameter set that any usable trial tried; others are out.
@@ -97,11 +97,11 @@ def judge(
     Args:
         evidence: the usable trials, seen from the query.
         weights: what is believed before the store has shown more.
-        worth: of a like regime.
+        traits: what regimes decide, where the query has one.
         own_trades: trades of each set in the user's own tuning, by canonical parameters.
     """
     standing, texts = evidence.standing, evidence.pool.view.pset_texts
-    expected = believe(standing.learnt, evidence.query, worth)
+    expected = believe(standing.learnt, evidence.query, traits)
     score = np.where(np.isfinite(expected.value), expected.value, -np.inf)
     if own_trades is not None:
         few = [own_trades.get(text, np.inf) < MIN_OWN_TRADES for text in texts]

@@ -22,7 +22,6 @@ from tradingkb.domain import (
     RegimeScaler,
     StrategySpec,
     regime_distance,
-    regime_distances,
 )
 from tradingkb.memo import Memos
 from tradingkb.ports import Side
@@ -31,15 +30,15 @@ from tradingkb.ranking import (
     EvidenceWeights,
     Learnt,
     Plateau,
-    Worth,
+    Traits,
     coordinates,
     few_trades_penalty,
     level,
     make_cells,
+    part_of,
     rank_within,
-    regime_kernel,
     study,
-    worth_of,
+    traits_of,
 )
 from tradingkb.recommend.known.view import View
 from tradingkb.recommend.known.windows import side_of
@@ -122,7 +121,8 @@ class Pool:
         known = np.isfinite(self.scores)
         ranks = np.full(len(known), 0.5)
         utility = self.objective.sign * self.scores[known]
-        ranks[known] = rank_within(utility, self.view.window[known])[0]
+        order = None if self.in_sample else self.view.orders(self.objective).only(known).by_window
+        ranks[known] = rank_within(utility, self.view.window[known], order)[0]
         return ranks
 
     @cached_property
@@ -186,12 +186,12 @@ class Pool:
         key = (near.tobytes(), spec.version if spec else None, weights)
         return self.kept.get("standing", key, lambda: self._stand(near, spec, weights))
 
-    def worth(
-        self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights, *, stated: bool
-    ) -> Worth | None:
-        """What a like regime is worth for the timeframe; None where none was measured."""
-        key = (near.tobytes(), spec.version if spec else None, weights, stated)
-        return self.kept.get("worth", key, lambda: self._weigh(near, spec, weights, stated))
+    def traits(
+        self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights, side: Side
+    ) -> Traits | None:
+        """What regimes decide for the timeframe; None where none was measured."""
+        key = (near.tobytes(), spec.version if spec else None, weights, side)
+        return self.kept.get("traits", key, lambda: self._decide(near, spec, weights, side))
 
     def _stand(self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights) -> Standing:
         quoted = near if near[self.seen].any() else np.ones(len(near), dtype=bool)
@@ -209,21 +209,14 @@ class Pool:
             study(cells, keys, quoted, active, plateau, weights), rank, plain, price, quoted
         )
 
-    def _weigh(
-        self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights, stated: bool
-    ) -> Worth | None:
+    def _decide(
+        self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights, side: Side
+    ) -> Traits | None:
         scaler = self.scaler
         if scaler is None:
             return None
-        scaled = self.scaled("during" if stated else "before", scaler)
-        weighing = STATED_WEIGHTS if stated else None
-        width = weights.bandwidth(stated=stated)
-
-        def kernel(some: Ints, others: Ints) -> Floats:
-            return regime_kernel(regime_distances(scaled[some], scaled[others], weighing), width)
-
-        measured = np.asarray(np.isfinite(scaled).any(axis=1))
-        return worth_of(self.standing(near, spec, weights).learnt, measured, kernel)
+        learnt = self.standing(near, spec, weights).learnt
+        return traits_of(learnt, self.scaled(side, scaler))
 
     def _trade_ranks(self, near: Bools) -> Floats:
         """Mean rank of each set's number of in-sample trades in the windows `near`; (p,)."""
@@ -238,8 +231,9 @@ class Pool:
     def _traded(self) -> tuple[Ints, Floats]:
         """Trials with a known number of in-sample trades, and its rank within their window."""
         trades = self.view.floats("n_trades_is")
-        rows = np.flatnonzero(np.isfinite(trades) & np.isfinite(self.scores))
-        return rows, rank_within(trades[rows], self.view.window[rows])[0]
+        known = np.isfinite(trades) & np.isfinite(self.scores)
+        rows, order = np.flatnonzero(known), part_of(self.view.by_trades, known)
+        return rows, rank_within(trades[rows], self.view.window[rows], order)[0]
 
 
 def make_pool(view: View, usable: Bools, archived: Bools, objective: Objective) -> Pool:
@@ -258,6 +252,7 @@ def make_pool(view: View, usable: Bools, archived: Bools, objective: Objective) 
         objective.sign * scores[counted],
         view.windows.quarter,
         len(view.psets),
+        None if in_sample else view.orders(objective).only(counted),
     )
     kept = np.where(counted, scores, np.nan)
     return Pool(view, objective, usable, archived, kept, in_sample, cells)

@@ -24,7 +24,7 @@ from tradingkb.domain import (
 )
 from tradingkb.memo import Memos
 from tradingkb.ports import Partition
-from tradingkb.ranking import NEVER
+from tradingkb.ranking import NEVER, Orders, make_orders
 from tradingkb.recommend.known.windows import Windows, make_windows
 
 Floats = NDArray[np.float64]
@@ -119,6 +119,21 @@ class View:
         if as_of_micros is None:
             return marked
         return np.asarray(marked & (self.micros("archived_at") <= as_of_micros))
+
+    def orders(self, objective: Objective) -> Orders:
+        """The trials in order of their out-of-sample utility."""
+        return self.kept.get(
+            "orders",
+            objective.name,
+            lambda: make_orders(
+                self.window, self.pset, objective.sign * self.scores(objective).oos
+            ),
+        )
+
+    @cached_property
+    def by_trades(self) -> Ints:
+        """The trials in order of their window and their in-sample trades."""
+        return np.lexsort((self.floats("n_trades_is"), self.window))
 
     @cached_property
     def promoted_at(self) -> Ints:
