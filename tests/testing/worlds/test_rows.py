@@ -43,8 +43,8 @@ ROWS = [
         Wanted("wider", 1.0),
     ),
     broken("luck is taken from the pool", "wild:three times", 2, Wanted("holds", 0.65, 0.95)),
-    broken("few trades are liked for ever", "busy:40 quarters", 4, Wanted("regret", high=0.2)),
-    broken("ranks do not see rare big wins", "rare:steep 40 quarters", 4, Wanted("right", 0.5)),
+    broken("few trades are liked for ever", "busy:40 quarters", 2, Wanted("regret", high=0.2)),
+    broken("ranks do not see rare big wins", "rare:steep 40 quarters", 3, Wanted("right", 0.5)),
     broken(
         "neighbours are listened to for ever",
         "independent:40 quarters",

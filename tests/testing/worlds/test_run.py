@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tradingkb.testing.worlds.row import Row, Wanted
-from tradingkb.testing.worlds.run import ROWS, Mean, Result, repeat, run_row
+from tradingkb.testing.worlds.run import ROWS, Mean, Result, repeat, run, run_row
 
 NAME = "copies:few trials twice"
 
@@ -27,6 +27,11 @@ def test_a_mean_counts_the_repeats_that_know_the_figure() -> None:
     assert result.repeats == 3
     assert result.means["dsr"].n == len(known)
     assert result.means["dsr"].value == pytest.approx(np.mean(known))
+
+
+def test_other_processes_draw_the_same_worlds() -> None:
+    (found,) = run([NAME], repeats=1, jobs=2)
+    assert found.means == run_row(NAME, 1).means
 
 
 def test_everything_that_is_wanted_must_hold_and_what_is_unknown_does_not() -> None:
