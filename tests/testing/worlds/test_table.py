@@ -31,6 +31,10 @@ def test_a_line_marks_what_misses_and_what_more_repeats_might_say_otherwise() ->
     assert "covers 0.86 to 0.94: unknown" in line(result())
 
 
+def test_an_absurd_figure_takes_no_more_room_than_another() -> None:
+    assert "| 2.8e+11 ± 7.8e+10 |" in line(result(bias=Mean(280872041714.4, 77702153742.3, 9)))
+
+
 def test_the_summary_counts_rows() -> None:
     good = result(covers=Mean(0.9, 0.01, 9), raised=Mean(0.0, 0.0, 9))
     assert summary([good, result()]) == "1 of 2 rows met; 4 s of processor time"
