@@ -1,4 +1,6 @@
-"""Contract suites: every adapter of a port passes the same tests, yours too.
+"""Contract suites, and in `worlds` a laboratory of known truth for the recommender.
+
+Every adapter of a port passes the same tests, yours too.
 
 Subclass a suite in a test module and give it the fixture that it names; pytest is needed.
 

@@ -166,6 +166,12 @@ class World:
         rows = sorted(self.history, key=lambda row: row[3])
         return pl.DataFrame(rows, schema=_HISTORY, orient="row")
 
+    @property
+    def given(self) -> pl.DataFrame:
+        """The trials as a file or a frame gives them to `kb.ingest`: without what a store adds."""
+        added = ("trial_id", "window_key", "created_at", "kb_status", "promoted_at", "archived_at")
+        return self.rows.drop(added).with_columns(strategy_name=pl.lit("s"))
+
     def view(self) -> View:
         """The trials as arrays."""
         return make_view(

@@ -112,9 +112,10 @@ def _wild(times: float) -> Draw:
     return draw
 
 
-def _minutes(length: int) -> Draw:
-    """Ninety windows of some days of 5-minute bars, a new one every three days."""
-    return _at(replace(BASE, calendar=Calendar(90, 3, length, "day"), timeframe="5m"))
+def _minutes(length: int, n_symbols: int = BASE.n_symbols) -> Draw:
+    """Ninety windows of days of 5-minute bars in three quarters, a new one each three days."""
+    calendar = Calendar(90, 3, length, "day")
+    return _at(replace(BASE, calendar=calendar, n_symbols=n_symbols, timeframe="5m"))
 
 
 _CHANCE: Final = Wanted("pbo", 0.4, 0.6)
@@ -128,6 +129,7 @@ NOISE: Final = (
     *(row for sd in (0.3, 0.5, 1.0) for row in _levels(sd, per_set=True)),
     Row("minutes:disjoint", _minutes(3), (Wanted("covers", 0.80, 0.97),)),
     Row("minutes:overlapping", _minutes(5), (Wanted("covers", 0.80, 0.97),)),
+    Row("minutes:one symbol", _minutes(3, n_symbols=1), (Wanted("covers", 0.80, 0.97),)),
     Row("better:one set by .3", _better, (_MISSED,)),
     Row("dominating:asked", _dominating(asked=True), (_MISSED,)),
     Row("dominating:another", _dominating(asked=False), (_MISSED,)),

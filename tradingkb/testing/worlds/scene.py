@@ -198,13 +198,11 @@ def stored(scene: Scene, scores: Floats, recorded: Recorded | None = None) -> Wo
 
 def _windows(scene: Scene, recorded: Recorded) -> pl.DataFrame:
     """One row per window and symbol, the symbols of a window one after the other."""
-    dates = [d for d in scene.calendar.dates() for _ in scene.symbols]
-    symbols = scene.symbols * scene.calendar.n
-    start, end = [d[0] for d in dates], [d[1] for d in dates]
-    keys = [
-        f"{symbol}:{scene.timeframe}:{a:%Y-%m-%d}:{b:%Y-%m-%d}"
-        for symbol, a, b in zip(symbols, start, end, strict=True)
-    ]
+    dates = scene.calendar.dates()
+    named = [f"{scene.timeframe}:{start:%Y-%m-%d}:{end:%Y-%m-%d}" for start, end in dates]
+    keys = [f"{symbol}:{name}" for name in named for symbol in scene.symbols]
+    symbols = scene.symbols * len(dates)
+    start, end = ([date[side] for date in dates for _ in scene.symbols] for side in (0, 1))
     columns = {
         "window_key": keys,
         "symbol": symbols,

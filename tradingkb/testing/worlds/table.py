@@ -18,6 +18,8 @@ _COLUMNS: Final = {
     "pbo": "PBO",
     "dsr": "DSR",
 }
+#: From here on only the size of a figure is of interest.
+_ABSURD: Final = 1000.0
 _STATUSES: Final = ("ok", "degraded", "none")
 _TITLES: Final = ("world", "n", *_COLUMNS.values(), "ok/degraded/none", "wanted: found", "met")
 
@@ -64,7 +66,10 @@ def _found(result: Result, wanted: Wanted) -> str:
 
 
 def _figure(mean: Mean | None) -> str:
-    return "–" if mean is None else f"{mean.value:.3f} ± {mean.error:.3f}"
+    if mean is None:
+        return "–"
+    form = ".3f" if abs(mean.value) < _ABSURD else ".2g"
+    return f"{mean.value:{form}} ± {mean.error:{form}}"
 
 
 def _met(result: Result) -> str:
