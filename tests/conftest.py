@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, settings
 
 import tradingkb as tkb
+from tests import shared_statements
 from tests.kills import Kills
 from tradingkb.evaluate.result import Evaluation
 from tradingkb.sql.engine import open_engine
@@ -37,6 +38,8 @@ FIRST = (
     "tests/indexing/",
     "tests/cli/",
 )
+
+shared_statements.share()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -102,20 +102,36 @@ def stocked(folder: Path, sample_home: Path) -> Iterator[Path]:
     return folder
 
 
+@pytest.fixture(scope="module")
+def few(data: Path) -> pl.DataFrame:
+    """Some trials of all that commands name: they embed, restore, replay or draw all there are."""
+    number = pl.col("source_id").str.split(":").list.last().cast(pl.Int32)
+    return pl.read_parquet(data / "trials.parquet").filter(
+        number < 4,
+        pl.col("strategy_name").is_in(["bb_reversal", "macd_trend", "sma_cross"]),
+        pl.col("symbol").is_in(["AAPL", "EURUSD", "GOOG"]),
+    )
+
+
+@pytest.fixture(scope="module")
+def small_home(few: pl.DataFrame, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of these."""
+    home = tmp_path_factory.mktemp("small") / "home"
+    with tkb.connect(home, progress=False) as kb:
+        kb.register_strategy(data / "strategies")
+        kb.ingest(few, ohlcv=data / "ohlcv")
+    return home
+
+
 @pytest.fixture
-def small(folder: Path, data: Path) -> Path:
-    """The same with four parameter sets of each window, and a store of these: commands embed,
-    restore or draw all there are."""
+def small(folder: Path, few: pl.DataFrame, small_home: Path, data: Path) -> Path:
+    """The folder with few trials, and with a store of them."""
     Path("data").unlink()
     Path("data").mkdir()
     for name in ("ohlcv", "strategies"):
         (Path("data") / name).symlink_to(data / name, target_is_directory=True)
-    number = pl.col("source_id").str.split(":").list.last().cast(pl.Int32)
-    few = pl.read_parquet(data / "trials.parquet").filter(number < 4)
     few.write_parquet("data/trials.parquet")
-    with tkb.connect(progress=False) as kb:
-        kb.register_strategy("data/strategies")
-        kb.ingest(few, ohlcv="data/ohlcv")
+    shutil.copytree(small_home, ".tradingkb")
     return folder
 
 

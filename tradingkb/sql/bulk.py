@@ -59,9 +59,10 @@ def _driver_rows(connection: sa.Connection, frame: pl.DataFrame) -> list[tuple[A
     """Rows as the driver takes them: times as text on SQLite, as aware datetimes elsewhere."""
     if connection.dialect.name == "sqlite":
         times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
-        frame = frame.with_columns(
-            pl.col(c).dt.convert_time_zone("UTC").dt.strftime(_POLARS_ISO) for c in times
-        )
+        if times:
+            frame = frame.with_columns(
+                pl.col(c).dt.convert_time_zone("UTC").dt.strftime(_POLARS_ISO) for c in times
+            )
     return frame.rows()
 
 
@@ -77,8 +78,12 @@ def _framed(
     columns = list(statement.selected_columns)
     schema = {c.name: _polars_type(c.type, connection.dialect.name) for c in columns}
     parts = [_columns(rows, schema) for rows in found]
-    frame = pl.concat(parts, rechunk=True) if parts else pl.DataFrame(schema=schema)
     texts = [c.name for c in columns if isinstance(c.type, UtcTime) and schema[c.name] == pl.String]
+    if not parts:  # most reads of a small ingest find nothing, and a plan costs more than they do
+        return pl.DataFrame(schema={**schema, **dict.fromkeys(texts, _UTC)})
+    frame = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=True)
+    if not texts:
+        return frame
     return frame.with_columns(
         pl.col(c).str.strptime(pl.Datetime("us"), _POLARS_ISO).dt.replace_time_zone("UTC")
         for c in texts
