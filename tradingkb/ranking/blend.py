@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.ranking.blocks import Noise, Table, noise_of
+from tradingkb.ranking.blocks import Noise, Table, shared_of
 from tradingkb.ranking.plateau import Plateau
 
 Floats = NDArray[np.float64]
@@ -29,9 +29,9 @@ Bools = NDArray[np.bool_]
 ROUGH: Final = 0.03
 #: Signal is never taken for less than a thousandth of the noise: the order of sets would be chance.
 FLOOR: Final = 1e-3
-#: A set's own part is never shrunk by more than so many standard errors of it (Efron and Morris
-#: 1972, limiting the risk of those that are unlike the others).
-LIMIT: Final = 1.5
+#: One set in so many is unlike its neighbours, by as much as one block is noisy: what is plain to
+#: see must not be shrunk with what is not.
+OUTLYING: Final = 1.0 / 30.0
 #: Sets that differ independently, as many as a grid of neighbours is worth: they say how far an
 #: estimated variance may be off.
 INDEPENDENT_SETS: Final = 4.0
@@ -80,19 +80,50 @@ def learn(table: Table, plateau: Plateau, typical: Bools, neutral: float) -> Les
     """
     taught = replace(table, known=table.known & typical)
     around, own, blocks_around = _parts(taught, plateau, typical)
-    left = np.where(taught.known, taught.value - taught.mean, 0.0)
-    near = plateau.smooth_rows(left, taught.known)
-    noise, rough_noise = noise_of(taught, near), noise_of(taught, left - near)
-    if noise is None or rough_noise is None:
+    found = _noises(taught, plateau, blocks_around)
+    if found is None:
         return None
+    noise, rough_noise = found
     doubt, doubt_around = _doubts(taught, blocks_around, noise.shared)
     tell = typical & (taught.n > 0)
     prior = noise.variance / neutral
     signal = _signal(around, doubt_around, noise.variance, prior, tell)
     signal = max(signal, FLOOR * noise.variance)
-    believed = ROUGH * rough_noise.variance * (signal / noise.variance if noise.variance else 0.0)
-    rough = max(_signal(own, doubt, rough_noise.variance, believed, tell), 0.0)
-    return Lesson(noise, rough_noise.variance, signal, rough)
+    believed = ROUGH * rough_noise * (signal / noise.variance if noise.variance else 0.0)
+    rough = max(_signal(own, doubt, rough_noise, believed, tell), 0.0)
+    return Lesson(noise, rough_noise, signal, rough)
+
+
+def _noises(table: Table, plateau: Plateau, blocks_around: Floats) -> tuple[Noise, float] | None:
+    """Noise of the smooth part of one block, and variance of the rough part; None if unknown.
+
+    Both are sums over blocks of what each of them adds to the parts of a set's mean, so their
+    variance is the sum of its squares (the cluster-robust variance, by block), whatever sets a
+    block has tried; covariances of blocks that overlap come in as far as they are shared.
+    """
+    n = table.n
+    enough = table.known.sum(axis=0) >= 2
+    if not enough.any():
+        return None
+    left = np.where(table.known & enough, table.value - table.mean, 0.0)
+    shared = shared_of(table, left)
+    doubt, doubt_around = _doubts(table, blocks_around, shared)
+    weighted = table.weight[:, None] * left
+    mass = plateau.mass_around(n)
+    near = plateau.sum_rows(weighted) / np.where(mass > 0, mass, 1.0)
+    rest = weighted / np.where(n > 0, n, 1.0) - near
+    related = shared * table.overlap
+    np.fill_diagonal(related, 1.0)
+    free = 1.0 - float(doubt[enough].mean())
+    if free <= 0:
+        return None
+    smooth, rough = (
+        float((part[:, enough] * (related @ part[:, enough])).sum()) / free for part in (near, rest)
+    )
+    return (
+        Noise(max(smooth, 0.0) / float(doubt_around[enough].sum()), shared),
+        max(rough, 0.0) / float(doubt[enough].sum()),
+    )
 
 
 def blend(
@@ -115,10 +146,8 @@ def blend(
     doubt, doubt_around = _doubts(table, blocks_around, lesson.noise.shared)
     smooth = _share(lesson.signal, noise * doubt_around)
     rough = np.minimum(_share(lesson.rough_signal, rough_noise * doubt), smooth)
-    error = np.sqrt(rough_noise * doubt)
-    believed = np.clip(rough * own, own - LIMIT * error, own + LIMIT * error)
-    limited = believed != rough * own
-    variance = smooth * noise * doubt_around + np.where(limited, 1.0, rough) * error**2
+    believed, left = _outlying(own, rough_noise * doubt, rough, rough_noise)
+    variance = smooth * noise * doubt_around + left
     whole = (noise + rough_noise) * doubt
     return Blend(
         value=np.where(typical, smooth * around + believed, own),
@@ -126,6 +155,31 @@ def blend(
         smooth=smooth,
         rough=rough,
     )
+
+
+def _outlying(own: Floats, error: Floats, share: Floats, wide: float) -> tuple[Floats, Floats]:
+    """Posterior mean and variance of own parts, of which a few are far out; shapes (a,).
+
+    A mixture of two normal priors: of most sets, whose share is believed, and of the few.
+
+    Args:
+        own: what was seen.
+        error: its variance.
+        share: of it that is believed of most sets.
+        wide: variance of the true parts of the few.
+    """
+    narrow = np.divide(error, 1.0 - share, out=error.copy(), where=share < 1.0)
+    wider = np.maximum(wide + error, narrow)
+    far = np.divide(own**2, narrow, out=np.zeros(len(own)), where=narrow > 0)
+    near = np.divide(own**2, wider, out=np.zeros(len(own)), where=wider > 0)
+    ratio = np.divide(narrow, wider, out=np.ones(len(own)), where=wider > 0)
+    odds = OUTLYING / (1.0 - OUTLYING) * np.sqrt(ratio) * np.exp(np.minimum((far - near) / 2, 50.0))
+    weight = odds / (1.0 + odds)
+    most = np.maximum(_share(wide, error), share)
+    mean = ((1.0 - weight) * share + weight * most) * own
+    square = (1.0 - weight) * (share * error + (share * own) ** 2)
+    square += weight * (most * error + (most * own) ** 2)
+    return mean, np.maximum(square - mean**2, 0.0)
 
 
 def _parts(table: Table, plateau: Plateau, typical: Bools) -> tuple[Floats, Floats, Floats]:

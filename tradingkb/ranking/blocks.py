@@ -95,7 +95,7 @@ def noise_of(table: Table, left: Floats, shared: float | None = None) -> Noise |
         return None
     enough = n >= 2
     left, taken = left[:, enough], taken[:, enough]
-    shared = _shared(table, left, taken) if shared is None else shared
+    shared = shared_of(table, left) if shared is None else shared
     doubt = table.doubt(shared)[enough]
     freedom = float((taken.sum(axis=0) * (1.0 - np.minimum(doubt, 1.0))).sum())
     if freedom <= 0:
@@ -103,8 +103,14 @@ def noise_of(table: Table, left: Floats, shared: float | None = None) -> Noise |
     return Noise(float((taken * left**2).sum()) / freedom, shared)
 
 
-def _shared(table: Table, left: Floats, taken: Floats) -> float:
-    """Slope of the blocks' correlations on their overlap, in [0, 1]."""
+def shared_of(table: Table, left: Floats) -> float:
+    """How much of what overlaps is common: slope of blocks' correlations on their overlap; 0 to 1.
+
+    Args:
+        table: the blocks.
+        left: shape (b, a), their values less the columns' means, 0 where unknown.
+    """
+    taken = table.known
     apart = ~np.eye(len(table.weight), dtype=bool)
     over = np.where(apart, table.overlap, 0.0)
     if not (over > 0).any():

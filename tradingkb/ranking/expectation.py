@@ -160,10 +160,10 @@ def _quarter_mean(values: Floats, quarter: Ints) -> float:
 
 def _half_width(expected: Posterior, pset: int) -> float | None:
     """Half width of the interval of the mean, Student's t over the quarters behind it."""
-    if expected.variance is None:
+    if expected.variance is None or expected.freedom is None:
         return None
     error = math.sqrt(float(expected.variance[pset]))
-    return t_quantile((1 + INTERVAL_LEVEL) / 2, expected.freedom) * error
+    return t_quantile((1 + INTERVAL_LEVEL) / 2, float(expected.freedom[pset])) * error
 
 
 def t_quantile(p: float, df: float) -> float:

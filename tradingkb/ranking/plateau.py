@@ -102,6 +102,13 @@ class Plateau:
             part.smooth_rows(table, known, result)
         return result
 
+    def sum_rows(self, table: Floats) -> Floats:
+        """Every row's values times exp(-steps), summed around each set; shapes (b, p)."""
+        result = np.zeros(table.shape)
+        for part in self._parts:
+            part.sum_rows(table, result)
+        return result
+
     def only(self, places: Ints) -> Plateau:
         """Some of the sets, by their places."""
         return Plateau(self._steps[places], self._codes[places])
@@ -137,6 +144,11 @@ class _Pairs:
             kernel = near * mass[self.members]
             yield rows, kernel.sum(axis=1), [kernel @ values for values in columns]
 
+    def sum_rows(self, table: Floats, result: Floats) -> None:
+        """The kernel's sums of the members' columns of each row of a table."""
+        for rows, near in zip(self._blocks, self._kernels, strict=True):
+            result[:, rows] = table[:, self.members] @ near.T
+
     def smooth_rows(self, table: Floats, known: NDArray[np.bool_], result: Floats) -> None:
         """Smooths the members' columns of each row of a table into `result`."""
         there = known[:, self.members].astype(np.float64)
@@ -163,6 +175,10 @@ class _ManyPairs:
             # Not a matrix product: its threads would have to meet after every small block.
             total, *sums = (np.einsum("ij,j->i", kernel, column) for column in table)
             yield rows, total, sums
+
+    def sum_rows(self, table: Floats, result: Floats) -> None:
+        """As `_Pairs.sum_rows`, row by row."""
+        _sum_each_row(self, table, result)
 
     def smooth_rows(self, table: Floats, known: NDArray[np.bool_], result: Floats) -> None:
         """As `_Pairs.smooth_rows`, row by row."""
@@ -191,9 +207,20 @@ class _Grid:
             table = np.tensordot(table, kernel, axes=(0, 0))
         return np.asarray(table.reshape(-1)[self._place])
 
+    def sum_rows(self, table: Floats, result: Floats) -> None:
+        """As `_Pairs.sum_rows`, row by row."""
+        _sum_each_row(self, table, result)
+
     def smooth_rows(self, table: Floats, known: NDArray[np.bool_], result: Floats) -> None:
         """As `_Pairs.smooth_rows`, row by row."""
         _smooth_each_row(self, table, known, result)
+
+
+def _sum_each_row(part: _ManyPairs | _Grid, table: Floats, result: Floats) -> None:
+    ones = np.ones(table.shape[1])
+    for row, values in enumerate(table):
+        for rows, _, (found,) in part.sums([values[part.members]], ones):
+            result[row, rows] = found
 
 
 def _smooth_each_row(

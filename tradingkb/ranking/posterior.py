@@ -51,13 +51,13 @@ class Posterior:
             sets apart. 0 where nothing is known of the noise.
         variance: of `value`, the level of the market included; None where noise cannot be told
             from signal or only one quarter is known.
-        freedom: degrees of freedom of `variance`.
+        freedom: degrees of freedom of `variance`; None likewise.
     """
 
     value: Floats
     apart: Floats
     variance: Floats | None
-    freedom: float
+    freedom: Floats | None
 
 
 def believe(learnt: Learnt, query: Query, traits: Traits | None = None) -> Posterior:
@@ -78,12 +78,15 @@ def believe(learnt: Learnt, query: Query, traits: Traits | None = None) -> Poste
     value[active] = level + learnt.unit * (learnt.blend.value + own + like)
     apart = np.zeros(n_psets)
     if learnt.blend.variance is None or learnt.levels.variance is None:
-        return Posterior(value, apart, None, learnt.levels.freedom)
+        return Posterior(value, apart, None, None)
     sets = learnt.blend.variance + own_left + like_left
     apart[active] = learnt.unit * np.sqrt(sets)
-    variance = np.full(n_psets, np.nan)
+    variance, freedom = (np.full(n_psets, np.nan) for _ in range(2))
     variance[active] = learnt.unit**2 * sets + level_left
-    return Posterior(value, apart, variance, learnt.levels.freedom)
+    # Only the level's own variance is estimated from few quarters (Welch and Satterthwaite).
+    share = learnt.levels.variance / variance[active]
+    freedom[active] = learnt.levels.freedom / np.maximum(share, 1e-3) ** 2
+    return Posterior(value, apart, variance, freedom)
 
 
 def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
