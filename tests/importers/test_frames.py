@@ -448,15 +448,15 @@ def test_a_constant_that_a_row_could_have_is_taken(read: Any, value: Any) -> Non
 
 
 def test_a_reject_shows_its_row_as_json_even_with_nan_and_infinity(read: Any) -> None:
-    batch = read({}, {"sharpe_oos": math.inf, "sharpe_is": math.nan})
+    batch = read({}, {"cost_bps": math.inf, "sharpe_is": math.nan})
     assert batch.rejects["row"].to_list() == [2]
     values = json.loads(batch.rejects["values"][0], parse_constant=pytest.fail)
-    assert (values["sharpe_oos"], values["sharpe_is"]) == ("inf", "nan")
+    assert (values["cost_bps"], values["sharpe_is"]) == ("inf", "nan")
     assert values["symbol"] == "IBM"
 
 
 def test_one_cause_gives_one_message(read: Any) -> None:
-    batch = read({"sharpe_oos": math.inf, "sharpe_is": None})
+    batch = read({"sharpe_oos": "high", "sharpe_is": None})
     assert batch.rejects["field"].to_list() == ["sharpe_oos"]
 
 

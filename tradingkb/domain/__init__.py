@@ -29,7 +29,14 @@ from tradingkb.domain.lifecycle import (
     unmarked,
 )
 from tradingkb.domain.names import near_names
-from tradingkb.domain.objective import Objective, get_objective, objectives, score
+from tradingkb.domain.objective import (
+    MAX_PROFIT_FACTOR,
+    Objective,
+    get_objective,
+    objectives,
+    score,
+    stayed_out,
+)
 from tradingkb.domain.overrides import Overrides, check_overrides
 from tradingkb.domain.part import Part
 from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
@@ -65,6 +72,7 @@ __all__ = [
     "FEATURES",
     "FEATURE_INFO",
     "MARK",
+    "MAX_PROFIT_FACTOR",
     "METRICS",
     "MIN_CANDIDATES",
     "MIN_WINDOWS",
@@ -126,6 +134,7 @@ __all__ = [
     "relaxations",
     "resolve",
     "score",
+    "stayed_out",
     "transition_name",
     "unmarked",
 ]

@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from tradingkb.domain import METRICS, as_utc, canonical_timeframe, get_objective, score
+from tradingkb.domain import as_utc, canonical_timeframe, get_objective, score
+from tradingkb.importers import unscored
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
 from tradingkb.importers.constants import check_constants
@@ -24,7 +25,6 @@ from tradingkb.importers.params import gather_params
 from tradingkb.importers.rejects import refused_rows, rejects_table
 from tradingkb.importers.source import Const, read_source
 
-SECONDS_PER_YEAR: Final = 365.25 * 86400
 _IDENTITY: Final = ("source_type", "source_id")
 _TEXTS: Final = (
     *("source_type", "source_id", "experiment_type", "strategy_name", "strategy_version"),
@@ -102,7 +102,7 @@ def read_trials(
     found = problems.frame()
     rejects = rejects_table(found, source.frame)
     refused = refused_rows(found, source.original, _kinds(typed, mapping or {}))
-    notes = (*source.notes, *said, *_notes(problems.nan_counts, source.ignored, duplicates, good))
+    notes = (*source.notes, *said, *_notes(problems, source.ignored, duplicates, good))
     return Batch(good, rejects, refused, raw.height, duplicates, notes, source.name)
 
 
@@ -175,29 +175,24 @@ def _with_scores(frame: pl.DataFrame, problems: Problems) -> pl.DataFrame:
     filled = given.astype(np.float64, copy=True)
     for name in frame["objective_type"].unique():
         objective = get_objective(name)
-        for sample in ("oos", "is"):
-            computed = score(objective, metric_columns(frame, sample), np.full(len(filled), np.nan))
+        for sample in unscored.SAMPLES:
+            metrics = unscored.metric_columns(frame, sample)
+            computed = score(objective, metrics, np.full(len(filled), np.nan))
             missing = (frame["objective_type"] == name).to_numpy() & ~np.isfinite(filled)
             filled[missing] = computed[missing]
     scores = pl.Series("objective_score", filled).fill_nan(None)
     frame = frame.with_columns(scores)
     # A row with another problem may miss its score for that very reason: one message is enough.
+    excused = problems.among(frame) | unscored.results(frame, problems)
     problems.add(
         frame,
-        pl.col("objective_score").is_null() & ~pl.lit(problems.among(frame)),
+        pl.col("objective_score").is_null() & ~pl.lit(excused),
         "objective_score",
         pl.format("no value of {} can be computed", "objective_type"),
         "map sharpe_oos, sharpe_is, or whatever metrics the objective needs, or give "
         "objective_score",
     )
     return frame
-
-
-def metric_columns(frame: pl.DataFrame, sample: str) -> dict[str, np.ndarray[Any, Any]]:
-    """The metrics of one sample as float arrays, NaN where unknown, and `years` of its window."""
-    columns = {m: frame[f"{m}_{sample}"].cast(pl.Float64).to_numpy() for m in METRICS}
-    length = (frame[f"{sample}_end"] - frame[f"{sample}_start"]).dt.total_seconds(fractional=True)
-    return {**columns, "years": (length / SECONDS_PER_YEAR).cast(pl.Float64).to_numpy()}
 
 
 def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
@@ -237,9 +232,10 @@ def _kinds(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> dict[str,
 
 
 def _notes(
-    nan_counts: Mapping[str, int], ignored: tuple[str, ...], duplicates: int, good: pl.DataFrame
+    problems: Problems, ignored: tuple[str, ...], duplicates: int, good: pl.DataFrame
 ) -> tuple[str, ...]:
-    notes = [f"{n} NaN in {name} taken as missing" for name, n in nan_counts.items()]
+    notes = [f"{n} NaN in {name} taken as missing" for name, n in problems.nan_counts.items()]
+    notes += unscored.notes(good, problems)
     if ignored:
         notes.append(f"columns not used: {', '.join(ignored)}")
     if duplicates:
