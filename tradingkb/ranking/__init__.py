@@ -10,6 +10,7 @@ from tradingkb.ranking.choose import (
     expectation,
     few_trades_penalty,
     spreads,
+    within,
 )
 from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
 from tradingkb.ranking.deflated import deflated_sharpe
@@ -78,4 +79,5 @@ __all__ = [
     "regime_kernel",
     "spreads",
     "window_level",
+    "within",
 ]

@@ -32,6 +32,10 @@ LOSING = sweep(10, {5: -1.5, 20: -0.5})
 WIDE = sweep(10, {20: 1.5, 30: 0.5})
 
 
+#: What a trial says of a window in which nothing was traded.
+IDLE = {"n_trades_oos": 0, "sharpe_oos": 0.0, "max_drawdown_frac_oos": 0.0}
+
+
 def scattered() -> World:
     """A free-form search: each set was tried twice, its neighbours elsewhere."""
     tried = [window(w) & fast(10 + w % 6) for w in range(12)]
@@ -65,6 +69,13 @@ REASONS: dict[str, tuple[Case, Case]] = {
     "no_score_for_objective": (
         (USUAL, {"objective_type": "profit_factor"}),
         (USUAL.but(profit_factor_oos=1.2), {"objective_type": "profit_factor"}),
+    ),
+    "too_few_trades": (
+        (USUAL.but(~window(0, 1), **IDLE), {}),
+        (
+            USUAL.but(~window(0, 1, 2), **IDLE),
+            {},
+        ),
     ),
     "all_trials_archived": (
         (USUAL.but(archived_at=START), {}),

@@ -57,6 +57,11 @@ CODES: Final[dict[str, Code]] = {
         "no trial has the metrics that this objective needs",
         "choose another objective_type, or ingest the metrics it needs",
     ),
+    "too_few_trades": Code(
+        "every parameter set stayed out of most of its windows, or has a score in hardly any: "
+        "there is too little to judge one by",
+        "ingest longer windows, or sets that trade more often",
+    ),
     "strict_to_relaxed": Code(
         "too few trials passed the strict filters, so relaxed ones nominate too",
         "review the filter thresholds, or ingest more trials",

@@ -120,6 +120,7 @@ def obstacles(c: Context, filtered: Filtered) -> Said:
         ("eligible", "all_trials_rejected"),
         ("of_version", "no_trials_for_version"),
         ("scored", "no_score_for_objective"),
+        ("traded", "too_few_trades"),
         ("not_archived", "all_trials_archived"),
     ):
         if not left[name]:

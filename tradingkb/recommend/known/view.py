@@ -21,6 +21,7 @@ from tradingkb.domain import (
     StrategySpec,
     parse_params,
     score,
+    stayed_out,
 )
 from tradingkb.memo import Memos
 from tradingkb.ports import Partition
@@ -183,6 +184,10 @@ class View:
             objective.name,
             lambda: Scores(self._score(objective, "oos"), self._score(objective, "is")),
         )
+
+    def stayed_out(self, sample: str) -> Bools:
+        """Which trials are known to have made no trade in a sample, "is" or "oos"; shape (n,)."""
+        return self.kept.get("stayed_out", sample, lambda: stayed_out(_Metrics(self, sample)))
 
     def _score(self, objective: Objective, sample: str) -> Floats:
         return score(objective, _Metrics(self, sample), self._stored(objective, sample))
