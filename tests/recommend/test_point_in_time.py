@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,15 @@ def test_a_later_known_at_wins_over_the_window(open_kb: Open) -> None:
     kb.ingest(grid(1).with_columns(known_at=pl.lit(datetime(2020, 1, 1))))
     assert kb.recommend("s", as_of="2019-12-31").reasons[0] == "no_trials_known_by_then"
     assert kb.recommend("s", as_of="2020-01-01").after_strict == 5
+
+
+def test_a_regime_is_measured_on_bars_that_have_closed(data: Path, tmp_path: Path) -> None:
+    market = pl.read_parquet(data / "ohlcv" / "AAPL_1d.parquet")
+    last = market[market.columns[0]][-1]
+    noon = datetime(last.year, last.month, last.day, 12, tzinfo=UTC)
+    with tkb.connect(tmp_path, clock=lambda: noon, progress=False) as kb:
+        found = kb.regime(market)
+        assert found.end is not None
+        assert found.end < noon.replace(hour=0)
+        assert found.warnings[0].startswith("ohlcv_unfinished: the bar of ")
+        assert kb.regime(market[:-1]) == replace(found, warnings=())

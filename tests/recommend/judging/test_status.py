@@ -188,6 +188,7 @@ def test_every_code_of_an_answer_has_its_situation_here_or_in_the_tests_of_its_s
     elsewhere = {
         "no_embedding_available": "asking/test_retrieve.py",
         "ohlcv_cut_at_as_of": "asking/test_market.py",
+        "ohlcv_unfinished": "asking/test_market.py",
         "regime_schema": "asking/test_market.py",
         "params_without_evidence": "judging/test_explaining.py",
         "params_break_spec": "judging/test_explaining.py",
@@ -195,7 +196,12 @@ def test_every_code_of_an_answer_has_its_situation_here_or_in_the_tests_of_its_s
         "defaults_expected_better": "judging/test_explaining.py",
     }
     # What reading a market finds is passed on as it is, like the gap above.
-    measured = {"feature_clipped", "ohlcv_trailing_rows", "short_history"}
+    measured = {
+        "feature_clipped",
+        "ohlcv_empty_rows",
+        "ohlcv_trailing_rows",
+        "short_history",
+    }
     assert {*REASONS, *WARNINGS, *elsewhere, *measured} == set(CODES)
 
 

@@ -85,6 +85,8 @@ CODES: Final[dict[str, Code]] = {
     "feature_clipped": Code("a regime feature lay outside its bounds and was clipped"),
     "ohlcv_gap": Code("the bars have a gap: only those after it were measured"),
     "ohlcv_trailing_rows": Code("the last rows hold no price and were left out"),
+    "ohlcv_unfinished": Code("bars that had not closed yet were left out"),
+    "ohlcv_empty_rows": Code("rows without any price were left out, as of days without trading"),
     "short_history": Code("so little history is known that the bars per year are a guess"),
     "regime_schema": Code(
         "the regime was measured by another release", "measure it again from its bars"
@@ -155,7 +157,7 @@ CODES: Final[dict[str, Code]] = {
         "no window of this symbol and timeframe is among the evidence",
         "ingest trials of this symbol and timeframe, or check its spelling",
     ),
-    "ohlcv_cut_at_as_of": Code("bars after as_of were left out"),
+    "ohlcv_cut_at_as_of": Code("bars that closed after as_of were left out"),
     "params_not_tested": Code("exactly these parameters were never tried"),
     "params_without_evidence": Code(
         "exactly these parameters were tried, but none of their trials counts: they are rejected, "
