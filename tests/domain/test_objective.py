@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from tradingkb.domain.objective import get_objective, objectives, score, stayed_out
+from tradingkb.domain.objective import (
+    get_objective,
+    objectives,
+    same_score,
+    score,
+    stayed_out,
+)
 from tradingkb.exceptions import UnknownObjectiveError
 
 NAN = math.nan
@@ -180,3 +186,24 @@ def test_a_stored_score_stays_inside_what_the_objective_can_be() -> None:
 def test_an_objective_says_what_it_can_be(name: str, bounds: tuple[float, float]) -> None:
     found = get_objective(name)
     assert (found.low, found.high) == bounds
+
+
+@pytest.mark.parametrize(
+    ("stored", "value", "same"),
+    [
+        (1.2345, 1.2345, True),
+        (1.23, 1.2345, True),
+        (1.2, 1.2345, True),
+        (1.0, 1.02, True),
+        (1.24, 1.2345, False),
+        (1.0, 1.2345, False),
+        (0.12345678, 0.1234, False),
+        (float(np.float32(1.2345)), 1.2345, True),
+        (NAN, 1.0, False),
+        (1.0, NAN, False),
+    ],
+)
+def test_a_score_is_the_value_that_it_is_rounded_from(
+    stored: float, value: float, same: bool
+) -> None:
+    assert same_score(np.array([stored]), np.array([value])).tolist() == [same]

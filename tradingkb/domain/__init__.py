@@ -34,6 +34,7 @@ from tradingkb.domain.objective import (
     Objective,
     get_objective,
     objectives,
+    same_score,
     score,
     stayed_out,
 )
@@ -133,6 +134,7 @@ __all__ = [
     "rejections",
     "relaxations",
     "resolve",
+    "same_score",
     "score",
     "stayed_out",
     "transition_name",

@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Columns = Mapping[str, Floats]
 
+#: Scores that differ by less than this share of themselves are one.
+_SAME: Final = 1e-6
+#: A score with more decimals than this is not rounded.
+_MOST_DECIMALS: Final = 6
 #: Metrics that are 0 where there was no position.
 _RESULTS: Final = ("sharpe", "return_frac", "max_drawdown_frac")
 
@@ -181,6 +185,18 @@ def get_objective(name: str) -> Objective:
         return _REGISTRY[name]
     except (KeyError, TypeError):
         raise UnknownObjectiveError("objective_type", str(name), _REGISTRY) from None
+
+
+def same_score(stored: Floats, value: Floats) -> Bools:
+    """Whether a score is this value, rounded to the decimals that it has; shape (n,).
+
+    A score of a whole number is taken as one of a single decimal; 32-bit floats are close enough.
+    """
+    tolerance = _SAME * np.abs(value)
+    for decimals in range(_MOST_DECIMALS, 0, -1):
+        rounded = np.isclose(stored, np.round(stored, decimals), 1e-12, 0.0)
+        tolerance = np.where(rounded, 0.5 * 10.0**-decimals * (1 + _SAME), tolerance)
+    return np.asarray(np.abs(stored - value) <= tolerance)
 
 
 def stayed_out(metrics: Columns) -> Bools:

@@ -79,6 +79,12 @@ COLUMNS: Final[dict[str, Column]] = {
             remedy=f"use one of {', '.join(o.name for o in objectives())}",
         ),
         Column("objective_score", "number", undefined=MISSING),
+        Column(
+            "objective_sample",
+            "text",
+            allowed=("is", "oos"),
+            remedy="use is (in-sample) or oos (out-of-sample), or leave it out",
+        ),
         Column("symbol", "text"),
         Column("timeframe", "text", longest=16),
         Column("is_start", "time"),

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
-from tradingkb.domain import as_utc, canonical_timeframe, get_objective, score
+from tradingkb.domain import as_utc, canonical_timeframe
 from tradingkb.importers import unscored
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
@@ -23,6 +22,7 @@ from tradingkb.importers.hashing import hashed, hashed_once
 from tradingkb.importers.loose import kinds_of, typed_params
 from tradingkb.importers.params import gather_params
 from tradingkb.importers.rejects import refused_rows, rejects_table
+from tradingkb.importers.samples import with_scores
 from tradingkb.importers.source import Const, read_source
 
 _IDENTITY: Final = ("source_type", "source_id")
@@ -88,7 +88,10 @@ def read_trials(
     columns = [read_column(raw, column, problems) for column in COLUMNS.values()]
     frame = _with_defaults(pl.DataFrame([raw[ROW], *columns]))
     _check_rows(frame, problems)
-    frame = _with_identity(_with_scores(frame, problems) if scored else frame)
+    if scored:
+        frame, unsure = _with_scores(frame, problems)
+        said = [*said, *unsure]
+    frame = _with_identity(frame)
     repeats = frame.select(_IDENTITY).is_duplicated()
     if scored:
         _check_duplicates(frame.filter(repeats), problems)
@@ -169,19 +172,9 @@ def _shown(time: str) -> pl.Expr:
     return pl.col(time).dt.strftime("%Y-%m-%d %H:%M")
 
 
-def _with_scores(frame: pl.DataFrame, problems: Problems) -> pl.DataFrame:
-    """Fills `objective_score` with the objective's OOS value, else its IS value."""
-    given = frame["objective_score"].to_numpy()
-    filled = given.astype(np.float64, copy=True)
-    for name in frame["objective_type"].unique():
-        objective = get_objective(name)
-        for sample in unscored.SAMPLES:
-            metrics = unscored.metric_columns(frame, sample)
-            computed = score(objective, metrics, np.full(len(filled), np.nan))
-            missing = (frame["objective_type"] == name).to_numpy() & ~np.isfinite(filled)
-            filled[missing] = computed[missing]
-    scores = pl.Series("objective_score", filled).fill_nan(None)
-    frame = frame.with_columns(scores)
+def _with_scores(frame: pl.DataFrame, problems: Problems) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Fills `objective_score` in, and says which given ones are taken as in-sample."""
+    frame, unsure = with_scores(frame)
     # A row with another problem may miss its score for that very reason: one message is enough.
     excused = problems.among(frame) | unscored.results(frame, problems)
     problems.add(
@@ -192,7 +185,11 @@ def _with_scores(frame: pl.DataFrame, problems: Problems) -> pl.DataFrame:
         "map sharpe_oos, sharpe_is, or whatever metrics the objective needs, or give "
         "objective_score",
     )
-    return frame
+    note = (
+        f"{int(unsure.sum())} values of objective_score do not say of which sample they are, and "
+        "count as in-sample: where they are out-of-sample, set objective_sample to 'oos'"
+    )
+    return frame, (note,) if unsure.any() else ()
 
 
 def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
@@ -205,7 +202,21 @@ def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
     if nameless.any():
         derived = hashed(frame.filter(nameless), _EXPERIMENT)
         frame = frame.with_columns(frame["source_id"].scatter(nameless.arg_true(), derived))
-    return frame.with_columns(hashed(frame, _CONTENT).alias("row_hash"))
+    frame = frame.with_columns(hashed(frame, _CONTENT).alias("row_hash"))
+    return _with_samples(frame) if "sample" in frame.columns else frame
+
+
+def _with_samples(frame: pl.DataFrame) -> pl.DataFrame:
+    """The sample of each score that is known, in place of what was said of it.
+
+    Only what was said is part of the hash: rows that say nothing of it keep theirs.
+    """
+    said = frame["objective_sample"].is_not_null()
+    if said.any():
+        told = hashed(frame.filter(said), ("row_hash", "objective_sample"))
+        frame = frame.with_columns(frame["row_hash"].scatter(said.arg_true(), told))
+    known = pl.when(pl.col("objective_score").is_not_null()).then("sample")
+    return frame.with_columns(known.alias("objective_sample")).drop("sample")
 
 
 def _check_duplicates(frame: pl.DataFrame, problems: Problems) -> None:

@@ -115,7 +115,8 @@ class Bars:
         """How many bars had closed by t."""
         opened = int(np.searchsorted(self.ts, t))
         follows = opened < len(self) and self.ts[opened] == t
-        if not opened or follows or self.ts[opened - 1] + bar_length(self.timeframe) <= t:
+        length = np.timedelta64(bar_length(self.timeframe), "us")
+        if not opened or follows or self.ts[opened - 1] + length <= t:
             return opened
         return opened - 1
 

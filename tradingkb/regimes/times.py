@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -130,7 +131,7 @@ def timeframe_seconds(timeframe: str) -> float:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def bar_length(timeframe: str) -> np.timedelta64:
+def bar_length(timeframe: str) -> timedelta:
     """How long after its opening a bar has closed; a month is taken as the longest one.
 
     Raises:
@@ -139,7 +140,7 @@ def bar_length(timeframe: str) -> np.timedelta64:
     seconds = timeframe_seconds(timeframe)
     if timeframe.endswith("mo"):
         seconds = int(timeframe.removesuffix("mo")) * _LONGEST_MONTH
-    return np.timedelta64(round(seconds * 1e6), "us")
+    return timedelta(seconds=seconds)
 
 
 def infer_timeframe(ts: npt.NDArray[np.datetime64]) -> str:

@@ -83,7 +83,7 @@ def _refuse_later(regime: Regime, as_of: datetime | None) -> None:
 def _length(timeframe: str | None) -> timedelta:
     """How long a bar lasts; nothing where its timeframe is no time, as of a chart of ticks."""
     try:
-        return timedelta() if timeframe is None else bar_length(timeframe).item()
+        return timedelta() if timeframe is None else bar_length(timeframe)
     except InvalidOHLCVError:
         return timedelta()
 

@@ -59,7 +59,7 @@ class Past:
         """The trials of the strategy with what `moved` says of them."""
         kept = now.join(moved.select("trial_id"), on="trial_id", how="anti", maintain_order="left")
         mine = moved.filter(pl.col("strategy_name") == self.strategy_name)
-        return pl.concat([kept, mine.select(now.columns).cast(dict(now.schema))])
+        return pl.concat([kept, mine.select(now.columns).cast(now.schema)])
 
     def specs(self, as_of: datetime) -> list[StrategySpec]:
         """One spec per version as it was registered by then, the one in force at the end.
