@@ -111,6 +111,10 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (sweep(2, {5: 0, 10: 0, 20: 1, 30: 0, 40: 0}), {}),
         (sweep(3, {5: 0, 10: 0, 20: 1, 30: 0, 40: 0}), {}),
     ),
+    "mostly_unscored": (
+        (sweep(12, {5: 1, 10: 0, 20: 2}).but(fast(20) & ~window(*range(5)), sharpe_oos=None), {}),
+        (sweep(12, {5: 1, 10: 0, 20: 2}).but(fast(20) & ~window(*range(6)), sharpe_oos=None), {}),
+    ),
     "one_quarter": (
         (sweep(10, {5: 0, 20: 1}, days=1), {}),
         (sweep(10, {5: 0, 20: 1}, days=10), {}),  # it reaches into the next one

@@ -96,6 +96,10 @@ CODES: Final[dict[str, Code]] = {
         "fewer than 3 separate windows stand behind the answer",
         "ingest trials from more windows: one window's luck proves little",
     ),
+    "mostly_unscored": Code(
+        "most windows that ran these parameters have no score of them: which ones have may be luck",
+        "ingest the missing metrics, and n_trades_oos: no trade in a window is a result",
+    ),
     "one_quarter": Code(
         "all windows behind the answer lie in one calendar quarter: one market, tried often",
         "ingest trials from other times",

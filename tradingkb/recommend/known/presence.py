@@ -42,6 +42,11 @@ class Presence:
     idle: Ints
 
     @property
+    def unscored(self) -> Ints:
+        """Windows with a result and a position, as far as is known, and no score of it."""
+        return np.asarray(self.run - self.active - self.idle)
+
+    @property
     def enough(self) -> Bools:
         """Which sets traded, and have a score, in enough of their windows to be recommended."""
         known = (self.active >= MIN_WINDOWS) | (self.active >= MIN_KNOWN * self.run)
