@@ -346,10 +346,13 @@ class KnowledgeBase:
     def regime(self, ohlcv: Any, timeframe: str | None = None, symbol: str | None = None) -> Regime:
         """The regime of the last bars: features, tags and the evidence for each tag.
 
+        Bars that have not closed yet are left out, and named in its warnings.
+
         Raises:
             InvalidOHLCVError: what is wrong with the bars, with row, field and remedy.
         """
-        return measure_regime(read_ohlcv(ohlcv, symbol=symbol, timeframe=timeframe))
+        bars = read_ohlcv(ohlcv, symbol=symbol, timeframe=timeframe)
+        return measure_regime(bars.finished(self.use_cases.indexer.clock()))
 
     # --- what counts ------------------------------------------------------------------------------
 

@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from tradingkb.domain.objective import get_objective, objectives, score
+from tradingkb.domain.objective import (
+    get_objective,
+    objectives,
+    same_score,
+    score,
+    stayed_out,
+)
 from tradingkb.exceptions import UnknownObjectiveError
 
 NAN = math.nan
@@ -98,3 +104,106 @@ def test_an_unknown_objective_suggests_a_near_name() -> None:
     assert caught.value.field == "objective_type"
     with pytest.raises(UnknownObjectiveError, match="known: calmar"):
         get_objective("xyzzy")
+
+
+#: A sample in which nothing was traded, as tools report it.
+IDLE = [
+    {"n_trades": 0.0},
+    {"n_trades": 0.0, "sharpe": 0.0, "return_frac": 0.0, "max_drawdown_frac": 0.0},
+    {"n_trades": 0.0, "win_rate": 0.0, "profit_factor": 0.0},
+]
+
+
+@pytest.mark.parametrize("known", IDLE, ids=["nothing else", "zeros", "zeros of ratios"])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sharpe", 0.0),
+        ("sortino", 0.0),
+        ("calmar", 0.0),
+        ("return", 0.0),
+        ("sharpe_dd_penalty", 0.0),
+        ("profit_factor", 1.0),
+        ("win_rate", 0.0),
+        ("max_drawdown", NAN),
+    ],
+)
+def test_no_trade_is_a_result_and_no_drawdown_is_none(
+    name: str, expected: float, known: dict[str, float]
+) -> None:
+    assert value(name, **known) == pytest.approx(expected, nan_ok=True)
+    assert value(name, stored=0.25, **known) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {},
+        {"n_trades": 1.0},
+        {"n_trades": 0.0, "return_frac": 0.03},
+        {"n_trades": 0.0, "max_drawdown_frac": 0.1},
+        {"n_trades": 0.0, "sharpe": -0.5},
+    ],
+    ids=["unknown", "one trade", "an open position that gained", "drew down", "lost"],
+)
+def test_only_a_sample_without_any_position_counts_as_no_trade(known: dict[str, float]) -> None:
+    assert not stayed_out(metrics(**known))[0]
+    assert value("profit_factor", **known) != 1.0
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({"profit_factor": 9.5}, 9.5),
+        ({"profit_factor": 36_034.0}, 10.0),
+        ({"win_rate": 1.0}, 10.0),
+        ({"win_rate": 0.0}, 0.0),
+        ({"win_rate": 1.0, "profit_factor": 3.0}, 3.0),
+        ({"win_rate": 0.6}, NAN),
+        ({}, NAN),
+    ],
+)
+def test_a_profit_factor_without_losing_or_winning_trades_is_bounded_and_known(
+    known: dict[str, float], expected: float
+) -> None:
+    assert value("profit_factor", n_trades=5.0, **known) == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_stored_score_stays_inside_what_the_objective_can_be() -> None:
+    assert value("profit_factor", stored=300.0) == 10.0
+    assert value("win_rate", stored=1.5) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        ("sharpe", (-math.inf, math.inf)),
+        ("max_drawdown", (0.0, 1.0)),
+        ("profit_factor", (0.0, 10.0)),
+        ("win_rate", (0.0, 1.0)),
+    ],
+)
+def test_an_objective_says_what_it_can_be(name: str, bounds: tuple[float, float]) -> None:
+    found = get_objective(name)
+    assert (found.low, found.high) == bounds
+
+
+@pytest.mark.parametrize(
+    ("stored", "value", "same"),
+    [
+        (1.2345, 1.2345, True),
+        (1.23, 1.2345, True),
+        (1.2, 1.2345, True),
+        (1.0, 1.02, True),
+        (1.24, 1.2345, False),
+        (1.0, 1.2345, False),
+        (0.12345678, 0.1234, False),
+        (float(np.float32(1.2345)), 1.2345, True),
+        (NAN, 1.0, False),
+        (1.0, NAN, False),
+    ],
+)
+def test_a_score_is_the_value_that_it_is_rounded_from(
+    stored: float, value: float, same: bool
+) -> None:
+    assert same_score(np.array([stored]), np.array([value])).tolist() == [same]

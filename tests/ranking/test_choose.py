@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tradingkb.ranking.evidence import Level, make_cells
+from tradingkb.ranking.expected import Expected
 
 from tradingkb.ranking.choose import (
     CHOICE_EPSILON,
     Choice,
     ChoiceSpread,
+    Expectation,
     NumberSpread,
     choose,
     evidence_mass,
@@ -18,9 +22,8 @@ from tradingkb.ranking.choose import (
     few_trades_penalty,
     spreads,
     t_quantile,
+    within,
 )
-from tradingkb.ranking.evidence import Level, make_cells
-from tradingkb.ranking.expected import Expected
 
 
 def pick(
@@ -253,3 +256,25 @@ def test_values_stand_in_the_order_of_their_counts_and_then_of_their_names() -> 
     psets = [{"m": m} for m in ("b", "d", "c", "c", "b", "a", "c")]
     found = spreads(psets, np.zeros(7), np.ones(7, dtype=bool))["m"]
     assert list(found["counts"].items()) == [("c", 3), ("b", 2), ("a", 1), ("d", 1)]
+
+
+def test_an_interval_holds_nothing_that_the_objective_cannot_be() -> None:
+    wide = Expectation(
+        value=1.2,
+        low=-2.0,
+        high=4.4,
+        window_low=-0.1,
+        window_high=12.0,
+        n_windows=20,
+        n_quarters=5,
+        own_windows=0,
+        unshrunk=1.5,
+        shrinkage=-0.3,
+    )
+    found = within(wide, 0.0, 10.0)
+    assert (found.low, found.high, found.window_low, found.window_high) == (0.0, 4.4, 0.0, 10.0)
+    assert (found.value, found.unshrunk) == (1.2, 1.5)
+    assert found.shrinkage == pytest.approx(-0.3)
+    assert within(wide, -math.inf, math.inf).low == -2.0
+    unknown = within(replace(wide, low=None, high=None, value=-0.5), 0.0, 1.0)
+    assert (unknown.low, unknown.high, unknown.value, unknown.shrinkage) == (None, None, 0.0, -1.5)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tests.recommend.worlds import SPACE, World
+from tests.recommend.worlds import SPACE, START, World
 from tradingkb.domain import Regime, RegimeScaler, StrategySpec, Workspace
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.ports import (
@@ -83,6 +83,17 @@ class Shelf:
 
     def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
         return [s for s in self.world.specs if name in (None, s.name)]
+
+    def spec_registrations(
+        self, workspace_id: str, name: str
+    ) -> list[tuple[StrategySpec, datetime]]:
+        return [(s, START) for s in self.world.specs]
+
+    def trial_versions(
+        self, workspace_id: str, strategy_name: str, collection: str
+    ) -> pl.DataFrame:
+        self.reads["versions"] += 1
+        return self.world.partition.trials.clear()
 
     def strategy_names(self, workspace_id: str) -> list[str]:
         return [self.name] if self.world.rows.height else []

@@ -532,7 +532,11 @@ def test_an_in_sample_score_never_stands_in_for_a_missing_out_of_sample_one(open
     told = {row["params"]: row["n_everything"] for row in rec.debug["param_sets"]}
     assert told['{"fast":40,"slow":50}'] == 0
     given = open_kb("given")
-    given.ingest(grid().drop("sharpe_oos").with_columns(objective_score=pl.lit(1.5)))
+    given.ingest(
+        grid()
+        .drop("sharpe_oos")
+        .with_columns(objective_score=pl.lit(1.5), objective_sample=pl.lit("oos"))
+    )
     assert given.recommend("s", symbol="X", timeframe="1d").expected["value"] == (
         pytest.approx(1.5)
     )
@@ -608,3 +612,21 @@ def test_a_weight_out_of_its_range_is_refused_by_name(
     monkeypatch.setenv(f"TRADINGKB_{name}", value)
     with pytest.raises(tkb.ConfigurationError, match=f"TRADINGKB_{name}"):
         open_kb()
+
+
+@pytest.mark.parametrize("digits", [1, 2, 4, 15])
+@pytest.mark.parametrize("objective", ["sharpe", "sortino"])
+def test_the_best_value_of_an_optimiser_is_no_result_out_of_sample(
+    open_kb: Open, digits: int, objective: str
+) -> None:
+    """It is in-sample, rounded or of an objective of its own, and windows have dates as well."""
+    scores = (pl.col("sharpe_is") * (1.7 if objective == "sortino" else 1.0)).round(digits)
+    trials = grid().drop("sharpe_oos")
+    kb = open_kb()
+    report = kb.ingest(
+        trials.with_columns(objective_type=pl.lit(objective), objective_score=scores)
+    )
+    found = kb.recommend("s", objective, symbol="X", timeframe="1d", require_oos=False)
+    assert "in_sample_only" in found.reasons
+    told = [note for note in report.notes if "count as in-sample" in note]
+    assert len(told) == (objective == "sortino")

@@ -195,6 +195,31 @@ def test_windows_get_the_regimes_of_their_own_bars(make, walk, tmp_path: Path) -
     assert result.notes == []
 
 
+def test_a_bar_that_closes_after_a_window_is_not_measured_in_it(make, walk) -> None:
+    """The day of an exchange is named by its midnight; the window ends at noon."""
+    crash = make(walk).with_columns(
+        pl.when(pl.int_range(pl.len()) == 200).then(pl.col(c) * 0.5).otherwise(c).alias(c)
+        for c in ("low", "close")
+    )
+    noon = window("a", is_end=None)
+    noon |= {"is_end": START + timedelta(days=200, hours=12), "oos_end": None}
+    windows = pl.DataFrame([noon])
+    found = [measure_windows(frame, windows).regimes["a"][0] for frame in (make(walk), crash)]
+    assert found[0] is not None
+    assert found[0] == found[1]
+    assert found[0].end == START + timedelta(days=199)
+
+
+def test_empty_rows_are_counted_where_they_stand_between_the_measured_bars(make, walk) -> None:
+    names = ("open", "high", "low", "close")
+    empty = pl.int_range(pl.len()).is_in([10, 300, 390])
+    frame = make(walk).with_columns(pl.when(~empty).then(pl.col(c)).alias(c) for c in names)
+    bars = read_ohlcv(frame)
+    text = "ohlcv_empty_rows: 2 row(s) between the measured bars have no price at all"
+    assert measure_regime(bars).warnings == (text,)
+    assert measure_regime(bars.before(START + timedelta(days=250)), lookback=200).warnings == ()
+
+
 def test_a_folder_a_path_a_frame_and_a_dict_give_the_same(make, walk, tmp_path: Path) -> None:
     path = tmp_path / "AA_1d.parquet"
     make(walk).write_parquet(path)

@@ -253,6 +253,60 @@ def test_a_cut_includes_its_start_and_excludes_its_end(frame: pl.DataFrame) -> N
     assert len(bars.between(None, None)) == 100
 
 
+@pytest.mark.parametrize(
+    ("step", "opens", "closes"),
+    [
+        (timedelta(days=1), datetime(2020, 1, 11), datetime(2020, 1, 12)),
+        (timedelta(hours=4), datetime(2020, 1, 2, 8), datetime(2020, 1, 2, 12)),
+        (timedelta(minutes=5), datetime(2020, 1, 1, 0, 50), datetime(2020, 1, 1, 0, 55)),
+        (timedelta(weeks=1), datetime(2020, 3, 11), datetime(2020, 3, 18)),
+    ],
+)
+def test_a_bar_is_known_once_it_has_closed_and_not_a_moment_earlier(
+    make, walk, step: timedelta, opens: datetime, closes: datetime
+) -> None:
+    bars = read_ohlcv(make(walk[:100], step=step))
+    moment = timedelta(microseconds=1)
+    known = [bars.before(t).ts[-1] for t in (opens, closes - moment, closes, closes + moment)]
+    label = np.datetime64(opens, "us")
+    assert [t == label for t in known] == [False, False, True, True]
+
+
+def test_the_last_bar_before_a_weekend_closes_after_its_own_length(make, walk) -> None:
+    """2020-01-10 is a Friday: on Saturday at midnight its day is over."""
+    week = read_ohlcv(make(walk[:100]).filter(pl.col("ts").dt.weekday() <= 5))
+    assert week.before(datetime(2020, 1, 10, 23)).ts[-1] == np.datetime64("2020-01-09")
+    assert week.before(datetime(2020, 1, 11)).ts[-1] == np.datetime64("2020-01-10")
+
+
+def test_a_bar_is_over_when_the_next_one_opens(make, walk) -> None:
+    """A day of New York lasts 23 hours when summer time begins; months differ in length."""
+    local = pl.col("ts").dt.replace_time_zone(None).dt.replace_time_zone("America/New_York")
+    days = read_ohlcv(make(walk[:100]).with_columns(ts=local))
+    assert days.before(datetime(2020, 3, 9, 3)).ts[-1] == np.datetime64("2020-03-07T05:00")
+    assert days.before(datetime(2020, 3, 9, 4)).ts[-1] == np.datetime64("2020-03-08T05:00")
+    starts = pl.datetime_range(datetime(2015, 1, 1), datetime(2019, 12, 1), "1mo", eager=True)
+    months = read_ohlcv(make(walk[:60]).with_columns(ts=starts), timeframe="1mo")
+    assert months.before(datetime(2019, 3, 1)).ts[-1] == np.datetime64("2019-02-01")
+    assert months.before(datetime(2019, 12, 31)).ts[-1] == np.datetime64("2019-11-01")
+    assert months.before(datetime(2020, 1, 1)).ts[-1] == np.datetime64("2019-12-01")
+
+
+def test_bars_in_progress_and_in_the_future_are_left_out_and_named(frame: pl.DataFrame) -> None:
+    bars = read_ohlcv(frame)
+    one = bars.finished(datetime(2020, 4, 9, 12, tzinfo=UTC))
+    assert (len(one), one.warnings) == (
+        99,
+        ("ohlcv_unfinished: the bar of 2020-04-09 00:00 UTC had not closed and is left out",),
+    )
+    many = bars.finished(datetime(2020, 4, 1))
+    assert many.warnings == (
+        "ohlcv_unfinished: 9 bars from 2020-04-01 00:00 UTC on had not closed and are left out",
+    )
+    assert bars.finished(datetime(2020, 4, 10)) is bars
+    assert len(bars.finished(datetime(2000, 1, 1))) == 0
+
+
 def test_a_cut_keeps_the_gaps_inside_it(frame: pl.DataFrame) -> None:
     bars = read_ohlcv(broken(frame, 31, close=None))
     assert [gap.position for gap in bars.cut(20, 60).gaps] == [10]
@@ -269,3 +323,48 @@ def test_periods_per_year_counts_bars_per_calendar_year_known_by_the_end_of_the_
     cut = read_ohlcv(week).cut(100, 150)
     assert cut.periods_per_year == read_ohlcv(week[:150]).periods_per_year
     assert cut.cut(10, 50).periods_per_year == cut.periods_per_year
+
+
+# --- rows without any price ----------------------------------------------------------------------
+
+
+def emptied(frame: pl.DataFrame, empty: pl.Expr) -> pl.DataFrame:
+    """The frame with rows that have no price at all, as when calendars are aligned."""
+    names = ("open", "high", "low", "close")
+    return frame.with_columns(pl.when(empty).then(None).otherwise(c).alias(c) for c in names)
+
+
+def test_empty_rows_of_closed_days_are_left_out_as_if_they_were_not_there(make, walk) -> None:
+    frame = make(walk)
+    weekend = pl.col("ts").dt.weekday() > 5
+    aligned, weekdays = read_ohlcv(emptied(frame, weekend)), read_ohlcv(frame.filter(~weekend))
+    assert aligned.gaps == ()
+    assert same(aligned, weekdays)
+    assert aligned.left_out is not None
+    assert len(aligned.left_out) == frame.filter(weekend).height
+
+
+def test_a_row_that_lacks_some_prices_still_splits_the_series_beside_empty_ones(
+    frame: pl.DataFrame,
+) -> None:
+    row = pl.int_range(pl.len())
+    bars = read_ohlcv(broken(emptied(frame, row.is_in([20, 31, 50])), 31, close=None))
+    assert bars.warnings == ("ohlcv_gap: row 31 (2020-01-31 00:00 UTC) has no price",)
+    assert bars.gaps[0].position == 29
+
+
+def test_empty_rows_over_a_long_time_are_a_hole(frame: pl.DataFrame) -> None:
+    bars = read_ohlcv(emptied(frame, pl.int_range(pl.len()).is_between(40, 62)))
+    assert "24 days without bars" in bars.gaps[0].text
+    assert read_ohlcv(emptied(frame, pl.int_range(pl.len()).is_between(40, 55))).gaps == ()
+
+
+@pytest.mark.parametrize(("every", "split"), [(2, True), (3, False)])
+def test_where_so_many_rows_are_empty_that_the_rest_is_no_such_series_they_split_it(
+    make, walk, every: int, split: bool
+) -> None:
+    """Of every second day nothing follows by a day; of two days in three every other one does."""
+    bars = read_ohlcv(emptied(make(walk), pl.int_range(pl.len()) % every == 0))
+    assert (len(bars.gaps) > 0) == split
+    if split:
+        assert "has no price" in bars.gaps[0].text

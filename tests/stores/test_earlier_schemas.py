@@ -1,8 +1,9 @@
 """A store of each earlier schema opens and answers alike; the last one's release still runs on it.
 
 `fixtures/small_store_<revision>.db.gz` hold the same trials, spec and three recommendations, each
-as the last release of that schema wrote them; `fixtures/statements_0004.json` every statement that
-the last release before schema 0005 sent in a day of work. `small_history.py` made them.
+as the last release of that schema wrote them; `fixtures/statements_<revision>.json` every statement
+that the last releases of schemas 0004 and 0005 sent in a day of work. `small_history.py` made
+them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,10 +36,14 @@ from tradingkb.stores.migrate import _revisions
 from tradingkb.testing.stored import WORKSPACE, event, workspace
 
 FIXTURES = Path(__file__).parent / "fixtures"
-EARLIER = ("0001", "0002", "0003", "0004")
-STATEMENTS: list[tuple[str, Any]] = json.loads(
-    (FIXTURES / "statements_0004.json").read_text(encoding="utf-8")
-)
+EARLIER = ("0001", "0002", "0003", "0004", "0005")
+STATEMENTS: list[tuple[str, Any]] = [
+    statement
+    for revision in ("0004", "0005")
+    for statement in json.loads(
+        (FIXTURES / f"statements_{revision}.json").read_text(encoding="utf-8")
+    )
+]
 #: What an event says since schema 0005.
 ADDED = tuple(EVENT_FIELDS)[tuple(EVENT_FIELDS).index("symbol") :]
 
@@ -74,6 +80,15 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     fill(home)
     with tkb.connect(home, clock=later(), progress=False) as kb:
         return answers(kb)
+
+
+#: Schemas whose events say nothing of the question.
+BEFORE_EVENTS = EARLIER[: EARLIER.index("0005")]
+
+
+@pytest.fixture(params=BEFORE_EVENTS)
+def wordless(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    yield unpacked(request.param, tmp_path)
 
 
 @pytest.fixture(params=EARLIER)
@@ -118,9 +133,9 @@ def test_every_row_of_an_earlier_schema_is_there_after_the_upgrade(earlier: Path
 
 
 def test_an_event_of_an_earlier_schema_says_no_question_and_the_next_one_does(
-    earlier: Path,
+    wordless: Path,
 ) -> None:
-    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+    with tkb.connect(wordless, clock=later(), progress=False) as kb:
         old = kb.events().row(0, named=True)
         assert {name: old[name] for name in ADDED} == dict.fromkeys(ADDED)
         with pytest.raises(InvalidInputError, match="before schema 0005"):
@@ -156,11 +171,11 @@ def test_a_store_of_an_earlier_schema_is_a_backup(
 
 
 def test_the_command_line_prints_old_events_and_new_ones_as_structures(
-    earlier: Path, capsys: pytest.CaptureFixture[str]
+    wordless: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tradingkb.cli.output import print_frame
 
-    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+    with tkb.connect(wordless, clock=later(), progress=False) as kb:
         kb.recommend("s", **QUESTIONS[0])
         print_frame(kb.events(), as_json=True)
     printed = json.loads(capsys.readouterr().out)
@@ -263,3 +278,15 @@ def test_the_recording_has_every_kind_of_statement_about_events() -> None:
     kinds = {text.split()[0] for text, _ in STATEMENTS if "recommend_events" in text}
     assert kinds == {"INSERT", "SELECT", "DELETE"}
     assert len(STATEMENTS) > 100
+
+
+def test_a_spec_of_an_earlier_schema_was_in_force_since_it_was_registered(earlier: Path) -> None:
+    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+        before = answers(kb)
+        spec = kb.strategy("s")
+        assert spec is not None
+        kb.register_strategy(replace(spec, params=spec.params[:1], constraints=()))
+        after = answers(kb)
+    as_of = [n for n, question in enumerate(QUESTIONS) if "as_of" in question]
+    assert as_of
+    assert [after[n] for n in as_of] == [before[n] for n in as_of]

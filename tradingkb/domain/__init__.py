@@ -29,7 +29,15 @@ from tradingkb.domain.lifecycle import (
     unmarked,
 )
 from tradingkb.domain.names import near_names
-from tradingkb.domain.objective import Objective, get_objective, objectives, score
+from tradingkb.domain.objective import (
+    MAX_PROFIT_FACTOR,
+    Objective,
+    get_objective,
+    objectives,
+    same_score,
+    score,
+    stayed_out,
+)
 from tradingkb.domain.overrides import Overrides, check_overrides
 from tradingkb.domain.part import Part
 from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
@@ -65,6 +73,7 @@ __all__ = [
     "FEATURES",
     "FEATURE_INFO",
     "MARK",
+    "MAX_PROFIT_FACTOR",
     "METRICS",
     "MIN_CANDIDATES",
     "MIN_WINDOWS",
@@ -125,7 +134,9 @@ __all__ = [
     "rejections",
     "relaxations",
     "resolve",
+    "same_score",
     "score",
+    "stayed_out",
     "transition_name",
     "unmarked",
 ]

@@ -7,9 +7,10 @@ better: `utility = score` when the direction is "max", `-score` when it is "min"
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,21 @@ from numpy.typing import NDArray
 from tradingkb.exceptions import UnknownObjectiveError
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Columns = Mapping[str, Floats]
+
+#: Scores that differ by less than this share of themselves are one.
+_SAME: Final = 1e-6
+#: A score with more decimals than this is not rounded.
+_MOST_DECIMALS: Final = 6
+#: Metrics that are 0 where there was no position.
+_RESULTS: Final = ("sharpe", "return_frac", "max_drawdown_frac")
 
 #: Penalty of `sharpe_dd_penalty` per unit of drawdown: 0.02 Sharpe per percentage point.
 DRAWDOWN_PENALTY = 2.0
+#: A profit factor counts up to here: gross profit of ten times the loss and a window without any
+#: loss are alike, and one lucky window does not outweigh a hundred others.
+MAX_PROFIT_FACTOR = 10.0
 #: Calmar ratios are undefined without a drawdown; below this one (0.1 %) they mean nothing.
 MIN_CALMAR_DRAWDOWN = 1e-3
 
@@ -39,6 +51,9 @@ class Objective:
         description: the formula in words, with its source.
         break_even: the score of a strategy that neither earns nor loses; None where a score says
             nothing of that.
+        idle: the score of a sample in which the strategy stayed out of the market; None where that
+            is no result: who never trades has the least drawdown, and has not earned it.
+        low, high: what a score can be at least and at most; infinite where nothing bounds it.
     """
 
     name: str
@@ -47,6 +62,9 @@ class Objective:
     description: str
     formula: Callable[[Columns], Floats] | None = None
     break_even: float | None = None
+    idle: float | None = 0.0
+    low: float = -math.inf
+    high: float = math.inf
 
     @property
     def sign(self) -> float:
@@ -62,6 +80,14 @@ def _calmar(m: Columns) -> Floats:
     with np.errstate(over="ignore"):  # a fortune in an hour has no annual rate: infinite, unused
         annual = growth ** (1.0 / years) - 1.0
     return np.asarray(annual / drawdown, dtype=np.float64)
+
+
+def _profit_factor(m: Columns) -> Floats:
+    """As given; else what the share of winning trades says of it where none, or all of them won."""
+    shares = np.select([m["win_rate"] >= 1.0, m["win_rate"] <= 0.0], [MAX_PROFIT_FACTOR, 0.0])
+    one_sided = (m["win_rate"] >= 1.0) | (m["win_rate"] <= 0.0)
+    found = np.where(np.isnan(m["profit_factor"]) & one_sided, shares, m["profit_factor"])
+    return np.minimum(found, MAX_PROFIT_FACTOR)
 
 
 def _sharpe_dd_penalty(m: Columns) -> Floats:
@@ -106,19 +132,32 @@ _REGISTRY: dict[str, Objective] = {
             "max_drawdown",
             "min",
             "fraction",
-            "largest peak-to-trough loss of equity",
+            "largest peak-to-trough loss of equity; unknown where nothing was traded",
             lambda m: m["max_drawdown_frac"],
+            idle=None,
+            low=0.0,
+            high=1.0,
         ),
         Objective(
             "profit_factor",
             "max",
             "ratio",
-            "gross profit over gross loss",
-            lambda m: m["profit_factor"],
+            f"gross profit over gross loss, {MAX_PROFIT_FACTOR:g} at most and where no trade lost; "
+            "1 where nothing was traded",
+            _profit_factor,
             break_even=1.0,
+            idle=1.0,
+            low=0.0,
+            high=MAX_PROFIT_FACTOR,
         ),
         Objective(
-            "win_rate", "max", "fraction", "winning trades over all trades", lambda m: m["win_rate"]
+            "win_rate",
+            "max",
+            "fraction",
+            "winning trades over all trades; 0 where nothing was traded",
+            lambda m: m["win_rate"],
+            low=0.0,
+            high=1.0,
         ),
         Objective(
             "sharpe_dd_penalty",
@@ -148,6 +187,28 @@ def get_objective(name: str) -> Objective:
         raise UnknownObjectiveError("objective_type", str(name), _REGISTRY) from None
 
 
+def same_score(stored: Floats, value: Floats) -> Bools:
+    """Whether a score is this value, rounded to the decimals that it has; shape (n,).
+
+    A score of a whole number is taken as one of a single decimal; 32-bit floats are close enough.
+    """
+    tolerance = _SAME * np.abs(value)
+    for decimals in range(_MOST_DECIMALS, 0, -1):
+        rounded = np.isclose(stored, np.round(stored, decimals), 1e-12, 0.0)
+        tolerance = np.where(rounded, 0.5 * 10.0**-decimals * (1 + _SAME), tolerance)
+    return np.asarray(np.abs(stored - value) <= tolerance)
+
+
+def stayed_out(metrics: Columns) -> Bools:
+    """Which rows are known to have had no trade, and no open position either; shape (n,).
+
+    A sample without a closed trade that gained, lost or drew down held a position all along.
+    """
+    results = (metrics[name] for name in _RESULTS)
+    moved = [np.isfinite(found) & (found != 0.0) for found in results]
+    return np.asarray((metrics["n_trades"] == 0) & ~np.any(moved, axis=0))
+
+
 def score(objective: Objective, metrics: Columns, stored: Floats) -> Floats:
     """The objective's score per row.
 
@@ -159,9 +220,12 @@ def score(objective: Objective, metrics: Columns, stored: Floats) -> Floats:
             objective, NaN elsewhere, shape (n,).
 
     Returns:
-        The formula's value, else the stored score, else NaN; shape (n,).
+        What the objective says of a sample without a trade where there was none; else the
+        formula's value, else the stored score, else NaN; shape (n,).
     """
-    if objective.formula is None:
-        return stored
-    computed = objective.formula(metrics)
-    return np.where(np.isfinite(computed), computed, stored)
+    found = stored
+    if objective.formula is not None:
+        computed = objective.formula(metrics)
+        found = np.where(np.isfinite(computed), computed, stored)
+    idle = np.nan if objective.idle is None else objective.idle
+    return np.where(stayed_out(metrics), idle, np.clip(found, objective.low, objective.high))

@@ -57,6 +57,9 @@ class Trial:
         objective_type: what `objective_score` is a score of.
         objective_score: that score; computed from the metrics where it is not given, out-of-sample
             ones first.
+        objective_sample: of which sample that score is: is or oos. Where it is not said, it is
+            out-of-sample only where the trial has no in-sample part, or where it equals the
+            out-of-sample metric.
         symbol: the instrument.
         timeframe: length of a bar, such as 5m, 1h or 1d; other spellings are understood.
         is_start, is_end: the in-sample window, [start, end).
@@ -88,6 +91,7 @@ class Trial:
     strategy_version: str | None = None
     objective_type: str = "sharpe"
     objective_score: float | None = None
+    objective_sample: str | None = None
     symbol: str | None = None
     timeframe: str | None = None
     is_start: datetime | None = None

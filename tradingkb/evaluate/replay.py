@@ -96,13 +96,18 @@ class Replay:
         near: Neighbours | None = None
         found = []
         for k, decision in enumerate(decisions):
-            context = self._read(decision)
+            context = self._read(decision, view)
             near = near or Neighbours(*coordinates(view.psets, context.spec))
             found.append(self._one(context, decision, near, donors))
             advance(k + 1)
         return found
 
-    def _read(self, d: Decision) -> Context:
+    def _read(self, d: Decision, view: View) -> Context:
+        """What was knowable at the start of a window, as it is stored now.
+
+        A past that is replayed is that of today's results: corrections count, and decisions,
+        evidence and outcomes are of one view.
+        """
         question = Question(
             strategy_name=d.strategy_name,
             objective_type=self._objective.name,
@@ -111,7 +116,7 @@ class Replay:
             caller="probe",
             request_id="replay",
         )
-        return self._recommender.read(self._target, question)
+        return self._recommender.read(self._target, question, view)
 
     def _one(self, c: Context, d: Decision, near: Neighbours, donors: Donors | None) -> Replayed:
         chosen: dict[str, _Choice | None] = {}

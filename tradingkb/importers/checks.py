@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,8 @@ class Problems:
     def __init__(self) -> None:
         self._found: list[pl.DataFrame] = []
         self.nan_counts: dict[str, int] = {}
+        self.infinite_counts: dict[str, int] = {}
+        self._undefined: list[pl.Series] = []
 
     def add(
         self, frame: pl.DataFrame, bad: pl.Expr, field: str, message: pl.Expr | str, remedy: str
@@ -42,6 +45,15 @@ class Problems:
         )
         if found.height:
             self._found.append(found)
+
+    def note_undefined(self, frame: pl.DataFrame, undefined: pl.Expr) -> None:
+        """Remembers rows with a metric that their tool computed, and found undefined."""
+        self._undefined.append(frame.filter(undefined)[ROW].cast(pl.UInt32))
+
+    def undefined(self, frame: pl.DataFrame) -> pl.Series:
+        """Which rows of `frame` have a metric of which the source says that it is undefined."""
+        rows = pl.concat(self._undefined) if self._undefined else pl.Series([], dtype=pl.UInt32)
+        return pl.Series("undefined", np.isin(frame[ROW].to_numpy(), rows.to_numpy()))
 
     def among(self, frame: pl.DataFrame) -> pl.Series:
         """Which rows of `frame` have a problem so far."""
@@ -131,13 +143,28 @@ def _number(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     nan = pl.col("value").is_nan().fill_null(False)
     if n := frame.select(nan.sum()).item():
         problems.nan_counts[name] = int(n)
-    infinite = pl.col("value").is_infinite().fill_null(False)
-    problems.add(frame, infinite, name, "is infinite", INFINITE_REMEDY)
-    frame = frame.with_columns(pl.when(~nan & ~infinite).then(pl.col("value")).alias("value"))
+    if column.undefined is not None:
+        problems.note_undefined(frame, nan | pl.col("value").is_infinite().fill_null(False))
+    frame = frame.with_columns(pl.when(~nan).then(pl.col("value")).alias("value"))
+    frame = _without_infinite(frame, column, problems)
     bad = _out_of_bounds(column)
     problems.add(frame, bad, name, _bounds_message(column), column.remedy)
     final = frame.with_columns(pl.when(~bad).then(pl.col("value")).alias(name))[name]
     return final.cast(_dtype(column))
+
+
+def _without_infinite(frame: pl.DataFrame, column: Column, problems: Problems) -> pl.DataFrame:
+    """An infinite metric is undefined; one without losing trades says so, and counts as most."""
+    value = pl.col("value")
+    infinite = value.is_infinite().fill_null(False)
+    n = int(frame.select(infinite.sum()).item())
+    if n and column.undefined is None:
+        problems.add(frame, infinite, column.name, "is infinite", INFINITE_REMEDY)
+    elif n:
+        problems.infinite_counts[column.name] = n
+    most = None if column.undefined is None or isnan(column.undefined) else column.undefined
+    at_most = pl.when(value > 0).then(pl.lit(most, pl.Float64))
+    return frame.with_columns(pl.when(infinite).then(at_most).otherwise(value).alias("value"))
 
 
 def _out_of_bounds(column: Column) -> pl.Expr:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tradingkb.domain import EXPERIMENT_TYPES, STATUSES, objectives
+from tradingkb.domain import EXPERIMENT_TYPES, MAX_PROFIT_FACTOR, STATUSES, objectives
 
 #: Names the row of the source in every frame of the importer; 1-based.
 ROW: Final = "__row__"
+
+#: An infinite value is taken as missing.
+MISSING: Final = math.nan
 
 Kind = Literal["text", "number", "count", "time", "params", "regime"]
 
@@ -24,6 +28,8 @@ class Column:
         longest: of a text, in characters: what the store's column holds.
         allowed: the allowed texts.
         default: what a missing value becomes.
+        undefined: what an infinite value becomes, because a tool writes it where a metric is
+            undefined: `MISSING`, or a number; None refuses it.
         remedy: what to do about a value that is out of bounds or not allowed.
     """
 
@@ -34,6 +40,7 @@ class Column:
     longest: int = 64
     allowed: tuple[str, ...] = ()
     default: str | None = None
+    undefined: float | None = None
     remedy: str = ""
 
 
@@ -71,7 +78,13 @@ COLUMNS: Final[dict[str, Column]] = {
             default="sharpe",
             remedy=f"use one of {', '.join(o.name for o in objectives())}",
         ),
-        Column("objective_score", "number"),
+        Column("objective_score", "number", undefined=MISSING),
+        Column(
+            "objective_sample",
+            "text",
+            allowed=("is", "oos"),
+            remedy="use is (in-sample) or oos (out-of-sample), or leave it out",
+        ),
         Column("symbol", "text"),
         Column("timeframe", "text", longest=16),
         Column("is_start", "time"),
@@ -80,7 +93,14 @@ COLUMNS: Final[dict[str, Column]] = {
         Column("oos_end", "time"),
         Column("known_at", "time"),
         *(
-            Column(f"{name}_{sample}", kind, low, high, remedy=remedy)
+            Column(
+                f"{name}_{sample}",
+                kind,
+                low,
+                high,
+                undefined=MAX_PROFIT_FACTOR if name == "profit_factor" else MISSING,
+                remedy=remedy,
+            )
             for name, kind, low, high, remedy in _METRICS
             for sample in ("is", "oos")
         ),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
-from tradingkb.domain import METRICS, as_utc, canonical_timeframe, get_objective, score
+from tradingkb.domain import as_utc, canonical_timeframe
+from tradingkb.importers import unscored
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
 from tradingkb.importers.constants import check_constants
@@ -22,9 +22,9 @@ from tradingkb.importers.hashing import hashed, hashed_once
 from tradingkb.importers.loose import kinds_of, typed_params
 from tradingkb.importers.params import gather_params
 from tradingkb.importers.rejects import refused_rows, rejects_table
+from tradingkb.importers.samples import with_scores
 from tradingkb.importers.source import Const, read_source
 
-SECONDS_PER_YEAR: Final = 365.25 * 86400
 _IDENTITY: Final = ("source_type", "source_id")
 _TEXTS: Final = (
     *("source_type", "source_id", "experiment_type", "strategy_name", "strategy_version"),
@@ -88,7 +88,10 @@ def read_trials(
     columns = [read_column(raw, column, problems) for column in COLUMNS.values()]
     frame = _with_defaults(pl.DataFrame([raw[ROW], *columns]))
     _check_rows(frame, problems)
-    frame = _with_identity(_with_scores(frame, problems) if scored else frame)
+    if scored:
+        frame, unsure = _with_scores(frame, problems)
+        said = [*said, *unsure]
+    frame = _with_identity(frame)
     repeats = frame.select(_IDENTITY).is_duplicated()
     if scored:
         _check_duplicates(frame.filter(repeats), problems)
@@ -102,7 +105,7 @@ def read_trials(
     found = problems.frame()
     rejects = rejects_table(found, source.frame)
     refused = refused_rows(found, source.original, _kinds(typed, mapping or {}))
-    notes = (*source.notes, *said, *_notes(problems.nan_counts, source.ignored, duplicates, good))
+    notes = (*source.notes, *said, *_notes(problems, source.ignored, duplicates, good))
     return Batch(good, rejects, refused, raw.height, duplicates, notes, source.name)
 
 
@@ -169,35 +172,24 @@ def _shown(time: str) -> pl.Expr:
     return pl.col(time).dt.strftime("%Y-%m-%d %H:%M")
 
 
-def _with_scores(frame: pl.DataFrame, problems: Problems) -> pl.DataFrame:
-    """Fills `objective_score` with the objective's OOS value, else its IS value."""
-    given = frame["objective_score"].to_numpy()
-    filled = given.astype(np.float64, copy=True)
-    for name in frame["objective_type"].unique():
-        objective = get_objective(name)
-        for sample in ("oos", "is"):
-            computed = score(objective, metric_columns(frame, sample), np.full(len(filled), np.nan))
-            missing = (frame["objective_type"] == name).to_numpy() & ~np.isfinite(filled)
-            filled[missing] = computed[missing]
-    scores = pl.Series("objective_score", filled).fill_nan(None)
-    frame = frame.with_columns(scores)
+def _with_scores(frame: pl.DataFrame, problems: Problems) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Fills `objective_score` in, and says which given ones are taken as in-sample."""
+    frame, unsure = with_scores(frame)
     # A row with another problem may miss its score for that very reason: one message is enough.
+    excused = problems.among(frame) | unscored.results(frame, problems)
     problems.add(
         frame,
-        pl.col("objective_score").is_null() & ~pl.lit(problems.among(frame)),
+        pl.col("objective_score").is_null() & ~pl.lit(excused),
         "objective_score",
         pl.format("no value of {} can be computed", "objective_type"),
         "map sharpe_oos, sharpe_is, or whatever metrics the objective needs, or give "
         "objective_score",
     )
-    return frame
-
-
-def metric_columns(frame: pl.DataFrame, sample: str) -> dict[str, np.ndarray[Any, Any]]:
-    """The metrics of one sample as float arrays, NaN where unknown, and `years` of its window."""
-    columns = {m: frame[f"{m}_{sample}"].cast(pl.Float64).to_numpy() for m in METRICS}
-    length = (frame[f"{sample}_end"] - frame[f"{sample}_start"]).dt.total_seconds(fractional=True)
-    return {**columns, "years": (length / SECONDS_PER_YEAR).cast(pl.Float64).to_numpy()}
+    note = (
+        f"{int(unsure.sum())} values of objective_score do not say of which sample they are, and "
+        "count as in-sample: where they are out-of-sample, set objective_sample to 'oos'"
+    )
+    return frame, (note,) if unsure.any() else ()
 
 
 def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
@@ -210,7 +202,21 @@ def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
     if nameless.any():
         derived = hashed(frame.filter(nameless), _EXPERIMENT)
         frame = frame.with_columns(frame["source_id"].scatter(nameless.arg_true(), derived))
-    return frame.with_columns(hashed(frame, _CONTENT).alias("row_hash"))
+    frame = frame.with_columns(hashed(frame, _CONTENT).alias("row_hash"))
+    return _with_samples(frame) if "sample" in frame.columns else frame
+
+
+def _with_samples(frame: pl.DataFrame) -> pl.DataFrame:
+    """The sample of each score that is known, in place of what was said of it.
+
+    Only what was said is part of the hash: rows that say nothing of it keep theirs.
+    """
+    said = frame["objective_sample"].is_not_null()
+    if said.any():
+        told = hashed(frame.filter(said), ("row_hash", "objective_sample"))
+        frame = frame.with_columns(frame["row_hash"].scatter(said.arg_true(), told))
+    known = pl.when(pl.col("objective_score").is_not_null()).then("sample")
+    return frame.with_columns(known.alias("objective_sample")).drop("sample")
 
 
 def _check_duplicates(frame: pl.DataFrame, problems: Problems) -> None:
@@ -237,9 +243,10 @@ def _kinds(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> dict[str,
 
 
 def _notes(
-    nan_counts: Mapping[str, int], ignored: tuple[str, ...], duplicates: int, good: pl.DataFrame
+    problems: Problems, ignored: tuple[str, ...], duplicates: int, good: pl.DataFrame
 ) -> tuple[str, ...]:
-    notes = [f"{n} NaN in {name} taken as missing" for name, n in nan_counts.items()]
+    notes = [f"{n} NaN in {name} taken as missing" for name, n in problems.nan_counts.items()]
+    notes += unscored.notes(good, problems)
     if ignored:
         notes.append(f"columns not used: {', '.join(ignored)}")
     if duplicates:

@@ -31,3 +31,11 @@ class SpecStore(Protocol):
 
     def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
         """Every spec, or those of one name, by name; newest version of each name last."""
+
+    def spec_registrations(
+        self, workspace_id: str, name: str
+    ) -> list[tuple[StrategySpec, datetime]]:
+        """Every spec of a strategy that was ever registered, and when; the newest last.
+
+        One that repeats what was registered last is no other registration.
+        """

@@ -145,6 +145,19 @@ class PartitionStore(Protocol):
         Who keeps partitions, and how many, is the reader's business.
         """
 
+    def trial_versions(
+        self, workspace_id: str, strategy_name: str, collection: str
+    ) -> pl.DataFrame:
+        """All that runs said about the strategy's trials of which several runs said something.
+
+        Withdrawn trials, and what withdrawn runs said, are left out. A trial that was or is of the
+        strategy is there with everything, by trial_id and time.
+
+        Returns:
+            The columns of a partition, strategy_name, since (when the run that said it started,
+            null where no record of it is left), stands (whether it is what the trial says now).
+        """
+
     def status_history(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
         """trial_id, from_status, to_status, at, ordered by time."""
 

@@ -160,7 +160,9 @@ def support(answer: Answer) -> tuple[str, str]:
         return "0 windows", "estimated from neighbouring parameters"
     near = expected.get("near_windows")
     around = f", {fmt.count(near, 'window')} with near parameters" if near else ""
-    return fmt.count(expected["n_windows"], "window"), quarters + around
+    missing = expected.get("n_unscored", 0)
+    unscored = f", {fmt.count(missing, 'window')} without a score" if missing else ""
+    return fmt.count(expected["n_windows"], "window"), quarters + around + unscored
 
 
 def confidence(answer: Answer) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from tradingkb.ranking.cells import (
 from tradingkb.ranking.choose import Choice, choose
 from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
 from tradingkb.ranking.deflated import deflated_sharpe
-from tradingkb.ranking.expectation import Expectation, expectation
+from tradingkb.ranking.expectation import Expectation, expectation, within
 from tradingkb.ranking.nearest import nearest_sets
 from tradingkb.ranking.outcomes import Outcomes, forecasts
 from tradingkb.ranking.pbo import Pbo, backtest_overfitting
@@ -78,4 +78,5 @@ __all__ = [
     "study",
     "traits_of",
     "window_level",
+    "within",
 ]

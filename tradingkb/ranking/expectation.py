@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ class Expectation(Part):
         n_windows, n_quarters: distinct windows and quarters that tried this set.
         n_symbols: distinct instruments among them.
         own_windows: those of the query's own instrument and timeframe.
+        n_unscored: further windows that tried this set and of which no score is known.
         near_windows, near_quarters: windows and quarters that tried this set or one within a step
             of it, where the exact set alone has too few; else None.
         unshrunk: plain mean over these windows, every quarter counted equally; None where no
@@ -58,6 +59,7 @@ class Expectation(Part):
     n_quarters: int
     own_windows: int
     n_symbols: int = 0
+    n_unscored: int = 0
     near_windows: int | None = None
     near_quarters: int | None = None
     unshrunk: float | None = None
@@ -150,6 +152,21 @@ def _wildness(learnt: Learnt) -> Floats:
     total = np.bincount(keys.symbol[seen], weighted, minlength=n_symbols) / everyone
     ratio = (total + WILD_PRIOR) / (size + WILD_PRIOR)
     return np.where(keys.symbol >= 0, ratio[keys.symbol], 1.0)
+
+
+def within(found: Expectation, low: float, high: float) -> Expectation:
+    """The same with an interval that holds nothing that the objective cannot be.
+
+    Args:
+        found: an expectation in the objective's own unit.
+        low: the least that a score can be; `high`, the most.
+        high: see `low`.
+    """
+    names = ("value", "low", "high", "window_low", "window_high")
+    values = {name: getattr(found, name) for name in names}
+    kept = {k: min(max(v, low), high) for k, v in values.items() if v is not None}
+    shrinkage = None if found.unshrunk is None else kept["value"] - found.unshrunk
+    return replace(found, **kept, shrinkage=shrinkage)
 
 
 def _quarter_mean(values: Floats, quarter: Ints) -> float:

@@ -10,6 +10,7 @@ from tradingkb.regimes.measure import (
     measure_windows,
 )
 from tradingkb.regimes.read import read_ohlcv, series_of
+from tradingkb.regimes.times import bar_length
 
 __all__ = [
     "LOOKBACK",
@@ -18,6 +19,7 @@ __all__ = [
     "Gap",
     "WindowNote",
     "WindowRegimes",
+    "bar_length",
     "compute_features",
     "measure_regime",
     "measure_windows",

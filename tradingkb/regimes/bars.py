@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tradingkb.exceptions import InvalidOHLCVError
-from tradingkb.regimes.times import SECONDS_PER_YEAR, TimeArray, timeframe_seconds
+from tradingkb.regimes.times import (
+    SECONDS_PER_YEAR,
+    TimeArray,
+    bar_length,
+    timeframe_seconds,
+)
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Instant: TypeAlias = datetime | np.datetime64
@@ -37,13 +42,14 @@ class Bars:
     """OHLCV bars of one symbol, ascending in time, free of NaN, possibly in several segments.
 
     Attributes:
-        ts: Opening or closing times as the source gives them, UTC, datetime64[us], shape (n,).
+        ts: Opening times, UTC, datetime64[us], shape (n,).
         open, high, low, close: Prices, float64, shape (n,), positive.
         volume: float64, shape (n,), NaN where unknown; None when the source has none.
         symbol: The instrument, or None.
         timeframe: "1m" ... "1w", or "<n>s".
         gaps: Breaks between the bars, ascending; nothing is measured across one.
         notes: What `read_ohlcv` had to leave out at the end of the series.
+        left_out: Times of rows without any price, of the whole series; None where there were none.
         history_start: Time of the first bar of the series that these bars were cut from.
         bars_before: Number of bars of that series before `ts[0]`.
     """
@@ -58,6 +64,7 @@ class Bars:
     timeframe: str
     gaps: tuple[Gap, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: TimeArray | None = None
     history_start: np.datetime64 | None = None
     bars_before: int = 0
 
@@ -93,14 +100,40 @@ class Bars:
         return gaps + self.notes
 
     def between(self, start: Instant | None, end: Instant | None) -> Bars:
-        """The bars with start <= ts < end; None leaves that side open, naive times are UTC."""
+        """The bars that opened at `start` or later and had closed by `end`.
+
+        The timeframe says how long a bar lasts, and the next one when it was over at the latest:
+        the day of an exchange is named by its midnight, and noon does not know its close.
+
+        None leaves that side open, naive times are UTC.
+        """
         lo = 0 if start is None else int(np.searchsorted(self.ts, as_instant(start)))
-        hi = len(self) if end is None else int(np.searchsorted(self.ts, as_instant(end)))
+        hi = len(self) if end is None else self._closed_by(as_instant(end))
         return self.cut(lo, max(lo, hi))
 
+    def _closed_by(self, t: np.datetime64) -> int:
+        """How many bars had closed by t."""
+        opened = int(np.searchsorted(self.ts, t))
+        follows = opened < len(self) and self.ts[opened] == t
+        length = np.timedelta64(bar_length(self.timeframe), "us")
+        if not opened or follows or self.ts[opened - 1] + length <= t:
+            return opened
+        return opened - 1
+
     def before(self, t: Instant) -> Bars:
-        """The bars with ts < t: what was known when the bar at t began."""
+        """The bars that had closed by t: what was known when a bar that opens at t began."""
         return self.between(None, t)
+
+    def finished(self, now: Instant) -> Bars:
+        """The same without bars that are in progress or in the future, which are named."""
+        known = self.before(now)
+        n = len(self) - len(known)
+        if not n:
+            return self
+        first = str(self.ts[len(known)].astype("datetime64[m]")).replace("T", " ")
+        which = f"the bar of {first} UTC" if n == 1 else f"{n} bars from {first} UTC on"
+        note = f"ohlcv_unfinished: {which} had not closed and {_is(n)} left out"
+        return replace(known, notes=(*known.notes, note))
 
     def cut(self, lo: int, hi: int) -> Bars:
         """Bars number lo to hi - 1, as views; gaps inside the cut are kept."""
@@ -150,6 +183,10 @@ def as_datetime(t: np.datetime64) -> datetime:
     """A UTC datetime64 as an aware datetime."""
     naive: datetime = t.astype("datetime64[us]").item()
     return naive.replace(tzinfo=UTC)
+
+
+def _is(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def _seconds(delta: np.timedelta64) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from tradingkb.domain import Regime
@@ -86,7 +87,13 @@ def measure_regime(bars: Bars, *, lookback: int = LOOKBACK) -> Regime:
         bars=len(used),
         start=as_datetime(used.ts[0]),
         end=as_datetime(used.ts[-1]),
-        warnings=(*_gap_warning(bars, used, lookback), *bars.notes, *_calendar(used), *warnings),
+        warnings=(
+            *_gap_warning(bars, used, lookback),
+            *_empty_rows(used),
+            *bars.notes,
+            *_calendar(used),
+            *warnings,
+        ),
     )
 
 
@@ -96,8 +103,8 @@ def measure_windows(
     """The in-sample and out-of-sample regime of many windows.
 
     In sample it is measured on the trailing `lookback` bars of [is_start, is_end), out of sample
-    on the trailing `lookback` bars of [oos_start, oos_end), and never on bars outside. Each series
-    is read once.
+    on the trailing `lookback` bars of [oos_start, oos_end), and never on bars outside: one that
+    opens in a window and closes after it is not known at its end. Each series is read once.
 
     Args:
         ohlcv: A folder of `<symbol>_<timeframe>.parquet` or `.csv`, one such path, a frame (then
@@ -214,6 +221,16 @@ def _gap_warning(bars: Bars, used: Bars, lookback: int) -> tuple[str, ...]:
         return ()
     text = bars.gaps[-1].text
     return (f"ohlcv_gap: {text}; only the {len(used)} bars after it are measured",)
+
+
+def _empty_rows(used: Bars) -> tuple[str, ...]:
+    if used.left_out is None:
+        return ()
+    first, last = np.searchsorted(used.left_out, used.ts[[0, -1]])
+    n = int(last - first)
+    if not n:
+        return ()
+    return (f"ohlcv_empty_rows: {n} row(s) between the measured bars have no price at all",)
 
 
 def _calendar(used: Bars) -> tuple[str, ...]:

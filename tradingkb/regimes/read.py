@@ -23,6 +23,7 @@ from tradingkb.regimes.times import (
     check_order,
     check_timeframe,
     infer_timeframe,
+    is_of_timeframe,
     utc_times,
 )
 
@@ -47,9 +48,12 @@ def read_ohlcv(source: Any, *, symbol: str | None = None, timeframe: str | None 
 
     Columns are found by common names in any case (ts, timestamp, date, datetime, time, index;
     open, high, low, close; volume is optional) and a pandas DatetimeIndex serves as the time.
-    Naive times are UTC; integers are epoch seconds or milliseconds. Rows without a price and long
-    holes (more than 10 days and more than 20 spacings) become `Bars.gaps`, across which nothing
-    is measured; rows without a price at either end are left out, at the last end with a note.
+    Naive times are UTC; integers are epoch seconds or milliseconds. Rows without any price, as of
+    days on which the exchange was closed beside another that was open, are left out
+    (`Bars.left_out`), as long as what is left is still of the timeframe. Rows that lack a price
+    and long holes (more than 10 days and more than 20 spacings) become `Bars.gaps`, across which
+    nothing is measured; rows without a price at either end are left out, at the last end with a
+    note.
 
     Args:
         source: A Polars or pandas frame, or the path of a Parquet or CSV file.
@@ -240,10 +244,15 @@ def _assemble(
     symbol: str | None,
     timeframe: str,
 ) -> Bars:
-    whole = ~np.isnan(np.column_stack([prices[name] for name in _PRICES])).any(axis=1)
+    missing = np.isnan(np.column_stack([prices[name] for name in _PRICES]))
+    whole = ~missing.any(axis=1)
     if not whole.any():
         raise InvalidOHLCVError("no row has all four prices", remedy="give at least 50 bars")
     rows = np.flatnonzero(whole)
+    empty = missing.all(axis=1)
+    if not is_of_timeframe(timeframe, ts[rows]):  # too few rows are left to be a series of it
+        empty = np.zeros_like(empty)
+    broken = np.flatnonzero(~whole & ~empty)
     kept = {name: values[rows] for name, values in prices.items()}
     return Bars(
         ts=ts[rows],
@@ -254,16 +263,21 @@ def _assemble(
         volume=None if volume is None else volume[rows],
         symbol=symbol,
         timeframe=timeframe,
-        gaps=_gaps(ts, rows),
+        gaps=_gaps(ts, rows, broken),
+        left_out=ts[empty],
         notes=_unfinished(len(ts), rows),
     )
 
 
-def _gaps(ts: TimeArray, rows: npt.NDArray[np.int64]) -> tuple[Gap, ...]:
-    """Breaks between the rows that are kept: rows without a price first, else time holes."""
+def _gaps(
+    ts: TimeArray, rows: npt.NDArray[np.int64], broken: npt.NDArray[np.int64]
+) -> tuple[Gap, ...]:
+    """Breaks between the rows that are kept: rows that lack a price first, else time holes."""
     texts = {int(i) + 1: _hole_text(ts[rows[i]], ts[rows[i + 1]]) for i in _holes(ts[rows])}
-    for i in np.flatnonzero(np.diff(rows) > 1):
-        texts[int(i) + 1] = _blank_text(ts, int(rows[i]) + 1, int(rows[i + 1]) - 1)
+    after = np.searchsorted(rows, broken)
+    for position in np.unique(after[(after > 0) & (after < len(rows))]):
+        lacking = broken[after == position]
+        texts[int(position)] = _blank_text(ts, int(lacking[0]), int(lacking[-1]))
     return tuple(Gap(position, texts[position]) for position in sorted(texts))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ _EPOCH_2100 = 4_102_444_800
 _FORMATS = "use dates or date-times, or integer epoch seconds or milliseconds"
 SECONDS_PER_YEAR = 365.25 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": SECONDS_PER_YEAR / 12}
+_LONGEST_MONTH = 31 * 86400
 _NAME = re.compile(r"([1-9]\d*)(mo|[smhdw])")
 _COMMON = ("1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w")
 _TOLERANCE = 0.1
@@ -129,6 +131,18 @@ def timeframe_seconds(timeframe: str) -> float:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def bar_length(timeframe: str) -> timedelta:
+    """How long after its opening a bar has closed; a month is taken as the longest one.
+
+    Raises:
+        InvalidOHLCVError: as `timeframe_seconds`.
+    """
+    seconds = timeframe_seconds(timeframe)
+    if timeframe.endswith("mo"):
+        seconds = int(timeframe.removesuffix("mo")) * _LONGEST_MONTH
+    return timedelta(seconds=seconds)
+
+
 def infer_timeframe(ts: npt.NDArray[np.datetime64]) -> str:
     """The timeframe of the median spacing; "<n>s" when it is not a common one.
 
@@ -154,17 +168,26 @@ def check_timeframe(stated: str, ts: npt.NDArray[np.datetime64]) -> None:
     Raises:
         InvalidOHLCVError: malformed, or fewer than a fifth of the spacings equal it.
     """
-    seconds = timeframe_seconds(stated)
-    if len(ts) < 2:
-        return
-    share = np.mean(np.abs(_spacings(ts) / seconds - 1) <= _TOLERANCE)
-    if share < _MIN_SHARE:
+    if not is_of_timeframe(stated, ts):
         found = infer_timeframe(ts)
         raise InvalidOHLCVError(
             f"timeframe {stated!r} contradicts the bars, whose median spacing is {found}",
             field="timeframe",
             remedy=f"state timeframe={found!r} or leave it out, or give {stated} bars",
         )
+
+
+def is_of_timeframe(timeframe: str, ts: npt.NDArray[np.datetime64]) -> bool:
+    """Whether at least a fifth of the spacings equal it; of fewer than two bars, yes.
+
+    Raises:
+        InvalidOHLCVError: as `timeframe_seconds`.
+    """
+    seconds = timeframe_seconds(timeframe)
+    if len(ts) < 2:
+        return True
+    share = np.mean(np.abs(_spacings(ts) / seconds - 1) <= _TOLERANCE)
+    return bool(share >= _MIN_SHARE)
 
 
 def _spacings(ts: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:

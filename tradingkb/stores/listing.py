@@ -23,6 +23,7 @@ _NOT_INDEXED: Final = (
     "ingested_at",
     "run_id",
     "withdrawn_at",
+    "objective_sample",
 )
 
 #: So many values are worth a condition of their own beside the one that is read in parts.

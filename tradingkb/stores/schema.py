@@ -44,6 +44,19 @@ strategy_specs = Table(
     UniqueConstraint("workspace_id", "name", "version"),
 )
 
+#: Every spec that was ever registered: what was in force at an earlier time is read from here.
+spec_registrations = Table(
+    "spec_registrations",
+    metadata,
+    Column("id", Key, primary_key=True),
+    workspace_column(),
+    Column("name", sa.String(128), nullable=False),
+    Column("version", sa.String(64), nullable=False),
+    Column("spec", Json, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("ix_spec_registrations_workspace_id_name", "workspace_id", "name"),
+)
+
 windows = Table(
     "windows",
     metadata,
@@ -84,6 +97,8 @@ def _content() -> list[Column[Any]]:
         Column("window_id", Key, ForeignKey("windows.id"), nullable=False),
         Column("objective_type", sa.String(64), nullable=False),
         Column("objective_score", sa.Double),
+        # "is" or "oos"; null in the trials of releases before schema 0006.
+        Column("objective_sample", sa.String(8)),
         *(
             Column(f"{metric}_{sample}", sa.Integer if metric == "n_trades" else sa.Double)
             for metric in METRICS

@@ -69,18 +69,38 @@ class WorkspaceQueries:
             & (table.c.name == spec.name)
             & (table.c.version == spec.version)
         )
+        row = {
+            "workspace_id": workspace_id,
+            "name": spec.name,
+            "version": spec.version,
+            "spec": spec.to_dict(),
+        }
         with writing(self.engine) as connection:
             connection.execute(sa.delete(table).where(key))
-            connection.execute(
-                sa.insert(table).values(
-                    workspace_id=workspace_id,
-                    name=spec.name,
-                    version=spec.version,
-                    spec=spec.to_dict(),
-                    updated_at=at,
-                )
-            )
+            connection.execute(sa.insert(table).values(**row, updated_at=at))
+            if _last_registered(connection, workspace_id, spec.name) != row["spec"]:
+                connection.execute(sa.insert(schema.spec_registrations).values(**row, at=at))
             bump(connection, workspace_id, [spec.name])
+
+    def spec_registrations(
+        self, workspace_id: str, name: str
+    ) -> list[tuple[StrategySpec, datetime]]:
+        """Every spec of a strategy that was ever registered, and when; see the port."""
+        log, table = schema.spec_registrations, schema.strategy_specs
+        told = sa.select(log.c.spec, log.c.at).where(
+            log.c.workspace_id == workspace_id, log.c.name == name
+        )
+        # An earlier release that works on the same store replaces specs without a note.
+        standing = sa.select(table.c.spec, table.c.updated_at).where(
+            table.c.workspace_id == workspace_id, table.c.name == name
+        )
+        with reading(self.engine) as connection:
+            rows = [tuple(row) for row in connection.execute(told.order_by(log.c.at, log.c.id))]
+            noted = [spec for spec, _ in rows]
+            rest = connection.execute(standing.order_by(table.c.updated_at, table.c.id))
+            rows += [tuple(row) for row in rest if row.spec not in noted]
+        found = [(StrategySpec.from_dict(spec), at) for spec, at in rows]
+        return sorted(found, key=lambda one: one[1])
 
     def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
         """Every spec, or those of one name; the one updated last comes last within its name."""
@@ -138,3 +158,11 @@ def _with_model(config: Any, embed_model: str | None) -> dict[str, Any]:
         chunking["embed_model"] = embed_model
     kept.pop("chunking", None)
     return {**kept, "chunking": chunking} if chunking else kept
+
+
+def _last_registered(connection: sa.Connection, workspace_id: str, name: str) -> Any:
+    """What the newest registration of a strategy says, None without any."""
+    log = schema.spec_registrations
+    mine = (log.c.workspace_id == workspace_id) & (log.c.name == name)
+    newest = sa.select(log.c.spec).where(mine).order_by(log.c.at.desc(), log.c.id.desc()).limit(1)
+    return connection.scalar(newest)

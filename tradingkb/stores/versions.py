@@ -21,6 +21,7 @@ from tradingkb.stores.curation import archive_entries, chunks, mark_entries
 from tradingkb.stores.generations import bump
 
 _T, _V, _R = schema.trials.c, schema.trial_versions.c, schema.ingest_runs.c
+_I = schema.kb_trial_index.c
 
 
 class _DryRun(Exception):  # noqa: N818 - it says that nothing is wrong
@@ -56,6 +57,44 @@ class VersionQueries:
             if trial_ids is None:
                 return read(connection, statement)
             return read_in(connection, statement, _V.trial_id, trial_ids)
+
+    def trial_versions(
+        self, workspace_id: str, strategy_name: str, collection: str
+    ) -> pl.DataFrame:
+        """What runs said about the strategy's restated trials, and since when; see the port."""
+        entry = (_I.trial_id == _T.id) & (_I.collection == collection)
+        whose = (
+            _T.id.label("trial_id"),
+            _T.source_type,
+            _T.source_id,
+            _T.kb_status,
+            _T.promoted_at,
+            sa.select(_I.archived_at).where(entry).scalar_subquery().label("archived_at"),
+            _R.started_at.label("since"),
+        )
+        trials, versions = schema.trials, schema.trial_versions
+        was = sa.select(_V.trial_id).where(
+            _V.workspace_id == workspace_id, _V.strategy_name == strategy_name
+        )
+        here = (
+            _T.workspace_id == workspace_id,
+            _T.withdrawn_at.is_(None),
+            _R.withdrawn_at.is_(None),
+            sa.or_(_T.strategy_name == strategy_name, _T.id.in_(was)),
+        )
+        told = trials.join(versions, _V.trial_id == _T.id)
+        before = sa.select(*whose, *(_V[name] for name in schema.CONTENT)).select_from(
+            told.outerjoin(schema.ingest_runs, _V.run_id == _R.run_id)
+        )
+        now = sa.select(*whose, *(_T[name] for name in schema.CONTENT)).select_from(
+            told.outerjoin(schema.ingest_runs, _T.run_id == _R.run_id)
+        )
+        with reading(self.engine) as connection:
+            said = read(connection, before.where(*here)).with_columns(stands=pl.lit(False))
+            stand = read(connection, now.where(*here).distinct()).with_columns(stands=pl.lit(True))
+        stand = stand.join(said.select("trial_id"), on="trial_id", how="semi")
+        order = ("trial_id", "since", "stands", "run_id")
+        return pl.concat([said, stand]).sort(order, nulls_last=False)
 
     def _settle(
         self, workspace_id: str, run_id: str, values: dict[str, Any], at: datetime, dry_run: bool

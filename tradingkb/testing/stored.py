@@ -41,6 +41,7 @@ _TRIAL_SCHEMA: Final[dict[str, Any]] = {
     "window_id": pl.Int64,
     "objective_type": pl.String,
     "objective_score": pl.Float64,
+    "objective_sample": pl.String,
     **{
         f"{metric}_{sample}": pl.Int64 if metric == "n_trades" else pl.Float64
         for metric in METRICS

@@ -77,6 +77,17 @@ class TrialStoreContract(
         kb.save_spec(WORKSPACE, StrategySpec("rsi", (ParamSpec("n", "int", 2, 50),)), NOON)
         assert kb.specs(WORKSPACE, STRATEGY) == [third, second]
 
+    def test_every_registration_of_a_spec_is_kept_with_its_time(self, kb: TrialStore) -> None:
+        one = StrategySpec(STRATEGY, (ParamSpec("fast", "int", 2, 50, default=10),), "1")
+        changed = StrategySpec(STRATEGY, (ParamSpec("fast", "int", 2, 99, default=20),), "1")
+        for n, spec in enumerate((one, one, changed, one)):
+            kb.save_spec(WORKSPACE, spec, NOON + timedelta(days=n))
+        kb.save_spec(WORKSPACE, StrategySpec("rsi", (ParamSpec("n", "int", 2, 50),)), NOON)
+        days = [(one, 0), (changed, 2), (one, 3)]
+        told = [(spec, NOON + timedelta(days=n)) for spec, n in days]
+        assert kb.spec_registrations(WORKSPACE, STRATEGY) == told
+        assert kb.spec_registrations(OTHER_WORKSPACE, STRATEGY) == []
+
     def test_the_newest_scaler_is_given_and_a_stored_version_never_changes(
         self, kb: TrialStore
     ) -> None:

@@ -12,6 +12,7 @@ from tradingkb.exceptions import NotFoundError
 from tradingkb.ports import TrialStore
 from tradingkb.testing.stored import (
     ADA,
+    COLLECTION,
     NOON,
     OTHER_WORKSPACE,
     STRATEGY,
@@ -84,6 +85,37 @@ class WithdrawalContract:
     ) -> None:
         assert kb.withdraw_run(WORKSPACE, FIRST, ADA, LATER)["effect"].to_list() == ["withdrawn"]
         assert self.told(kb) == {"t2": 2.0, "t3": 2.0}
+
+    def versions(self, kb: TrialStore, strategy: str = STRATEGY) -> list[tuple[object, ...]]:
+        """What runs said about restated trials."""
+        found = kb.trial_versions(WORKSPACE, strategy, COLLECTION)
+        assert set(partition_rows(kb).columns) < set(found.columns)
+        return found.select("source_id", "since", "sharpe_oos", "stands").rows()
+
+    @pytest.mark.usefixtures("runs")
+    def test_all_that_was_said_of_a_restated_trial_is_there_until_its_run_is_withdrawn(
+        self, kb: TrialStore
+    ) -> None:
+        hour = timedelta(hours=1)
+        both = [("t2", NOON, 1.0, False), ("t2", NOON + hour, 2.0, True)]
+        assert self.versions(kb) == both
+        assert self.versions(kb, "another") == []
+        kb.withdraw_run(WORKSPACE, SECOND, ADA, LATER)
+        assert self.versions(kb) == []
+        kb.reinstate_run(WORKSPACE, SECOND, LATER)
+        assert self.versions(kb) == both
+        kb.withdraw_run(WORKSPACE, FIRST, ADA, LATER)
+        assert self.versions(kb) == []
+
+    @pytest.mark.usefixtures("runs")
+    def test_a_trial_that_moved_to_another_strategy_is_there_for_both(self, kb: TrialStore) -> None:
+        fill(kb, "another")
+        kb.save_run(run_record("third", started_at=LATER + timedelta(hours=1)))
+        moved = {"source_id": "t2", "run_id": "third", "strategy_name": "another"}
+        kb.write_trials(WORKSPACE, trial_frame(kb, moved))
+        here, there = self.versions(kb), self.versions(kb, "another")
+        assert here == there
+        assert [value for _, _, value, _ in here] == [1.0, 2.0, 1.25]
 
     @pytest.mark.usefixtures("runs")
     def test_a_run_that_is_withdrawn_again_keeps_who_withdrew_it_first_and_why(

@@ -42,7 +42,7 @@ def dated(days: int, **facts: Any) -> Regime:
 def test_what_is_said_of_the_instrument_comes_before_what_the_regime_says(
     given: GivenMarket, market: Market | tuple[str, str]
 ) -> None:
-    found = given.read(None)
+    found = given.read(None, NOW)
     if isinstance(market, Market):
         assert found == market
     else:
@@ -52,7 +52,7 @@ def test_what_is_said_of_the_instrument_comes_before_what_the_regime_says(
 
 def test_a_market_cannot_be_given_twice() -> None:
     with pytest.raises(InvalidInputError, match="both given"):
-        GivenMarket(ohlcv=bars(), regime=MARKET).read(None)
+        GivenMarket(ohlcv=bars(), regime=MARKET).read(None, NOW)
 
 
 @pytest.mark.parametrize(("days", "refused"), [(9, True), (10, False), (11, False)])
@@ -61,34 +61,75 @@ def test_a_measured_regime_that_ends_after_as_of_knows_the_future(days: int, ref
     moment = FIRST + timedelta(days=days)
     if refused:
         with pytest.raises(InvalidInputError, match="after as_of"):
-            given.read(moment)
+            given.read(moment, NOW)
     else:
-        assert given.read(moment).regime == dated(10)
+        assert given.read(moment, NOW).regime == dated(10)
 
 
 def test_what_a_user_states_may_be_about_any_time() -> None:
     stated = Regime.stated(tags=["uptrend"])
-    assert GivenMarket(regime=stated).read(FIRST - timedelta(days=9999)).regime == stated
+    assert GivenMarket(regime=stated).read(FIRST - timedelta(days=9999), NOW).regime == stated
 
 
 def test_bars_after_as_of_are_left_out_and_that_is_said() -> None:
     moment = FIRST + timedelta(days=100)
-    found = GivenMarket(ohlcv=bars(), symbol="X").read(moment)
+    found = GivenMarket(ohlcv=bars(), symbol="X").read(moment, NOW)
     assert found.regime is not None
     assert found.regime.end is not None
     assert found.regime.end <= moment
     assert "ohlcv_cut_at_as_of" in found.warnings
     assert (found.kind, found.symbol, found.timeframe) == ("measured", "X", "1d")
-    whole = GivenMarket(ohlcv=bars(), symbol="X").read(FIRST + timedelta(days=999))
+    whole = GivenMarket(ohlcv=bars(), symbol="X").read(FIRST + timedelta(days=999), NOW)
     assert "ohlcv_cut_at_as_of" not in whole.warnings
     # What came later made no difference to what was measured.
-    alone = GivenMarket(ohlcv=bars(400, scale=1.0), symbol="X").read(moment).regime
+    alone = GivenMarket(ohlcv=bars(400, scale=1.0), symbol="X").read(moment, NOW).regime
     assert alone == found.regime
+
+
+def test_noon_of_a_day_does_not_know_its_close() -> None:
+    day = FIRST + timedelta(days=100)
+    crash = bars().with_columns(
+        pl.when(pl.col("ts") == day).then(pl.col(c) * 0.5).otherwise(c).alias(c)
+        for c in ("low", "close")
+    )
+    noon = day + timedelta(hours=12)
+    found = [GivenMarket(ohlcv=frame).read(noon, NOW).regime for frame in (bars(), crash)]
+    assert found[0] == found[1]
+    evening = day + timedelta(days=1)
+    assert GivenMarket(ohlcv=crash).read(evening, NOW).regime != found[0]
+
+
+def test_without_as_of_bars_that_have_not_closed_are_left_out_and_named() -> None:
+    now = FIRST + timedelta(days=119, hours=12)
+    found = GivenMarket(ohlcv=bars(), symbol="X").read(None, now)
+    assert found.warnings == ("ohlcv_unfinished",)
+    assert found.notes == (
+        "ohlcv_unfinished: the bar of 2020-04-29 00:00 UTC had not closed and is left out",
+    )
+    assert found.regime is not None
+    assert found.regime.end == FIRST + timedelta(days=118)
+    assert GivenMarket(ohlcv=bars()).read(None, FIRST + timedelta(days=120)).warnings == ()
+
+
+@pytest.mark.parametrize(("hours", "refused"), [(23, True), (24, False)])
+def test_a_regime_of_a_bar_that_closes_after_as_of_is_refused(hours: int, refused: bool) -> None:
+    given = GivenMarket(regime=dated(10, timeframe="1d"))
+    moment = FIRST + timedelta(days=10, hours=hours)
+    if refused:
+        with pytest.raises(InvalidInputError, match="closes after as_of"):
+            given.read(moment, NOW)
+    else:
+        assert given.read(moment, NOW).regime == given.regime
+
+
+def test_a_chart_without_a_clock_has_bars_of_no_length() -> None:
+    given = GivenMarket(regime=dated(10, timeframe="renko"))
+    assert given.read(FIRST + timedelta(days=10), NOW).timeframe == "renko"
 
 
 def test_what_measuring_found_is_a_code_with_its_sentence() -> None:
     flat = bars().with_columns(pl.lit(100.0).alias(c) for c in ("open", "high", "low", "close"))
-    found = GivenMarket(ohlcv=flat).read(None)
+    found = GivenMarket(ohlcv=flat).read(None, NOW)
     assert "flat_prices" in found.warnings
     assert [note.split(":")[0] for note in found.notes] == list(found.warnings)
 
@@ -96,22 +137,22 @@ def test_what_measuring_found_is_a_code_with_its_sentence() -> None:
 def test_a_regime_brings_its_warnings_along_as_the_bars_that_it_was_measured_on_do() -> None:
     """Asking with `ohlcv=`, or with what `kb.regime(ohlcv)` gave, has the same caveats."""
     flat = bars().with_columns(pl.lit(100.0).alias(c) for c in ("open", "high", "low", "close"))
-    measured = GivenMarket(ohlcv=flat).read(None)
-    given = GivenMarket(regime=measured.regime).read(None)
+    measured = GivenMarket(ohlcv=flat).read(None, NOW)
+    given = GivenMarket(regime=measured.regime).read(None, NOW)
     assert (given.warnings, given.notes) == (measured.warnings, measured.notes)
     assert "flat_prices" in given.warnings
 
 
 def test_a_regime_of_another_release_says_so() -> None:
     older = {**MARKET.to_dict(), "schema_version": 0}
-    found = GivenMarket(regime=older).read(None)
+    found = GivenMarket(regime=older).read(None, NOW)
     assert found.warnings == ("regime_schema",)
     assert found.notes == ("regime_schema: version 0, this release has 1",)
 
 
 def test_a_warning_of_no_known_code_stays_a_sentence() -> None:
     odd = Regime(features=dict(MARKET.features), warnings=("measured by hand",))
-    found = GivenMarket(regime=odd).read(None)
+    found = GivenMarket(regime=odd).read(None, NOW)
     assert (found.warnings, found.notes) == ((), ("measured by hand",))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.recommend.worlds import MARKET, START
+from tests.recommend.worlds import MARKET, NOW, START
 from tradingkb.domain import Market, Regime
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.recommend.asking.many import Asked
@@ -21,7 +21,7 @@ ROWS = [{"strategy_name": "s", "min_trades": 5}, {"strategy_name": "t", "symbol"
 def read(said: dict[str, Any], shared: dict[str, Any] | None = None, markets: Any = None) -> Asked:
     named = iter(f"id {n}" for n in range(9))
     base = {"objective_type": "sharpe", **(shared or {})}
-    return RowReader(base, Markets(markets), "cli", lambda: next(named)).read(3, said)
+    return RowReader(base, Markets(markets, NOW), "cli", lambda: next(named)).read(3, said)
 
 
 def market(said: dict[str, Any], shared: dict[str, Any] | None = None, markets: Any = None) -> Any:
@@ -86,7 +86,7 @@ def test_what_is_no_table_or_has_a_column_that_means_nothing_is_refused(
 def test_every_strategy_is_asked_about_every_market_strategy_by_strategy(
     strategies: Any, markets: Any, rows: list[str]
 ) -> None:
-    found = product_rows(strategies, Markets(markets))
+    found = product_rows(strategies, Markets(markets, NOW))
     assert [" ".join(row.values()) for row in found] == rows
 
 

@@ -168,6 +168,7 @@ def test_debug_adds_the_funnel_and_every_set_best_first() -> None:
         "eligible": 18,
         "of_version": 18,
         "scored": 18,
+        "traded": 18,
         "not_archived": 16,
     }
     assert [row["params"] for row in debug.param_sets] == ['{"fast":20}', '{"fast":5}']

@@ -51,6 +51,18 @@ def test_only_windows_that_tried_a_set_count_for_it() -> None:
     assert found.years == pytest.approx([270 * DAY, 180 * DAY])  # 20, then 5
 
 
+def test_a_window_without_a_ratio_is_no_time_observed_and_one_without_a_trade_is() -> None:
+    world = sweep(4, {5: 0.5, 20: 1.5})
+    unknown = evidence(world.but(fast(20) & window(1, 2, 3), sharpe_oos=None))
+    assert unknown.years == pytest.approx([90 * DAY, 360 * DAY])  # 20, then 5
+    alone = evidence(world.only(~(fast(20) & window(1, 2, 3))))
+    assert unknown.deflated == pytest.approx(alone.deflated)
+    idle = {"sharpe_oos": None, "n_trades_oos": 0, "max_drawdown_frac_oos": 0.0}
+    stayed_out = evidence(world.but(fast(20) & window(1, 2, 3), **idle))
+    assert stayed_out.years == pytest.approx([360 * DAY] * 2)
+    assert stayed_out.sharpe == pytest.approx([1.5 / 4, 0.5])
+
+
 def test_the_sharpe_ratio_of_a_set_is_its_mean_over_quarters() -> None:
     world = sweep(2, {5: 1.0, 20: 1.0}).plus(sweep(1, {5: 4.0, 20: 1.0}, symbol="MSFT"))
     # In the first quarter 5 shows 1 and 4, in the second 1: (2.5 + 1) / 2.

@@ -32,6 +32,10 @@ LOSING = sweep(10, {5: -1.5, 20: -0.5})
 WIDE = sweep(10, {20: 1.5, 30: 0.5})
 
 
+#: What a trial says of a window in which nothing was traded.
+IDLE = {"n_trades_oos": 0, "sharpe_oos": 0.0, "max_drawdown_frac_oos": 0.0}
+
+
 def scattered() -> World:
     """A free-form search: each set was tried twice, its neighbours elsewhere."""
     tried = [window(w) & fast(10 + w % 6) for w in range(12)]
@@ -66,6 +70,13 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (USUAL, {"objective_type": "profit_factor"}),
         (USUAL.but(profit_factor_oos=1.2), {"objective_type": "profit_factor"}),
     ),
+    "too_few_trades": (
+        (USUAL.but(~window(0, 1), **IDLE), {}),
+        (
+            USUAL.but(~window(0, 1, 2), **IDLE),
+            {},
+        ),
+    ),
     "all_trials_archived": (
         (USUAL.but(archived_at=START), {}),
         (USUAL.but(~(window(0) & fast(5)), archived_at=START), {}),
@@ -99,6 +110,10 @@ REASONS: dict[str, tuple[Case, Case]] = {
     "few_windows": (
         (sweep(2, {5: 0, 10: 0, 20: 1, 30: 0, 40: 0}), {}),
         (sweep(3, {5: 0, 10: 0, 20: 1, 30: 0, 40: 0}), {}),
+    ),
+    "mostly_unscored": (
+        (sweep(12, {5: 1, 10: 0, 20: 2}).but(fast(20) & ~window(*range(5)), sharpe_oos=None), {}),
+        (sweep(12, {5: 1, 10: 0, 20: 2}).but(fast(20) & ~window(*range(6)), sharpe_oos=None), {}),
     ),
     "one_quarter": (
         (sweep(10, {5: 0, 20: 1}, days=1), {}),
@@ -177,6 +192,7 @@ def test_every_code_of_an_answer_has_its_situation_here_or_in_the_tests_of_its_s
     elsewhere = {
         "no_embedding_available": "asking/test_retrieve.py",
         "ohlcv_cut_at_as_of": "asking/test_market.py",
+        "ohlcv_unfinished": "asking/test_market.py",
         "regime_schema": "asking/test_market.py",
         "params_without_evidence": "judging/test_explaining.py",
         "params_break_spec": "judging/test_explaining.py",
@@ -184,7 +200,12 @@ def test_every_code_of_an_answer_has_its_situation_here_or_in_the_tests_of_its_s
         "defaults_expected_better": "judging/test_explaining.py",
     }
     # What reading a market finds is passed on as it is, like the gap above.
-    measured = {"feature_clipped", "ohlcv_trailing_rows", "short_history"}
+    measured = {
+        "feature_clipped",
+        "ohlcv_empty_rows",
+        "ohlcv_trailing_rows",
+        "short_history",
+    }
     assert {*REASONS, *WARNINGS, *elsewhere, *measured} == set(CODES)
 
 

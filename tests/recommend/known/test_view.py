@@ -116,6 +116,24 @@ SCORES: dict[str, tuple[dict[str, Any], tuple[float | None, float | None]]] = {
         {"objective_type": "sharpe", "objective_score": 0.7, "oos_end": None},
         (None, 0.7),
     ),
+    "stored, but only the in-sample one rounded": (
+        {"objective_type": "sharpe", "objective_score": 0.57, "sharpe_is": 0.5678},
+        (None, 0.5678),
+    ),
+    "recorded as in-sample": (
+        {"objective_type": "sharpe", "objective_score": 0.7, "objective_sample": "is"},
+        (None, 0.7),
+    ),
+    "recorded as out-of-sample": (
+        {
+            "objective_type": "sharpe",
+            "objective_score": 0.5,
+            "objective_sample": "oos",
+            "sharpe_is": 0.5,
+            "oos_end": None,
+        },
+        (0.5, 0.5),
+    ),
     "stored, of another objective": (
         {"objective_type": "sortino", "objective_score": 0.7},
         (None, None),

@@ -57,6 +57,11 @@ CODES: Final[dict[str, Code]] = {
         "no trial has the metrics that this objective needs",
         "choose another objective_type, or ingest the metrics it needs",
     ),
+    "too_few_trades": Code(
+        "every parameter set stayed out of most of its windows, or has a score in hardly any: "
+        "there is too little to judge one by",
+        "ingest longer windows, or sets that trade more often",
+    ),
     "strict_to_relaxed": Code(
         "too few trials passed the strict filters, so relaxed ones nominate too",
         "review the filter thresholds, or ingest more trials",
@@ -80,6 +85,8 @@ CODES: Final[dict[str, Code]] = {
     "feature_clipped": Code("a regime feature lay outside its bounds and was clipped"),
     "ohlcv_gap": Code("the bars have a gap: only those after it were measured"),
     "ohlcv_trailing_rows": Code("the last rows hold no price and were left out"),
+    "ohlcv_unfinished": Code("bars that had not closed yet were left out"),
+    "ohlcv_empty_rows": Code("rows without any price were left out, as of days without trading"),
     "short_history": Code("so little history is known that the bars per year are a guess"),
     "regime_schema": Code(
         "the regime was measured by another release", "measure it again from its bars"
@@ -88,6 +95,10 @@ CODES: Final[dict[str, Code]] = {
     "few_windows": Code(
         "fewer than 3 separate windows stand behind the answer",
         "ingest trials from more windows: one window's luck proves little",
+    ),
+    "mostly_unscored": Code(
+        "most windows that ran these parameters have no score of them: which ones have may be luck",
+        "ingest the missing metrics, and n_trades_oos: no trade in a window is a result",
     ),
     "one_quarter": Code(
         "all windows behind the answer lie in one calendar quarter: one market, tried often",
@@ -150,7 +161,7 @@ CODES: Final[dict[str, Code]] = {
         "no window of this symbol and timeframe is among the evidence",
         "ingest trials of this symbol and timeframe, or check its spelling",
     ),
-    "ohlcv_cut_at_as_of": Code("bars after as_of were left out"),
+    "ohlcv_cut_at_as_of": Code("bars that closed after as_of were left out"),
     "params_not_tested": Code("exactly these parameters were never tried"),
     "params_without_evidence": Code(
         "exactly these parameters were tried, but none of their trials counts: they are rejected, "

@@ -49,7 +49,8 @@ class DeflatedSharpe(Part):
         sharpe: annualised mean over quarters, out-of-sample.
         benchmark: annualised; what the best of `n_trials` shows by luck.
         n_trials: parameter sets that were known to be tried.
-        years: time covered by the windows that tried this one, overlaps counted once.
+        years: time covered by the windows in which this one has a Sharpe ratio, overlaps counted
+            once.
     """
 
     value: float

@@ -114,7 +114,7 @@ class Asking:
     ) -> pl.DataFrame:
         """Answers many questions; see `KnowledgeBase.recommend_many`."""
         space = self._workspaces.find(workspace)
-        named = Markets(markets)
+        named = Markets(markets, self._clock())
         rows = question_rows(questions)
         if strategies is None and named.names:
             if questions is None:
@@ -144,7 +144,7 @@ class Asking:
         request_id = given.request_id or self._new_id()
         deadline = self._deadline(given.deadline_s)  # reading takes of the time as well
         moment = as_moment(given.as_of)
-        market = given.market.read(moment)
+        market = given.market.read(moment, self._clock())
         own = read_own_trades(given.own_trials, given.strategy_name, self._clock())
         if deadline is not None:
             deadline.check("reading the market and own trials")

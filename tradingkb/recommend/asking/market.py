@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
 import polars as pl
 
 from tradingkb.domain import TAGS, Market, Regime, as_utc, canonical_timeframe, check_names
-from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
+from tradingkb.exceptions import (
+    InvalidInputError,
+    InvalidOHLCVError,
+    InvalidRegimeError,
+    InvalidTrialError,
+)
 from tradingkb.importers import const, read_trials
 from tradingkb.recommend.answer import CODES
-from tradingkb.regimes import Bars, measure_regime, read_ohlcv
+from tradingkb.regimes import Bars, bar_length, measure_regime, read_ohlcv
 
 RegimeLike: TypeAlias = Regime | Mapping[str, Any] | Sequence[str]
 
@@ -33,8 +38,12 @@ class GivenMarket:
     symbol: str | None = None
     timeframe: str | None = None
 
-    def read(self, as_of: datetime | None) -> Market:
+    def read(self, as_of: datetime | None, now: datetime) -> Market:
         """Measures the regime from bars, or takes the given one.
+
+        Args:
+            as_of: only bars that had closed by then are used.
+            now: the same where there is no `as_of`.
 
         Raises:
             InvalidInputError: both are given.
@@ -50,7 +59,7 @@ class GivenMarket:
         timeframe = canonical_timeframe(self.timeframe) if self.timeframe else None
         if self.ohlcv is not None:
             bars = read_ohlcv(self.ohlcv, symbol=self.symbol, timeframe=timeframe)
-            return measured_market(bars, as_of)
+            return measured_market(bars, as_of, now)
         if self.regime is None:
             return Market(None, self.symbol, timeframe)
         given = as_regime(self.regime)
@@ -60,22 +69,35 @@ class GivenMarket:
 
 
 def _refuse_later(regime: Regime, as_of: datetime | None) -> None:
-    if regime.source == "measured" and as_of and regime.end and regime.end > as_of:
+    if regime.source != "measured" or as_of is None or regime.end is None:
+        return
+    if regime.end + _length(regime.timeframe) > as_of:
         raise InvalidInputError(
-            f"the regime was measured on bars up to {regime.end:%Y-%m-%d %H:%M} UTC, after as_of",
+            f"the regime was measured on bars up to the one of {regime.end:%Y-%m-%d %H:%M} UTC, "
+            "which closes after as_of",
             field="regime",
             remedy="measure it on earlier bars, or pass ohlcv= and let as_of cut them",
         )
 
 
-def measured_market(bars: Bars, as_of: datetime | None) -> Market:
-    """The market of bars, as far as they were known by `as_of`.
+def _length(timeframe: str | None) -> timedelta:
+    """How long a bar lasts; nothing where its timeframe is no time, as of a chart of ticks."""
+    try:
+        return timedelta() if timeframe is None else bar_length(timeframe)
+    except InvalidOHLCVError:
+        return timedelta()
+
+
+def measured_market(bars: Bars, as_of: datetime | None, now: datetime) -> Market:
+    """The market of bars, as far as they had closed by `as_of`, or else by now.
 
     Raises:
         InvalidOHLCVError: too few bars.
     """
     cut: tuple[str, ...] = ()
-    if as_of is not None and len(past := bars.before(as_of)) < len(bars):
+    if as_of is None:
+        bars = bars.finished(now)
+    elif len(past := bars.before(as_of)) < len(bars):
         bars, cut = past, ("ohlcv_cut_at_as_of",)
     regime = measure_regime(bars)
     return Market(regime, bars.symbol, bars.timeframe, cut + _codes(regime), regime.warnings)

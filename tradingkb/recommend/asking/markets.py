@@ -18,12 +18,17 @@ _SUFFIXES: Final = (".parquet", ".csv")
 class Markets:
     """Named markets: bars, or regimes that are stated."""
 
-    def __init__(self, given: Any) -> None:
+    def __init__(self, given: Any, now: datetime) -> None:
         """Takes what `KnowledgeBase.recommend_many` takes as `markets`.
+
+        Args:
+            given: the markets.
+            now: bars that had not closed by then are left out.
 
         Raises:
             InvalidInputError: none of these, a folder without series, or a name twice.
         """
+        self.now = now
         self._sources: dict[str, Any] = {}
         self._bars: dict[Any, Bars] = {}
         self._read: dict[Any, Market | InvalidInputError] = {}
@@ -67,7 +72,7 @@ class Markets:
             InvalidInputError: what is wrong with it.
         """
         if isinstance(source, Regime | Mapping):
-            return GivenMarket(None, source, symbol, timeframe).read(as_of)
+            return GivenMarket(None, source, symbol, timeframe).read(as_of, self.now)
         where = str(source) if isinstance(source, str | Path) else id(source)
         key = (where, symbol, timeframe, as_of)
         if key not in self._read:
@@ -84,7 +89,7 @@ class Markets:
             if tuple(series) not in self._bars:
                 bars = read_ohlcv(source, symbol=symbol, timeframe=timeframe)
                 self._bars[tuple(series)] = bars
-            return measured_market(self._bars[tuple(series)], as_of)
+            return measured_market(self._bars[tuple(series)], as_of, self.now)
         except InvalidInputError as error:
             return error
 

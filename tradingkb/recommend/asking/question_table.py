@@ -142,7 +142,7 @@ def _market(said: Mapping[str, Any], markets: Markets) -> Market:
     if given == ["ohlcv"]:
         return markets.of(said["ohlcv"], symbol, timeframe, moment)
     regime = _regime(said["regime"]) if given else None
-    return GivenMarket(None, regime, symbol, timeframe).read(moment)
+    return GivenMarket(None, regime, symbol, timeframe).read(moment, markets.now)
 
 
 def _regime(said: Any) -> RegimeLike:

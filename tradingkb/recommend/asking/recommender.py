@@ -109,9 +109,15 @@ class Recommender:
         _log_explanation(found, target, question, watch.total()["total_ms"])
         return found
 
-    def read(self, target: IndexTarget, question: Question) -> Context:
-        """What is known before filters are applied; raises as `answer`."""
-        return self._contexts.read(target, question)
+    def read(self, target: IndexTarget, question: Question, view: View | None = None) -> Context:
+        """What is known before filters are applied; raises as `answer`.
+
+        Args:
+            target: whose trials.
+            question: what is asked.
+            view: the trials to answer from; default: what had been said by the question's time.
+        """
+        return self._contexts.read(target, question, view)
 
     def find(self, c: Context) -> Findings:
         """Everything that an answer rests on, short of the choice; raises as `answer`."""

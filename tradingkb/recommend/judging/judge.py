@@ -21,6 +21,7 @@ from tradingkb.ranking import (
     believe,
     choose,
     expectation,
+    within,
 )
 from tradingkb.recommend.answer import Baseline, Option
 from tradingkb.recommend.known import Pool, Standing, View
@@ -174,7 +175,12 @@ def expect(evidence: Evidence, judged: Judged, pset: int, spec: StrategySpec | N
     learnt = evidence.standing.learnt
     found = expectation(learnt, judged.expected, pset, use, own, evidence.sign, symbol)
     objective = evidence.pool.objective
-    found = replace(found, unit=objective.unit, direction=objective.direction)
+    found = replace(
+        within(found, objective.low, objective.high),
+        unit=objective.unit,
+        direction=objective.direction,
+        n_unscored=evidence.pool.unscored(pset, use),
+    )
     if found.n_windows >= MIN_WINDOWS and found.n_quarters > 1:
         return found
     # A free-form search tries no set twice: what was tried around one stands behind it too.

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tradingkb.domain import get_objective
 from tradingkb.ranking import Pbo, backtest_overfitting, deflated_sharpe
 from tradingkb.recommend.answer import BacktestOverfitting, DeflatedSharpe, Overfitting
 from tradingkb.recommend.known import Context, Pool
@@ -37,7 +38,8 @@ class OverfittingEvidence:
             `n_trials` would show by luck; NaN where it is unknown.
         sharpe: shape (p,), annualised mean over quarters of the out-of-sample Sharpe ratio.
         benchmark: annualised; NaN where unknown.
-        years: shape (p,), time covered by the windows that tried a set, overlaps counted once.
+        years: shape (p,), time covered by the windows in which a set has a Sharpe ratio, overlaps
+            counted once.
         n_trials: parameter sets that were known to be tried.
         pbo: probability of backtest overfitting of taking the best set, with its splits;
             None where the sets were not all tried in the same quarters, or in too few.
@@ -103,12 +105,13 @@ def allowed(
 
 
 def _measure(pool: Pool, near: Bools, n_trials: int) -> OverfittingEvidence:
-    table = _by_quarter(pool, near, pool.view.floats("sharpe_oos"))
+    ratios = pool.view.scores(get_objective("sharpe")).oos
+    table = _by_quarter(pool, near, ratios)
     n = np.isfinite(table).sum(axis=0)
     sharpe = np.divide(
         np.nansum(table, axis=0), n, out=np.full(table.shape[1], np.nan), where=n > 0
     )
-    known, years = sharpe[np.isfinite(sharpe)], _years(pool, near)
+    known, years = sharpe[np.isfinite(sharpe)], _years(pool, near, np.isfinite(ratios))
     found = deflated_sharpe(
         sharpe,
         trial_sharpes=known,
@@ -143,17 +146,23 @@ def _by_quarter(pool: Pool, near: Bools, values: Floats) -> Floats:
     return np.asarray(means.reshape(shape))
 
 
-def _years(pool: Pool, near: Bools) -> Floats:
-    """Years that the scored parts of a set's windows cover, overlaps counted once, shape (p,)."""
+def _years(pool: Pool, near: Bools, known: Bools) -> Floats:
+    """Years that the scored parts of a set's windows cover, overlaps counted once, shape (p,).
+
+    Args:
+        pool: the trials that count.
+        near: shape (w,), the windows that are looked at.
+        known: shape (n,), trials with a result: a window without one is no time observed.
+    """
     view = pool.view
     frame = view.windows.frame
     start, end = (frame[f"oos_{side}"].to_physical().to_numpy() for side in ("start", "end"))
     present = np.zeros((len(start), len(view.psets)), dtype=bool)
-    rows = np.flatnonzero(pool.usable & near[view.window])
+    rows = np.flatnonzero(pool.usable & known & near[view.window])
     present[view.window[rows], view.pset[rows]] = True
     covered, until = np.zeros(len(view.psets)), np.full(len(view.psets), -np.inf)
-    known = np.flatnonzero(np.isfinite(start) & np.isfinite(end) & near)
-    for w in known[np.argsort(start[known], kind="stable")]:
+    dated = np.flatnonzero(np.isfinite(start) & np.isfinite(end) & near)
+    for w in dated[np.argsort(start[dated], kind="stable")]:
         mine = present[w]
         added = np.maximum(end[w] - np.maximum(start[w], until), 0.0)
         covered[mine] += added[mine]

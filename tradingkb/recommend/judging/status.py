@@ -53,6 +53,7 @@ def _weaknesses(c: Context, f: Findings, chosen: Chosen, expected: Expectation) 
         "strict_to_relaxed": f.filtered.used_relaxed,
         "few_candidates": len(f.rows) < MIN_CANDIDATES,
         "few_windows": min(windows, _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
+        "mostly_unscored": _mostly_unscored(c, chosen),
         "one_quarter": quarters == 1,
         "missing_regime_context": c.question.market.regime is None,
         "no_trials_of_timeframe": not c.near[c.pool.seen].any(),
@@ -61,6 +62,12 @@ def _weaknesses(c: Context, f: Findings, chosen: Chosen, expected: Expectation) 
         "flat_prices": "flat_prices" in c.said.warnings,
     }
     return tuple(code for code, holds in checks.items() if holds)
+
+
+def _mostly_unscored(c: Context, chosen: Chosen) -> bool:
+    """Whether more windows ran the set without a score than with one."""
+    found, pset = c.pool.presence, chosen.pset
+    return bool(found.unscored[pset] > found.active[pset] + found.idle[pset])
 
 
 def _caveats(c: Context, f: Findings, chosen: Chosen, expected: Expectation) -> Said:
@@ -120,6 +127,7 @@ def obstacles(c: Context, filtered: Filtered) -> Said:
         ("eligible", "all_trials_rejected"),
         ("of_version", "no_trials_for_version"),
         ("scored", "no_score_for_objective"),
+        ("traded", "too_few_trades"),
         ("not_archived", "all_trials_archived"),
     ):
         if not left[name]:

@@ -91,20 +91,19 @@ def make_context(
     statuses = view.statuses if as_of is None else statuses_as_of(view, as_of)
     known, alive = view.known_at <= micros, eligible(statuses)
     version, spec = _version(view, question.strategy_version, known & alive)
-    funnel, usable = _restrict(
+    funnel, tried = _restrict(
         {
             "stored": np.ones(len(view), dtype=bool),
             "known": known,
             "eligible": alive,
             "of_version": of_version(view, version),
-            "scored": view.scores(objective).known,
         }
     )
     archived = view.archived(as_of)
     pool = view.kept.get(
         "pool",
-        (objective.name, usable.tobytes(), archived.tobytes()),
-        lambda: make_pool(view, usable, archived, objective),
+        (objective.name, tried.tobytes(), archived.tobytes()),
+        lambda: make_pool(view, tried, archived, objective),
     )
     market = question.market
     own, near, timeframe, placed = _instrument(view, pool, market.symbol, market.timeframe)
@@ -125,7 +124,12 @@ def make_context(
         timeframe=timeframe,
         known_until=micros,
         # Only trials that carry a score of the evidence's sample nominate: the counts are theirs.
-        funnel={**funnel, "not_archived": pool.n_may_nominate},
+        funnel={
+            **funnel,
+            "scored": int(pool.usable.sum()),
+            "traded": int(pool.present.sum()),
+            "not_archived": pool.n_may_nominate,
+        },
         said=read + placed + unknown_spec + Said(warnings=pool.mixtures),
     )
 

@@ -40,6 +40,7 @@ from tradingkb.ranking import (
     study,
     traits_of,
 )
+from tradingkb.recommend.known.presence import Presence, presence
 from tradingkb.recommend.known.view import View
 from tradingkb.recommend.known.windows import side_of
 
@@ -78,7 +79,8 @@ class Pool:
     Attributes:
         view: all trials.
         objective: what they are judged by.
-        usable: shape (n,), those that count.
+        tried: shape (n,), those that are known, eligible and of the version.
+        usable: shape (n,), those of them that count: with a score of either sample.
         archived: shape (n,), those that nominate nothing.
         scores: shape (n,), the objective (its own direction), NaN where unusable.
         in_sample: whether scores are in-sample, for want of out-of-sample ones.
@@ -87,6 +89,7 @@ class Pool:
 
     view: View
     objective: Objective
+    tried: Bools
     usable: Bools
     archived: Bools
     scores: Floats
@@ -106,14 +109,30 @@ class Pool:
         return found
 
     @cached_property
+    def presence(self) -> Presence:
+        """In how many of its windows each parameter set was in the market."""
+        return presence(self.view, self.tried, self.scores, in_sample=self.in_sample)
+
+    @cached_property
+    def present(self) -> Bools:
+        """Trials with a score of the evidence's sample, of sets that traded enough; shape (n,)."""
+        return np.asarray(np.isfinite(self.scores) & self.presence.enough[self.view.pset])
+
+    @cached_property
     def may_nominate(self) -> Bools:
-        """Trials that carry a score of the evidence's sample and are not archived; shape (n,)."""
-        return np.asarray(np.isfinite(self.scores) & ~self.archived)
+        """Of these, the ones that are not archived; shape (n,)."""
+        return self.present & ~self.archived
 
     @cached_property
     def n_may_nominate(self) -> int:
         """Their number."""
         return int(self.may_nominate.sum())
+
+    def unscored(self, pset: int, windows: Bools) -> int:
+        """How many of these windows, shape (w,), tried a parameter set and have no score of it."""
+        tried = np.unique(self.view.window[self.tried & (self.view.pset == pset)])
+        known = self.cells.window[self.cells.of_pset(pset)]
+        return int(windows[np.setdiff1d(tried, known)].sum())
 
     @cached_property
     def ranks(self) -> Floats:
@@ -236,9 +255,10 @@ class Pool:
         return rows, rank_within(trades[rows], self.view.window[rows], order)[0]
 
 
-def make_pool(view: View, usable: Bools, archived: Bools, objective: Objective) -> Pool:
-    """Scores of usable trials, out-of-sample unless fewer than three windows have any."""
+def make_pool(view: View, tried: Bools, archived: Bools, objective: Objective) -> Pool:
+    """Scores of tried trials, out-of-sample unless fewer than three windows have any."""
     found = view.scores(objective)
+    usable = tried & found.known
     scores = found.oos
     with_oos = usable & np.isfinite(scores)
     in_sample = int(_touched(view, with_oos).sum()) < MIN_WINDOWS
@@ -255,7 +275,7 @@ def make_pool(view: View, usable: Bools, archived: Bools, objective: Objective) 
         None if in_sample else view.orders(objective).only(counted),
     )
     kept = np.where(counted, scores, np.nan)
-    return Pool(view, objective, usable, archived, kept, in_sample, cells)
+    return Pool(view, objective, tried, usable, archived, kept, in_sample, cells)
 
 
 def _touched(view: View, rows: Bools) -> Bools:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from tradingkb.domain import IndexTarget, Question, get_objective
+import polars as pl
+
+from tradingkb.domain import IndexTarget, Question, StrategySpec, get_objective
 from tradingkb.exceptions import InvalidInputError, UnknownStrategyError
 from tradingkb.memo import Memo
 from tradingkb.ports import (
@@ -20,6 +22,7 @@ from tradingkb.ports import (
 )
 from tradingkb.ranking import ConfidenceModel
 from tradingkb.recommend.known.context import Context, make_context
+from tradingkb.recommend.known.then import Past
 from tradingkb.recommend.known.view import View, make_view
 
 #: Objectives whose calibration is kept.
@@ -43,17 +46,25 @@ class ContextReader:
         self.embargo_s = embargo_s
         self._views: Memo[View] = Memo(KEPT_TRIALS, len)
 
-    def read(self, target: IndexTarget, question: Question) -> Context:
+    def read(self, target: IndexTarget, question: Question, view: View | None = None) -> Context:
         """Everything that is known before filters are applied.
+
+        Args:
+            target: whose trials.
+            question: what is asked.
+            view: the trials; default: what was said by `as_of`, or is said now.
 
         Raises:
             UnknownStrategyError: neither spec nor trials of that name; near names are suggested.
             UnknownObjectiveError: no such objective.
         """
         get_objective(question.objective_type)  # before a strategy's trials are read
-        view = self.view(target, question.strategy_name)
-        if not view.specs and not len(view):
-            self._refuse(target, question.strategy_name)
+        if view is None:
+            view = self.view(target, question.strategy_name)
+            if not view.specs and not len(view):
+                self._refuse(target, question.strategy_name)
+            if question.as_of is not None:
+                view = self._then(view, target, question.strategy_name, question.as_of)
         return make_context(target, question, view, self._clock(), self.embargo_s)
 
     def view(self, target: IndexTarget, strategy_name: str) -> View:
@@ -64,6 +75,49 @@ class ContextReader:
             lambda: self._read_view(*key),
             stamp=self._store.generation(target.workspace.id, strategy_name),
             renew=lambda view: self._read_view(*key, view),
+        )
+
+    def _then(self, view: View, target: IndexTarget, strategy_name: str, as_of: datetime) -> View:
+        """The view as it was at a time: the same, or another one that is kept with it."""
+        workspace_id = target.workspace.id
+        past = view.kept.get(
+            "past", None, lambda: self._past(workspace_id, strategy_name, target.collection)
+        )
+        specs = past.specs(as_of)
+        moved = past.moved(as_of, as_of - timedelta(seconds=self.embargo_s))
+        if moved.is_empty() and specs == view.specs:
+            return view
+        which = tuple(moved.select("trial_id", "run_id").rows())
+        said = tuple(repr(spec.to_dict()) for spec in specs)
+        return view.kept.get(
+            "then", (which, said), lambda: self._as_it_was(view, workspace_id, past, moved, specs)
+        )
+
+    def _past(self, workspace_id: str, strategy_name: str, collection: str) -> Past:
+        return Past(
+            strategy_name,
+            self._store.trial_versions(workspace_id, strategy_name, collection),
+            self._store.spec_registrations(workspace_id, strategy_name),
+        )
+
+    def _as_it_was(
+        self,
+        view: View,
+        workspace_id: str,
+        past: Past,
+        moved: pl.DataFrame,
+        specs: list[StrategySpec],
+    ) -> View:
+        if moved.is_empty():
+            return replace(view, specs=specs)
+        trials = past.trials(view.partition.trials, moved)
+        return make_view(
+            replace(view.partition, trials=trials),
+            windows=self._store.window_rows(workspace_id, trials["window_id"].unique()),
+            sets=self._store.param_set_rows(workspace_id, past.strategy_name),
+            specs=specs,
+            read_scaler=view.read_scaler,
+            read_history=view.read_history,
         )
 
     def forget(self) -> None:

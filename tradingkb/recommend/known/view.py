@@ -20,7 +20,9 @@ from tradingkb.domain import (
     RegimeScaler,
     StrategySpec,
     parse_params,
+    same_score,
     score,
+    stayed_out,
 )
 from tradingkb.memo import Memos
 from tradingkb.ports import Partition
@@ -199,6 +201,10 @@ class View:
             lambda: Scores(self._score(objective, "oos"), self._score(objective, "is")),
         )
 
+    def stayed_out(self, sample: str) -> Bools:
+        """Which trials are known to have made no trade in a sample, "is" or "oos"; shape (n,)."""
+        return self.kept.get("stayed_out", sample, lambda: stayed_out(_Metrics(self, sample)))
+
     def _score(self, objective: Objective, sample: str) -> Floats:
         return score(objective, _Metrics(self, sample), self._stored(objective, sample))
 
@@ -207,15 +213,22 @@ class View:
         same = self.frame["objective_type"] == objective.name
         if not same.any():
             return np.full(len(self), np.nan)
-        ended = self.windows.frame["oos_end"].is_not_null().to_numpy()[self.window]
-        oos = ended | self.frame["has_oos"].to_numpy()
-        of_sample = oos if sample == "oos" else ~oos
-        of_sample &= same.to_numpy()
         stored = self.floats("objective_score")
-        if sample == "oos" and objective.formula is not None:
-            # Where no other score was known, an ingest stored what the in-sample metrics give.
-            of_sample &= ~np.isclose(stored, objective.formula(_Metrics(self, "is")), 1e-9, 0.0)
+        told = self.frame["objective_sample"]
+        oos = (told == "oos").fill_null(False).to_numpy()
+        if told.null_count():
+            oos = np.where(told.is_null(), self._untold(objective, stored), oos)
+        of_sample = same.to_numpy() & (oos if sample == "oos" else ~oos)
         return np.where(of_sample, stored, np.nan)
+
+    def _untold(self, objective: Objective, stored: Floats) -> Bools:
+        """Which scores an ingest before schema 0006 took as out-of-sample, shape (n,)."""
+        ended = self.windows.frame["oos_end"].is_not_null().to_numpy()[self.window]
+        oos = np.asarray(ended | self.frame["has_oos"].to_numpy())
+        if objective.formula is None:
+            return oos
+        # Where no other score was known, it stored what the in-sample metrics give.
+        return oos & ~same_score(stored, objective.formula(_Metrics(self, "is")))
 
 
 class _Metrics(dict[str, Floats]):

@@ -68,6 +68,7 @@ _TRIAL: Final[dict[str, Any]] = {
     "params": pl.String,
     "objective_type": pl.String,
     "objective_score": pl.Float64,
+    "objective_sample": pl.String,
     **{f"{m}_{s}": pl.Int64 if m == "n_trades" else pl.Float64 for m in METRICS for s in _SIDES},
     "cost_bps": pl.Float64,
     "known_at": _TIME,
