@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tradingkb.domain import Objective, get_objective
@@ -33,8 +33,24 @@ STATUSES: Final[dict[str, Status]] = {
 
 
 def status(answer: Answer) -> Status:
-    """The status in words."""
-    return STATUSES[answer["status"]]
+    """The status in words, and of what the recommended set is not told apart."""
+    found = STATUSES[answer["status"]]
+    doubt = "; ".join(undecided(answer))
+    return replace(found, meaning=f"{found.meaning}; {doubt}") if doubt else found
+
+
+def undecided(answer: Answer) -> list[str]:
+    """Other sets from which the evidence does not tell the recommended one apart, with the lead."""
+    if answer.get("params") is None:
+        return []
+    labels = {"defaults": "the defaults", "regime_agnostic": "the plain average's"}
+    texts = []
+    for key, label in labels.items():
+        lead = ((answer.get("baseline") or {}).get(key) or {}).get("lead")
+        if lead and not (lead["low"] is not None and lead["low"] * lead["high"] > 0):
+            bounds = fmt.interval(lead["low"], lead["high"], unit(answer))
+            texts.append(f"not told apart from {label} ({lead['value']:+.2f}, {bounds})")
+    return texts
 
 
 def unit(answer: Answer) -> str:
@@ -118,7 +134,7 @@ def options(answer: Answer) -> list[Option]:
     """The recommended set beside the regime-agnostic choice and the defaults, where known."""
     chosen = answer.get("params")
     rows = [Option("recommended", chosen, answer.get("expected"))] if chosen is not None else []
-    labels = {"regime_agnostic": "regime-agnostic average", "defaults": "defaults"}
+    labels = {"regime_agnostic": "plain average", "defaults": "defaults"}
     baseline = answer.get("baseline") or {}
     for key, label in labels.items():
         other = baseline.get(key)

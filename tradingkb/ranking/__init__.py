@@ -18,7 +18,7 @@ from tradingkb.ranking.cells import (
 from tradingkb.ranking.choose import Choice, choose
 from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
 from tradingkb.ranking.deflated import deflated_sharpe
-from tradingkb.ranking.expectation import Expectation, expectation, within
+from tradingkb.ranking.expectation import INTERVAL_LEVEL, Expectation, expectation, within
 from tradingkb.ranking.nearest import nearest_sets
 from tradingkb.ranking.outcomes import Outcomes, forecasts
 from tradingkb.ranking.pbo import Pbo, backtest_overfitting
@@ -34,6 +34,7 @@ from tradingkb.ranking.traits import Traits, traits_of
 from tradingkb.ranking.weights import EvidenceWeights
 
 __all__ = [
+    "INTERVAL_LEVEL",
     "NEVER",
     "Cells",
     "Choice",

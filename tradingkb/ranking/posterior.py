@@ -59,6 +59,16 @@ class Posterior:
     variance: Floats | None
     freedom: Floats | None
 
+    def lead(self, pset: int, other: int) -> tuple[float, float | None]:
+        """What one set is expected to earn more than another, and the standard deviation of it.
+
+        What is believed of the two is taken as independent; None where the noise is unknown.
+        """
+        value = float(self.value[pset] - self.value[other])
+        if self.variance is None:
+            return value, None
+        return value, float(np.hypot(self.apart[pset], self.apart[other]))
+
 
 def believe(learnt: Learnt, query: Query, traits: Traits | None = None) -> Posterior:
     """What is expected of every set.

@@ -15,16 +15,40 @@ Band = Literal["high", "medium", "low", "none"]
 
 
 @dataclass(frozen=True)
+class Lead(Part):
+    """What parameters are expected to earn more than others, in the objective's unit.
+
+    Attributes:
+        value: positive where they are better, whatever the objective's direction.
+        low, high: interval at `level`; None where the noise is unknown.
+        level: such as 0.9.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    level: float
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the evidence tells the two apart."""
+        return self.low is not None and self.high is not None and self.low * self.high > 0
+
+
+@dataclass(frozen=True)
 class Option(Part):
     """Other parameters beside the recommended ones.
 
     Attributes:
         params: which.
         expected: what they are expected to earn; None where nobody tried them.
+        lead: of the recommended ones over them; None where these are the same, or nobody tried
+            either.
     """
 
     params: Mapping[str, ParamValue]
     expected: Expectation | None
+    lead: Lead | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +56,7 @@ class Baseline(Part):
     """What stands beside a recommendation.
 
     Attributes:
-        regime_agnostic: what would be chosen without looking at regime and own history.
+        regime_agnostic: what the plain average chooses: the best mean rank over all windows.
         defaults: the declared defaults; None where none are.
     """
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tradingkb.domain import canonical_params
 from tradingkb.ranking import Expectation, spreads
 from tradingkb.recommend.answer import (
     AnswerStatus,
@@ -51,8 +52,15 @@ def assemble(
     chosen, expected, status = outline.chosen, outline.expected, outline.status
     pset = chosen.tested_pset if chosen else None
     trust = _trust(c, f, config, chosen, calibration, ok=status == "ok")
-    base = baseline(f.evidence, f.judged, sets, c.spec) if chosen else None
-    said = c.said + outline.said + trust.said + _beside(c, chosen, expected, base)
+    whose = _expected_of(chosen)
+    base = baseline(f.evidence, f.judged, sets, c.spec, whose) if chosen else None
+    said = (
+        c.said
+        + outline.said
+        + trust.said
+        + _beside(c, chosen, expected, base)
+        + _decided(c, chosen)
+    )
     evidence = evidence_table(f.evidence, pset, f.distance, f.kernel)
     question, market, filtered = c.question, c.question.market, f.filtered
     return Recommendation(
@@ -115,6 +123,8 @@ def outline_of(c: Context, f: Findings, sets: Bools) -> Outline:
     chosen = pick(c, f, sets)
     expected = expect(f.evidence, f.judged, _expected_of(chosen), c.spec) if chosen else None
     status, said = judge_status(c, f, chosen, expected)
+    if status == "none":
+        return Outline(None, None, status, said)
     return Outline(chosen, expected, status, said)
 
 
@@ -147,6 +157,23 @@ def _beside(
     lead = c.objective.sign * (expected.value - defaults.expected.value)
     worse = defaults.params != chosen.params and lead <= 0
     return Said(warnings=("defaults_expected_as_good",) if worse else ())
+
+
+def _decided(c: Context, chosen: Chosen | None) -> Said:
+    """Names a preference that moved the choice from what is expected to earn most, and its cost."""
+    if chosen is None or chosen.choice.best == chosen.choice.pset:
+        return Said()
+    other = canonical_params(c.view.psets[chosen.choice.best])
+    why = {
+        "promoted": "they are promoted",
+        "rank": "their mean rank within windows is better, or they trade less",
+        "nomination": "they were nominated first",
+    }.get(chosen.choice.rule, "of their rank")
+    note = (
+        f"chosen because {why}: {other} is expected to earn {chosen.choice.cost:.2g} more, from "
+        "which the evidence does not tell them apart"
+    )
+    return Said(notes=(note,))
 
 
 def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:

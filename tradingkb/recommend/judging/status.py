@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -29,8 +30,9 @@ def judge_status(
     said = _retrieval(f)
     if c.question.market.regime is None:
         said += Said(warnings=("missing_regime_context",))
-    if chosen is None or expected is None:
-        stood = obstacles(c, f.filtered)
+    if chosen is None or expected is None or refused_loss(c, expected):
+        lost = expected is not None and refused_loss(c, expected)
+        stood = Said(reasons=("expected_loss",)) if lost else obstacles(c, f.filtered)
         reasons = stood.reasons + said.reasons
         return "none", Said(reasons, said.warnings, said.notes + stood.notes)
     said += Said(reasons=_weaknesses(c, f, chosen, expected)) + _caveats(c, f, chosen, expected)
@@ -60,6 +62,7 @@ def _weaknesses(c: Context, f: Findings, chosen: Chosen, expected: Expectation) 
         "in_sample_only": c.pool.in_sample,
         "repaired_params": bool(chosen.repaired),
         "flat_prices": "flat_prices" in c.said.warnings,
+        "expected_loss": is_loss(c, expected),
     }
     return tuple(code for code, holds in checks.items() if holds)
 
@@ -76,7 +79,6 @@ def _caveats(c: Context, f: Findings, chosen: Chosen, expected: Expectation) -> 
     checks = {
         "params_not_tested": chosen.tested_pset is None,
         "few_in_sample_trades": _in_sample_trades(c, f, chosen) < FEW_TRADES,
-        "expected_loss": is_loss(c, expected),
     }
     return said + Said(warnings=tuple(code for code, holds in checks.items() if holds))
 
@@ -85,6 +87,13 @@ def is_loss(c: Context, expected: Expectation) -> bool:
     """Whether less is expected than the objective's break-even, where it has one."""
     zero, sign = c.objective.break_even, c.objective.sign
     return zero is not None and sign * (expected.value - zero) < 0
+
+
+def refused_loss(c: Context, expected: Expectation) -> bool:
+    """Whether a loss is sure, where a limit on luck asks for more than that."""
+    asked = c.question.min_deflated_sharpe is not None or c.question.max_pbo is not None
+    best = expected.high if c.objective.sign > 0 else expected.low
+    return asked and best is not None and is_loss(c, replace(expected, value=best))
 
 
 def foreign_instrument(c: Context) -> Said:
