@@ -52,15 +52,11 @@ def assemble(
     chosen, expected, status = outline.chosen, outline.expected, outline.status
     pset = chosen.tested_pset if chosen else None
     trust = _trust(c, f, config, chosen, calibration, ok=status == "ok")
-    whose = _expected_of(chosen)
-    base = baseline(f.evidence, f.judged, sets, c.spec, whose) if chosen else None
-    said = (
-        c.said
-        + outline.said
-        + trust.said
-        + _beside(c, chosen, expected, base)
-        + _decided(c, chosen)
-    )
+    base = None
+    if chosen is not None:
+        base = baseline(f.evidence, f.judged, sets, c.spec, _expected_of(chosen))
+    said = c.said + outline.said + trust.said
+    said += _beside(c, chosen, expected, base) + _decided(c, chosen)
     evidence = evidence_table(f.evidence, pset, f.distance, f.kernel)
     question, market, filtered = c.question, c.question.market, f.filtered
     return Recommendation(

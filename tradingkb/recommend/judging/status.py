@@ -35,7 +35,7 @@ def judge_status(
         stood = Said(reasons=("expected_loss",)) if lost else obstacles(c, f.filtered)
         reasons = stood.reasons + said.reasons
         return "none", Said(reasons, said.warnings, said.notes + stood.notes)
-    said += Said(reasons=_weaknesses(c, f, chosen, expected)) + _caveats(c, f, chosen, expected)
+    said += Said(reasons=_weaknesses(c, f, chosen, expected)) + _caveats(c, f, chosen)
     return ("degraded" if said.reasons else "ok"), said
 
 
@@ -73,7 +73,7 @@ def _mostly_unscored(c: Context, chosen: Chosen) -> bool:
     return bool(found.unscored[pset] > found.active[pset] + found.idle[pset])
 
 
-def _caveats(c: Context, f: Findings, chosen: Chosen, expected: Expectation) -> Said:
+def _caveats(c: Context, f: Findings, chosen: Chosen) -> Said:
     """What does not degrade an answer, and a reader should know."""
     said = foreign_instrument(c)
     checks = {
