@@ -13,6 +13,7 @@ from tradingkb.ranking.choose import (
 )
 from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
 from tradingkb.ranking.deflated import deflated_sharpe
+from tradingkb.ranking.disjoint import disjoint_blocks, luck_variance, overlapping
 from tradingkb.ranking.evidence import (
     Cells,
     Estimate,
@@ -60,6 +61,7 @@ __all__ = [
     "choose",
     "coordinates",
     "deflated_sharpe",
+    "disjoint_blocks",
     "estimate",
     "evidence_mass",
     "expectation",
@@ -69,10 +71,12 @@ __all__ = [
     "fixed_levels",
     "forecasts",
     "intraclass",
+    "luck_variance",
     "make_cells",
     "moving_levels",
     "nearest_sets",
     "nomination_scores",
+    "overlapping",
     "rank_contest",
     "rank_within",
     "regime_kernel",

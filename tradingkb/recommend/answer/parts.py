@@ -67,6 +67,7 @@ class BacktestOverfitting(Part):
         value: share of splits in which the best set of one half is below the median in the other.
         loss_probability: share of splits in which it loses there.
         n_sets, n_splits, n_quarters: what was split.
+        n_blocks: stretches of time that no window spans two of; halves of them are compared.
     """
 
     value: float
@@ -74,6 +75,7 @@ class BacktestOverfitting(Part):
     n_sets: int
     n_splits: int
     n_quarters: int
+    n_blocks: int
 
 
 @dataclass(frozen=True)

@@ -142,10 +142,9 @@ def _limits(c: Context, filtered: Filtered) -> Said:
     sets = np.unique(c.view.pset[filtered.nominating])
     if ceiling is not None and not allowed(found, None, ceiling).any():
         note = (
-            f"the probability of backtest overfitting is {found.pbo.pbo:.2f}"
-            if found.pbo
-            else "the probability of backtest overfitting is unknown: not every parameter set was "
-            "tried in the same quarters"
+            f"the probability of backtest overfitting is {found.telling.pbo:.2f}"
+            if found.telling
+            else f"the probability of backtest overfitting is unknown: {found.doubt}"
         )
         said += Said(reasons=("backtest_overfitting",), notes=(note,))
     if floor is not None and not allowed(found, floor, None)[sets].any():
