@@ -251,9 +251,7 @@ def test_the_unit_in_which_sharpe_ratios_are_annualised_does_not_matter(
 
 def test_trials_without_luck_are_judged_against_zero() -> None:
     assert expected_max_sharpe(0.0, 100) == 0.0
-    found = deflated_sharpe(
-        [1.0], variance=0.0, n_trials=3, n_periods=500, periods_per_year=365
-    )
+    found = deflated_sharpe([1.0], variance=0.0, n_trials=3, n_periods=500, periods_per_year=365)
     assert found.benchmark == 0.0
     assert found.value[0] == probabilistic_sharpe_ratio(1.0 / math.sqrt(365), 0.0, 500)
 

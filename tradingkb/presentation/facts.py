@@ -223,8 +223,15 @@ def luck(answer: Answer) -> list[str]:
         )
     if pbo:
         texts.append(
-            f"overfitting {fmt.percent(pbo['value'], 0)}: chance that the best set of one half of "
+            f"overfitting {fmt.percent(pbo['value'], 0)}: chance that the best of "
+            f"{fmt.count(pbo['n_sets'], 'set')} in one half of "
             f"{fmt.count(pbo['n_quarters'], 'quarter')} is below the median in the other"
+            + (
+                ""
+                if pbo["enough"]
+                else f"; {fmt.count(pbo['n_blocks'], 'block')} of time and so "
+                "many sets are too few to tell"
+            )
         )
     return texts
 

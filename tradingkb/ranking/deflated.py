@@ -204,4 +204,3 @@ def _per_set(name: str, values: ArrayLike, size: int) -> Floats:
     if given.shape not in ((), (size,)):
         raise ValueError(f"{name} must be one number or have shape ({size},), got {given.shape}")
     return np.full(size, given)
-

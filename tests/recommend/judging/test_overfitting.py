@@ -42,7 +42,9 @@ def noisy(n_windows: int, sets: Sequence[int], seed: int = 0, **more: Any) -> Wo
     """A sweep in which each set earns luck in each window, and 20 earns 0.3 beside."""
     rng = np.random.default_rng(seed)
     world = sweep(n_windows, dict.fromkeys(sets, 0.0), **more)
-    luck = rng.normal(size=world.rows.height).round(3) + 0.3 * world.rows.select(fast(20)).to_series()
+    luck = (
+        rng.normal(size=world.rows.height).round(3) + 0.3 * world.rows.select(fast(20)).to_series()
+    )
     return replace(world, rows=world.rows.with_columns(sharpe_oos=luck, sharpe_is=luck))
 
 
@@ -134,7 +136,9 @@ def test_true_differences_between_sets_are_not_taken_for_luck() -> None:
     assert apart.benchmark == pytest.approx(evidence(world).benchmark)
 
 
-def test_where_one_quarter_tells_no_luck_from_skill_all_that_sets_differ_by_counts_as_luck() -> None:
+def test_where_one_quarter_tells_no_luck_from_skill_all_that_sets_differ_by_counts_as_luck() -> (
+    None
+):
     found = evidence(sweep(1, {5: 0.0, 10: 1.0, 20: 2.0}))
     assert found.benchmark == pytest.approx(expected_max_sharpe(1.0, 3))
 

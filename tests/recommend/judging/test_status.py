@@ -361,3 +361,19 @@ def test_a_loss_is_what_lies_beyond_the_break_even_of_the_objective(
 def test_an_empty_store_says_so() -> None:
     found = USUAL.only(pl.lit(False)).answer()
     assert found.reasons[:2] == ("collection_empty", "no_trials_for_strategy")
+
+
+def test_trials_that_are_stored_again_under_new_ids_do_not_make_candidates_many() -> None:
+    few = sweep(3, {5: 1, 10: 1, 20: 2})
+    copy = few.but(source_id=pl.concat_str("source_id", pl.lit(":again")))
+    once, twice = few.answer(), few.plus(copy).answer()
+    assert "few_candidates" in once.reasons
+    assert (twice.status, twice.reasons, twice.warnings) == (
+        once.status,
+        once.reasons,
+        once.warnings,
+    )
+    assert (twice.after_strict, twice.after_relaxed) == (once.after_strict, once.after_relaxed)
+    assert twice.filter_rejections == once.filter_rejections
+    assert twice.recommended_relaxed_settings == once.recommended_relaxed_settings
+    assert (twice.expected, twice.overfitting) == (once.expected, once.overfitting)

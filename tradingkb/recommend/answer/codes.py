@@ -84,7 +84,7 @@ CODES: Final[dict[str, Code]] = {
     "regime_schema": Code(
         "the regime was measured by another release", "measure it again from its bars"
     ),
-    "few_candidates": Code("fewer than 10 trials nominate", "ingest more trials"),
+    "few_candidates": Code("fewer than 10 different trials nominate", "ingest more trials"),
     "few_windows": Code(
         "fewer than 3 separate windows stand behind the answer",
         "ingest trials from more windows: one window's luck proves little",

@@ -68,6 +68,7 @@ class BacktestOverfitting(Part):
         loss_probability: share of splits in which it loses there.
         n_sets, n_splits, n_quarters: what was split.
         n_blocks: stretches of time that no window spans two of; halves of them are compared.
+        enough: whether sets and blocks suffice for a limit; else the value is little more than luck.
     """
 
     value: float
@@ -76,6 +77,7 @@ class BacktestOverfitting(Part):
     n_splits: int
     n_quarters: int
     n_blocks: int
+    enough: bool
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class Recommendation:
         warnings: codes of caveats that do not change the status by themselves.
         notes: sentences with the details behind codes.
         suggested_actions: what to do, as sentences.
-        after_strict: trials that pass the strict filters.
+        after_strict: trials that pass the strict filters; one that is stored under several ids
+            counts once.
         after_relaxed: trials that pass the relaxed filters, whether relaxing was needed or not.
         strict_to_relaxed: relaxed filters added nominations.
         metadata_only: similarity was wanted and could not be computed.

@@ -112,7 +112,13 @@ class OverfittingEvidence:
         if pbo is None:
             return None
         return BacktestOverfitting(
-            pbo.pbo, pbo.loss_probability, pbo.n_sets, pbo.n_splits, self.n_quarters, pbo.n_blocks
+            value=pbo.pbo,
+            loss_probability=pbo.loss_probability,
+            n_sets=pbo.n_sets,
+            n_splits=pbo.n_splits,
+            n_quarters=self.n_quarters,
+            n_blocks=pbo.n_blocks,
+            enough=self.telling is not None,
         )
 
 

@@ -14,7 +14,7 @@ from tradingkb.recommend.judging.findings import Findings
 from tradingkb.recommend.judging.judge import Chosen
 from tradingkb.recommend.judging.nominate import Filtered
 from tradingkb.recommend.judging.overfitting import allowed, overfitting_evidence
-from tradingkb.recommend.known import Context
+from tradingkb.recommend.known import Context, View
 
 Ints = NDArray[np.int64]
 
@@ -51,7 +51,7 @@ def _weaknesses(c: Context, f: Findings, chosen: Chosen, expected: Expectation) 
     quarters = expected.near_quarters or expected.n_quarters
     checks = {
         "strict_to_relaxed": f.filtered.used_relaxed,
-        "few_candidates": len(f.rows) < MIN_CANDIDATES,
+        "few_candidates": _tried(c.view, f.rows) < MIN_CANDIDATES,
         "few_windows": min(windows, _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
         "one_quarter": quarters == 1,
         "missing_regime_context": c.question.market.regime is None,
@@ -104,6 +104,11 @@ def _in_sample_trades(c: Context, f: Findings, chosen: Chosen) -> float:
     trades = c.view.floats("n_trades_is")[(c.view.pset == pset) & c.pool.usable & quoted]
     known = trades[np.isfinite(trades)]
     return float(known.mean()) if len(known) else np.inf
+
+
+def _tried(view: View, rows: Ints) -> int:
+    """Different experiments among trials, which several ids may store."""
+    return len(rows) if view.tried is None else _distinct(view.tried[rows])
 
 
 def _distinct(windows: Ints) -> int:
