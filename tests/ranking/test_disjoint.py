@@ -96,7 +96,7 @@ def test_a_window_belongs_to_a_block_whose_end_it_touches_and_not_beyond() -> No
     touching = disjoint_blocks(start, start + 3, row, 4)
     assert touching is not None
     assert touching.kept.all()
-    beyond = disjoint_blocks(start, start + [3, 3.5, 3, 9], row, 4)
+    beyond = disjoint_blocks(start, start + np.array([3, 3.5, 3, 9]), row, 4)
     assert beyond is not None
     assert beyond.kept.tolist() == [True, False, True, True]  # nothing comes after the last
 

@@ -64,8 +64,8 @@ class FilterColumns:
 
     `max_drawdown` is that of the sample that earned the score: out-of-sample where there is one,
     else in-sample; `n_trades` counts both samples; `has_tags` says whether a trial's window carries
-    every requested tag; `window` numbers its window. `tried` numbers what was tried: trials of equal
-    window and parameters are one, stored under several ids, and count once; None where none are.
+    every requested tag; `window` numbers its window. `tried` numbers what was tried: trials of one
+    window and set are one, stored under several ids, and count once; None where there are none.
     """
 
     has_oos: Bools

@@ -27,7 +27,6 @@ from tradingkb.recommend import (
     assemble,
     nominated_sets,
     pick,
-    stake,
 )
 
 Bools = NDArray[np.bool_]
@@ -53,7 +52,8 @@ class Replayed:
     Attributes:
         outcomes: by method; None where a method chose nothing.
         chosen: the parameters that each method chose, as canonical text; None for nothing.
-        facts: of the recommender's answer: status, filters, evidence, expectation, params.
+        facts: of the recommender's answer: status, filters, evidence, expectation; none where only
+            a calibration asks.
     """
 
     decision: Decision
@@ -124,9 +124,8 @@ class Replay:
             findings = self._recommender.find(asked)
             if name == "tradingkb":
                 main = findings
-                chosen[name], facts = self._answer(asked, findings)
-            else:
-                chosen[name] = _choice(pick(asked, findings, nominated_sets(asked, findings)))
+                facts = {} if self._wanted == _CALIBRATING else self._facts(asked, findings)
+            chosen[name] = _choice(pick(asked, findings, nominated_sets(asked, findings)))
         assert main is not None
         chosen["defaults"] = _defaults(c)
         if self._wanted != _CALIBRATING:
@@ -151,14 +150,11 @@ class Replay:
         market = replace(c.question.market, regime=regime)
         return replace(c, question=replace(c.question, market=market, own_trades=trades))
 
-    def _answer(self, c: Context, f: Findings) -> tuple[_Choice | None, dict[str, Any]]:
+    def _facts(self, c: Context, f: Findings) -> dict[str, Any]:
         """What the whole answer says; its tables are not needed, its status and evidence are."""
         answer = assemble(c, f, self._recommender.config)
-        choice = pick(c, f, nominated_sets(c, f))
         expected = answer.expected
-        ok = answer.status == "ok"
-        return _choice(choice), {
-            "stake": stake(c, f.evidence, f.judged, choice, ok=ok) if choice else None,
+        return {
             "status": answer.status,
             "relaxed": answer.strict_to_relaxed,
             "reasons": list(answer.reasons),

@@ -1,6 +1,5 @@
 """Pure algorithms that judge evidence: standard library and NumPy only."""
 
-from tradingkb.ranking import calibration
 from tradingkb.ranking.choose import (
     Choice,
     Expectation,
@@ -11,7 +10,7 @@ from tradingkb.ranking.choose import (
     few_trades_penalty,
     spreads,
 )
-from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
+from tradingkb.ranking.confidence import Confidence, fit_confidence, forward_rates
 from tradingkb.ranking.deflated import deflated_sharpe
 from tradingkb.ranking.disjoint import disjoint_blocks, luck_variance, overlapping
 from tradingkb.ranking.evidence import (
@@ -30,10 +29,8 @@ from tradingkb.ranking.evidence import (
 )
 from tradingkb.ranking.expected import Background, Expected, background, expected_utility
 from tradingkb.ranking.nearest import nearest_sets
-from tradingkb.ranking.outcomes import Outcomes, forecasts
 from tradingkb.ranking.pbo import Pbo, backtest_overfitting
 from tradingkb.ranking.plateau import Plateau, coordinates
-from tradingkb.ranking.pooled import intraclass
 from tradingkb.ranking.rerank import nomination_scores
 from tradingkb.ranking.tiebreak import NEVER, Contest, band_floor, rank_contest
 
@@ -42,14 +39,13 @@ __all__ = [
     "Background",
     "Cells",
     "Choice",
-    "ConfidenceModel",
+    "Confidence",
     "Contest",
     "Estimate",
     "EvidenceWeights",
     "Expectation",
     "Expected",
     "Level",
-    "Outcomes",
     "Pbo",
     "Plateau",
     "Query",
@@ -57,7 +53,6 @@ __all__ = [
     "background",
     "backtest_overfitting",
     "band_floor",
-    "calibration",
     "choose",
     "coordinates",
     "deflated_sharpe",
@@ -69,8 +64,7 @@ __all__ = [
     "few_trades_penalty",
     "fit_confidence",
     "fixed_levels",
-    "forecasts",
-    "intraclass",
+    "forward_rates",
     "luck_variance",
     "make_cells",
     "moving_levels",

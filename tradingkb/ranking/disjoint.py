@@ -1,4 +1,4 @@
-"""Windows that overlap share their luck: blocks of time that do not, and what luck is left in means.
+"""Windows that overlap share their luck: blocks of time that do not, and the luck left in means.
 
 Of windows of a year of which a new one starts each month, neighbours have eleven months in common.
 Blocks by start date alone would put the same months on both sides of a comparison, and a mean over
@@ -47,7 +47,8 @@ def disjoint_blocks(start: Floats, end: Floats, quarter: Ints, n_blocks: int) ->
     overlap lose none.
 
     Args:
-        start, end: shape (w,), the scored part in any unit; windows with a NaN are dropped.
+        start: shape (w,), of the scored part, in any unit; windows with a NaN are dropped.
+        end: shape (w,), likewise.
         quarter: shape (w,), number of the calendar quarter of the start.
         n_blocks: even number, at most so many.
 
@@ -75,7 +76,8 @@ def overlapping(start: Floats, end: Floats, row: Ints) -> Bools:
     """Which rows of windows have time in common, shape (rows, rows).
 
     Args:
-        start, end: shape (w,); a row of windows without dates overlaps itself alone.
+        start: shape (w,); a row of windows without dates overlaps itself alone.
+        end: shape (w,), likewise.
         row: shape (w,), from 0 on.
     """
     n = int(row.max()) + 1 if len(row) else 0

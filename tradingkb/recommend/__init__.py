@@ -16,7 +16,6 @@ from tradingkb.recommend.asking import (
     question_of,
 )
 from tradingkb.recommend.judging import (
-    STAKE_FEATURES,
     Chosen,
     Findings,
     RecommendConfig,
@@ -24,13 +23,11 @@ from tradingkb.recommend.judging import (
     fingerprint,
     nominated_sets,
     pick,
-    stake,
 )
 from tradingkb.recommend.known import Context, RegimeFacts, View, eligible, of_version, to_micros
 
 __all__ = [
     "EVENT_FIELDS",
-    "STAKE_FEATURES",
     "Asking",
     "Chosen",
     "Context",
@@ -52,6 +49,5 @@ __all__ = [
     "of_version",
     "pick",
     "question_of",
-    "stake",
     "to_micros",
 ]

@@ -37,8 +37,8 @@ Ints = NDArray[np.int64]
 PERIODS_PER_YEAR: Final = 252.0
 #: Blocks that time is cut into, at most (Bailey et al. 2017).
 BLOCKS: Final = 16
-#: What a limit on PBO needs. Pure noise of 20 quarters shows a PBO below .2 in 21 of 100 worlds with
-#: 4 blocks, whose 6 splits are 3 and their mirror images, in 12 with 8 blocks as with 16 (8 sets).
+#: What a limit on PBO needs. Pure noise of 20 quarters and 8 sets shows a PBO below .2 in 21 of 100
+#: worlds with 4 blocks, whose 6 splits are 3 and their mirror images, in 12 with 8 blocks or 16.
 MIN_BLOCKS: Final = 8
 #: With 2 sets it does so in 20 of 100 worlds however many blocks there are, with 30 sets in 7: the
 #: rank among few sets is a coarse measure.
