@@ -12,7 +12,7 @@ from tradingkb.ranking.choose import (
 )
 from tradingkb.ranking.confidence import Confidence, fit_confidence, forward_rates
 from tradingkb.ranking.deflated import deflated_sharpe
-from tradingkb.ranking.disjoint import disjoint_blocks, luck_variance, overlapping
+from tradingkb.ranking.disjoint import ENOUGH_BLOCKS, disjoint_blocks, luck_variance, overlapping
 from tradingkb.ranking.evidence import (
     Cells,
     Estimate,
@@ -35,6 +35,7 @@ from tradingkb.ranking.rerank import nomination_scores
 from tradingkb.ranking.tiebreak import NEVER, Contest, band_floor, rank_contest
 
 __all__ = [
+    "ENOUGH_BLOCKS",
     "NEVER",
     "Background",
     "Cells",

@@ -137,8 +137,8 @@ def _rate(won: Floats, quarter: Ints) -> tuple[float, float]:
     _, place, count = np.unique(quarter, return_inverse=True, return_counts=True)
     weight = 1 / (1 + (count[place] - 1) * correlation(won, place))
     total = float(weight.sum())
-    off = np.bincount(place, weight * (won - float(weight @ won) / total))
-    n_effective = total / _together(off, np.unique(quarter))
+    off = np.bincount(place, weight * (won - float(weight @ won) / total)).astype(np.float64)
+    n_effective = total / _together(off, np.unique(quarter).astype(np.int64))
     value = (n_effective * float(weight @ won) / total + 0.5) / (n_effective + 1)
     return value, n_effective
 

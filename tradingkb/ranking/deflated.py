@@ -178,13 +178,15 @@ def probabilistic_sharpe_ratio(
     Returns:
         In [0, 1], of the common shape, a float for floats. NaN where an input is NaN, where
         there are fewer than two periods, and where the variance of the estimate,
-        1 - g3 SR + (g4 - 1) / 4 SR^2, is not positive (no distribution has such moments).
+        1 - g3 SR + (g4 - 1) / 4 SR^2, is not positive (no distribution has such moments) or not
+        finite.
     """
     sr, b, t, g3, g4 = (
         np.asarray(x, dtype=np.float64) for x in (sharpe, benchmark, n_periods, skewness, kurtosis)
     )
-    spread = 1.0 - g3 * sr + (g4 - 1.0) / 4.0 * sr * sr
-    known = (t >= 2) & (spread > 0)
+    with np.errstate(over="ignore"):  # of an absurd ratio nothing is known
+        spread = 1.0 - g3 * sr + (g4 - 1.0) / 4.0 * sr * sr
+    known = (t >= 2) & (spread > 0) & np.isfinite(spread)
     error = np.sqrt(np.where(known, spread, np.nan) / np.where(known, t - 1.0, np.nan))
     found = normal_cdf((sr - b) / error)
     return found if found.ndim else float(found)

@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tradingkb.ranking import (
+    ENOUGH_BLOCKS,
     Pbo,
     backtest_overfitting,
     deflated_sharpe,
@@ -37,11 +38,8 @@ Ints = NDArray[np.int64]
 PERIODS_PER_YEAR: Final = 252.0
 #: Blocks that time is cut into, at most (Bailey et al. 2017).
 BLOCKS: Final = 16
-#: What a limit on PBO needs. Pure noise of 20 quarters and 8 sets shows a PBO below .2 in 21 of 100
-#: worlds with 4 blocks, whose 6 splits are 3 and their mirror images, in 12 with 8 blocks or 16.
-MIN_BLOCKS: Final = 8
-#: With 2 sets it does so in 20 of 100 worlds however many blocks there are, with 30 sets in 7: the
-#: rank among few sets is a coarse measure.
+#: Sets that a limit on PBO needs beside `ENOUGH_BLOCKS`. Pure noise shows a PBO below .2 in 20 of
+#: 100 worlds of 2 sets however many blocks there are, in 12 of 8 sets, in 7 of 30.
 MIN_SETS: Final = 8
 _YEAR_MICROS: Final = 365.25 * 86400e6
 
@@ -74,7 +72,7 @@ class OverfittingEvidence:
     def telling(self) -> Pbo | None:
         """What a limit may look at: `pbo` of enough sets and blocks, else None."""
         pbo = self.pbo
-        enough = pbo is not None and pbo.n_sets >= MIN_SETS and pbo.n_blocks >= MIN_BLOCKS
+        enough = pbo is not None and pbo.n_sets >= MIN_SETS and pbo.n_blocks >= ENOUGH_BLOCKS
         return pbo if enough else None
 
     @property
@@ -86,7 +84,7 @@ class OverfittingEvidence:
             return "not every parameter set was tried in the same quarters, or in too few"
         return (
             f"{self.pbo.n_sets} parameter sets in {self.pbo.n_blocks} blocks of time that share no "
-            f"window say too little, {MIN_SETS} in {MIN_BLOCKS} are needed"
+            f"window say too little, {MIN_SETS} in {ENOUGH_BLOCKS} are needed"
         )
 
     def of(self, pset: int | None) -> Overfitting | None:
@@ -194,9 +192,12 @@ def _measure(pool: Pool, near: Bools, n_trials: int) -> OverfittingEvidence:
 def _luck(table: Floats, shared: Bools, sharpe: Floats) -> float:
     """Variance of the sets' Sharpe ratios by luck; what they show where it cannot be told apart."""
     luck = luck_variance(table, shared)
+    if np.isfinite(luck):
+        return luck
     known = sharpe[np.isfinite(sharpe)]
-    shown = float(known.var(ddof=1)) if len(known) > 1 else np.nan
-    return luck if np.isfinite(luck) else shown
+    with np.errstate(over="ignore"):
+        shown = float(known.var(ddof=1)) if len(known) > 1 else np.nan
+    return shown if np.isfinite(shown) else np.nan
 
 
 def _overfitting(pool: Pool, near: Bools) -> tuple[Pbo | None, int]:
@@ -239,13 +240,13 @@ def _sharpe_ratios(pool: Pool, near: Bools) -> _Tried:
 def _means(group: Ints, values: Floats, size: int) -> Floats:
     """Mean per group, shape (size,), NaN where there is none."""
     n, total = np.bincount(group, minlength=size), np.bincount(group, values, minlength=size)
-    return np.divide(total, n, out=np.full(size, np.nan), where=n > 0)
+    return np.asarray(np.divide(total, n, out=np.full(size, np.nan), where=n > 0))
 
 
 def _column_means(table: Floats) -> Floats:
     known = np.isfinite(table)
     n, total = known.sum(axis=0), np.where(known, table, 0.0).sum(axis=0)
-    return np.divide(total, n, out=np.full(table.shape[1], np.nan), where=n > 0)
+    return np.asarray(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0))
 
 
 def _scored(view: View) -> tuple[Floats, Floats]:
