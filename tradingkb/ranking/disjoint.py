@@ -2,7 +2,7 @@
 
 Of windows of a year of which a new one starts each month, neighbours have eleven months in common.
 Blocks by start date alone would put the same months on both sides of a comparison, and a mean over
-such windows is surer than it looks.
+such windows is less sure than it looks.
 """
 
 from __future__ import annotations

@@ -110,7 +110,8 @@ CODES: Final[dict[str, Code]] = {
         "once trials of several years are stored, calibrate it: kb.calibrate()",
     ),
     "backtest_overfitting": Code(
-        "taking the best parameters of this grid is likely overfitting: beyond the limit asked for",
+        "taking the best parameters of this grid is likely overfitting, or too little was tried to "
+        "tell: beyond the limit asked for",
         "try fewer parameter sets on more windows, or raise max_pbo",
     ),
     "low_deflated_sharpe": Code(
