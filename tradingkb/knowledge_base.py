@@ -740,9 +740,8 @@ class KnowledgeBase:
         objective_type: str = "sharpe",
         workspace: str = DEFAULT_WORKSPACE,
         restart: bool = False,
-        seed: int = 0,
     ) -> CalibrationReport:
-        """Fits the confidence of answers on what past decisions earned against the defaults.
+        """Fits the confidence of answers: how often past decisions beat the defaults.
 
         Decisions whose outcome is known already are not replayed again, so repeat it whenever
         trials have come in. Too few outcomes leave answers uncalibrated.
@@ -751,7 +750,6 @@ class KnowledgeBase:
             objective_type: of the answers whose confidence it is.
             workspace: slug or id.
             restart: replay every decision again, as after trials were rejected or withdrawn.
-            seed: of the draws behind the intervals.
 
         Raises:
             UnknownObjectiveError, UnknownWorkspaceError: with near names.
@@ -759,7 +757,7 @@ class KnowledgeBase:
         target = self.use_cases.workspaces.named(workspace, create_default=True)
         with progress_bar(self._progress, "strategies") as progress:
             return self.use_cases.calibrator.run(
-                target, objective_type, restart=restart, seed=seed, progress=progress
+                target, objective_type, restart=restart, progress=progress
             )
 
     # --- looking around ---------------------------------------------------------------------------

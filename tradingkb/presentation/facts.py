@@ -192,12 +192,12 @@ def confidence(answer: Answer) -> tuple[str, str]:
     band: str = answer.get("confidence_band", "none")
     basis: Mapping[str, Any] | None = answer.get("calibration")
     if not basis:
-        return fmt.percent(value, 0), f"{band}: chance to beat the defaults in the next window"
+        return fmt.percent(value, 0), f"{band}: how often past choices beat the defaults"
     bounds = f"{fmt.percent(basis['low'], 0)} to {fmt.percent(basis['high'], 0)}"
-    source = "rate of" if basis["kind"] == "base_rate" else "from"
     return fmt.percent(value, 0), (
-        f"{band}: chance to beat the defaults in the next window ({bounds}; "
-        f"{source} {basis['n']:,} past decisions)"
+        f"{band}: how often all past choices of this workspace and objective beat the defaults "
+        f"({bounds}; {fmt.count(basis['n'], 'decision')} of "
+        f"{fmt.count(basis['n_quarters'], 'quarter')}), not learnt of this choice"
     )
 
 
@@ -207,7 +207,7 @@ def confidence_note(answer: Answer) -> str:
     if not basis:
         return confidence(answer)[1]
     low, high = (fmt.percent(basis[key], 0) for key in ("low", "high"))
-    return f"to beat the defaults, {low} to {high}"
+    return f"of all past choices, {low} to {high}"
 
 
 def confidence_basis(answer: Answer) -> list[str]:
@@ -241,8 +241,10 @@ def luck(answer: Answer) -> list[str]:
         )
     if pbo:
         texts.append(
-            f"overfitting {fmt.percent(pbo['value'], 0)}: chance that the best set of one half of "
+            f"overfitting {fmt.percent(pbo['value'], 0)}: chance that the best of "
+            f"{fmt.count(pbo['n_sets'], 'set')} in one half of "
             f"{fmt.count(pbo['n_quarters'], 'quarter')} is below the median in the other"
+            + ("" if pbo["enough"] else ", from too few of them to tell")
         )
     return texts
 

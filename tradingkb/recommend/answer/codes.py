@@ -91,7 +91,7 @@ CODES: Final[dict[str, Code]] = {
     "regime_schema": Code(
         "the regime was measured by another release", "measure it again from its bars"
     ),
-    "few_candidates": Code("fewer than 10 trials nominate", "ingest more trials"),
+    "few_candidates": Code("fewer than 10 different trials nominate", "ingest more trials"),
     "few_windows": Code(
         "fewer than 3 separate windows stand behind the answer",
         "ingest trials from more windows: one window's luck proves little",
@@ -121,7 +121,8 @@ CODES: Final[dict[str, Code]] = {
         "once trials of several years are stored, calibrate it: kb.calibrate()",
     ),
     "backtest_overfitting": Code(
-        "taking the best parameters of this grid is likely overfitting: beyond the limit asked for",
+        "taking the best parameters of this grid is likely overfitting, or too little was tried to "
+        "tell: beyond the limit asked for",
         "try fewer parameter sets on more windows, or raise max_pbo",
     ),
     "low_deflated_sharpe": Code(

@@ -92,6 +92,8 @@ class BacktestOverfitting(Part):
         value: share of splits in which the best set of one half is below the median in the other.
         loss_probability: share of splits in which it loses there.
         n_sets, n_splits, n_quarters: what was split.
+        n_blocks: stretches of time that no window spans two of; halves of them are compared.
+        enough: whether sets and blocks suffice for a limit; else the value is mostly luck.
     """
 
     value: float
@@ -99,6 +101,8 @@ class BacktestOverfitting(Part):
     n_sets: int
     n_splits: int
     n_quarters: int
+    n_blocks: int
+    enough: bool
 
 
 @dataclass(frozen=True)
@@ -116,16 +120,13 @@ class Overfitting(Part):
 
 @dataclass(frozen=True)
 class CalibrationBasis(Part):
-    """What a confidence rests on.
+    """What a confidence rests on: all past choices of the workspace and objective, no other.
 
     Attributes:
-        value: the confidence.
+        value: the confidence: how often they beat the defaults.
         low, high: its interval at `level`.
-        level: of the interval, such as 0.9.
         n, n_quarters: past decisions, and their distinct quarters.
-        kind: what speaks: base_rate, pooled or logistic.
-        base_rate: of all past decisions.
-        evidence_band: of this decision.
+        level: of the interval, such as 0.9.
         fitted_at: when the calibration was fitted.
         known_until: its newest outcome; None without any.
     """
@@ -135,10 +136,7 @@ class CalibrationBasis(Part):
     high: float
     n: int
     n_quarters: int
-    kind: str
     level: float
-    base_rate: float
-    evidence_band: str
     fitted_at: datetime
     known_until: datetime | None
 

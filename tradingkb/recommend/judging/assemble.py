@@ -24,7 +24,7 @@ from tradingkb.recommend.judging.findings import Findings, RecommendConfig
 from tradingkb.recommend.judging.judge import Chosen, baseline, choose_params, expect
 from tradingkb.recommend.judging.overfitting import allowed, overfitting_evidence
 from tradingkb.recommend.judging.status import judge_status
-from tradingkb.recommend.judging.trust import Verdict, stake, verdict
+from tradingkb.recommend.judging.trust import Verdict, verdict
 from tradingkb.recommend.known import Calibrated, Context, View
 
 Bools = NDArray[np.bool_]
@@ -51,7 +51,7 @@ def assemble(
     outline = outline_of(c, f, sets)
     chosen, expected, status = outline.chosen, outline.expected, outline.status
     pset = chosen.tested_pset if chosen else None
-    trust = _trust(c, f, config, chosen, calibration, ok=status == "ok")
+    trust = verdict(c, config.weights, calibration, chosen.params) if chosen else Verdict()
     base = None
     if chosen is not None:
         base = baseline(f.evidence, f.judged, sets, c.spec, _expected_of(chosen))
@@ -183,22 +183,6 @@ def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
         side="during" if c.stated else "before",
         chosen=pset,
     )
-
-
-def _trust(
-    c: Context,
-    f: Findings,
-    config: RecommendConfig,
-    chosen: Chosen | None,
-    calibration: Calibrated | None,
-    *,
-    ok: bool,
-) -> Verdict:
-    """The confidence in the choice."""
-    if chosen is None:
-        return Verdict()
-    staked = stake(c, f.evidence, f.judged, chosen, ok=ok)
-    return verdict(c, config.weights, calibration, staked, chosen.params)
 
 
 def _places(view: View, ranked: Ints) -> Ints:

@@ -15,7 +15,7 @@ from tradingkb.recommend.judging.findings import Findings
 from tradingkb.recommend.judging.judge import Chosen
 from tradingkb.recommend.judging.nominate import Filtered
 from tradingkb.recommend.judging.overfitting import allowed, overfitting_evidence
-from tradingkb.recommend.known import Context
+from tradingkb.recommend.known import Context, View
 
 Ints = NDArray[np.int64]
 
@@ -53,7 +53,7 @@ def _weaknesses(c: Context, f: Findings, chosen: Chosen, expected: Expectation) 
     quarters = expected.near_quarters or expected.n_quarters
     checks = {
         "strict_to_relaxed": f.filtered.used_relaxed,
-        "few_candidates": len(f.rows) < MIN_CANDIDATES,
+        "few_candidates": _tried(c.view, f.rows) < MIN_CANDIDATES,
         "few_windows": min(windows, _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
         "mostly_unscored": _mostly_unscored(c, chosen),
         "one_quarter": quarters == 1,
@@ -122,6 +122,11 @@ def _in_sample_trades(c: Context, f: Findings, chosen: Chosen) -> float:
     return float(known.mean()) if len(known) else np.inf
 
 
+def _tried(view: View, rows: Ints) -> int:
+    """Different experiments among trials, which several ids may store."""
+    return len(rows) if view.tried is None else _distinct(view.tried[rows])
+
+
 def _distinct(windows: Ints) -> int:
     return len(np.unique(windows))
 
@@ -159,10 +164,9 @@ def _limits(c: Context, filtered: Filtered) -> Said:
     sets = np.unique(c.view.pset[filtered.nominating])
     if ceiling is not None and not allowed(found, None, ceiling).any():
         note = (
-            f"the probability of backtest overfitting is {found.pbo.pbo:.2f}"
-            if found.pbo
-            else "the probability of backtest overfitting is unknown: not every parameter set was "
-            "tried in the same quarters"
+            f"the probability of backtest overfitting is {found.telling.pbo:.2f}"
+            if found.telling
+            else f"the probability of backtest overfitting is unknown: {found.doubt}"
         )
         said += Said(reasons=("backtest_overfitting",), notes=(note,))
     if floor is not None and not allowed(found, floor, None)[sets].any():
