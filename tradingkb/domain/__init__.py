@@ -31,6 +31,13 @@ from tradingkb.domain.lifecycle import (
 from tradingkb.domain.names import near_names
 from tradingkb.domain.objective import Objective, get_objective, objectives, score
 from tradingkb.domain.overrides import Overrides, check_overrides
+from tradingkb.domain.param_reading import (
+    MEAN_NOTHING,
+    boolean_in,
+    looks_typed,
+    number_in,
+    read_set,
+)
 from tradingkb.domain.part import Part
 from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
 from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime
@@ -65,6 +72,7 @@ __all__ = [
     "FEATURES",
     "FEATURE_INFO",
     "MARK",
+    "MEAN_NOTHING",
     "METRICS",
     "MIN_CANDIDATES",
     "MIN_WINDOWS",
@@ -102,6 +110,7 @@ __all__ = [
     "Trial",
     "Workspace",
     "as_utc",
+    "boolean_in",
     "canonical_params",
     "canonical_timeframe",
     "check_names",
@@ -109,14 +118,17 @@ __all__ = [
     "document_text",
     "failures",
     "get_objective",
+    "looks_typed",
     "marked",
     "near_names",
+    "number_in",
     "objectives",
     "parse_params",
     "passing",
     "point_id",
     "query_text",
     "read_params",
+    "read_set",
     "refusal",
     "regime_distance",
     "regime_from_json",
