@@ -50,7 +50,7 @@ from tradingkb.domain.scaling import (
     regime_similarity,
 )
 from tradingkb.domain.selection import Selection
-from tradingkb.domain.strategy import Params, ParamSpec, ParamValue, StrategySpec
+from tradingkb.domain.strategy import Params, ParamSpec, ParamValue, StrategySpec, spec_for
 from tradingkb.domain.tenancy import Actor, IndexTarget, Workspace
 from tradingkb.domain.timeframe import canonical_timeframe
 from tradingkb.domain.trial import (
@@ -138,6 +138,7 @@ __all__ = [
     "relaxations",
     "resolve",
     "score",
+    "spec_for",
     "transition_name",
     "unmarked",
 ]

@@ -47,15 +47,17 @@ def read_params(given: Any, spec: StrategySpec | None, tried: Sequence[Params]) 
     for name in values:
         if names and name not in names:
             raise _unknown(name, names)
-    text = canonical_params(values)
-    known = any(one == values and canonical_params(one) == text for one in tried)
-    if known and not (spec and spec.problems(values)):
-        read = values  # as an earlier version may have stored it, with rounding errors
-    else:
-        read = _read(values, spec, tried)
+    as_stored = _is_tried(values, tried) and not (spec and spec.problems(values))
+    # What an earlier version has stored may have rounding errors, and is found all the same.
+    read = values if as_stored else _read(values, spec, tried)
     filled = _filled(read, spec, names, tried)
     whole = {**read, **filled}
     return GivenParams({name: whole[name] for name in sorted(whole)}, filled)
+
+
+def _is_tried(values: Params, tried: Sequence[Params]) -> bool:
+    text = canonical_params(values)
+    return any(one == values and canonical_params(one) == text for one in tried)
 
 
 def _read(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -265,3 +265,17 @@ def _check_floors(floors: Mapping[str, Any]) -> None:
         check_overrides(floors)
     except InvalidInputError as error:
         raise InvalidSpecError(f"floors: {error}", field="floors") from None
+
+
+def spec_for(
+    specs: Sequence[StrategySpec], name: str | None, version: str | None
+) -> StrategySpec | None:
+    """What a strategy declares: of that version, or the spec that comes last where none is named.
+
+    Args:
+        specs: of any strategies; those registered last come last.
+        name: of the strategy.
+        version: of the strategy, where a trial names one.
+    """
+    fit = [s for s in specs if s.name == name and version in (None, s.version)]
+    return fit[-1] if fit else None
