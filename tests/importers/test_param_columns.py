@@ -223,3 +223,9 @@ def test_rows_of_strategies_with_and_without_a_spec_stand_in_one_column(tmp_path
     assert batch.rejects.select("row", "message").rows() == [
         (5, "'3O' is no number, as 2 of 3 values are")
     ]
+
+
+def test_a_column_without_any_value_is_no_parameter_and_a_note_says_so(tmp_path: Path) -> None:
+    batch = read([None, None], tmp_path)
+    assert batch.trials["params"].to_list() == ['{"y":1}', '{"y":1}']
+    assert "param_x: no row has a value, and it was not used" in batch.notes

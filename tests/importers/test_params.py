@@ -158,14 +158,14 @@ def test_without_a_spec_numbers_and_booleans_mean_the_same_in_every_way_in(
     assert [type(x) for x in found] == [type(v) for v in values]
 
 
-@pytest.mark.parametrize("way", set(WAYS) - {"CSV"})
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "CSV"])
 def test_without_a_spec_values_of_several_types_keep_them(tmp_path: Path, way: str) -> None:
     values = ["auto", 20, "off", True, "x"]
     batch = read_trials(WAYS[way]([{"x": v} for v in values], tmp_path), now=NOW)
     assert [json.loads(text)["x"] for text in texts(batch)] == values
 
 
-@pytest.mark.parametrize("way", set(WAYS | TYPED_WAYS) - {"CSV"})
+@pytest.mark.parametrize("way", [way for way in WAYS | TYPED_WAYS if way != "CSV"])
 def test_without_a_spec_texts_that_look_like_numbers_stay_texts_and_a_note_says_so(
     tmp_path: Path, way: str
 ) -> None:

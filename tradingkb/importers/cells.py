@@ -80,8 +80,10 @@ def read_cells(
     meant, kind, note = None, _kind_of(values.dtype), None
     if not of_struct and values.dtype in (pl.String, pl.Object):
         meant, kind, note = _meaning(field, values, rows, problems, known.removesuffix(OR_NOTHING))
+    what = f"parameter {name}" if of_struct else field
+    if values.null_count() == len(values) and not rows["declared"].any():
+        note = f"{what}: no row has a value, and it was not used"
     if left_out:
-        what = f"parameter {name}" if of_struct else field
         note = (
             f"{what}: {left_out:,} of {len(values):,} rows have no value, and are taken as sets "
             f"without it: {MEAN_NOTHING}"
