@@ -73,6 +73,15 @@ def test_a_mapping_names_a_column_of_another_name() -> None:
         read(["COMPLETE"], "outcome", mapping={"state": "outcom"})
 
 
+def test_of_a_column_that_the_user_names_every_word_but_those_of_success_is_no_result() -> None:
+    batch = read(["ok", "bad", "OK"], "outcome", mapping={"state": "outcome"})
+    assert batch.trials["source_id"].to_list() == ["0", "2"]
+    assert "left out: 1 bad" in batch.notes[0]
+    assert read(["ok", "bad"], "state").trials.height == 2
+    assert read([True, False], "outcome", mapping={"state": "outcome"}).trials.height == 1
+    assert not any("result" in n for n in read(["ok"], "o", mapping={"state": "o"}).notes)
+
+
 def test_a_column_that_is_mapped_to_something_else_says_nothing_of_runs() -> None:
     batch = read(["COMPLETE", "PRUNED"], mapping={"engine": "state"})
     assert batch.trials["engine"].to_list() == ["COMPLETE", "PRUNED"]

@@ -118,7 +118,7 @@ def read_source(
         numbered = numbered.filter(given)
     left_out, notes = 0, loaded.notes
     if scored:
-        unfinished, note = without_result(frame, states)
+        unfinished, note = without_result(frame, states, named=state is not None)
         notes = (*notes, *([note] if note else []))
         left_out = int(unfinished.sum())
         gone = unfinished.arg_true() + 1

@@ -10,10 +10,14 @@ from typing import Final
 
 import polars as pl
 
+from tradingkb.importers.objects import settled
+
 #: Names of such a column, besides one that a mapping names.
 COLUMNS_OF_STATE: Final = ("state", "status")
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
-_ENDED: Final = frozenset({"complete", "completed", "finished", "done", "success", "succeeded"})
+_ENDED: Final = frozenset(
+    {"complete", "completed", "finished", "done", "success", "succeeded", "ok", "true"}
+)
 _UNFINISHED: Final = frozenset(
     {"pruned", "fail", "failed", "failure", "error", "errored", "crashed", "running", "waiting"}
     | {"pending", "queued", "scheduled", "started", "killed", "aborted", "cancelled", "canceled"}
@@ -21,7 +25,7 @@ _UNFINISHED: Final = frozenset(
 
 
 def without_result(
-    frame: pl.DataFrame, columns: Sequence[str] = COLUMNS_OF_STATE
+    frame: pl.DataFrame, columns: Sequence[str] = COLUMNS_OF_STATE, *, named: bool = False
 ) -> tuple[pl.Series, str | None]:
     """Which rows are of runs without a result, and a note that counts them.
 
@@ -31,23 +35,29 @@ def without_result(
     Args:
         frame: the user's table.
         columns: where to look; the first one that says it counts.
+        named: whether the user has said that they say it, whatever their words are.
 
     Returns:
         Shape (n,), and None where no row is.
     """
     for name in columns:
-        if name not in frame.columns or frame.schema[name] not in _TEXTS:
+        if name not in frame.columns or not (named or frame.schema[name] in _TEXTS):
+            continue
+        column = settled(frame[name])
+        if column.dtype.is_nested() or column.dtype == pl.Object:
             continue
         # Python writes TrialState.PRUNED where a tool says PRUNED.
-        words = frame[name].cast(pl.String).str.to_lowercase().str.strip_chars()
+        words = column.cast(pl.String).str.to_lowercase().str.strip_chars()
         words = words.str.split(".").list.last()
         said = set(words.drop_nulls().unique()) - {""}
-        if not said & _UNFINISHED or not (said & _ENDED or said <= _UNFINISHED):
+        tells = said & _UNFINISHED and (said & _ENDED or said <= _UNFINISHED)
+        if not (tells or named):
             continue
         bad = (~words.is_in([*_ENDED, ""])).fill_null(False)
-        counts = (
-            words.filter(bad).value_counts().sort("count", words.name, descending=[True, False])
-        )
+        if not bad.any():
+            continue
+        counts = words.filter(bad).value_counts()
+        counts = counts.sort("count", words.name, descending=[True, False])
         each = ", ".join(f"{n:,} {word}" for word, n in counts.rows())
         rows = "1 row has" if bad.sum() == 1 else f"{bad.sum():,} rows have"
         return bad, f"{rows} no result, as the column {name} says, and were left out: {each}"
