@@ -142,6 +142,20 @@ def test_rows_of_a_withdrawn_run_come_back_only_when_readmitted(run: Run, data: 
     assert told(run("reconcile --json"))["before"][0]["expected"] == 40
 
 
+def test_an_id_of_another_experiment_is_refused_until_it_is_to_be_replaced(
+    run: Run, data: Path
+) -> None:
+    aapl = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL")
+    aapl.head(2).with_columns(symbol=pl.lit("MSFT")).write_parquet("other.parquet")
+    shown = run("ingest other.parquet")
+    assert shown.exit_code == 6
+    assert "is the id of another experiment" in shown.stdout
+    assert "--replace takes these rows" in shown.stdout
+    assert "--set source_type=" in shown.stdout
+    assert run("ingest other.parquet --dry-run").exit_code == 6
+    assert told(run("ingest other.parquet --replace --json"))["updated"] == 2
+
+
 def test_differences_exit_with_7_until_they_are_repaired(run: Run, home: Path) -> None:
     assert told(run("reconcile --json"))["clean"]
     with tkb.connect(home, progress=False) as kb:
