@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, TypeGuard
 
 from tradingkb.domain.constraints import check_constraint, constraint_holds, names_in
 from tradingkb.domain.overrides import check_overrides
@@ -19,6 +20,9 @@ from tradingkb.domain.param_spec import (
 from tradingkb.exceptions import InvalidInputError, InvalidSpecError
 
 __all__ = ["PARAM_TYPES", "ParamSpec", "ParamType", "ParamValue", "Params", "StrategySpec"]
+
+#: Relative change that a rounding makes.
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,30 @@ class StrategySpec:
             return self._repair_constraints(repaired, changes, broken)
         return repaired, changes
 
+    def moved(self, params: Params, repaired: Params) -> float | None:
+        """How far a repair moved a set, in steps of the parameter that it moved most.
+
+        A number without a step counts as moved by one where more than its rounding changed.
+
+        Returns:
+            None where it did more than move numbers by a step: then it is another experiment.
+        """
+        if set(params) != set(repaired):
+            return None
+        most = 0.0
+        for name, value in repaired.items():
+            before, spec = params[name], self.param(name)
+            if same_value(before, value):
+                continue
+            if spec is None or not (spec.is_number and _number(before) and _number(value)):
+                return None
+            off = abs(value - before)
+            step = spec.step or (1.0 if spec.type == "int" else None)
+            rounding = off <= _ROUNDING * max(1.0, abs(before))
+            steps = 0.0 if rounding else off / step if step is not None else math.inf
+            most = max(most, steps)
+        return most if most <= 1.0 + _ROUNDING else None
+
     def _repair_constraints(
         self, params: dict[str, ParamValue], changes: dict[str, str], broken: list[str]
     ) -> tuple[dict[str, ParamValue], dict[str, str]]:
@@ -279,3 +307,7 @@ def spec_for(
     """
     fit = [s for s in specs if s.name == name and version in (None, s.version)]
     return fit[-1] if fit else None
+
+
+def _number(value: ParamValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -45,9 +45,9 @@ CODES: Final[dict[str, Code]] = {
         "every trial that counts is archived in the active collection",
         "run kb.ingest(): it restores archived trials that are not rejected",
     ),
-    "no_params_obey_the_spec": Code(
-        "no nominated parameter set obeys the strategy's spec, and none can be repaired",
-        "check the spec against the trials, or declare defaults in it",
+    "params_outside_spec": Code(
+        "no nominated parameter set obeys the strategy's spec: what was tried lies outside of it",
+        "ingest trials of parameters inside the spec, or widen it to what was tried",
     ),
     "no_trials_for_version": Code(
         "no trial is of this strategy version",

@@ -147,23 +147,43 @@ def choose_params(
     place: Ints,
     spec: StrategySpec | None,
 ) -> Chosen | None:
-    """The best nominated set that obeys the spec; failing that, the best one repaired."""
+    """The best nominated set that obeys the spec; failing that, one that hardly breaks it.
+
+    A repair is of the size of a rounding, or it moves numbers by a step to a set that was tried,
+    whose evidence speaks then: parameters with the evidence of others are never given.
+    """
     allowed = nominated & np.isfinite(judged.score)
     obeying = allowed & view.obeying(spec)
     choice = _choose(judged, obeying, promoted, place)
     if choice is not None:
         return Chosen(dict(view.psets[choice.pset]), choice.pset, choice.pset, {}, choice)
-    choice = _choose(judged, allowed, promoted, place)
-    if choice is None or spec is None:
+    if spec is None:
         return None
-    params, repaired = spec.repair(view.psets[choice.pset])
-    if spec.problems(params):
+    repairs = _repairs(view, judged, np.flatnonzero(allowed), spec)
+    mendable = np.zeros(len(allowed), dtype=bool)
+    mendable[list(repairs)] = True
+    choice = _choose(judged, mendable, promoted, place)
+    if choice is None:
         return None
-    text = canonical_params(params)
-    tried = view.pset_index.get(text)
-    if tried is not None and not np.isfinite(judged.score[tried]):
-        return None  # only rejected or unusable trials stand behind these parameters
+    params, repaired, tried = repairs[choice.pset]
     return Chosen(params, choice.pset, tried, repaired, choice)
+
+
+def _repairs(
+    view: View, judged: Judged, sets: Ints, spec: StrategySpec
+) -> dict[int, tuple[dict[str, ParamValue], dict[str, str], int | None]]:
+    """Sets that a small repair brings into the spec: parameters, changes, and that set if tried."""
+    found = {}
+    for pset in sets.tolist():
+        params, changes = spec.repair(view.psets[pset])
+        moved = spec.moved(view.psets[pset], params)
+        if moved is None or spec.problems(params):
+            continue
+        tried = view.pset_index.get(canonical_params(params))
+        known = tried is not None and bool(np.isfinite(judged.score[tried]))
+        if known or (tried is None and moved == 0.0):
+            found[pset] = (params, changes, tried)
+    return found
 
 
 def _choose(judged: Judged, allowed: Bools, promoted: Bools, place: Ints) -> Choice | None:

@@ -19,6 +19,8 @@ from tradingkb.recommend.known import Context, View
 
 Ints = NDArray[np.int64]
 
+#: So many tried sets are named where none obeys the spec.
+MAX_NEAREST: Final = 3
 #: Fewer in-sample trades than this on average, and a warning says so.
 FEW_TRADES: Final = 10
 
@@ -151,7 +153,21 @@ def obstacles(c: Context, filtered: Filtered) -> Said:
         return limits
     if not filtered.nominating.any():
         return Said(reasons=("no_matches_after_strict_filters", "no_matches_after_relaxed_filters"))
-    return Said(reasons=("no_params_obey_the_spec",))
+    return Said(reasons=("params_outside_spec",), notes=_outside(c, filtered))
+
+
+def _outside(c: Context, filtered: Filtered) -> tuple[str, ...]:
+    """The nominated sets that break the spec least, and how."""
+    spec = c.spec
+    if spec is None:
+        return ()
+    sets = np.unique(c.view.pset[filtered.nominating]).tolist()
+    problems = {pset: spec.problems(c.view.psets[pset]) for pset in sets}
+    nearest = sorted(sets, key=lambda pset: (len(problems[pset]), pset))[:MAX_NEAREST]
+    return tuple(
+        f"tried, but outside the spec: {c.view.pset_texts[pset]} ({'; '.join(problems[pset])})"
+        for pset in nearest
+    )
 
 
 def _limits(c: Context, filtered: Filtered) -> Said:
