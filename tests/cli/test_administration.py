@@ -241,7 +241,7 @@ def test_a_calibration_of_too_few_outcomes_says_so_and_leaves_answers_uncalibrat
     told(run(f"strategies --register {data / 'strategies'} --json"))
     assert "100 of 8 quarters are needed" in " ".join(run("calibrate").stdout.split())
     report = told(run("calibrate --json"))
-    assert (report["replayed"], report["base_rate"], report["kind"]) == (0, None, None)
+    assert (report["replayed"], report["base_rate"], report["low"]) == (0, None, None)
     answer = told(run("recommend bb_reversal --symbol AAPL --timeframe 1d --json"))
     assert answer["confidence"] is None
     assert "uncalibrated" in answer["warnings"]
