@@ -60,8 +60,8 @@ def time() -> Clock:
     return Clock()
 
 
-def hold(store: TrialStore, time: Clock, patience_s: float = 600.0):
-    return leases(store, time, patience_s=patience_s).hold(SPACE)
+def hold(store: TrialStore, time: Clock, **more: Any):
+    return leases(store, time, **more).hold(SPACE)
 
 
 def leases(store: TrialStore, time: Clock, **more: Any) -> Leases:
