@@ -8,7 +8,7 @@ standard errors below the estimate. Nothing is taken for granted from one store 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -47,6 +47,11 @@ class Differences:
         if self.sure <= 0:
             return np.zeros(np.shape(doubt))
         return np.asarray(self.sure / (self.sure + self.noise * doubt))
+
+    @property
+    def taken(self) -> Differences:
+        """The same taken at its estimate: for what decides nothing, and is only to be told."""
+        return replace(self, sure=self.variance)
 
     def left(self, doubt: Floats) -> Floats:
         """Variance of what is still unknown of an instrument with such a mean."""

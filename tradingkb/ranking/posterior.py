@@ -131,7 +131,7 @@ def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
 def _level(learnt: Learnt, query: Query, traits: Traits | None) -> tuple[float, float]:
     """The level that is expected of the query's next window, and the variance of that."""
     levels = learnt.levels
-    differ = levels.instruments
+    differ = levels.instruments.taken
     mine = np.flatnonzero((learnt.counted * query.own > 0) & (levels.around != 0.0))
     quarters = np.unique(learnt.quarter[mine])
     doubt = own_doubt(np.ones((len(quarters), 1)), quarters, learnt.overlap)
