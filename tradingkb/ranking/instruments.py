@@ -32,11 +32,13 @@ class Differences:
         variance: of the true differences, 0 or more; what is not known of an instrument.
         sure: the part of it that is sure; what own history is weighed by.
         noise: variance of one quarter of one instrument.
+        freedom: degrees of freedom of `variance`, 1 or more.
     """
 
     variance: float
     sure: float
     noise: float
+    freedom: float = 1.0
 
     def share(self, doubt: Floats) -> Floats:
         """How far an instrument's own mean is believed, in [0, 1); shape as given.
@@ -133,4 +135,5 @@ def _estimated(parts: Floats, doubt: Floats, noise: float) -> Differences:
     variance = float((share * found).sum())
     n = len(found)
     error = float(np.sqrt((share**2 * (found - variance) ** 2).sum() * n / (n - 1)))
-    return Differences(max(variance, 0.0), max(variance - SURE * error, 0.0), noise)
+    sure = max(variance - SURE * error, 0.0)
+    return Differences(max(variance, 0.0), sure, noise, float(n - 1))

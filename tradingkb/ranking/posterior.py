@@ -48,7 +48,7 @@ class Posterior:
     Attributes:
         value: utility per window; NaN for sets without evidence.
         apart: standard deviation of what is believed of a set beside the others; what tells two
-            sets apart. 0 where nothing is known of the noise.
+            sets apart. Where the noise is unknown, that of a block is taken for a typical spread.
         variance: of `value`, the level of the market included; None where noise cannot be told
             from signal or only one quarter is known.
         freedom: degrees of freedom of `variance`; None likewise.
@@ -87,16 +87,28 @@ def believe(learnt: Learnt, query: Query, traits: Traits | None = None) -> Poste
     value = np.full(n_psets, np.nan)
     value[active] = level + learnt.unit * (learnt.blend.value + own + like)
     apart = np.zeros(n_psets)
-    if learnt.blend.variance is None or learnt.levels.variance is None:
-        return Posterior(value, apart, None, None)
     sets = learnt.blend.variance + own_left + like_left
     apart[active] = learnt.unit * np.sqrt(sets)
+    if not learnt.blend.told or learnt.levels.variance is None:
+        return Posterior(value, apart, None, None)
     variance, freedom = (np.full(n_psets, np.nan) for _ in range(2))
     variance[active] = learnt.unit**2 * sets + level_left
-    # Only the level's own variance is estimated from few quarters (Welch and Satterthwaite).
-    share = learnt.levels.variance / variance[active]
-    freedom[active] = learnt.levels.freedom / np.maximum(share, 1e-3) ** 2
+    freedom[active] = _freedom(learnt, variance[active], level_left, learnt.unit**2 * own_left)
     return Posterior(value, apart, variance, freedom)
+
+
+def _freedom(learnt: Learnt, variance: Floats, level_left: float, own_left: Floats) -> Floats:
+    """Degrees of freedom of a sum of variances of which some are estimated from little, (a,).
+
+    The level's own from its quarters, and what instruments differ by from their number (Welch and
+    Satterthwaite); the noise of sets from all of them.
+    """
+    levels = learnt.levels
+    own = levels.variance or 0.0
+    parts = own**2 / levels.freedom
+    parts += max(level_left - own, 0.0) ** 2 / levels.instruments.freedom
+    whole = parts + own_left**2 / learnt.instruments[0].freedom
+    return np.asarray(variance**2 / np.maximum(whole, 1e-6 * variance**2))
 
 
 def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
