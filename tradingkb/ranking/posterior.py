@@ -12,6 +12,7 @@ How much each of these says is a property of the store and estimated there (`ble
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from tradingkb.ranking.traits import Traits
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+#: Degrees of freedom beyond which more make no difference.
+MANY: Final = 1e6
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,10 @@ def _freedom(learnt: Learnt, variance: Floats, level_left: float, own_left: Floa
     parts = own**2 / levels.freedom
     parts += max(level_left - own, 0.0) ** 2 / levels.instruments.freedom
     whole = parts + own_left**2 / learnt.instruments[0].freedom
-    return np.asarray(variance**2 / np.maximum(whole, 1e-6 * variance**2))
+    # Where nothing varies, nothing is estimated.
+    known = np.full(len(variance), MANY)
+    np.divide(variance**2, whole, out=known, where=whole > variance**2 / MANY)
+    return np.maximum(known, 1.0)
 
 
 def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
