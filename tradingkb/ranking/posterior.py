@@ -6,7 +6,7 @@ One estimate, for the choice and for the promise:
              + unit x (what is believed of the set + of the set on the instrument + in the regime)
 
 How much each of these says is a property of the store and estimated there (`blend`, `instruments`,
-`likeness`). Utilities: higher is better.
+`traits`). Utilities: higher is better.
 """
 
 from __future__ import annotations

@@ -143,8 +143,8 @@ CODES: Final[dict[str, Code]] = {
         "register a spec: kb.register_strategy(StrategySpec(...))",
     ),
     "defaults_expected_as_good": Code(
-        "the strategy's defaults are expected to earn as much or more: these parameters were "
-        "chosen for their rank within each window, which is steadier than the average earned"
+        "the strategy's defaults are expected to earn as much or more: the evidence does not tell "
+        "the two apart, or nothing nominates the defaults"
     ),
     "no_own_history": Code(
         "no window of this symbol and timeframe is among the evidence",
