@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 import tradingkb as tkb
 from tests.recommend.sweeps import by_volatility, grid
+from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend.answer.codes import CODES
 
 Open = Callable[..., tkb.KnowledgeBase]
@@ -32,7 +34,7 @@ def test_a_stated_market_decides_even_when_all_history_is_of_one_instrument(
     assert rec.status == "ok"
 
 
-def test_the_regime_agnostic_baseline_knows_the_own_history(open_kb: Open) -> None:
+def test_the_plain_average_knows_the_own_history(open_kb: Open) -> None:
     kb = open_kb()
     kb.ingest(grid(best=20))
     rec = kb.recommend("s", regime=["uptrend"], symbol="X", timeframe="1d")
@@ -582,25 +584,23 @@ def test_every_weight_is_a_setting_and_recorded_with_the_answer(
     asked = {
         "neutral": 3.0,
         "timeframe": 4.0,
-        "own": 5.0,
-        "regime_measured": 6.0,
-        "regime_stated": 7.0,
         "few_trades": 0.25,
     }
     for name, value in asked.items():
         monkeypatch.setenv(f"TRADINGKB_WEIGHT_{name.upper()}", str(value))
-    widths = {"bandwidth_measured": 0.8, "bandwidth_stated": 0.9}
+    widths = {"bandwidth_measured": 0.8, "bandwidth_stated": 0.9, "indifference": 0.7}
     for name, value in widths.items():
         monkeypatch.setenv(f"TRADINGKB_{name.upper()}", str(value))
     kb = open_kb()
     kb.ingest(grid())
     weights = kb.recommend("s").weights
     assert {name: weights[name] for name in (*asked, *widths)} == asked | widths
+    assert {f.name for f in fields(EvidenceWeights)} == {*asked, *widths}
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("WEIGHT_OWN", "0"), ("WEIGHT_FEW_TRADES", "1.5"), ("BANDWIDTH_STATED", "-1")],
+    [("WEIGHT_NEUTRAL", "0"), ("WEIGHT_FEW_TRADES", "1.5"), ("INDIFFERENCE", "-1")],
 )
 def test_a_weight_out_of_its_range_is_refused_by_name(
     open_kb: Open, monkeypatch: pytest.MonkeyPatch, name: str, value: str

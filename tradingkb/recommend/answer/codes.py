@@ -162,7 +162,7 @@ CODES: Final[dict[str, Code]] = {
         "correct the parameters or the spec",
     ),
     "few_own_trades": Code(
-        "these parameters hardly traded in your own tuning, so no answer would recommend them"
+        "these parameters never traded in your own tuning, so no answer would recommend them"
     ),
     "defaults_expected_better": Code(
         "the strategy's defaults are expected to earn as much as these parameters or more",
