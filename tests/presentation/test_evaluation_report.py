@@ -217,7 +217,7 @@ def test_the_skill_of_several_models_is_told_by_name(evaluation, calibration):
 
 def test_the_weights_in_force_are_listed(page):
     text = " ".join(visible(section(page, "weights")).split())
-    assert "own 10 few_trades 0.15" in text
+    assert "neutral 10 few_trades 0.05" in text
 
 
 def test_without_plotly_the_page_is_written_and_says_what_is_missing(evaluation, monkeypatch):
