@@ -330,8 +330,8 @@ class KnowledgeBase:
             One row per question, in the order asked: strategy_name, objective_type, market, symbol,
             timeframe, status ("ok", "degraded", "none", or "error" for a question without an
             answer), params (JSON text), expected, low and high (of its 90 % interval), confidence
-            with confidence_low and confidence_high, baseline_expected (the regime-agnostic
-            choice's), defaults_expected, windows, quarters, own_windows, reasons, warnings,
+            with confidence_low and confidence_high, baseline_expected (the plain
+            average's choice), defaults_expected, windows, quarters, own_windows, reasons, warnings,
             request_id, error (with the number of the row, from 1).
 
         Raises:

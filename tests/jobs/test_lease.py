@@ -190,9 +190,7 @@ def test_patience_ends_with_an_error_that_names_the_process(
     assert not is_free(store)
 
 
-def test_who_waits_says_so_once_and_names_whom_it_waits_for(
-    store: TrialStore, time: Clock
-) -> None:
+def test_who_waits_says_so_once_and_names_whom_it_waits_for(store: TrialStore, time: Clock) -> None:
     held_by(store, "mercury:4711:123:abc", NOW + timedelta(seconds=2))
     said: list[str] = []
     with hold(store, time, tell=said.append):

@@ -293,7 +293,7 @@ def evaluation() -> dict[str, Any]:
             "controls": True,
             "seed": 7,
         },
-        "weights": {"own": 10.0, "few_trades": 0.15},
+        "weights": {"neutral": 10.0, "few_trades": 0.05},
         "n_decisions": 100,
         "n_common": 90,
         "n_windows": 50,

@@ -34,7 +34,7 @@ def test_the_numbers_stand_beside_the_baseline(ok):
         "156 windows",
         "39 quarters",
         "39 on AAPL 1d",
-        "regime-agnostic average",
+        "plain average",
         "0.71",
         "defaults",
         "0.38",

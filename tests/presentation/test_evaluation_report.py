@@ -203,7 +203,7 @@ def test_a_confidence_is_shown_beside_what_happened_with_its_score(evaluation, c
 
 def test_the_weights_in_force_are_listed(page):
     text = " ".join(visible(section(page, "weights")).split())
-    assert "own 10 few_trades 0.15" in text
+    assert "neutral 10 few_trades 0.05" in text
 
 
 def test_without_plotly_the_page_is_written_and_says_what_is_missing(evaluation, monkeypatch):

@@ -25,7 +25,7 @@ def test_it_says_what_the_card_says(ok):
         "0.51 to 1.17",
         "156 windows",
         "uncalibrated",
-        "regime-agnostic average: 0.71",
+        "plain average: 0.71",
         "defaults: 0.38",
         "measured: AAPL 1d",
     ):

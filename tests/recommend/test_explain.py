@@ -221,7 +221,7 @@ def test_rejected_trials_are_told_apart_from_none_at_all(kb: tkb.KnowledgeBase) 
 
 def test_sets_that_did_not_trade_in_ones_own_tuning_are_not_placed(kb: tkb.KnowledgeBase) -> None:
     own = grid(1).with_columns(
-        n_trades_is=pl.when(pl.col("params").str.contains('"fast": 20,')).then(1).otherwise(40)
+        n_trades_is=pl.when(pl.col("params").str.contains('"fast": 20,')).then(0).otherwise(40)
     )
     found = kb.explain("s", {"fast": 20}, own_trials=own, **X)
     assert (found.tested, found.place, found.n_sets) == (True, None, 4)

@@ -409,14 +409,14 @@ def test_evidence_is_pooled_within_one_strategy_version(open_kb: Open) -> None:
     assert (rec.status, rec.reasons) == ("none", ("no_trials_for_version",))
 
 
-def test_own_results_rule_out_sets_that_hardly_traded(open_kb: Open) -> None:
+def test_own_results_rule_out_sets_that_never_traded(open_kb: Open) -> None:
     kb = open_kb()
     kb.ingest(grid(best=20))
     own = pl.DataFrame(
         {
             "params": [json.dumps({"fast": f, "slow": 50}) for f in (5, 10, 20, 30, 40)],
             "sharpe_is": [0.5] * 5,
-            "n_trades_is": [30, 30, 1, 30, 30],
+            "n_trades_is": [30, 30, 0, 30, 30],
         }
     )
     assert kb.recommend("s", symbol="X", timeframe="1d", own_trials=own).params != {

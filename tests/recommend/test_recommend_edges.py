@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 import tradingkb as tkb
 from tests.recommend.sweeps import by_volatility, grid
+from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend.answer.codes import CODES
 
 Open = Callable[..., tkb.KnowledgeBase]
@@ -32,7 +35,7 @@ def test_a_stated_market_decides_even_when_all_history_is_of_one_instrument(
     assert rec.status == "ok"
 
 
-def test_the_regime_agnostic_baseline_knows_the_own_history(open_kb: Open) -> None:
+def test_the_plain_average_knows_the_own_history(open_kb: Open) -> None:
     kb = open_kb()
     kb.ingest(grid(best=20))
     rec = kb.recommend("s", regime=["uptrend"], symbol="X", timeframe="1d")
@@ -529,8 +532,8 @@ def test_an_in_sample_score_never_stands_in_for_a_missing_out_of_sample_one(open
     rec = kb.recommend("s", symbol="X", timeframe="1d", mode="debug")
     assert rec.params == {"fast": 20, "slow": 50}
     assert rec.after_strict == 48
-    told = {row["params"]: row["n_everything"] for row in rec.debug["param_sets"]}
-    assert told['{"fast":40,"slow":50}'] == 0
+    (told,) = (row for row in rec.debug["param_sets"] if row["params"] == '{"fast":40,"slow":50}')
+    assert {told[name] for name in ("score", "preference", "mean_rank")} == {-math.inf}
     given = open_kb("given")
     given.ingest(
         grid()
@@ -558,26 +561,30 @@ def test_trades_of_both_samples_let_a_trial_nominate(
     assert rec.after_strict == nominated
 
 
-@pytest.mark.parametrize(("drift", "fast"), [(0.8, 5), (-0.8, 20)])
-def test_the_stated_direction_decides_whatever_else_is_stated(
-    open_kb: Open, drift: float, fast: int
-) -> None:
-    """fast=5 earns when prices rise; the volatility stated is that of the falling markets."""
+def test_of_what_is_stated_that_decides_which_the_store_shows_to_decide(open_kb: Open) -> None:
+    """fast=5 earns when prices rise, 20 when they fall, whatever the volatility."""
 
-    def market(rising: bool) -> str:
-        features = {"drift": 0.8 if rising else -0.8, "volatility_annual": 0.2 if rising else 0.6}
+    def market(place: int) -> str:
+        drift = 0.8 if place % 2 == 0 else -0.8
+        features = {"drift": drift, "volatility_annual": 0.2 if place // 2 % 2 else 0.6}
         return json.dumps(tkb.Regime(features=features).to_dict())
 
     frame = by_volatility()
-    lively = frame["regime_oos"].str.contains("0.8")
-    regimes = pl.Series("regime_oos", [market(up) for up in lively])
+    places = frame["source_id"].str.extract(r"AAA(\d+):").cast(pl.Int64)
+    regimes = pl.Series("regime_oos", [market(place) for place in places])
     kb = open_kb()
     kb.ingest(frame.with_columns(regimes, regimes.alias("regime_is")))
-    stated = {"drift": drift, "volatility_annual": 0.6 if drift > 0 else 0.2}
-    assert kb.recommend("s", regime=stated, symbol="AAA", timeframe="1d").params == {"fast": fast}
-    del stated["drift"]
-    other = kb.recommend("s", regime=stated, symbol="AAA", timeframe="1d")
-    assert other.params == {"fast": 20 if fast == 5 else 5}
+
+    def answer(**stated: float) -> tkb.Recommendation:
+        return kb.recommend("s", regime=stated, symbol="AAA", timeframe="1d")
+
+    for volatility in (0.2, 0.6):
+        for drift, fast in ((0.8, 5), (-0.8, 20)):
+            found = answer(drift=drift, volatility_annual=volatility)
+            assert found.params == {"fast": fast}
+            assert found.expected == answer(drift=drift).expected
+    alone = [answer(volatility_annual=volatility).expected for volatility in (0.2, 0.6)]
+    assert alone[0] == alone[1]
 
 
 def test_every_weight_is_a_setting_and_recorded_with_the_answer(
@@ -586,25 +593,23 @@ def test_every_weight_is_a_setting_and_recorded_with_the_answer(
     asked = {
         "neutral": 3.0,
         "timeframe": 4.0,
-        "own": 5.0,
-        "regime_measured": 6.0,
-        "regime_stated": 7.0,
         "few_trades": 0.25,
     }
     for name, value in asked.items():
         monkeypatch.setenv(f"TRADINGKB_WEIGHT_{name.upper()}", str(value))
-    widths = {"bandwidth_measured": 0.8, "bandwidth_stated": 0.9}
+    widths = {"bandwidth_measured": 0.8, "bandwidth_stated": 0.9, "indifference": 0.7}
     for name, value in widths.items():
         monkeypatch.setenv(f"TRADINGKB_{name.upper()}", str(value))
     kb = open_kb()
     kb.ingest(grid())
     weights = kb.recommend("s").weights
     assert {name: weights[name] for name in (*asked, *widths)} == asked | widths
+    assert {f.name for f in fields(EvidenceWeights)} == {*asked, *widths}
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("WEIGHT_OWN", "0"), ("WEIGHT_FEW_TRADES", "1.5"), ("BANDWIDTH_STATED", "-1")],
+    [("WEIGHT_NEUTRAL", "0"), ("WEIGHT_FEW_TRADES", "1.5"), ("INDIFFERENCE", "-1")],
 )
 def test_a_weight_out_of_its_range_is_refused_by_name(
     open_kb: Open, monkeypatch: pytest.MonkeyPatch, name: str, value: str

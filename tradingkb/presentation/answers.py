@@ -18,13 +18,14 @@ from tradingkb.presentation.report_tables import summary_table, trials_table
 _HOW_TO_READ: Final = {
     "Status": "OK: usable. DEGRADED: usable, with the caveat that the reasons name. NONE: no "
     "parameters are defensible, and the card says what stood in the way.",
-    "Expected": "the objective that these parameters are expected to earn in one window, shrunk "
-    "towards the average of everything tried. The 90 % interval is that of the mean, from the "
-    "spread between calendar quarters.",
+    "Expected": "the objective that these parameters are expected to earn in one window: what "
+    "everything tried shows to last, of the parameters, the instrument and the regime. The 90 % "
+    "interval is that of the mean, from the spread between calendar quarters.",
     "A single window": "where 80 % of the single windows fell: the luck that the next one will "
     "bring. It is much wider than the interval.",
-    "Baseline": "what the same evidence chooses without looking at the regime, and the strategy's "
-    "declared defaults. Intervals that overlap do not tell the choices apart.",
+    "Baseline": "what the plain average chooses (the best mean rank within windows, whatever the "
+    "regime and the instrument), and the strategy's declared defaults. Intervals that overlap do "
+    "not tell the choices apart.",
     "Windows": "distinct pairs of market and dates that tried these parameters, good and bad. "
     "Hundreds of trials of one window count once.",
     "Regime": "measured from bars, or STATED: what a user expects, which no data backs.",

@@ -66,9 +66,9 @@ def _verdict(found: Explained) -> str:
 
 
 def _behind(found: Explained) -> str:
-    """How far the score lies behind the best one."""
+    """How much less is expected than of the best one."""
     gap = found["score_difference"]
-    return "" if not gap else f"{-gap:.3f} of rank within a window behind the best"
+    return "" if not gap else f"{fmt.score(-gap, facts.unit(found))} behind the best"
 
 
 def _options(found: Explained) -> list[Option]:
@@ -76,7 +76,7 @@ def _options(found: Explained) -> list[Option]:
     mine, recommended = found["params"], found["recommended"]
     rows = [Option(_THESE, mine, found["expected"])]
     others = {"recommended": recommended if recommended["params"] is not None else None}
-    others["regime-agnostic average"] = found["baseline"]["regime_agnostic"]
+    others[facts.PLAIN_AVERAGE] = found["baseline"]["regime_agnostic"]
     others["defaults"] = found["baseline"]["defaults"]
     rows += [
         Option(label, other["params"], other["expected"], other["params"] == mine)

@@ -14,6 +14,8 @@ Answer = Mapping[str, Any]
 
 #: What is said where no regime was asked for.
 NO_REGIME: Final = "none given: the answer is the same for every market"
+#: Name of the baseline's choice, whose key in the JSON form is `regime_agnostic`.
+PLAIN_AVERAGE: Final = "plain average"
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,10 @@ class Option:
 
 
 def options(answer: Answer) -> list[Option]:
-    """The recommended set beside the regime-agnostic choice and the defaults, where known."""
+    """The recommended set beside the plain average's choice and the defaults, where known."""
     chosen = answer.get("params")
     rows = [Option("recommended", chosen, answer.get("expected"))] if chosen is not None else []
-    labels = {"regime_agnostic": "plain average", "defaults": "defaults"}
+    labels = {"regime_agnostic": PLAIN_AVERAGE, "defaults": "defaults"}
     baseline = answer.get("baseline") or {}
     for key, label in labels.items():
         other = baseline.get(key)
@@ -219,7 +221,7 @@ def confidence_basis(answer: Answer) -> list[str]:
 
 
 def shrinkage(answer: Answer) -> str:
-    """How far the expectation was moved from the plain mean of the set's own windows."""
+    """How far the expectation lies from the plain mean of the set's own windows."""
     expected = answer.get("expected") or {}
     plain, moved = (fmt.finite(expected.get(k)) for k in ("unshrunk", "shrinkage"))
     if plain is None or moved is None:

@@ -53,7 +53,7 @@ def by_instrument(rows: list[Row], answer: Answer) -> list[tuple[str, str, list[
 
 
 def marker_sizes(rows: list[Row]) -> list[float]:
-    """Diameters whose area grows with the regime weight, relative to the largest one."""
+    """Diameters whose area grows with the likeness of the regime, relative to the largest one."""
     weights = [max(fmt.finite(row.get("weight")) or 0.0, 0.0) for row in rows]
     top = max(weights, default=0.0)
     if top == 0.0 or min(weights) == top:
@@ -97,7 +97,7 @@ def hover(row: Row, answer: Answer) -> str:
         f"{plain(answer['objective_type'])} <b>{fmt.score(row['objective'], unit)}</b>",
         *([f"rank in its window {fmt.number(rank)} (1 is best)"] if rank is not None else []),
         *(
-            [f"regime distance {fmt.number(distance)}, weight {fmt.number(row['weight'])}"]
+            [f"regime distance {fmt.number(distance)}, likeness {fmt.number(row['weight'])}"]
             if distance is not None
             else []
         ),

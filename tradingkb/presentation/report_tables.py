@@ -31,7 +31,7 @@ def _summary_row(anchor: str, answer: Answer, label: str) -> dict[str, str]:
         "status": el("span", word),
         "parameters": el("code", esc(fmt.params_text(answer["params"]))),
         "expected": _value(others.get("recommended"), answer),
-        "baseline": _value(others.get("regime-agnostic average"), answer),
+        "baseline": _value(others.get(facts.PLAIN_AVERAGE), answer),
         "defaults": _value(others.get("defaults"), answer),
         "windows": cell(f"{answer['windows_used']:,}"),
     }

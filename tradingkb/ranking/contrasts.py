@@ -132,12 +132,13 @@ def _levels(
     seen = np.bincount(window, minlength=n) > 0
     if complete:
         return np.where(seen, mean, np.nan)
+    # Windows without evidence must not even change the order of a sum.
     used = size > 0
-    weight = credible * used
-    middle = float((weight * mean).sum() / weight.sum()) if used.any() else 0.0
-    square = np.bincount(window, counted * (left - mean[window]) ** 2, minlength=n)
-    within = float((credible * square).sum() / max((credible * (size - 1))[used].sum(), 1e-9))
-    spread = float((weight * (mean - middle) ** 2).sum() / max(weight.sum(), 1e-9))
+    weight = credible[used]
+    middle = float((weight * mean[used]).sum() / weight.sum()) if used.any() else 0.0
+    square = np.bincount(window, counted * (left - mean[window]) ** 2, minlength=n)[used]
+    within = float((weight * square).sum() / max((weight * (size[used] - 1)).sum(), 1e-9))
+    spread = float((weight * (mean[used] - middle) ** 2).sum() / max(weight.sum(), 1e-9))
     between = max(spread - within * float((1.0 / size[used]).mean()), 0.0) if used.any() else 0.0
     if (size[used] < 2).all():
         between, within = 0.0, 1.0  # nothing tells a window from its set

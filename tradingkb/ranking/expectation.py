@@ -30,7 +30,7 @@ class Expectation(Part):
     """What one parameter set is expected to earn per window, in the objective's unit.
 
     Attributes:
-        value: the shrunk mean.
+        value: what the store has shown to last of this set, on the instrument and in the regime.
         low, high: interval of the mean at `level`: its posterior spread and that of the quarters'
             common ups and downs; None when too little is known to tell noise from signal.
         level: of that interval, such as 0.9.
@@ -44,7 +44,7 @@ class Expectation(Part):
             of it, where the exact set alone has too few; else None.
         unshrunk: plain mean over these windows, every quarter counted equally; None where no
             quoted window tried the exact set.
-        shrinkage: what shrinking added to that mean; None likewise.
+        shrinkage: `value` less that mean: how far what else is known moved it; None likewise.
         from_neighbours: no quoted window tried the exact set; what is known of other sets speaks.
         unit: of the objective.
         direction: "max" where more of it is better, "min" where less is.

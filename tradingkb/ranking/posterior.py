@@ -6,7 +6,7 @@ One estimate, for the choice and for the promise:
              + unit x (what is believed of the set + of the set on the instrument + in the regime)
 
 How much each of these says is a property of the store and estimated there (`blend`, `instruments`,
-`likeness`). Utilities: higher is better.
+`traits`). Utilities: higher is better.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _freedom(learnt: Learnt, variance: Floats, level_left: float, own_left: Floa
     # Where nothing varies, nothing is estimated.
     known = np.full(len(variance), MANY)
     np.divide(variance**2, whole, out=known, where=whole > variance**2 / MANY)
-    return np.maximum(known, 1.0)
+    return np.asarray(np.maximum(known, 1.0))
 
 
 def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:

@@ -156,7 +156,10 @@ def _table(
     active: Ints,
     worth: float,
 ) -> Table:
-    """Contrasts by quarter and set: those of the timeframe, and all others' as so many quarters."""
+    """Contrasts by quarter and set: those of the timeframe, and all others' as so many quarters.
+
+    A quarter counts as far as its windows are credible, also where it has but one.
+    """
     n = len(overlap)
     column = places(active, cells.n_psets)
     block = np.where(near, quarter, quarter + n)
@@ -164,7 +167,11 @@ def _table(
         cells, parts.value, parts.credible, block, 2 * n, column, len(active)
     )
     others = int(known[n:].any(axis=1).sum())
+    seen = np.unique(cells.window)
+    size = np.maximum(np.bincount(block[seen], minlength=2 * n), 1)
+    believed = np.bincount(block[seen], parts.credible[seen], minlength=2 * n) / size
     weight = np.append(np.ones(n), np.full(n, min(1.0, worth / others) if others else 0.0))
+    weight *= believed
     kept = np.flatnonzero(known.any(axis=1))
     twice = np.tile(overlap, (2, 2))[np.ix_(kept, kept)]
     return Table(value[kept], known[kept], weight[kept], twice)

@@ -12,8 +12,8 @@ class EvidenceWeights:
     Attributes:
         neutral: quarters' worth of belief that a parameter set is average.
         timeframe: quarters' worth of all other timeframes in the own one's mean.
-        bandwidth_measured, bandwidth_stated: width h of the regime kernel exp(-d^2 / (2 h^2)), d in
-            robust standard deviations.
+        bandwidth_measured, bandwidth_stated: width h of exp(-d^2 / (2 h^2)), d in robust standard
+            deviations: how like a regime is shown to be; it decides nothing.
         indifference: sets within so many standard deviations of the best one's estimate are not
             told apart; among them the mean rank decides.
         few_trades: rank given up, among those, per unit of the rank of in-sample trades.

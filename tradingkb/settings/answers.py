@@ -57,13 +57,15 @@ class AnswerSettings(EnvironmentSettings):
         1.0,
         alias="TRADINGKB_BANDWIDTH_MEASURED",
         gt=0,
-        description="width of the kernel around a measured regime, in standard deviations",
+        description="width of the likeness that is shown of a window's regime to a measured one, "
+        "in standard deviations",
     )
     bandwidth_stated: float = Field(
         0.5,
         alias="TRADINGKB_BANDWIDTH_STATED",
         gt=0,
-        description="width of the kernel around a stated regime, in standard deviations",
+        description="width of the likeness that is shown of a window's regime to a stated one, "
+        "in standard deviations",
     )
     embargo_s: float = Field(
         0.0,

@@ -52,10 +52,10 @@ def test_times_have_one_form_and_what_is_not_finite_is_null() -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("ok", "<Recommendation s: ok, {'fast': 20}, expected 1.24>"),
+        ("ok", "<Recommendation s: ok, {'fast': 20}, expected 1.5>"),
         (
             "degraded",
-            "<Recommendation s: degraded, {'fast': 20}, expected 1.18, missing_regime_context>",
+            "<Recommendation s: degraded, {'fast': 20}, expected 1.5, missing_regime_context>",
         ),
         (
             "none",
@@ -74,7 +74,7 @@ def test_an_answer_is_one_line_that_is_the_same_everywhere(name: str, line: str)
 @pytest.mark.parametrize(
     ("value", "line"),
     [
-        (20, "<Explanation s: {'fast': 20}, place 1 of 2, expected 1.24>"),
+        (20, "<Explanation s: {'fast': 20}, place 1 of 2, expected 1.5>"),
         (7, "<Explanation s: {'fast': 7}, never tried>"),
     ],
 )

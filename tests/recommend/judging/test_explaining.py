@@ -38,8 +38,8 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (USUAL.but(fast(5) & ~window(0), kb_status="rejected"), 5, {}),
     ),
     "few_own_trades": (
+        (USUAL, 20, {"own_trades": {'{"fast":20}': 0.0}}),
         (USUAL, 20, {"own_trades": {'{"fast":20}': 1.0}}),
-        (USUAL, 20, {"own_trades": {'{"fast":20}': 2.0}}),
     ),
     "few_windows": ((sweep(2, ALL), 20, {}), (sweep(3, ALL), 20, {})),
     "one_quarter": ((sweep(4, ALL, days=1), 20, {}), (sweep(4, ALL), 20, {})),

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.recommend.worlds import MARKET, START, USUAL, World, fast, sweep, window
+from tests.recommend.worlds import (
+    CONFIG,
+    MARKET,
+    START,
+    USUAL,
+    World,
+    fast,
+    spec,
+    sweep,
+    window,
+)
 from tests.small_store import regime
 from tradingkb.domain import Regime
-from tradingkb.ranking import Query
 from tradingkb.recommend.known import Pool, Standing
 
 
@@ -22,7 +32,7 @@ def pool(world: World, **asked: Any) -> Pool:
 
 def standing(world: World, **asked: Any) -> Standing:
     c = world.context(**asked)
-    return c.pool.standing(Query(c.own, c.near), c.spec)
+    return c.pool.standing(c.near, c.spec, CONFIG.weights)
 
 
 @pytest.mark.parametrize(
@@ -154,11 +164,21 @@ def test_trades_are_compared_within_each_window_of_the_timeframe() -> None:
 
 def test_what_follows_from_a_pool_is_kept_by_all_that_it_depends_on() -> None:
     c = USUAL.plus(sweep(3, {5: 0.5}, timeframe="4h")).context()
-    query = Query(c.own, c.near)
-    first = c.pool.standing(query, None)
-    assert c.pool.standing(Query(c.own.copy(), c.near.copy()), None) is first
-    assert c.pool.standing(Query(~c.own, c.near), None) is not first
-    assert c.pool.standing(Query(c.own, ~c.near), None) is not first
+    weights, near = CONFIG.weights, c.near
+    first = c.pool.standing(near, None, weights)
+    assert c.pool.standing(near.copy(), None, replace(weights)) is first
+    assert c.pool.standing(~near, None, weights) is not first
+    assert c.pool.standing(near, spec(), weights) is not first
+    assert c.pool.standing(near, None, replace(weights, neutral=1.0)) is not first
+
+
+def test_what_regimes_decide_is_kept_for_either_side_of_a_window() -> None:
+    """A measured regime is what came before a window, a stated one what it was like."""
+    c = sweep(12, {5: 0.5, 20: 1.5}).context()
+    before, during = (c.pool.traits(c.near, None, CONFIG.weights, s) for s in ("before", "during"))
+    assert before is not None
+    assert before is not during
+    assert c.pool.traits(c.near.copy(), None, CONFIG.weights, "before") is before
 
 
 def test_no_trials_at_all_make_a_pool_too() -> None:

@@ -155,8 +155,8 @@ CODES: Final[dict[str, Code]] = {
         "register a spec: kb.register_strategy(StrategySpec(...))",
     ),
     "defaults_expected_as_good": Code(
-        "the strategy's defaults are expected to earn as much or more: what is expected does not "
-        "tell the two apart, and these parameters do better beside the others of their windows"
+        "the strategy's defaults are expected to earn as much or more: the evidence does not tell "
+        "the two apart, or nothing nominates the defaults"
     ),
     "no_own_history": Code(
         "no window of this symbol and timeframe is among the evidence",
@@ -174,7 +174,7 @@ CODES: Final[dict[str, Code]] = {
         "correct the parameters or the spec",
     ),
     "few_own_trades": Code(
-        "these parameters hardly traded in your own tuning, so no answer would recommend them"
+        "these parameters never traded in your own tuning, so no answer would recommend them"
     ),
     "defaults_expected_better": Code(
         "the strategy's defaults are expected to earn as much as these parameters or more",

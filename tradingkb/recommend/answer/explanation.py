@@ -25,13 +25,13 @@ class Explanation:
         filled: those of them that were not given, and are the declared defaults.
         tested: whether a trial that counts tried exactly these parameters.
         problems: what keeps them from obeying the strategy's spec, as sentences.
-        place: their place among `n_sets` by the score that answers are chosen by (rank within each
-            window, shrunk and smoothed over neighbours), 1 is best-supported, equal ones share the
-            better place; None when they were never tried. A recommendation need not be in place 1:
-            it also has to be nominated and to obey the spec, and promoted sets win ties.
+        place: their place among `n_sets` by what is expected of them, 1 is best, equal ones share
+            the better place; None when they were never tried. A recommendation need not be in
+            place 1: it also has to be nominated and to obey the spec, and among sets that the
+            evidence does not tell apart a promoted one goes first, then the one that ranks best.
         n_sets: parameter sets with evidence.
-        score_difference: their score less the best one's, 0 or below, in rank within a window
-            (0 worst to 1 best).
+        score_difference: how much worse than the best one they are expected to do, 0 or below,
+            in the objective's unit.
         expected: as in `Recommendation`; None when these were never tried.
         evidence: every window of the query's timeframe that tried them, good and bad, as in
             `Recommendation`.
@@ -40,7 +40,7 @@ class Explanation:
         against_defaults: the same windows, as far as they tried the defaults too; None when these
             *are* the defaults, none are declared, or no window tried both.
         recommended: what `recommend` answers to the same question.
-        baseline: the regime-agnostic average's choice and the defaults, as in `Recommendation`.
+        baseline: the plain average's choice and the defaults, as in `Recommendation`.
         nearest: the tested sets nearest to these, where these were never tried.
         reasons: codes of what weakens or forbids a judgement.
         warnings: codes of other caveats.

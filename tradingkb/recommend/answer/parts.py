@@ -56,7 +56,8 @@ class Baseline(Part):
     """What stands beside a recommendation.
 
     Attributes:
-        regime_agnostic: what the plain average chooses: the best mean rank over all windows.
+        regime_agnostic: what the plain average would choose: the best mean rank within windows,
+            calendar quarters counted equally, whatever the regime and the instrument.
         defaults: the declared defaults; None where none are.
     """
 
@@ -147,7 +148,10 @@ class Debug(Part):
 
     Attributes:
         funnel: trials that are left after each condition.
-        param_sets: every parameter set's evidence, best first.
+        param_sets: every parameter set, best first: params, nominated, score (the expected value,
+            higher is better), told_apart (how far below it others are as good), preference (what
+            decides among these: smoothed mean rank less the price of many trades), mean_rank (the
+            plain average).
     """
 
     funnel: Mapping[str, int]

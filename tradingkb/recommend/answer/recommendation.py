@@ -62,13 +62,14 @@ class Recommendation:
         trials: the best nominations, ranked: rank, source_id, score, objective, similarity,
             regime_distance, tags, kb_status, relaxed, tie_break, params, symbol, timeframe, dates.
         evidence: every window of the query's timeframe that tried the recommended parameters, good
-            and bad (of all timeframes, where none is of the query's).
+            and bad (of all timeframes, where none is of the query's). Its `weight` is how like the
+            window's regime is to the question's, 0 to 1: it is shown, and decides nothing.
         windows_used: number of windows of the evidence.
         spreads: per parameter, how far the ten best-supported sets agree.
         regime: the question's, measured or stated; None without one.
         filter_rejections: per filter, how many trials fail it, and how many fail it alone.
         recommended_relaxed_settings: per filter alone, the smallest sufficient change.
-        baseline: what the regime-agnostic average chooses, and the defaults.
+        baseline: what the plain average chooses, and the defaults.
         collection: the vector collection in force.
         embed_model: the embedder in force.
         symbol: the instrument asked about; None where none was named.
@@ -142,7 +143,7 @@ class Recommendation:
 
     @property
     def baseline_expected(self) -> float | None:
-        """What the regime-agnostic choice is expected to earn; None where that is unknown."""
+        """What the plain average's choice is expected to earn; None where that is unknown."""
         return None if self.baseline is None else _value(self.baseline.regime_agnostic)
 
     @property

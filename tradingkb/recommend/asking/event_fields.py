@@ -68,8 +68,8 @@ EVENT_FIELDS: Final[dict[str, str]] = {
     "expected_high": "Upper end of the interval of the mean, likewise. Since 0005.",
     "expected_unit": "Unit of what is expected: that of the objective, such as annualised. Since "
     "0005.",
-    "baseline_expected": "What the regime-agnostic average's choice is expected to earn, in "
-    "expected_unit. Since 0005.",
+    "baseline_expected": "What the plain average's choice is expected to earn, in expected_unit. "
+    "Since 0005.",
     "defaults_expected": "What the strategy's defaults are expected to earn, in expected_unit; "
     "null where none are declared or nobody tried them. Since 0005.",
     "schema_version": "Version of the answer's JSON form. Since 0005.",

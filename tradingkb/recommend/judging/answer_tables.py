@@ -142,7 +142,8 @@ def evidence_table(
 ) -> pl.DataFrame:
     """Every quoted window that tried a parameter set; see `Recommendation.evidence`.
 
-    `weight` is the regime kernel in [0, 1], 1 without a regime; `rank_in_window` 1 is best.
+    `weight` is how like a window's regime is to the query's, in [0, 1], 1 without a regime;
+    `rank_in_window` 1 is best.
     """
     cells, windows = evidence.cells, evidence.pool.view.windows
     mine = cells.of_pset(pset) if pset is not None else np.zeros(0, dtype=np.int64)
