@@ -142,7 +142,7 @@ def _levels(
     if (size[used] < 2).all():
         between, within = 0.0, 1.0  # nothing tells a window from its set
     worth = within / between if between > 0 else np.inf
-    share = size / (size + worth)
+    share = np.divide(size, size + worth, out=np.zeros(n), where=size > 0)
     return np.where(seen, middle + share * (mean - middle), np.nan)
 
 
