@@ -80,7 +80,9 @@ def contrasts(cells: Cells, keys: WindowKeys) -> Contrasts:
             typical = _typical(found, active)
         if complete and typical.all():
             break
-        if not complete:  # where every set is in every window, one mean of each is all there is
+        # Where every set is in every window, one mean of each is all there is; and means beside
+        # levels that an atypical set has moved are not where the next levels start.
+        if not complete and (turn > 0 or typical.all()):
             mean = found
     return Contrasts(apart, level, credible, unit, typical)
 
