@@ -152,6 +152,12 @@ def test_a_set_within_a_typical_spread_of_the_others_is_typical_however_alike_th
     assert split(table).typical.tolist() == [True] * 8 + [typical]
 
 
+def test_one_that_differs_from_sets_that_all_did_the_same_is_not_absurd() -> None:
+    # Such as the only one that ever traded: each window's spread is its own luck.
+    table = np.column_stack([np.zeros((20, 49)), noise(20, 1, seed=5)])
+    assert split(table).typical.all()
+
+
 def test_where_not_every_set_was_tried_a_set_far_from_all_others_does_not_move_the_levels() -> None:
     table = 10 + 0.1 * noise(40, 8)
     table[np.random.default_rng(1).random((40, 8)) < 0.3] = np.nan
