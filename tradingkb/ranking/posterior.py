@@ -6,7 +6,7 @@ One estimate, for the choice and for the promise:
              + unit x (what is believed of the set + of the set on the instrument + in the regime)
 
 How much each of these says is a property of the store and estimated there (`blend`, `instruments`,
-`likeness`). Utilities: higher is better.
+`traits`). Utilities: higher is better.
 """
 
 from __future__ import annotations
@@ -86,14 +86,19 @@ def believe(learnt: Learnt, query: Query, traits: Traits | None = None) -> Poste
     return Posterior(value, apart, variance, learnt.levels.freedom)
 
 
+def _own_windows(learnt: Learnt, query: Query) -> Ints:
+    """The query's own windows that were tried and count, ascending."""
+    tried = np.unique(learnt.cells.window)
+    return tried[(learnt.counted * query.own)[tried] > 0]
+
+
 def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
     """What own history adds to every active set, and the variance of what is left unknown."""
     active, cells, plateau = learnt.active, learnt.cells, learnt.plateau
     smoothly, roughly = learnt.instruments
     variance = smoothly.variance + roughly.variance
     among = variance * learnt.levels.concentration
-    mine = learnt.counted * query.own
-    windows = np.unique(cells.window[mine[cells.window] > 0])
+    mine, windows = learnt.counted * query.own, _own_windows(learnt, query)
     if smoothly.sure + roughly.sure <= 0 or not len(windows):
         return np.zeros(len(active)), np.full(len(active), variance + among)
     quarters = np.unique(learnt.quarter[windows])
@@ -119,7 +124,7 @@ def _level(learnt: Learnt, query: Query, traits: Traits | None) -> tuple[float, 
     """The level that is expected of the query's next window, and the variance of that."""
     levels = learnt.levels
     differ = levels.instruments
-    mine = np.flatnonzero((learnt.counted * query.own > 0) & (levels.around != 0.0))
+    mine = _own_windows(learnt, query)
     quarters = np.unique(learnt.quarter[mine])
     doubt = own_doubt(np.ones((len(quarters), 1)), quarters, learnt.overlap)
     value = levels.mean
