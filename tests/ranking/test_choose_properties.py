@@ -6,19 +6,20 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.domain.strategy import Params
-from tradingkb.ranking.choose import CHOICE_EPSILON, choose, few_trades_penalty
-from tradingkb.ranking.plateau import coordinates, smooth
+from tradingkb.ranking.choose import Choice, choose
 
 
 @dataclass(frozen=True)
 class Entry:
     """One parameter set."""
 
-    score: float
+    expected: float
+    preference: float = 0.0
+    reach: float = 0.0
     allowed: bool = True
     promoted: bool = False
     nomination: int = 0
@@ -27,35 +28,39 @@ class Entry:
 entries = st.lists(
     st.builds(
         Entry,
-        score=st.integers(0, 12).map(lambda n: n / 500) | st.floats(0, 1) | st.just(math.nan),
+        expected=st.integers(-6, 6).map(lambda n: n / 4) | st.floats(-1, 1) | st.just(math.nan),
+        preference=st.integers(0, 4).map(lambda n: n / 4) | st.floats(0, 1),
+        reach=st.integers(0, 4).map(lambda n: n / 4),
         allowed=st.sampled_from([True, True, True, False]),
         promoted=st.booleans(),
     ),
     min_size=1,
-    max_size=10,
+    max_size=8,
 ).map(lambda found: [replace(e, nomination=k) for k, e in enumerate(found)])
 
 
+def chosen(found: list[Entry]) -> Choice | None:
+    names = ("expected", "reach", "preference", "allowed", "promoted", "nomination")
+    return choose(*(np.array([getattr(e, name) for e in found]) for name in names))
+
+
 def winner(found: list[Entry]) -> Entry | None:
-    score, allowed, promoted, nomination = (
-        np.array([getattr(e, name) for e in found])
-        for name in ("score", "allowed", "promoted", "nomination")
-    )
-    choice = choose(score, allowed, promoted, nomination)
+    choice = chosen(found)
     return found[choice.pset] if choice else None
 
 
 def reference(found: list[Entry]) -> Entry | None:
-    """The documented rule, one set at a time; scores within rounding are equal."""
-    left = [e for e in found if e.allowed and math.isfinite(e.score)]
+    """The documented rule, one set at a time; numbers within rounding are equal."""
+    left = [e for e in found if e.allowed and math.isfinite(e.expected)]
     if not left:
         return None
-    best = max(e.score for e in left)
-    band = [e for e in left if e.promoted and best - e.score <= CHOICE_EPSILON + 1e-12]
-    pool = band or left
-    top = max(e.score for e in pool)
-    equal = [e for e in pool if top - e.score <= 1e-12]
-    return min(equal, key=lambda e: e.nomination)
+    most = max(e.expected for e in left)
+    equal = [e for e in left if most - e.expected <= 1e-12]
+    best = min(equal, key=lambda e: (-e.preference, e.nomination))
+    band = [e for e in left if best.expected - e.expected <= best.reach + 1e-12]
+    pool = [e for e in band if e.promoted] or band
+    top = max(e.preference for e in pool)
+    return min((e for e in pool if top - e.preference <= 1e-12), key=lambda e: e.nomination)
 
 
 @given(entries)
@@ -63,102 +68,80 @@ def test_the_choice_is_that_of_the_documented_rule(found: list[Entry]) -> None:
     assert winner(found) == reference(found)
 
 
-@given(entries, st.permutations(range(10)))
+@given(entries, st.permutations(range(8)))
 def test_the_order_of_the_sets_does_not_matter(found: list[Entry], order: list[int]) -> None:
-    assert winner([found[k] for k in order if k < len(found)]) == winner(found)
+    places = [k for k in order if k < len(found)]
+    one, other = chosen(found), chosen([found[k] for k in places])
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        renamed = replace(other, pset=places[other.pset], best=places[other.best])
+        assert renamed == one
+
+
+@given(entries)
+def test_a_choice_costs_what_it_is_expected_to_earn_less_than_the_best(found: list[Entry]) -> None:
+    choice = chosen(found)
+    if choice is not None:
+        best = found[choice.best]
+        assert choice.cost == max(best.expected - found[choice.pset].expected, 0.0)
+        assert 0 <= choice.cost <= best.reach + 1e-11
+        assert choice.cost <= 1e-12 or choice.rule != "evidence"
+
+
+@given(entries)
+def test_a_promotion_decides_where_without_it_another_set_or_its_place_would(
+    found: list[Entry],
+) -> None:
+    choice, without = chosen(found), chosen([replace(e, promoted=False) for e in found])
+    if choice is None or without is None:
+        assert choice is without
+        return
+    assert without.rule != "promoted"
+    if choice.rule == "promoted":
+        assert found[choice.pset].promoted
+        assert without.pset != choice.pset or without.rule == "nomination"
+    elif choice.rule != "nomination":
+        assert without == choice
 
 
 @given(entries, st.data())
 def test_a_set_that_is_worse_by_every_rule_never_changes_the_choice(
     found: list[Entry], data: st.DataObject
 ) -> None:
-    chosen = winner(found)
-    if chosen is None:
+    choice = chosen(found)
+    if choice is None:
         return
-    worse = Entry(chosen.score - data.draw(st.floats(1e-9, 0.5)), nomination=99)
-    other = replace(worse, promoted=chosen.promoted)
-    assert winner([*found, worse]) == winner([other, *found]) == chosen
+    mine = found[choice.pset]
+    worse = Entry(
+        expected=mine.expected - data.draw(st.floats(1e-9, 2)),
+        preference=mine.preference - data.draw(st.floats(1e-9, 1)),
+        reach=data.draw(st.floats(0, 9)),
+        promoted=mine.promoted and data.draw(st.booleans()),
+        nomination=99,
+    )
+    assert chosen([*found, worse]) == choice
+    assert winner([worse, *found]) == mine
 
 
-@given(entries, st.floats(0, 0.5))
-def test_a_chosen_set_whose_score_rises_stays_chosen(found: list[Entry], more: float) -> None:
-    chosen = winner(found)
-    if chosen is not None:
-        raised = replace(chosen, score=chosen.score + more)
-        assert winner([raised if e is chosen else e for e in found]) == raised
-
-
-@given(st.integers(1, 99), st.integers(0, 5), st.booleans())
-def test_rounding_does_not_decide_between_sets_of_equal_evidence(
-    n: int, ulps: int, promoted: bool
+@given(entries, st.floats(0, 2), st.sampled_from([0.0, 0.25, 1.0]))
+def test_where_all_are_as_sure_a_chosen_set_that_is_expected_to_earn_more_stays_chosen(
+    found: list[Entry], more: float, reach: float
 ) -> None:
-    score = n / 100
-    above = score
+    found = [replace(e, reach=reach) for e in found]
+    mine = winner(found)
+    if mine is not None:
+        raised = replace(mine, expected=mine.expected + more)
+        assert winner([raised if e is mine else e for e in found]) == raised
+
+
+@pytest.mark.parametrize("ulps", [0, 1, 5])
+@given(n=st.integers(1, 99), promoted=st.booleans())
+def test_rounding_does_not_decide_between_sets_of_equal_evidence(
+    ulps: int, n: int, promoted: bool
+) -> None:
+    lower = above = n / 100
     for _ in range(ulps):
         above = math.nextafter(above, 2.0)
-    first = Entry(score, promoted=promoted, nomination=0)
-    second = Entry(above, promoted=promoted, nomination=1)
+    first = Entry(lower, lower, promoted=promoted, nomination=0)
+    second = Entry(above, above, promoted=promoted, nomination=1)
     assert winner([first, second]) == winner([second, first]) == first
-
-
-@given(st.lists(st.integers(0, 40).map(float) | st.just(math.nan), min_size=1, max_size=12))
-def test_the_penalty_of_few_trades_is_the_share_of_sets_with_fewer(n: list[float]) -> None:
-    known = [v for v in n if not math.isnan(v)]
-    for value, rank in zip(n, few_trades_penalty(np.array(n)), strict=True):
-        if math.isnan(value):
-            assert rank == 0.5
-        else:
-            less, equal = sum(o < value for o in known), sum(o == value for o in known)
-            assert rank == (less + equal / 2) / len(known)
-
-
-# --- the plateau -------------------------------------------------------------------------------
-
-parameter_sets = st.lists(
-    st.tuples(st.integers(0, 8), st.sampled_from("ab"), st.floats(-4, 4), st.floats(0, 9)),
-    min_size=1,
-    max_size=12,
-)
-Rows = list[tuple[int, str, float, float]]
-
-
-def smoothed(rows: Rows, psets: list[Params] | None = None) -> np.ndarray:
-    psets = psets or [{"n": 10 + n, "mode": mode} for n, mode, _, _ in rows]
-    values, mass = (np.array([row[k] for row in rows], dtype=np.float64) for k in (2, 3))
-    return smooth(values, mass, *coordinates(psets, None))
-
-
-@given(parameter_sets)
-def test_smoothing_agrees_with_a_loop_over_pairs(rows: Rows) -> None:
-    places = sorted({n for n, _, _, _ in rows})
-    for (n, mode, value, _), found in zip(rows, smoothed(rows), strict=True):
-        total = weighted = 0.0
-        for other, their_mode, their_value, mass in rows:
-            if their_mode == mode:
-                k = mass * math.exp(-abs(places.index(n) - places.index(other)))
-                total, weighted = total + k, weighted + k * their_value
-        expected = weighted / total if total > 1e-300 else value
-        assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9)
-
-
-@given(parameter_sets, st.data())
-def test_neither_order_nor_names_nor_the_unit_of_a_grid_matter_to_the_plateau(
-    rows: Rows, data: st.DataObject
-) -> None:
-    plain = smoothed(rows)
-    order = data.draw(st.permutations(range(len(rows))))
-    np.testing.assert_allclose(smoothed([rows[k] for k in order]), plain[order], atol=1e-9)
-    renamed = [{"z": 10 + n, "kind": {"a": "x", "b": 7}[m]} for n, m, _, _ in rows]
-    np.testing.assert_allclose(smoothed(rows, renamed), plain, atol=1e-9)
-    for unit in (lambda n: 0.25 * n - 9, lambda n: 2.0**n, lambda n: 50 - 3 * n):
-        other = [{"n": unit(10 + n), "mode": m} for n, m, _, _ in rows]
-        np.testing.assert_allclose(smoothed(rows, other), plain, atol=1e-9)
-
-
-@given(parameter_sets, st.sampled_from([0.25, 4.0, 1024.0]), st.floats(-5, 5))
-def test_the_plateau_follows_a_shift_of_the_values_and_ignores_the_scale_of_the_masses(
-    rows: Rows, scale: float, shift: float
-) -> None:
-    rows = [(n, m, v, mass if mass > 1e-9 else 0.0) for n, m, v, mass in rows]
-    moved = [(n, m, v + shift, scale * mass) for n, m, v, mass in rows]
-    np.testing.assert_allclose(smoothed(moved), smoothed(rows) + shift, atol=1e-9)

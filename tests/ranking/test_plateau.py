@@ -136,3 +136,50 @@ def test_among_many_sets_too_one_without_evidence_around_it_keeps_its_own_value(
     lonely = smooth(far, np.append(mass, 0.0), np.vstack([steps, [[2e3]]]), np.append(codes, 1))
     assert lonely[-1] == 7.0
     assert smooth(values, np.zeros(n), steps, codes).tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("places", ["few", "grid", "many"])
+def test_rows_of_a_table_are_smoothed_each_with_what_it_knows(places: str) -> None:
+    rng = np.random.default_rng(0)
+    n = {"few": 12, "grid": MAX_KEPT_SETS + 24, "many": MAX_KEPT_SETS + 24}[places]
+    steps = {
+        "few": np.arange(12.0)[:, None],
+        "grid": np.argwhere(np.ones((32, 32))).astype(np.float64),
+        "many": rng.random((n, 2)) * CONTINUUM_STEPS,
+    }[places]
+    around = Plateau(steps, np.zeros(n, dtype=np.int64))
+    table, known = rng.normal(size=(3, n)), rng.random((3, n)) < 0.6
+    known[2] = False
+    found = around.smooth_rows(table, known)
+    for row, there, smoothed in zip(table, known, found, strict=True):
+        expected = np.where(there, around.smooth(row, there.astype(np.float64)), 0.0)
+        np.testing.assert_allclose(smoothed, expected, atol=1e-12)
+
+
+def test_the_evidence_around_a_set_is_that_of_its_neighbours_by_their_steps() -> None:
+    steps, codes = coordinates([{"n": 1}, {"n": 2}, {"n": 3}, {"n": 9}], None)
+    around = Plateau(steps, np.array([0, 0, 0, 1]))
+    e = math.exp(-1)
+    np.testing.assert_allclose(
+        around.mass_around(np.array([1.0, 0.0, 4.0, 7.0])),
+        [1 + 4 * e * e, e + 4 * e, e * e + 4, 7.0],
+    )
+
+
+def test_some_of_the_sets_are_the_neighbours_that_they_were() -> None:
+    around = Plateau(np.arange(6.0)[:, None], np.array([0, 0, 0, 1, 1, 1]))
+    some = np.array([4, 0, 2])
+    values, mass = np.array([3.0, 1.0, 2.0]), np.ones(3)
+    whole = np.zeros(6)
+    whole[some] = values
+    there = np.isin(np.arange(6), some).astype(np.float64)
+    np.testing.assert_allclose(
+        around.only(some).smooth(values, mass), around.smooth(whole, there)[some]
+    )
+
+
+def test_sets_within_some_steps_are_of_the_same_category_and_the_set_itself_is_one() -> None:
+    around = Plateau(np.array([[0.0], [1.0], [2.0], [1.0]]), np.array([0, 0, 0, 1]))
+    assert around.within(1, 1.0).tolist() == [0, 1, 2]
+    assert around.within(0, 1.0).tolist() == [0, 1]
+    assert around.within(3, 9.0).tolist() == [3]

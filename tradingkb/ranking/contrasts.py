@@ -80,7 +80,9 @@ def contrasts(cells: Cells, keys: WindowKeys) -> Contrasts:
             typical = _typical(found, active)
         if complete and typical.all():
             break
-        if not complete:  # where every set is in every window, one mean of each is all there is
+        # Where every set is in every window, one mean of each is all there is; and means beside
+        # levels that an atypical set has moved are not where the next levels start.
+        if not complete and (turn > 0 or typical.all()):
             mean = found
     return Contrasts(apart, level, credible, unit, typical)
 
@@ -88,13 +90,18 @@ def contrasts(cells: Cells, keys: WindowKeys) -> Contrasts:
 def _cut(utility: Floats) -> Floats:
     """Values that nobody can mean, brought to the edge of what is credible."""
     middle = float(np.median(utility))
-    away = np.abs(utility - middle)
-    for share in (0.5, 0.75, 0.9, 1.0):  # where most values are equal, their spread is that of rest
+    reach = CREDIBLE * _robust_deviation(utility - middle)
+    return np.clip(utility, middle - reach, middle + reach)
+
+
+def _robust_deviation(around: Floats) -> float:
+    """Spread of values around zero; where most of them are zero, that of the rest."""
+    away = np.abs(around)
+    for share in (0.5, 0.75, 0.9, 1.0):
         spread = float(np.quantile(away, share, method="lower"))
         if spread > 0:
-            reach = CREDIBLE * _ROBUST * spread
-            return np.clip(utility, middle - reach, middle + reach)
-    return utility
+            return _ROBUST * spread
+    return 0.0
 
 
 def _spreads(cells: Cells, keys: WindowKeys, utility: Floats) -> tuple[Floats, Floats]:
@@ -143,7 +150,7 @@ def _levels(
     if (size[used] < 2).all():
         between, within = 0.0, 1.0  # nothing tells a window from its set
     worth = within / between if between > 0 else np.inf
-    share = size / (size + worth)
+    share = np.divide(size, size + worth, out=np.zeros(n), where=size > 0)
     return np.where(seen, middle + share * (mean - middle), np.nan)
 
 
@@ -152,7 +159,7 @@ def _typical(mean: Floats, active: Ints) -> Bools:
     typical = np.ones(len(mean), dtype=bool)
     if len(active) < MIN_TYPICAL:
         return typical
-    away = np.abs(mean[active] - np.median(mean[active]))
-    limit = max(TYPICAL * _ROBUST * float(np.median(away)), 1.0)
-    typical[active[away > limit]] = False
+    around = mean[active] - np.median(mean[active])
+    limit = max(TYPICAL * _robust_deviation(around), 1.0)
+    typical[active[np.abs(around) > limit]] = False
     return typical

@@ -118,14 +118,19 @@ def _freedom(learnt: Learnt, variance: Floats, level_left: float, own_left: Floa
     return np.asarray(np.maximum(known, 1.0))
 
 
+def _own_windows(learnt: Learnt, query: Query) -> Ints:
+    """The query's own windows that were tried and count, ascending."""
+    tried = np.unique(learnt.cells.window)
+    return tried[(learnt.counted * query.own)[tried] > 0]
+
+
 def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
     """What own history adds to every active set, and the variance of what is left unknown."""
     active, cells, plateau = learnt.active, learnt.cells, learnt.plateau
     smoothly, roughly = learnt.instruments
     variance = smoothly.variance + roughly.variance
     among = variance * learnt.levels.concentration
-    mine = learnt.counted * query.own
-    windows = np.unique(cells.window[mine[cells.window] > 0])
+    mine, windows = learnt.counted * query.own, _own_windows(learnt, query)
     if smoothly.sure + roughly.sure <= 0 or not len(windows):
         return np.zeros(len(active)), np.full(len(active), variance + among)
     quarters = np.unique(learnt.quarter[windows])
@@ -151,7 +156,7 @@ def _level(learnt: Learnt, query: Query, traits: Traits | None) -> tuple[float, 
     """The level that is expected of the query's next window, and the variance of that."""
     levels = learnt.levels
     differ = levels.instruments.taken
-    mine = np.flatnonzero((learnt.counted * query.own > 0) & (levels.around != 0.0))
+    mine = _own_windows(learnt, query)
     quarters = np.unique(learnt.quarter[mine])
     doubt = own_doubt(np.ones((len(quarters), 1)), quarters, learnt.overlap)
     value = levels.mean

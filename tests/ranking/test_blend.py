@@ -1,0 +1,215 @@
+"""Means are believed as far as a store has shown that they last, and their neighbours' with them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.ranking.cells import Floats, line, strangers
+from tradingkb.ranking.blend import FLOOR, LIMIT, Blend, Lesson, blend, learn
+from tradingkb.ranking.blocks import Noise, Table
+from tradingkb.ranking.plateau import Plateau
+
+Bools = NDArray[np.bool_]
+
+NEUTRAL = 10.0
+
+
+def table_of(value: Floats) -> Table:
+    """A table of blocks that share no day and count alike, NaN where nothing is known."""
+    known = np.isfinite(value)
+    return Table(np.where(known, value, 0.0), known, np.ones(len(value)), np.eye(len(value)))
+
+
+def believed(
+    value: Floats,
+    plateau: Plateau | None = None,
+    typical: Bools | None = None,
+    neutral: float = NEUTRAL,
+) -> tuple[Lesson | None, Blend]:
+    n = value.shape[1]
+    sets = np.ones(n, dtype=bool) if typical is None else typical
+    table, around = table_of(value), plateau or strangers(n)
+    lesson = learn(table, around, sets, neutral)
+    return lesson, blend(table, around, sets, neutral, lesson)
+
+
+def drawn(
+    truth: Floats, n_blocks: int, noise: float = 1.0, rough: float = 0.0, seed: int = 0
+) -> Floats:
+    """Blocks of sets whose true means are known; `rough` of the noise is each set's own."""
+    rng = np.random.default_rng(seed)
+    common = rng.normal(size=(n_blocks, 3)) @ np.cos(
+        np.outer(np.arange(3) + 0.5, np.arange(len(truth))) * np.pi / len(truth)
+    )
+    return truth + noise * common + rough * rng.normal(size=(n_blocks, len(truth)))
+
+
+values = st.integers(0, 2**32 - 1).map(
+    lambda seed: np.random.default_rng(seed).normal(
+        size=tuple(np.random.default_rng(seed + 1).integers(2, 7, 2))
+    )
+)
+
+
+@given(values, st.booleans(), st.floats(0.5, 40))
+def test_shares_lie_between_nothing_and_all_and_what_is_rough_is_believed_no_more(
+    value: Floats, grid: bool, neutral: float
+) -> None:
+    n = value.shape[1]
+    _, found = believed(value, line(n) if grid else strangers(n), neutral=neutral)
+    assert ((found.smooth >= 0) & (found.smooth <= 1)).all()
+    assert ((found.rough >= 0) & (found.rough <= found.smooth)).all()
+    assert found.variance is not None
+    assert (found.variance >= 0).all()
+
+
+@given(values, st.integers(1, 5), st.integers(2, 40))
+def test_the_more_blocks_say_so_the_nearer_a_mean_is_believed(
+    value: Floats, n: int, more: int
+) -> None:
+    # The store's lesson stays as it is; only what stands behind the means grows.
+    lesson = Lesson(Noise(1.0, 0.0), 0.5, 0.3, 0.1)
+    mean = value.mean(axis=0)
+    sets, around = np.ones(len(mean), dtype=bool), strangers(len(mean))
+    fewer, many = (
+        blend(table_of(np.tile(mean, (k, 1))), around, sets, NEUTRAL, lesson) for k in (n, n + more)
+    )
+    apart = mean - mean.mean()
+    assert (np.abs(many.value - apart) <= np.abs(fewer.value - apart) + 1e-12).all()
+    assert (many.variance < fewer.variance).all()
+
+
+def test_sets_without_neighbours_are_shrunk_by_signal_over_signal_and_noise() -> None:
+    lesson = Lesson(Noise(4.0, 0.0), 0.0, 0.5, 0.0)
+    table = table_of(np.array([[1.0, 5.0, 3.0], [3.0, np.nan, 3.0]]))
+    found = blend(table, strangers(3), np.ones(3, dtype=bool), NEUTRAL, lesson)
+    share = np.array([0.5 / (0.5 + 2.0), 0.5 / (0.5 + 4.0), 0.5 / (0.5 + 2.0)])
+    centre = (2 * 2 + 5 + 2 * 3) / 5
+    np.testing.assert_allclose(found.smooth, share)
+    np.testing.assert_allclose(found.value, share * (np.array([2.0, 5.0, 3.0]) - centre))
+    np.testing.assert_allclose(found.variance, share * [2.0, 4.0, 2.0])
+
+
+def test_without_a_lesson_a_set_is_average_until_as_many_blocks_as_the_neutral_belief_speak() -> (
+    None
+):
+    lesson, found = believed(np.array([[1.0, 3.0]]))
+    assert lesson is None
+    np.testing.assert_allclose(found.value, np.array([-1.0, 1.0]) / 11)
+    np.testing.assert_allclose(found.smooth, 1 / 11)
+    assert found.rough.tolist() == [0.0, 0.0]
+    assert found.variance is None
+
+
+def test_a_store_whose_differences_last_is_believed_and_one_of_noise_is_not() -> None:
+    truth = np.linspace(-2, 2, 12)
+    lasting, sure = believed(drawn(truth, 30), line(12))
+    chance, unsure = believed(drawn(0 * truth, 30), line(12))
+    assert lasting is not None and chance is not None
+    assert lasting.signal > 20 * chance.signal
+    assert sure.smooth.min() > 0.9
+    assert unsure.smooth.max() < 0.7
+    np.testing.assert_allclose(sure.value, truth, atol=0.75)
+
+
+def test_what_neighbours_share_is_believed_more_than_what_a_set_has_alone() -> None:
+    truth = np.zeros(15)
+    truth[3] = 1.0  # a lonely peak
+    truth[8:13] = 1.0  # a plateau
+    _, found = believed(drawn(truth, 12, noise=0.5, rough=1.0, seed=3), line(15))
+    assert found.value[9:12].mean() > found.value[3]
+
+
+def test_believing_what_lasts_is_nearer_to_the_truth_than_the_means_are() -> None:
+    rng = np.random.default_rng(11)
+    plain, shrunk = [], []
+    for seed in range(40):
+        truth = 0.2 * rng.normal(size=10)
+        blocks = truth + np.random.default_rng(seed).normal(size=(12, 10))
+        _, found = believed(blocks)
+        truth = truth - truth.mean()
+        mean = blocks.mean(axis=0)
+        plain.append(((mean - mean.mean() - truth) ** 2).mean())
+        shrunk.append(((found.value - truth) ** 2).mean())
+    assert np.mean(shrunk) < 0.7 * np.mean(plain)
+
+
+def test_however_little_a_store_shows_the_order_of_its_smooth_means_stays() -> None:
+    lesson, found = believed(np.array([[1.0, -1.0, 0.1], [-1.0, 1.0, 0.0], [0.1, 0.0, 0.0]]))
+    assert lesson is not None
+    assert lesson.signal >= FLOOR * lesson.noise.variance
+    mean = np.array([0.1 / 3, 0.0, 0.1 / 3])
+    assert found.value[1] < found.value[0] == pytest.approx(found.value[2])
+    assert (np.abs(found.value) <= np.abs(mean - mean.mean()) + 1e-12).all()
+
+
+@pytest.mark.parametrize("own", [0.1, 1.0, 10.0, -10.0])
+def test_a_sets_own_part_is_never_shrunk_by_more_than_its_limit_of_standard_errors(
+    own: float,
+) -> None:
+    n, n_blocks = 15, 9
+    mean = np.zeros(n)
+    mean[7] = own
+    lesson = Lesson(Noise(1.0, 0.0), 0.36, 1.0, 0.01)
+    table, around = table_of(np.tile(mean, (n_blocks, 1))), line(n)
+    found = blend(table, around, np.ones(n, dtype=bool), NEUTRAL, lesson)
+    centred = mean - mean.mean()
+    smooth = around.smooth(centred, np.full(n, float(n_blocks)))
+    rough = centred - smooth
+    kept = found.value - found.smooth * smooth
+    error = np.sqrt(0.36 / n_blocks)
+    assert (np.abs(kept - rough) <= LIMIT * error + 1e-12).all()
+    wanted = found.rough * rough
+    limited = np.abs(rough - wanted) > LIMIT * error
+    np.testing.assert_allclose(kept[~limited], wanted[~limited], atol=1e-12)
+    np.testing.assert_allclose(np.abs(kept - rough)[limited], LIMIT * error)
+    assert limited[7] == (abs(own) >= 1.0)
+    # What is limited is as unsure as the mean itself.
+    unsure = np.where(limited, 1.0, found.rough)
+    np.testing.assert_allclose(found.variance, found.smooth / n_blocks + unsure * error**2)
+
+
+def test_an_atypical_set_is_itself_and_neither_teaches_nor_learns() -> None:
+    value = drawn(np.linspace(-1, 1, 8), 12, rough=0.3)
+    odd = np.column_stack([value, np.full(12, -50.0)])
+    typical = np.arange(9) < 8
+    lesson, found = believed(odd, line(9), typical)
+    alone, without = believed(value, line(8))
+    assert lesson is not None and alone is not None
+    assert lesson.signal == pytest.approx(alone.signal)
+    assert lesson.rough_signal == pytest.approx(alone.rough_signal)
+    np.testing.assert_allclose(found.value[:8], without.value)
+    assert found.value[8] == pytest.approx(-50.0 - value.mean())
+    assert found.variance is not None
+    assert found.variance[8] == pytest.approx((lesson.noise.variance + lesson.rough_noise) / 12)
+
+
+@given(values, st.randoms(use_true_random=False))
+def test_neither_the_order_of_blocks_nor_that_of_sets_matters(
+    value: Floats, rng: random.Random
+) -> None:
+    blocks, sets = list(range(value.shape[0])), list(range(value.shape[1]))
+    rng.shuffle(blocks)
+    rng.shuffle(sets)
+    around = line(len(sets))
+    _, one = believed(value, around)
+    _, other = believed(value[blocks][:, sets], around.only(np.array(sets)))
+    np.testing.assert_allclose(other.value, one.value[sets], atol=1e-9)
+    np.testing.assert_allclose(other.smooth, one.smooth[sets], atol=1e-9)
+    np.testing.assert_allclose(other.rough, one.rough[sets], atol=1e-9)
+
+
+@given(values, st.sampled_from([0.25, 16.0]), st.integers(-8, 8))
+def test_what_is_believed_follows_a_change_of_unit_and_knows_no_shift(
+    value: Floats, unit: float, shift: int
+) -> None:
+    _, one = believed(value, line(value.shape[1]))
+    _, other = believed(unit * value + shift / 4, line(value.shape[1]))
+    np.testing.assert_allclose(other.value, unit * one.value, atol=1e-9)
+    np.testing.assert_allclose(other.variance, unit**2 * one.variance, atol=1e-9)
