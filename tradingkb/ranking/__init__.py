@@ -15,7 +15,7 @@ from tradingkb.ranking.cells import (
     regime_kernel,
     window_level,
 )
-from tradingkb.ranking.choose import Choice, choose
+from tradingkb.ranking.choose import Choice, Places, choose
 from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
 from tradingkb.ranking.deflated import deflated_sharpe
 from tradingkb.ranking.expectation import Expectation, expectation, within
@@ -46,6 +46,7 @@ __all__ = [
     "Orders",
     "Outcomes",
     "Pbo",
+    "Places",
     "Plateau",
     "Posterior",
     "Query",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +53,7 @@ class Findings:
     Attributes:
         rows: nominated trials; `ranking` has the best of them in order.
         distance, kernel: shape (w,), None without a regime.
+        rank: ranks the nominated trials.
     """
 
     filtered: Filtered
@@ -59,9 +61,14 @@ class Findings:
     evidence: Evidence
     judged: Judged
     rows: Ints
-    ranking: Ranking
     distance: Floats | None
     kernel: Floats | None
+    rank: Callable[[], Ranking]
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The best nominations: an answer shows them, a choice hardly ever needs them."""
+        return self.rank()
 
     @property
     def metadata_only(self) -> bool:
@@ -70,7 +77,15 @@ class Findings:
 
 
 def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findings:
-    """Filters, retrieves, judges and ranks.
+    """Filters, retrieves, judges and ranks; raises as `gather`."""
+    found = gather(c, config, search, lap)
+    _ = found.ranking
+    lap("rank_ms")
+    return found
+
+
+def gather(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findings:
+    """Filters, retrieves and judges; nominations are ranked when that is asked for.
 
     Args:
         c: what is known.
@@ -97,9 +112,11 @@ def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findi
     judged = judge(evidence, config.weights, traits, c.question.own_trades)
     lap("judge_ms")
     rows = np.flatnonzero(_nominated(c, filtered, found))
-    ranking = _rank(c, rows, filtered, found, config)
-    lap("rank_ms")
-    return Findings(filtered, found, evidence, judged, rows, ranking, distance, kernel)
+
+    def rank() -> Ranking:
+        return _rank(c, rows, filtered, found, config)
+
+    return Findings(filtered, found, evidence, judged, rows, distance, kernel, rank)
 
 
 def _regime(c: Context, config: RecommendConfig) -> tuple[Floats | None, Floats | None]:

@@ -15,6 +15,7 @@ from tradingkb.ranking import (
     Choice,
     EvidenceWeights,
     Expectation,
+    Places,
     Posterior,
     Query,
     Traits,
@@ -142,7 +143,7 @@ def choose_params(
     judged: Judged,
     nominated: Bools,
     promoted: Bools,
-    place: Ints,
+    place: Places,
     spec: StrategySpec | None,
 ) -> Chosen | None:
     """The best nominated set that obeys the spec; failing that, the best one repaired."""
@@ -164,7 +165,7 @@ def choose_params(
     return Chosen(params, choice.pset, tried, repaired, choice)
 
 
-def _choose(judged: Judged, allowed: Bools, promoted: Bools, place: Ints) -> Choice | None:
+def _choose(judged: Judged, allowed: Bools, promoted: Bools, place: Places) -> Choice | None:
     return choose(judged.score, judged.reach, judged.preference, allowed, promoted, place)
 
 
