@@ -25,6 +25,7 @@ METHODS: Final = {
     "stated": "the same, with the regime stated as it truly became",
     "no_regime": "the same without any regime",
     "no_own_results": "the same without the tuning's own in-sample results",
+    "no_own_history": "the same without the instrument's own history",
     "placebo": "control: the same with the regime of a window drawn at random",
     "average": "best average rank over all windows known by then, quarters counted equally",
     "average_others": "the same over the windows of other symbols",

@@ -32,14 +32,15 @@ from tradingkb.recommend import (
 
 Bools = NDArray[np.bool_]
 
-#: The recommender's variants: whether the regime is measured, stated, another window's or none, and
-#: whether the tuning's own results are given.
+#: The recommender's variants: whether the regime is measured, stated, another window's or none,
+#: whether the tuning's own results are given, and whether the instrument's own history counts.
 _VARIANTS: Final = {
-    "tradingkb": ("measured", True),
-    "stated": ("stated", True),
-    "no_regime": (None, True),
-    "no_own_results": ("measured", False),
-    "placebo": ("placebo", True),
+    "tradingkb": ("measured", True, True),
+    "stated": ("stated", True, True),
+    "no_regime": (None, True, True),
+    "no_own_results": ("measured", False, True),
+    "no_own_history": ("measured", True, False),
+    "placebo": ("placebo", True, True),
 }
 
 #: All that a calibration needs.
@@ -122,10 +123,12 @@ class Replay:
         chosen: dict[str, _Choice | None] = {}
         facts: dict[str, Any] = {}
         main: Findings | None = None
-        for name, (regime, own) in _VARIANTS.items():
+        for name, (regime, own, history) in _VARIANTS.items():
             if name not in self._wanted and name != "tradingkb":
                 continue
             asked = self._asked(c, d, self._regime(d, regime, donors), own=own)
+            if not history:
+                asked = replace(asked, own=np.zeros_like(c.own))
             findings = self._recommender.find(asked)
             if name == "tradingkb":
                 main = findings

@@ -18,7 +18,7 @@ from tradingkb.ranking.cells import (
 from tradingkb.ranking.choose import Choice, Places, choose
 from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
 from tradingkb.ranking.deflated import deflated_sharpe
-from tradingkb.ranking.expectation import Expectation, expectation, within
+from tradingkb.ranking.expectation import Expectation, expectation, t_quantile, within
 from tradingkb.ranking.nearest import nearest_sets
 from tradingkb.ranking.outcomes import Outcomes, forecasts
 from tradingkb.ranking.pbo import Pbo, backtest_overfitting
@@ -77,6 +77,7 @@ __all__ = [
     "regime_kernel",
     "spreads",
     "study",
+    "t_quantile",
     "traits_of",
     "window_level",
     "within",
