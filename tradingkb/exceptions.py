@@ -19,6 +19,7 @@ class InvalidInputError(TradingKBError, ValueError):
     """The caller's input cannot be used as it is.
 
     Attributes:
+        message: what is wrong, without place and remedy.
         field: the column, argument or parameter at fault, where one is.
         row: the 1-based row of the input, where the input has rows.
         remedy: what to do about it.
@@ -32,6 +33,7 @@ class InvalidInputError(TradingKBError, ValueError):
         row: int | None = None,
         remedy: str | None = None,
     ) -> None:
+        self.message = message
         self.field = field
         self.row = row
         self.remedy = remedy

@@ -94,6 +94,7 @@ class KnowledgeBase:
         dry_run: bool = False,
         strict: bool = False,
         readmit: bool = False,
+        replace: bool = False,
     ) -> IngestReport:
         """Takes trials in and indexes them; safe to repeat.
 
@@ -108,14 +109,22 @@ class KnowledgeBase:
             strict: refuse everything when one row is bad; otherwise the good rows go in and the
                 bad ones into a rejects file, to be corrected and ingested with the same arguments.
             readmit: take rows that equal trials of a withdrawn run; otherwise they stay out.
+            replace: take rows whose id belongs to another experiment (another strategy, other
+                parameters or another window), in the place of what is stored; otherwise they are
+                refused, because trial numbers start at 0 in every study.
 
         Raises:
             InvalidTrialError: the source cannot be used, or has bad rows and `strict` is set.
             UnknownWorkspaceError: no such workspace.
             WorkspaceBusyError: another ingest of the workspace did not end in time.
         """
-        target = self.use_cases.workspaces.named(workspace, create_default=not dry_run)
-        request = IngestRequest(trials, ohlcv, mapping, dry_run, strict, readmit)
+        with self.use_cases.store.reading():
+            target = self.use_cases.workspaces.named(workspace)
+            specs = self.use_cases.store.specs(target.workspace.id)
+        if not (target.workspace.id or dry_run):
+            target = self.use_cases.workspaces.named(workspace, create_default=True)
+        how = (dry_run, strict, readmit, replace)
+        request = IngestRequest(trials, ohlcv, mapping, *how, specs=specs)
         with progress_bar(self._progress) as progress:
             report = self.use_cases.ingester.run(target, request, progress)
         if not dry_run:
@@ -740,9 +749,8 @@ class KnowledgeBase:
         objective_type: str = "sharpe",
         workspace: str = DEFAULT_WORKSPACE,
         restart: bool = False,
-        seed: int = 0,
     ) -> CalibrationReport:
-        """Fits the confidence of answers on what past decisions earned against the defaults.
+        """Fits the confidence of answers: how often past decisions beat the defaults.
 
         Decisions whose outcome is known already are not replayed again, so repeat it whenever
         trials have come in. Too few outcomes leave answers uncalibrated.
@@ -751,7 +759,6 @@ class KnowledgeBase:
             objective_type: of the answers whose confidence it is.
             workspace: slug or id.
             restart: replay every decision again, as after trials were rejected or withdrawn.
-            seed: of the draws behind the intervals.
 
         Raises:
             UnknownObjectiveError, UnknownWorkspaceError: with near names.
@@ -759,7 +766,7 @@ class KnowledgeBase:
         target = self.use_cases.workspaces.named(workspace, create_default=True)
         with progress_bar(self._progress, "strategies") as progress:
             return self.use_cases.calibrator.run(
-                target, objective_type, restart=restart, seed=seed, progress=progress
+                target, objective_type, restart=restart, progress=progress
             )
 
     # --- looking around ---------------------------------------------------------------------------

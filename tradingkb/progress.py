@@ -39,6 +39,16 @@ def progress_bar(wanted: bool | None, unit: str = "trials") -> Iterator[Progress
             bar.close()
 
 
+def say(text: str) -> None:
+    """Tells a person something at once, beside what a program reads on stdout."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def silent(_text: str) -> None:
+    """Tells nobody."""
+
+
 def _silent(_what: str, _done: int, _total: int) -> None:
     """Draws nothing."""
 

@@ -23,6 +23,7 @@ from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
 from tradingkb.ports import Embedder, TrialStore, VectorIndex
 from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
+from tradingkb.progress import say, silent
 from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
 from tradingkb.settings import (
@@ -88,7 +89,10 @@ def connect(
         new_id=new_id,
     )
     asking = _asking(chosen, store, indexer, workspaces, monotonic, progress)
-    use_cases = _use_cases(chosen, store, indexer, workspaces, asking, home_path / "rejects")
+    tell = silent if progress is False else say
+    leases = Leases(store, clock=clock, new_id=new_id, tell=tell)
+    rejects = home_path / "rejects"
+    use_cases = _use_cases(chosen, store, indexer, workspaces, asking, leases, rejects)
     return KnowledgeBase(use_cases, chosen, progress=progress)
 
 
@@ -121,10 +125,10 @@ def _use_cases(
     indexer: Indexer,
     workspaces: Workspaces,
     asking: Asking,
+    leases: Leases,
     rejects: Path,
 ) -> UseCases:
     clock, recommender = indexer.clock, asking.recommender
-    leases = Leases(store, clock=clock, new_id=indexer.new_id)
     reconciler = Reconciler(store, indexer, leases)
 
     def repair(workspace: Workspace) -> Reconciliation:

@@ -142,6 +142,20 @@ def test_rows_of_a_withdrawn_run_come_back_only_when_readmitted(run: Run, data: 
     assert told(run("reconcile --json"))["before"][0]["expected"] == 40
 
 
+def test_an_id_of_another_experiment_is_refused_until_it_is_to_be_replaced(
+    run: Run, data: Path
+) -> None:
+    aapl = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL")
+    aapl.head(2).with_columns(symbol=pl.lit("MSFT")).write_parquet("other.parquet")
+    shown = run("ingest other.parquet")
+    assert shown.exit_code == 6
+    assert "is the id of another experiment" in shown.stdout
+    assert "--replace takes these rows" in shown.stdout
+    assert "--set source_type=" in shown.stdout
+    assert run("ingest other.parquet --dry-run").exit_code == 6
+    assert told(run("ingest other.parquet --replace --json"))["updated"] == 2
+
+
 def test_differences_exit_with_7_until_they_are_repaired(run: Run, home: Path) -> None:
     assert told(run("reconcile --json"))["clean"]
     with tkb.connect(home, progress=False) as kb:
@@ -227,7 +241,7 @@ def test_a_calibration_of_too_few_outcomes_says_so_and_leaves_answers_uncalibrat
     told(run(f"strategies --register {data / 'strategies'} --json"))
     assert "100 of 8 quarters are needed" in " ".join(run("calibrate").stdout.split())
     report = told(run("calibrate --json"))
-    assert (report["replayed"], report["base_rate"], report["kind"]) == (0, None, None)
+    assert (report["replayed"], report["base_rate"], report["low"]) == (0, None, None)
     answer = told(run("recommend bb_reversal --symbol AAPL --timeframe 1d --json"))
     assert answer["confidence"] is None
     assert "uncalibrated" in answer["warnings"]

@@ -72,6 +72,10 @@ def test_messages_are_looked_at():
         ),
         ("run kb.ingest() to index what is stored; give ohlcv= if", "give --ohlcv if"),
         ("name another file, or say replace=True", "say --replace"),
+        (
+            'mapping={"strategy_name": tkb.const("sma cross"), "param_fast": "params_fast"}',
+            '--set strategy_name="sma cross" --map param_fast=params_fast',
+        ),
         ("kb.strategies(workspace='desk') lists", "tradingkb strategies --workspace desk lists"),
     ],
 )

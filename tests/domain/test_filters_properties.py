@@ -269,3 +269,18 @@ def test_asking_for_less_never_needs_a_larger_change(
             sign = -1 if r.filter == "min_trades" else 1
             assert less[r.filter].sufficient
             assert sign * less[r.filter].suggested <= sign * r.suggested
+
+
+@given(filters_of_a_pass, trials_of_one_strategy, more, st.data())
+def test_what_is_stored_under_several_ids_counts_once(
+    f: Filters, trials: list[One], extra: Counts, data: st.DataObject
+) -> None:
+    places = list(range(len(trials)))
+    stored = places + data.draw(
+        st.lists(st.sampled_from(places), max_size=20) if places else st.just([])
+    )
+    again = replace(columns([trials[k] for k in stored]), tried=np.array(stored, dtype=np.int64))
+    assert rejections(f, again) == rejections(f, columns(trials))
+    enough = wish(f, trials, extra)
+    wanted = {"min_candidates": enough[0], "min_windows": enough[1]}
+    assert relaxations(f, again, **wanted) == relaxations(f, columns(trials), **wanted)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tradingkb.domain.given_params import GivenParams, read_params
+from tradingkb.domain.param_reading import MEAN_NOTHING
 from tradingkb.domain.param_spec import ParamSpec
 from tradingkb.domain.strategy import StrategySpec
 from tradingkb.exceptions import InvalidInputError
@@ -114,8 +115,14 @@ def test_a_parameter_that_was_never_declared_a_type_may_be_any_that_was_tried() 
             "mode is missing, and no default is declared for it",
             "give mode too",
         ),
-        ({"fast": "3"}, SPEC, "fast = '3' is a text, not a number", "give a number for fast"),
-        ({"fast": None}, SPEC, "fast = None is null, not a number", "give a number for fast"),
+        ({"fast": "3O"}, SPEC, "fast = '3O' is a text, not a number", "give a number for fast"),
+        ({"fast": "3"}, None, "fast = '3' is a text, not a number", "give a number for fast"),
+        (
+            {"fast": None},
+            SPEC,
+            "fast = None is null, not a number",
+            f"give a number for fast; {MEAN_NOTHING}",
+        ),
         ({"fast": True}, SPEC, "fast = True is a boolean, not a number", "give a number for fast"),
         (
             {"fast": 3, "flag": 1},

@@ -244,3 +244,111 @@ def test_defaults_that_break_a_constraint_are_refused() -> None:
     slow = ParamSpec("slow", "int", low=20, default=20)
     with pytest.raises(InvalidSpecError, match="fast < slow"):
         StrategySpec("s", (FAST, slow), constraints=("fast < slow",))
+
+
+# --- parameters that only some sets have ----------------------------------------------------------
+
+KIND = ParamSpec("kind", "categorical", choices=("sma", "ema", None), default="sma")
+ALPHA = ParamSpec("alpha", "float", low=0.1, high=0.9, default=0.5, when={"kind": ("ema",)})
+FADE = ParamSpec("fade", "bool", when={"alpha": (0.5,)})
+AVERAGE = StrategySpec("average", (FADE, ALPHA, KIND), constraints=("alpha < 0.8",))
+
+
+@pytest.mark.parametrize(
+    ("params", "problems"),
+    [
+        ({"kind": "sma"}, []),
+        ({"kind": None}, []),
+        ({"kind": "ema", "alpha": 0.3}, []),
+        ({"kind": "ema", "alpha": 0.5, "fade": True}, []),
+        ({"kind": "ema"}, ["alpha is missing"]),
+        ({"kind": "ema", "alpha": 0.5}, ["fade is missing"]),
+        ({"kind": "ema", "alpha": 0.85}, ["alpha < 0.8 does not hold"]),
+        ({"kind": "sma", "alpha": 0.3}, ["alpha = 0.3 applies only where kind is 'ema'"]),
+        ({"alpha": 0.3}, ["kind is missing", "alpha = 0.3 applies only where kind is 'ema'"]),
+    ],
+)
+def test_a_set_without_a_parameter_that_does_not_apply_obeys(
+    params: dict[str, Any], problems: list[str]
+) -> None:
+    assert AVERAGE.problems(params) == problems
+
+
+@pytest.mark.parametrize(
+    ("params", "repaired", "changed"),
+    [
+        ({"kind": "sma"}, {"kind": "sma"}, {}),
+        (
+            {"kind": "sma", "alpha": 0.3},
+            {"kind": "sma"},
+            {"alpha": "applies only where kind is 'ema', dropped"},
+        ),
+        (
+            {"kind": "ema"},
+            {"fade": False, "alpha": 0.5, "kind": "ema"},
+            {"alpha": "missing, set to 0.5", "fade": "missing, set to False"},
+        ),
+        (
+            {"kind": "wma", "alpha": 0.3},
+            {"kind": "sma"},
+            {
+                "kind": "'wma' is none of ['sma', 'ema', None], set to 'sma'",
+                "alpha": "applies only where kind is 'ema', dropped",
+            },
+        ),
+    ],
+)
+def test_a_repair_gives_a_parameter_to_the_sets_that_it_applies_to(
+    params: dict[str, Any], repaired: dict[str, Any], changed: dict[str, str]
+) -> None:
+    assert AVERAGE.repair(params) == (repaired, changed)
+    assert AVERAGE.problems(repaired) == []
+
+
+def test_defaults_are_those_of_the_parameters_that_apply_together() -> None:
+    assert AVERAGE.defaults == {"kind": "sma"}
+    ema = ParamSpec("kind", "categorical", choices=("sma", "ema"), default="ema")
+    assert StrategySpec("s", (ALPHA, ema)).defaults == {"alpha": 0.5, "kind": "ema"}
+    assert StrategySpec("s", (FADE, ALPHA, ema)).defaults is None
+
+
+@pytest.mark.parametrize("kind", ["ema", ["ema"], ("ema",)])
+def test_conditions_survive_files_and_other_specs_are_written_as_before(kind: Any) -> None:
+    data = {
+        "name": "s",
+        "params": [
+            {"name": "alpha", "type": "float", "when": {"kind": kind}},
+            {"name": "kind", "type": "categorical", "choices": ["sma", "ema"]},
+        ],
+    }
+    spec = StrategySpec.from_dict(data)
+    assert spec.params[0].when == {"kind": ("ema",)}
+    written = json.loads(json.dumps(spec.to_dict()))
+    assert StrategySpec.from_dict(written) == spec
+    assert [("when" in param) for param in written["params"]] == [True, False]
+    assert hash(spec.params[0])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ((ALPHA,), "when: 'kind' is not another parameter"),
+        ((KIND, ParamSpec("a", "int", when={"kind": ("wma",)})), "when: 'kind' can never be 'wma'"),
+        ((ParamSpec("a", "int", when={"a": (1,)}),), "when: 'a' goes in a circle"),
+        (
+            (ParamSpec("a", "int", when={"b": (1,)}), ParamSpec("b", "int", when={"a": (1,)})),
+            "when: 'b' goes in a circle",
+        ),
+    ],
+)
+def test_a_condition_that_can_never_be_is_refused(
+    params: tuple[ParamSpec, ...], message: str
+) -> None:
+    with pytest.raises(InvalidSpecError) as caught:
+        StrategySpec("s", params)
+    assert message in str(caught.value)
+
+
+def test_a_condition_that_is_no_mapping_is_refused() -> None:
+    with pytest.raises(InvalidSpecError, match="when 'kind' is no mapping"):
+        ParamSpec("a", "int", when="kind")  # type: ignore[arg-type]

@@ -428,7 +428,7 @@ def test_trials_without_a_window_are_counted_in_a_note() -> None:
         ("symbol", "x" * 65, "the constant is longer than 64 characters"),
         ("params", "{", "the constant params are no JSON"),
         ("regime_is", "{}x", "the constant cannot be read as a regime"),
-        ("param_k", math.inf, "the constant parameter k is infinite"),
+        ("param_k", math.inf, "the constant parameter k = inf is neither"),
     ],
 )
 def test_a_constant_that_no_row_could_have_is_refused_once(

@@ -206,7 +206,7 @@ def test_an_infinite_parameter_is_refused_and_not_dropped() -> None:
     frame = PLAIN.with_columns(param_n=pl.Series([5, 6]), param_k=pl.Series([float("inf"), 0.5]))
     batch = read_trials(frame, now=NOW)
     assert batch.trials["__row__"].to_list() == [2]
-    assert "parameter k is infinite" in batch.rejects["message"][0]
+    assert "parameter k = inf is neither" in batch.rejects["message"][0]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_parameter_column_of_no_plain_values_is_refused_by_row(value: Any) -> 
     frame = PLAIN.with_columns(param_n=pl.Series([value, value]))
     batch = read_trials(frame, now=NOW)
     assert batch.rejects["row"].to_list() == [1, 2]
-    assert batch.rejects["field"].unique().to_list() == ["params"]
+    assert batch.rejects["field"].unique().to_list() == ["param_n"]
     assert "parameter n" in batch.rejects["message"][0]
 
 
@@ -307,6 +307,28 @@ def test_a_file_that_cannot_be_used_is_named_with_a_remedy(
     with pytest.raises(InvalidTrialError, match=message) as caught:
         read_trials(tmp_path / name, now=NOW)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,s,1,0.5\nb,s,2,0.5,9\n", r"line 3 of t\.csv has 5 fields, the header 4"),
+        ('a,"s\nt",1,0.5\nb,s,2,0.5,9\n', r"line 4 of t\.csv has 5 fields"),
+        ('a,s,1,0.5\nb,"s,2,0.5\n', r"line 3 of t\.csv cannot be read"),
+    ],
+)
+def test_a_broken_line_of_a_csv_file_is_named(tmp_path: Path, rows: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{HEAD}{rows}", encoding="utf-8")
+    with pytest.raises(InvalidTrialError, match=message) as caught:
+        read_trials(tmp_path / "t.csv", now=NOW)
+    assert "stands in quotes" in str(caught.value.remedy)
+
+
+def test_a_csv_file_with_two_columns_of_one_name_is_refused(tmp_path: Path) -> None:
+    text = "strategy_name,param_n,param_n,sharpe_oos\ns,1,2,0.5\n"
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidTrialError, match=r"two columns of t\.csv are named 'param_n'"):
+        read_trials(tmp_path / "t.csv", now=NOW)
 
 
 HEAD = "source_id,strategy_name,param_n,sharpe_oos\n"

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tradingkb.domain.param_reading import read_set
 from tradingkb.domain.regime import REGIME_SCHEMA_VERSION, Regime
 from tradingkb.domain.trial import Trial, canonical_params, regime_to_json
 from tradingkb.importers.frames import read_trials
@@ -145,7 +146,8 @@ canonical_rows = st.fixed_dictionaries(
         "experiment_type": st.sampled_from(["tune", "sweep"]),
         "strategy_name": words,
         "strategy_version": st.none() | words,
-        "params": param_sets.map(canonical_params),
+        # Rounding errors of a few additions are no part of a parameter: 0.1 + 0.2 is 0.3.
+        "params": param_sets.map(lambda given: canonical_params(read_set(given, None)[0])),
         "objective_type": st.sampled_from(["sharpe", "calmar"]),
         "objective_score": ratios,
         "symbol": st.none() | words,

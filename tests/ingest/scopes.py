@@ -25,6 +25,10 @@ INCOMING = {
     "source_type": pl.String,
     "source_id": pl.String,
     "strategy_name": pl.String,
+    "strategy_version": pl.String,
+    "objective_type": pl.String,
+    "engine": pl.String,
+    "cost_bps": pl.Float64,
     "params": pl.String,
     "params_hash": pl.String,
     "row_hash": pl.String,
@@ -42,6 +46,7 @@ KNOWN = {
     "row_hash": pl.String,
     "kb_status": pl.String,
     "window_id": pl.Int64,
+    "param_set_id": pl.Int64,
     "withdrawn": pl.Boolean,
 }
 REJECTS = dict.fromkeys(("field", "message", "remedy", "values"), pl.String)

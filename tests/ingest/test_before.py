@@ -60,6 +60,10 @@ class Shelves:
         frame = stored(("w1", None, None), ("w2", None, None))
         return frame if keys is None else frame.filter(pl.col("window_key").is_in(keys.implode()))
 
+    def param_set_rows(self, space: str, name: None, among: pl.DataFrame) -> pl.DataFrame:
+        self._note("sets", among)
+        return among.with_row_index("param_set_id").clear()
+
     def taken_back(self, space: str, ids: pl.Series | None) -> pl.DataFrame:
         self._note("taken back", ids)
         return taken_back((1, "old"))

@@ -258,12 +258,26 @@ def test_refused_rows_go_as_they_came_into_a_file_named_for_the_run(tmp_path: Pa
     refused = pl.DataFrame({"source_id": ["a"], "sharpe": ["many"], "_rejected_field": ["sharpe"]})
     rejects = pl.DataFrame({"row": [3]}).with_columns(pl.lit("x").alias(n) for n in REJECTS)
     bad = batch(incoming(), rejects=rejects, refused=refused)
-    path = storing.save_rejects(replace(scope(), batch=bad), tmp_path / "new" / "folder")
+    path, notes = storing.save_rejects(replace(scope(), batch=bad), tmp_path / "new" / "folder")
     assert path == tmp_path / "new" / "folder" / "run1.csv"
+    assert notes == ()
     assert pl.read_csv(path).rows() == refused.rows()
 
 
 def test_without_refused_rows_there_is_no_file(tmp_path: Path) -> None:
-    assert storing.save_rejects(scope(), tmp_path) is None
-    assert storing.save_rejects(scope(incoming("a")), tmp_path) is None
+    assert storing.save_rejects(scope(), tmp_path) == (None, ())
+    assert storing.save_rejects(scope(incoming("a")), tmp_path) == (None, ())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_a_note_because_the_good_rows_are_stored(
+    tmp_path: Path,
+) -> None:
+    refused = pl.DataFrame({"source_id": ["a"]})
+    rejects = pl.DataFrame({"row": [3]}).with_columns(pl.lit("x").alias(n) for n in REJECTS)
+    bad = batch(incoming(), rejects=rejects, refused=refused)
+    (tmp_path / "rejects").write_text("in the way")
+    path, (note,) = storing.save_rejects(replace(scope(), batch=bad), tmp_path / "rejects")
+    assert path is None
+    assert "could not be written" in note
+    assert "make the folder writable" in note

@@ -60,8 +60,8 @@ def time() -> Clock:
     return Clock()
 
 
-def hold(store: TrialStore, time: Clock, patience_s: float = 600.0):
-    return leases(store, time, patience_s=patience_s).hold(SPACE)
+def hold(store: TrialStore, time: Clock, **more: Any):
+    return leases(store, time, **more).hold(SPACE)
 
 
 def leases(store: TrialStore, time: Clock, **more: Any) -> Leases:
@@ -188,6 +188,17 @@ def test_patience_ends_with_an_error_that_names_the_process(
     waits = [r.tradingkb_fields for r in caplog.records if r.getMessage() == "kb_lease_wait"]
     assert waits == [{"workspace_id": SPACE.id, "holder": "process 4711 on mercury"}]
     assert not is_free(store)
+
+
+def test_who_waits_says_so_once_and_names_whom_it_waits_for(
+    store: TrialStore, time: Clock
+) -> None:
+    held_by(store, "mercury:4711:123:abc", NOW + timedelta(seconds=2))
+    said: list[str] = []
+    with hold(store, time, tell=said.append):
+        assert len(said) == 1
+    assert "process 4711 on mercury" in said[0]
+    assert "'desk'" in said[0]
 
 
 def test_a_lease_is_renewed_while_it_is_held(

@@ -208,7 +208,8 @@ def test_an_answer_moves_with_a_withdrawal_also_in_another_open_knowledge_base(
 def test_a_trial_that_a_withdrawn_run_gave_to_another_strategy_goes_back(open_kb: Open) -> None:
     kb = open_kb()
     kb.ingest(trials())
-    run = kb.ingest(trials().with_columns(strategy_name=pl.lit("other"))).run_id
+    others = trials().with_columns(strategy_name=pl.lit("other"))
+    run = kb.ingest(others, replace=True).run_id
     assert kb.recommend("other").after_strict == 8
     kb.withdraw(run, reason="x")
     assert counted(kb) == 8

@@ -341,21 +341,13 @@ def evaluation() -> dict[str, Any]:
 @pytest.fixture
 def calibration() -> dict[str, Any]:
     """Scores of a confidence, as an evaluation holds them."""
-    steps = [(0.40, 0.48, 0.45, 30), (0.50, 0.55, 0.52, 60), (0.60, 0.60, 0.70, 10)]
-    keys = ("low", "high", "recalibrated", "n")
     return {
         "n": 100,
         "n_quarters": 12,
-        "base_rate": 0.54,
-        "kind": "pooled",
+        "forecast": 0.53,
+        "happened": 0.54,
+        "low": 0.48,
+        "high": 0.6,
         "brier": 0.245,
-        "miscalibration": 0.004,
-        "discrimination": 0.007,
-        "uncertainty": 0.248,
-        "skill": {"value": 0.012, "low": -0.01, "high": 0.03},
-        "ece": 0.021,
-        "ece_null_mean": 0.018,
-        "ece_null_high": 0.030,
-        "steps": [dict(zip(keys, step, strict=True)) for step in steps],
-        "band": [{"x": x, "low": x - 0.1, "high": x + 0.1} for x in (0.4, 0.5, 0.6)],
+        "brier_hindsight": 0.248,
     }

@@ -83,10 +83,10 @@ def test_an_uncalibrated_confidence_is_said_in_words(ok):
     assert "uncalibrated: read the interval" in visible(answer_card(ok))
 
 
-def test_a_calibrated_confidence_is_a_chance(make):
+def test_a_calibrated_confidence_is_a_rate_of_past_choices(make):
     text = visible(answer_card(make(confidence=0.62, confidence_band="medium", warnings=[])))
     assert "62\u00a0%" in text
-    assert "medium: chance to beat the defaults in the next window" in text
+    assert "medium: how often past choices beat the defaults" in text
     assert "uncalibrated" not in text
 
 

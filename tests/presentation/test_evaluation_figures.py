@@ -2,11 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradingkb.presentation.evaluation_figures import (
-    forest_figure,
-    group_figure,
-    reliability_figure,
-)
+from tradingkb.presentation.evaluation_figures import forest_figure, group_figure
 
 
 def test_the_forest_draws_each_method_once_per_kind_of_cluster(evaluation):
@@ -34,14 +30,13 @@ def test_a_method_without_an_interval_is_a_point(evaluation):
     assert trace.error_x.array[-1] == 0.0
 
 
-def test_axes_say_unit_and_sample_size(evaluation, calibration):
+def test_axes_say_unit_and_sample_size(evaluation):
     forest = forest_figure(evaluation).layout.xaxis.title.text
     assert "difference of mean regret" in forest
     assert "n = 90 decisions" in forest
     dots = group_figure(evaluation, "strategy")
     assert "0 best, 1 worst" in dots.layout.xaxis.title.text
     assert set(dots.data[0].y) == {"rsi<br>n = 40", "sma<br>n = 50"}
-    assert "n = 100 forecasts" in reliability_figure(calibration).layout.xaxis2.title.text
 
 
 def test_the_dots_of_methods_differ_in_colour_and_in_shape(evaluation):
@@ -60,28 +55,3 @@ def test_a_method_that_was_not_replayed_is_not_drawn(evaluation):
     for row in evaluation["groups"]["strategy"]:
         del row["defaults"]
     assert "defaults" not in [t.name for t in group_figure(evaluation, "strategy").data]
-
-
-def test_the_reliability_curve_passes_through_both_ends_of_every_step(calibration):
-    curve = next(t for t in reliability_figure(calibration).data if t.name == "happened")
-    assert list(curve.x) == [0.40, 0.48, 0.50, 0.55, 0.60, 0.60]
-    assert list(curve.y) == [0.45, 0.45, 0.52, 0.52, 0.70, 0.70]
-
-
-def test_the_histogram_counts_every_forecast_and_a_single_value_stays_visible(calibration):
-    bars = next(t for t in reliability_figure(calibration).data if t.type == "bar")
-    assert sum(bars.y) == 100
-    assert min(bars.width) > 0
-
-
-def test_both_axes_of_the_reliability_diagram_show_the_same_range(calibration):
-    layout = reliability_figure(calibration).layout
-    assert layout.xaxis.range == layout.yaxis.range
-    assert layout.yaxis.range[0] <= 0.3
-    assert layout.yaxis.range[1] >= 0.7
-
-
-def test_without_a_band_the_curve_stands_alone(calibration):
-    names = [t.name for t in reliability_figure({**calibration, "band": []}).data]
-    assert "where calibrated forecasts lie" not in names
-    assert "happened" in names

@@ -19,11 +19,6 @@ from tradingkb.ranking.deflated import (
 NORMAL, SKEWED = (0.0, 3.0), (-3.0, 10.0)
 
 
-def with_variance(variance: float) -> np.ndarray:
-    """Two Sharpe ratios of this sample variance."""
-    return np.array([0.0, math.sqrt(2 * variance)])
-
-
 def deflate(
     sharpe: float,
     variance: float,
@@ -34,7 +29,7 @@ def deflate(
 ) -> DeflatedSharpe:
     return deflated_sharpe(
         [sharpe],
-        trial_sharpes=with_variance(variance),
+        variance=variance,
         n_trials=n_trials,
         n_periods=[n_periods],
         periods_per_year=per_year,
@@ -83,17 +78,16 @@ def test_the_expected_maximum_is_within_three_percent_of_the_integral_it_approxi
 def test_a_single_trial_is_judged_against_zero() -> None:
     assert expected_max_sharpe(0.5, 1) == 0.0
     alone = deflated_sharpe(
-        [1.2], trial_sharpes=[1.2], n_trials=1, n_periods=[500], periods_per_year=365
+        [1.2], variance=math.nan, n_trials=1, n_periods=[500], periods_per_year=365
     )
     assert alone.benchmark == 0.0
     per_period = 1.2 / math.sqrt(365)
     assert alone.value[0] == probabilistic_sharpe_ratio(per_period, 0.0, 500)
 
 
-@pytest.mark.parametrize("trials", [[], [1.2]])
-def test_several_trials_of_unknown_variance_leave_the_value_undefined(trials: list[float]) -> None:
+def test_several_trials_of_unknown_variance_leave_the_value_undefined() -> None:
     found = deflated_sharpe(
-        [1.2], trial_sharpes=trials, n_trials=7, n_periods=[500], periods_per_year=365
+        [1.2], variance=math.nan, n_trials=7, n_periods=[500], periods_per_year=365
     )
     assert np.isnan([found.value[0], found.benchmark]).all()
 
@@ -127,16 +121,15 @@ def test_each_set_is_deflated_by_its_own_periods_and_moments() -> None:
     skewness, kurtosis = [-3.0, 0.0, 0.0, 1.0], [10.0, 3.0, 3.0, 5.0]
     together = deflated_sharpe(
         sharpe,
-        trial_sharpes=[0.5, 1.5, -0.2],
+        variance=0.7,
         n_trials=40,
         n_periods=periods,
         periods_per_year=250,
         skewness=skewness,
         kurtosis=kurtosis,
     )
-    variance = np.var([0.5, 1.5, -0.2], ddof=1)
     alone = [
-        deflate(s, variance, 40, t, moments=(g3, g4)).value[0]
+        deflate(s, 0.7, 40, t, moments=(g3, g4)).value[0]
         for s, t, g3, g4 in zip(sharpe, periods, skewness, kurtosis, strict=True)
     ]
     np.testing.assert_allclose(together.value, alone, rtol=1e-12)
@@ -150,8 +143,8 @@ def test_each_set_is_deflated_by_its_own_periods_and_moments() -> None:
         ({"periods_per_year": math.nan}, "periods_per_year must be a positive number, got nan"),
         ({"periods_per_year": math.inf}, "periods_per_year must be a positive number, got inf"),
         ({"n_trials": 0}, "n_trials must be 1 or more, got 0"),
-        ({"trial_sharpes": [1.0, math.nan]}, r"trial_sharpes\[1\] is nan: leave trials without"),
-        ({"trial_sharpes": [[1.0, 2.0]]}, r"trial_sharpes must have shape \(m,\), got \(1, 2\)"),
+        ({"variance": -0.1}, "variance must be finite and not negative, got -"),
+        ({"variance": math.inf}, "variance must be finite and not negative, got inf"),
         ({"sharpe": 1.0}, r"sharpe must have shape \(p,\), got \(\)"),
         ({"n_periods": [9, 9, 9]}, r"n_periods must be one number or have shape \(2,\), got \(3,"),
         ({"kurtosis": [3.0]}, r"kurtosis must be one number or have shape \(2,\), got \(1,"),
@@ -162,7 +155,7 @@ def test_input_that_has_no_meaning_is_refused_by_name(
 ) -> None:
     fine = {
         "sharpe": [1.0, 2.0],
-        "trial_sharpes": [1.0, 2.0],
+        "variance": 0.5,
         "n_trials": 2,
         "n_periods": 99,
         "periods_per_year": 365,
@@ -256,19 +249,17 @@ def test_the_unit_in_which_sharpe_ratios_are_annualised_does_not_matter(
     assert other.benchmark == pytest.approx(one.benchmark * math.sqrt(unit))
 
 
-def test_trials_that_are_all_alike_are_no_luck() -> None:
+def test_trials_without_luck_are_judged_against_zero() -> None:
     assert expected_max_sharpe(0.0, 100) == 0.0
-    found = deflated_sharpe(
-        [1.0], trial_sharpes=[1.0, 1.0, 1.0], n_trials=3, n_periods=500, periods_per_year=365
-    )
+    found = deflated_sharpe([1.0], variance=0.0, n_trials=3, n_periods=500, periods_per_year=365)
     assert found.benchmark == 0.0
     assert found.value[0] == probabilistic_sharpe_ratio(1.0 / math.sqrt(365), 0.0, 500)
 
 
 def test_whole_numbers_are_taken_like_any_other() -> None:
     facts = {"n_trials": 7, "n_periods": 500, "periods_per_year": 365}
-    whole = deflated_sharpe([2, 1], trial_sharpes=[2, 1, 0], **facts)
-    other = deflated_sharpe([2.0, 1.0], trial_sharpes=[2.0, 1.0, 0.0], **facts)
+    whole = deflated_sharpe([2, 1], variance=1, **facts)
+    other = deflated_sharpe([2.0, 1.0], variance=1.0, **facts)
     assert whole.value.tolist() == other.value.tolist()
     assert whole.sharpe.dtype == whole.n_periods.dtype == np.float64
 
@@ -285,7 +276,7 @@ def test_a_skewness_that_fits_no_set_is_refused_by_its_name() -> None:
     with pytest.raises(ValueError, match=r"^skewness must be one number or have shape \(1,\)"):
         deflated_sharpe(
             [1.0],
-            trial_sharpes=[1.0],
+            variance=1.0,
             n_trials=1,
             n_periods=9,
             periods_per_year=365,

@@ -149,7 +149,7 @@ def test_what_breaks_the_spec_is_said_and_the_evidence_given_all_the_same(
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "an unknown name": ({"fasst": 5}, r"unknown parameter 'fasst' \(did you mean fast\?"),
-    "another type": ({"fast": "5"}, r"fast = '5' is a text, not a number \(give a number"),
+    "another type": ({"fast": "5O"}, r"fast = '5O' is a text, not a number \(give a number"),
     "a boolean for a number": ({"fast": True}, "fast = True is a boolean, not a number"),
     "no number at all": ({"fast": float("nan")}, "neither a finite number"),
     "no JSON": ("fast=5", "no JSON"),

@@ -218,7 +218,7 @@ def test_a_trial_that_lost_its_regime_loses_its_point(open_kb: Open) -> None:
         .drop("regime_is", "regime_oos")
         .with_columns(pl.col("is_start", "is_end", "oos_start", "oos_end").dt.offset_by("10y"))
     )
-    kb.ingest(moved)
+    kb.ingest(moved, replace=True)
     assert kb.use_cases.indexer.vectors.count("kb_regime_v1_v1") == trials.height - 3
 
 

@@ -18,8 +18,7 @@ import polars as pl
 from tests.small_store import regime
 from tradingkb.domain import ParamSpec, StrategySpec
 from tradingkb.ports import Calibration
-from tradingkb.ranking import ConfidenceModel, EvidenceWeights
-from tradingkb.ranking.pooled import Group, Pooled, Rung
+from tradingkb.ranking import Confidence, EvidenceWeights
 from tradingkb.recommend import fingerprint
 from tradingkb.recommend.known import Calibrated
 from tradingkb.testing.worlds import (
@@ -129,6 +128,7 @@ def spec(
 
 def calibrated(
     value: float = 0.6,
+    low: float | None = None,
     *,
     windows: int = 10,
     known_until: datetime = START,
@@ -136,9 +136,8 @@ def calibrated(
     fitted: bool = True,
 ) -> Calibrated:
     """A calibration that gives everybody the same confidence."""
-    everyone = Group(value, variance=0.001, n=200, n_quarters=40, depth=0)
-    rungs = (Rung(0.0, 0.0, 0.01),) * 3
-    model = ConfidenceModel("base_rate", Pooled(rungs, {(): everyone}), None, {}, 0.9)
+    below = value - 0.05 if low is None else low
+    rate = Confidence(value, below, value + 0.05, n=200, n_quarters=40, level=0.9)
     stored = Calibration(
         objective_type="sharpe",
         fitted_at=NOW,
@@ -146,9 +145,9 @@ def calibrated(
         fingerprint=fingerprint(weights),
         n_outcomes=200 if fitted else 7,
         strategies=[{"name": "s", "windows": windows}],
-        model=model.to_dict() if fitted else None,
+        model=rate.to_dict() if fitted else None,
     )
-    return Calibrated(stored, model if fitted else None)
+    return Calibrated(stored, rate if fitted else None)
 
 
 def arrays(value: Any, seen: set[int] | None = None) -> list[np.ndarray[Any, Any]]:

@@ -87,6 +87,9 @@ def ingest(
     readmit: Annotated[
         bool, typer.Option("--readmit", help="Take rows in that equal withdrawn trials.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take rows whose id is another experiment's.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take trials in and index them; safe to repeat.
@@ -96,7 +99,7 @@ def ingest(
     """
     with reported(), context.obj.open() as kb:
         mapping = read_mapping(maps or [], constants or [], map_file)
-        report = kb.ingest(trials, workspace, ohlcv, mapping, dry_run, strict, readmit)
+        report = kb.ingest(trials, workspace, ohlcv, mapping, dry_run, strict, readmit, replace)
         print_report(report, as_json=as_json)
         if report.error:
             raise typer.Exit(EXIT_ROWS_REFUSED)

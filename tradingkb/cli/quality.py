@@ -63,12 +63,11 @@ def calibrate(
     restart: Annotated[
         bool, typer.Option("--restart", help="Replay every decision again.")
     ] = False,
-    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Fit the confidence of answers on what past decisions earned; repeat it as trials come in."""
     with reported(), context.obj.open() as kb:
-        print_report(kb.calibrate(objective, workspace, restart, seed), as_json=as_json)
+        print_report(kb.calibrate(objective, workspace, restart), as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

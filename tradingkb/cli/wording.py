@@ -25,6 +25,7 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
         r"kb\.regime\(ohlcv\), Regime\.stated\(\.\.\.\), \{feature: value\} or a list of tags",
         "tags or feature=value",
     ),
+    (r'"(\w+)": tkb\.const\("([^"]*)"\)', r'--set \1="\2"'),
     (r"for a constant use tkb\.const\(\.\.\.\)", "for a constant use --set"),
     (r"give another home to connect\(\)", "name another folder with --home"),
     (
@@ -42,6 +43,13 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
 
 def as_commands(text: str) -> str:
     """The text with Python calls and arguments as commands and options."""
+    text = re.sub(r"mapping=\{([^{}]*)\}", _options, text)
     for python, command in _WORDS:
         text = re.sub(python, command, text)
     return text
+
+
+def _options(mapping: re.Match[str]) -> str:
+    """The entries of a mapping as options: `--map canonical=column`."""
+    text = re.sub(r'"(\w+)": "([^"]*)"', r"--map \1=\2", mapping[1])
+    return text.replace(", ", " ")

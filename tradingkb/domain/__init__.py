@@ -39,6 +39,13 @@ from tradingkb.domain.objective import (
     stayed_out,
 )
 from tradingkb.domain.overrides import Overrides, check_overrides
+from tradingkb.domain.param_reading import (
+    MEAN_NOTHING,
+    boolean_in,
+    looks_typed,
+    number_in,
+    read_set,
+)
 from tradingkb.domain.part import Part
 from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
 from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime
@@ -51,7 +58,7 @@ from tradingkb.domain.scaling import (
     regime_similarity,
 )
 from tradingkb.domain.selection import Selection
-from tradingkb.domain.strategy import Params, ParamSpec, ParamValue, StrategySpec
+from tradingkb.domain.strategy import Params, ParamSpec, ParamValue, StrategySpec, spec_for
 from tradingkb.domain.tenancy import Actor, IndexTarget, Workspace
 from tradingkb.domain.timeframe import canonical_timeframe
 from tradingkb.domain.trial import (
@@ -74,6 +81,7 @@ __all__ = [
     "FEATURE_INFO",
     "MARK",
     "MAX_PROFIT_FACTOR",
+    "MEAN_NOTHING",
     "METRICS",
     "MIN_CANDIDATES",
     "MIN_WINDOWS",
@@ -111,6 +119,7 @@ __all__ = [
     "Trial",
     "Workspace",
     "as_utc",
+    "boolean_in",
     "canonical_params",
     "canonical_timeframe",
     "check_names",
@@ -118,14 +127,17 @@ __all__ = [
     "document_text",
     "failures",
     "get_objective",
+    "looks_typed",
     "marked",
     "near_names",
+    "number_in",
     "objectives",
     "parse_params",
     "passing",
     "point_id",
     "query_text",
     "read_params",
+    "read_set",
     "refusal",
     "regime_distance",
     "regime_from_json",
@@ -136,6 +148,7 @@ __all__ = [
     "resolve",
     "same_score",
     "score",
+    "spec_for",
     "stayed_out",
     "transition_name",
     "unmarked",

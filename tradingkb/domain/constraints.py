@@ -87,6 +87,12 @@ def constraint_holds(text: str, params: Mapping[str, Any]) -> bool:
         return False
 
 
+def names_in(text: str) -> set[str]:
+    """The parameters that a constraint is about."""
+    tree = ast.parse(text.strip(), mode="eval")
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 def _value(node: ast.expr, params: Mapping[str, Any]) -> Any:
     match node:
         case ast.Constant(value=value):

@@ -64,7 +64,8 @@ class FilterColumns:
 
     `max_drawdown` is that of the sample that earned the score: out-of-sample where there is one,
     else in-sample; `n_trades` counts both samples; `has_tags` says whether a trial's window carries
-    every requested tag; `window` numbers its window.
+    every requested tag; `window` numbers its window. `tried` numbers what was tried: trials of one
+    window and set are one, stored under several ids, and count once; None where there are none.
     """
 
     has_oos: Bools
@@ -73,9 +74,16 @@ class FilterColumns:
     overfit_gap: Floats
     has_tags: Bools
     window: Ints
+    tried: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.has_oos)
+
+    def count(self, mask: Bools) -> int:
+        """How many different trials these are."""
+        if self.tried is None:
+            return int(mask.sum())
+        return int((np.bincount(self.tried[mask]) > 0).sum())
 
 
 def resolve(base: Filters, floors: Mapping[str, Any], request: Mapping[str, Any]) -> Filters:
@@ -158,9 +166,9 @@ def rejections(
         Rejection(
             filter=name,
             value=_plain(filters, name),
-            fails=int(mask.sum()),
-            fails_only=int((mask & (n_failed == 1)).sum()),
-            unknown=int((mask & missing[name]).sum()) if name in missing else 0,
+            fails=columns.count(mask),
+            fails_only=columns.count(mask & (n_failed == 1)),
+            unknown=columns.count(mask & missing[name]) if name in missing else 0,
         )
         for name, mask in failed.items()
     ]
@@ -217,7 +225,8 @@ def relaxations(
     """
     failed = failed if failed is not None else failures(filters, columns)
     passed = passing(failed, len(columns))
-    if passed.sum() >= min_candidates and _distinct(columns.window[passed]) >= min_windows:
+    n_passed = columns.count(passed)
+    if n_passed >= min_candidates and _distinct(columns.window[passed]) >= min_windows:
         return []
     n_failed = _failure_counts(failed, len(columns))
     found = []
@@ -226,8 +235,9 @@ def relaxations(
         if not only.any():
             continue
         order, ends = _widening(name, columns, only)
-        counts = passed.sum() + ends
-        windows = _windows_so_far(columns.window, passed, order)[ends - 1]
+        tried = np.arange(len(columns)) if columns.tried is None else columns.tried
+        counts = _distinct_so_far(tried, passed, order)[ends - 1]
+        windows = _distinct_so_far(columns.window, passed, order)[ends - 1]
         enough = (counts >= min_candidates) & (windows >= min_windows)
         k = int(np.argmax(enough)) if enough.any() else -1
         found.append(
@@ -235,11 +245,11 @@ def relaxations(
                 filter=name,
                 current=_plain(filters, name),
                 suggested=_threshold(name, columns, order[ends[k] - 1]) if enough.any() else None,
-                candidates=int(counts[k]) if len(counts) else int(passed.sum()),
+                candidates=int(counts[k]) if len(counts) else n_passed,
                 windows=int(windows[k]) if len(windows) else _distinct(columns.window[passed]),
                 sufficient=bool(enough.any()),
                 risk=RISKS[name],
-                unknown=int(only.sum()) - len(order),
+                unknown=columns.count(only & ~np.isin(np.arange(len(only)), order)),
             )
         )
     return sorted(found, key=lambda r: (not r.sufficient, list(RISKS).index(r.filter)))
@@ -277,13 +287,13 @@ def _threshold(name: str, columns: FilterColumns, row: int) -> Any:
     return int(value) if name == "min_trades" else float(value)
 
 
-def _windows_so_far(window: Ints, passed: Bools, order: Ints) -> Ints:
-    """Distinct windows that pass once the first 1, 2, ... trials of `order` are let in."""
-    entering = window[order]
+def _distinct_so_far(labels: Ints, passed: Bools, order: Ints) -> Ints:
+    """Distinct labels that pass once the first 1, 2, ... trials of `order` are let in."""
+    entering = labels[order]
     new = np.zeros(len(order), dtype=bool)
     new[np.unique(entering, return_index=True)[1]] = True
-    new &= ~np.isin(entering, window[passed])
-    return np.asarray(_distinct(window[passed]) + np.cumsum(new))
+    new &= ~np.isin(entering, labels[passed])
+    return np.asarray(_distinct(labels[passed]) + np.cumsum(new))
 
 
 def _plain(filters: Filters, name: str) -> Any:

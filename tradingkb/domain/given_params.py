@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradingkb.domain.names import near_names
-from tradingkb.domain.param_spec import Params, ParamSpec, ParamValue
+from tradingkb.domain.param_reading import kind_of, read_set
+from tradingkb.domain.param_spec import Params, ParamValue
 from tradingkb.domain.strategy import StrategySpec
 from tradingkb.domain.trial import canonical_params, parse_params
 from tradingkb.exceptions import InvalidInputError
@@ -28,7 +29,7 @@ class GivenParams:
 
 
 def read_params(given: Any, spec: StrategySpec | None, tried: Sequence[Params]) -> GivenParams:
-    """Reads a parameter set that may be wrong in any way.
+    """Reads a parameter set that may be wrong in any way, as an ingest reads those of trials.
 
     Values outside the spec's bounds are no error here: `StrategySpec.problems` says them.
 
@@ -43,14 +44,46 @@ def read_params(given: Any, spec: StrategySpec | None, tried: Sequence[Params]) 
     """
     values = parse_params(canonical_params(_mapping(given)))
     names = _names(spec, tried)
-    for name, value in values.items():
+    for name in values:
         if names and name not in names:
             raise _unknown(name, names)
-        _check_type(name, value, _kinds(name, spec, tried))
-    needed = names if spec else [n for n in names if all(n in params for params in tried)]
-    filled = {name: _default(name, spec) for name in needed if name not in values}
-    whole = {**values, **filled}
+    as_stored = _is_tried(values, tried) and not (spec and spec.problems(values))
+    # What an earlier version has stored may have rounding errors, and is found all the same.
+    read = values if as_stored else _read(values, spec, tried)
+    filled = _filled(read, spec, names, tried)
+    whole = {**read, **filled}
     return GivenParams({name: whole[name] for name in sorted(whole)}, filled)
+
+
+def _is_tried(values: Params, tried: Sequence[Params]) -> bool:
+    text = canonical_params(values)
+    return any(one == values and canonical_params(one) == text for one in tried)
+
+
+def _read(
+    values: Params, spec: StrategySpec | None, tried: Sequence[Params]
+) -> dict[str, ParamValue]:
+    read, unread = read_set(values, spec)
+    if unread:
+        raise InvalidInputError(unread[0].message, field="params", remedy=unread[0].remedy)
+    for name, value in read.items():
+        if spec is None:
+            _check_type(name, value, {kind_of(params[name]) for params in tried if name in params})
+    return read
+
+
+def _filled(
+    read: Params, spec: StrategySpec | None, names: Sequence[str], tried: Sequence[Params]
+) -> dict[str, ParamValue]:
+    """The defaults of what is missing, and of what applies because of them."""
+    if spec is None:
+        needed = [n for n in names if all(n in params for params in tried)]
+        return {name: _default(name, None) for name in needed if name not in read}
+    filled: dict[str, ParamValue] = {}
+    for param in spec.conditions_first:
+        if param.name not in read and param.applies({**read, **filled}):
+            filled[param.name] = _default(param.name, spec)
+    return {name: filled[name] for name in names if name in filled}
 
 
 def _mapping(given: Any) -> Mapping[str, Any]:
@@ -104,35 +137,11 @@ def _default(name: str, spec: StrategySpec | None) -> ParamValue:
     return declared.default
 
 
-def _kinds(name: str, spec: StrategySpec | None, tried: Sequence[Params]) -> set[str]:
-    """What a value of this parameter may be; empty where nothing says it."""
-    declared = spec.param(name) if spec else None
-    if declared is not None:
-        return _declared_kinds(declared)
-    return {_kind(params[name]) for params in tried if name in params}
-
-
-def _declared_kinds(declared: ParamSpec) -> set[str]:
-    if declared.is_number:
-        return {"a number"}
-    if declared.type == "bool":
-        return {"a boolean"}
-    return {_kind(choice) for choice in declared.choices}
-
-
-def _kind(value: ParamValue) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    return "a text" if isinstance(value, str) else "a number"
-
-
 def _check_type(name: str, value: ParamValue, kinds: set[str]) -> None:
-    if kinds and _kind(value) not in kinds:
+    if kinds and kind_of(value) not in kinds:
         wanted = " or ".join(sorted(kinds))
         raise InvalidInputError(
-            f"{name} = {value!r} is {_kind(value)}, not {wanted}",
+            f"{name} = {value!r} is {kind_of(value)}, not {wanted}",
             field="params",
             remedy=f"give {wanted} for {name}",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeGuard
 
 from tradingkb.exceptions import InvalidSpecError
@@ -12,6 +12,8 @@ from tradingkb.exceptions import InvalidSpecError
 ParamValue = int | float | bool | str | None
 Params = Mapping[str, ParamValue]
 ParamType = Literal["int", "float", "categorical", "bool"]
+#: Beyond so many steps a float cannot tell two places of the grid apart.
+_MOST_STEPS: Final = 1e9
 PARAM_TYPES: Final = ("int", "float", "categorical", "bool")
 
 
@@ -27,6 +29,9 @@ class ParamSpec:
         choices: the allowed values of a categorical.
         default: the textbook value, None where none is declared.
         log: neighbours are compared on a logarithmic scale.
+        when: for a parameter that only some sets have: the values of other parameters with which
+            it applies, for example {"kind": ("ema",)}; a set without it obeys where it does not
+            apply. Empty for a parameter that every set has.
         description: what it means, with its unit.
     """
 
@@ -39,8 +44,10 @@ class ParamSpec:
     default: ParamValue = None
     log: bool = False
     description: str = ""
+    when: Mapping[str, tuple[ParamValue, ...]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "when", _conditions(self.when, self.name))
         problem = self._contradiction()
         if problem:
             raise InvalidSpecError(problem, field=self.name, remedy="correct the strategy spec")
@@ -72,6 +79,13 @@ class ParamSpec:
     def is_number(self) -> bool:
         """Whether neighbours of a value exist (int, float), or only matches (the others)."""
         return self.type in ("int", "float")
+
+    def applies(self, params: Params) -> bool:
+        """Whether a set with these values has this parameter."""
+        return all(
+            name in params and any(same_value(params[name], choice) for choice in choices)
+            for name, choices in self.when.items()
+        )
 
     def problem_with(self, value: ParamValue) -> str | None:
         """What is wrong with a value, as the end of a sentence, or None."""
@@ -141,9 +155,32 @@ def _is_finite(value: object) -> TypeGuard[int | float]:
         return False
 
 
+def _conditions(when: object, name: str) -> dict[str, tuple[ParamValue, ...]]:
+    """The conditions with tuples of values: a spec from a file has lists, or a single value."""
+    if not isinstance(when, Mapping):
+        raise InvalidSpecError(
+            f"when {when!r} is no mapping",
+            field=name,
+            remedy='name the values of another parameter, such as {"kind": ["ema"]}',
+        )
+    return {
+        str(other): tuple(values) if isinstance(values, list | tuple) else (values,)
+        for other, values in when.items()
+    }
+
+
 def same_value(a: ParamValue, b: ParamValue) -> bool:
     """Whether two values are the same parameter: 20 is 20.0, but True is not 1."""
     return a == b and isinstance(a, bool) == isinstance(b, bool)
+
+
+def nearest_step(value: int | float, declared: ParamSpec) -> float | None:
+    """The place on the step that a number lies at, None off the step and where there is none."""
+    base, step = declared.low or 0.0, declared.step
+    if step is None or not _is_finite(value) or not _on_step(float(value), base, step):
+        return None
+    steps = (float(value) - base) / step
+    return None if abs(steps) > _MOST_STEPS else base + round(steps) * step
 
 
 def _on_step(value: float, base: float, step: float) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, TypeGuard
 
-from tradingkb.domain.constraints import check_constraint, constraint_holds
+from tradingkb.domain.constraints import check_constraint, constraint_holds, names_in
 from tradingkb.domain.overrides import check_overrides
 from tradingkb.domain.param_spec import (
     PARAM_TYPES,
@@ -19,6 +20,9 @@ from tradingkb.domain.param_spec import (
 from tradingkb.exceptions import InvalidInputError, InvalidSpecError
 
 __all__ = ["PARAM_TYPES", "ParamSpec", "ParamType", "ParamValue", "Params", "StrategySpec"]
+
+#: Relative change that a rounding makes.
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class StrategySpec:
         names = [p.name for p in self.params]
         if not self.name or len(set(names)) != len(names):
             raise InvalidSpecError("needs a name and parameters of different names", field="params")
+        for param in self.params:
+            self._check_conditions(param)
         for text in self.constraints:
             check_constraint(text, names)
         defaults = self.defaults
@@ -65,27 +71,71 @@ class StrategySpec:
 
     @property
     def defaults(self) -> dict[str, ParamValue] | None:
-        """The declared default of every parameter, or None when any is missing."""
-        values = {p.name: p.default for p in self.params}
-        return values if values and all(v is not None for v in values.values()) else None
+        """The declared default of every parameter that applies, or None when any is missing."""
+        values: dict[str, ParamValue] = {}
+        for spec in self.conditions_first:
+            if spec.applies(values):
+                values[spec.name] = spec.default
+        complete = values and all(v is not None for v in values.values())
+        return (
+            {p.name: values[p.name] for p in self.params if p.name in values} if complete else None
+        )
+
+    @property
+    def conditions_first(self) -> list[ParamSpec]:
+        """The parameters, such that what one depends on comes before it."""
+        found: dict[str, ParamSpec] = {}
+        for _ in self.params:  # one more level of conditions each time
+            for spec in self.params:
+                if spec.name not in found and all(name in found for name in spec.when):
+                    found[spec.name] = spec
+            if len(found) == len(self.params):
+                break
+        return list(found.values())
+
+    def _check_conditions(self, param: ParamSpec) -> None:
+        for name, choices in param.when.items():
+            other = self.param(name)
+            problem = None
+            if other is None or param not in self.conditions_first:
+                problem = "is not another parameter" if other is None else "goes in a circle"
+            elif wrong := [c for c in choices if other.problem_with(c)]:
+                problem = f"can never be {wrong[0]!r}"
+            if problem:
+                raise InvalidSpecError(
+                    f"when: {name!r} {problem}",
+                    field=param.name,
+                    remedy="name values that other parameters of the strategy can have",
+                )
 
     def param(self, name: str) -> ParamSpec | None:
         """The parameter of that name."""
         return next((p for p in self.params if p.name == name), None)
 
     def broken_constraints(self, params: Params) -> list[str]:
-        """The constraints that do not hold; one over a missing name does not hold."""
-        return [text for text in self.constraints if not constraint_holds(text, params)]
+        """The constraints that do not hold; one over a missing name does not hold.
+
+        One over a parameter that does not apply to the set says nothing of it.
+        """
+        absent = {p.name for p in self.params if p.name not in params and not p.applies(params)}
+        texts = [t for t in self.constraints if not (absent and absent & names_in(t))]
+        return [text for text in texts if not constraint_holds(text, params)]
 
     def problems(self, params: Params) -> list[str]:
         """Everything that keeps a parameter set from obeying this spec, as sentences."""
-        found = [f"{p.name} is missing" for p in self.params if p.name not in params]
+        found = [
+            f"{p.name} is missing"
+            for p in self.params
+            if p.name not in params and p.applies(params)
+        ]
         for name, value in params.items():
             spec = self.param(name)
             if spec is None:
                 found.append(f"{name} is not a parameter of {self.name}")
             elif problem := spec.problem_with(value):
                 found.append(f"{name} = {value!r} {problem}")
+            elif not spec.applies(params):
+                found.append(f"{name} = {value!r} {_idle(spec)}")
         if not found:
             found = [f"{text} does not hold" for text in self.broken_constraints(params)]
         return found
@@ -102,7 +152,11 @@ class StrategySpec:
         """
         repaired: dict[str, ParamValue] = {}
         changes: dict[str, str] = {}
-        for spec in self.params:
+        for spec in self.conditions_first:
+            if not spec.applies(repaired):
+                if spec.name in params:
+                    changes[spec.name] = f"{_idle(spec)}, dropped"
+                continue
             value = params.get(spec.name)
             repaired[spec.name] = spec.repaired(value) if spec.name in params else spec.fallback()
             problem = spec.problem_with(value) if spec.name in params else "missing"
@@ -111,9 +165,34 @@ class StrategySpec:
         for name in params:
             if self.param(name) is None:
                 changes[name] = f"not a parameter of {self.name}, dropped"
+        repaired = {p.name: repaired[p.name] for p in self.params if p.name in repaired}
         if broken := self.broken_constraints(repaired):
             return self._repair_constraints(repaired, changes, broken)
         return repaired, changes
+
+    def moved(self, params: Params, repaired: Params) -> float | None:
+        """How far a repair moved a set, in steps of the parameter that it moved most.
+
+        A number without a step counts as moved by one where more than its rounding changed.
+
+        Returns:
+            None where it did more than move numbers by a step: then it is another experiment.
+        """
+        if set(params) != set(repaired):
+            return None
+        most = 0.0
+        for name, value in repaired.items():
+            before, spec = params[name], self.param(name)
+            if same_value(before, value):
+                continue
+            if spec is None or not (spec.is_number and _number(before) and _number(value)):
+                return None
+            off = abs(value - before)
+            step = spec.step or (1.0 if spec.type == "int" else None)
+            rounding = off <= _ROUNDING * max(1.0, abs(before))
+            steps = 0.0 if rounding else off / step if step is not None else math.inf
+            most = max(most, steps)
+        return most if most <= 1.0 + _ROUNDING else None
 
     def _repair_constraints(
         self, params: dict[str, ParamValue], changes: dict[str, str], broken: list[str]
@@ -134,10 +213,7 @@ class StrategySpec:
             "name": self.name,
             "version": self.version,
             "description": self.description,
-            "params": [
-                {k: (list(v) if isinstance(v, tuple) else v) for k, v in vars(p).items()}
-                for p in self.params
-            ],
+            "params": [_param_to(p) for p in self.params],
             "constraints": list(self.constraints),
             "floors": dict(self.floors),
         }
@@ -165,6 +241,19 @@ class StrategySpec:
             constraints=data.get("constraints", ()),
             floors=dict(floors),
         )
+
+
+def _param_to(param: ParamSpec) -> dict[str, Any]:
+    plain = {k: (list(v) if isinstance(v, tuple) else v) for k, v in vars(param).items()}
+    if not param.when:  # an earlier release does not know the key
+        return {k: v for k, v in plain.items() if k != "when"}
+    return {**plain, "when": {name: list(values) for name, values in param.when.items()}}
+
+
+def _idle(spec: ParamSpec) -> str:
+    """Of a parameter that a set has, though it does not apply to it."""
+    wanted = (f"{name} is {' or '.join(map(repr, c))}" for name, c in spec.when.items())
+    return f"applies only where {' and '.join(wanted)}"
 
 
 def _param_from(data: Any) -> ParamSpec:
@@ -204,3 +293,21 @@ def _check_floors(floors: Mapping[str, Any]) -> None:
         check_overrides(floors)
     except InvalidInputError as error:
         raise InvalidSpecError(f"floors: {error}", field="floors") from None
+
+
+def spec_for(
+    specs: Sequence[StrategySpec], name: str | None, version: str | None
+) -> StrategySpec | None:
+    """What a strategy declares: of that version, or the spec that comes last where none is named.
+
+    Args:
+        specs: of any strategies; those registered last come last.
+        name: of the strategy.
+        version: of the strategy, where a trial names one.
+    """
+    fit = [s for s in specs if s.name == name and version in (None, s.version)]
+    return fit[-1] if fit else None
+
+
+def _number(value: ParamValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

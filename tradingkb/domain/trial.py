@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from json.encoder import encode_basestring as _json
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from tradingkb.exceptions import InvalidTrialError
 POINT_NAMESPACE: Final = uuid.UUID("6f6a3a5e-9d0b-5c53-9a0e-3f2f8f0c7b11")
 
 _NAMESPACE: Final = POINT_NAMESPACE.bytes
+
+#: No float has an integer of so many digits.
+_MOST_DIGITS: Final = 400
 
 EXPERIMENT_TYPES: Final = ("tune", "sweep", "ablation", "manual")
 METRICS: Final = (
@@ -136,7 +140,7 @@ def canonical_params(params: Any) -> str:
         )
     items: dict[str, ParamValue] = {}
     for name, value in params.items():
-        items[_name(name)] = _canonical_value(name, value)
+        items[_name(name)] = plain_value(name, value)
     return json.dumps(items, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -146,9 +150,17 @@ def _name(key: Any) -> str:
     return key
 
 
-def _canonical_value(name: str, value: Any) -> ParamValue:
+def plain_value(name: str, value: Any) -> ParamValue:
+    """A parameter's value in plain types: 20.0 and a decimal of 20 are 20, True is not 1.
+
+    Raises:
+        InvalidTrialError: neither a finite number, a text, a boolean nor None.
+    """
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, Decimal) and value.is_finite():
+        whole = value == value.to_integral_value() and value.adjusted() < _MOST_DIGITS
+        value = int(value) if whole else float(value)
     if value is None or isinstance(value, bool) or (isinstance(value, str) and _is_unicode(value)):
         return value
     if isinstance(value, int | float) and _is_finite(value):

@@ -13,7 +13,6 @@ import polars as pl
 from tradingkb.domain import IndexTarget, Objective, Workspace, get_objective
 from tradingkb.evaluate.decisions import Decision, list_decisions
 from tradingkb.evaluate.learning import (
-    EMBARGO_QUARTERS,
     MIN_OUTCOMES,
     MIN_QUARTERS,
     OUTCOME_SCHEMA,
@@ -25,7 +24,7 @@ from tradingkb.observability import emit
 from tradingkb.plain import plain
 from tradingkb.ports import Calibration, CalibrationStore, ListingStore
 from tradingkb.progress import Progress
-from tradingkb.ranking import ConfidenceModel, fit_confidence
+from tradingkb.ranking import Confidence, fit_confidence
 from tradingkb.recommend import Recommender, View, fingerprint
 
 _METHODS: Final = frozenset({"tradingkb", "defaults"})
@@ -41,9 +40,9 @@ class CalibrationReport:
         replayed: those that were replayed now; the others were known.
         n_outcomes: decisions that could be compared with the defaults.
         n_quarters: their distinct quarters.
-        base_rate: share of them that beat the defaults; None while uncalibrated.
-        kind: what speaks: base_rate, pooled or logistic; None while uncalibrated.
-        skill: of the richer models over the base rate, forecast forwards, with intervals.
+        base_rate: share of them that beat the defaults, correlated ones of a quarter counting
+            less; None while uncalibrated.
+        low, high: its 90 % interval; None while uncalibrated.
         known_until: when the newest outcome became knowable.
     """
 
@@ -54,8 +53,8 @@ class CalibrationReport:
     n_outcomes: int
     n_quarters: int
     base_rate: float | None
-    kind: str | None
-    skill: dict[str, dict[str, float]]
+    low: float | None
+    high: float | None
     known_until: datetime | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,9 +67,10 @@ class CalibrationReport:
             f"{self.n_decisions:,} decisions, {self.replayed:,} replayed now; "
             f"{self.n_outcomes:,} of {self.n_quarters} quarters compare with the defaults"
         )
-        if self.base_rate is None:
+        if self.base_rate is None or self.low is None or self.high is None:
             return f"{seen}: uncalibrated, {MIN_OUTCOMES} of {MIN_QUARTERS} quarters are needed"
-        return f"{seen}: {100 * self.base_rate:.1f} % beat them ({self.kind} speaks)"
+        within = f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
+        return f"{seen}: {100 * self.base_rate:.1f} % beat them ({within})"
 
 
 class _Store(CalibrationStore, ListingStore, Protocol):
@@ -93,7 +93,6 @@ class Calibrator:
         objective_type: str,
         *,
         restart: bool = False,
-        seed: int = 0,
         progress: Progress = lambda *_: None,
     ) -> CalibrationReport:
         """Replays the decisions that are not known yet, and fits the confidence on all.
@@ -116,7 +115,7 @@ class Calibrator:
             replayed += new
         progress("calibrate", len(names), len(names))
         windows = {name: _windows(replay.view(name), objective) for name in names}
-        return self._fit(workspace, objective, windows, pl.concat(frames), replayed, seed)
+        return self._fit(workspace, objective, windows, pl.concat(frames), replayed)
 
     def _strategy(
         self, replay: Replay, objective: Objective, name: str, known: pl.DataFrame
@@ -142,34 +141,26 @@ class Calibrator:
         windows: dict[str, int],
         frame: pl.DataFrame,
         replayed: int,
-        seed: int,
     ) -> CalibrationReport:
-        outcomes = to_outcomes(frame, list(windows))
-        model = fit_confidence(
-            outcomes,
-            rng=np.random.default_rng(seed),
-            min_outcomes=MIN_OUTCOMES,
-            min_quarters=MIN_QUARTERS,
-            embargo_quarters=EMBARGO_QUARTERS,
-        )
+        won, quarter = to_outcomes(frame)
+        rate = fit_confidence(won, quarter, min_outcomes=MIN_OUTCOMES, min_quarters=MIN_QUARTERS)
         stored = Calibration(
             objective_type=objective.name,
             fitted_at=self._clock(),
             known_until=frame["known_at"].max(),  # type: ignore[arg-type]
             fingerprint=fingerprint(self._recommender.config.weights),
-            n_outcomes=len(outcomes),
+            n_outcomes=len(won),
             strategies=[{"name": name, "windows": n} for name, n in windows.items()],
-            model=model.to_dict() if model else None,
+            model=rate.to_dict() if rate else None,
         )
         self._store.save_calibration(workspace.id, stored)
-        report = _report(workspace, stored, frame.height, replayed, outcomes.quarter, model)
+        report = _report(workspace, stored, frame.height, replayed, quarter, rate)
         emit(
             "kb_calibrated",
             workspace_id=workspace.id,
             objective=objective.name,
             outcomes=report.n_outcomes,
             replayed=replayed,
-            kind=report.kind,
             base_rate=report.base_rate,
         )
         return report
@@ -192,7 +183,7 @@ def _report(
     n: int,
     replayed: int,
     quarters: Any,
-    model: ConfidenceModel | None,
+    rate: Confidence | None,
 ) -> CalibrationReport:
     return CalibrationReport(
         workspace=workspace.slug,
@@ -201,8 +192,8 @@ def _report(
         replayed=replayed,
         n_outcomes=stored.n_outcomes,
         n_quarters=len(np.unique(quarters)),
-        base_rate=model.base_rate if model else None,
-        kind=model.kind if model else None,
-        skill={name: dict(vars(s)) for name, s in model.skill.items()} if model else {},
+        base_rate=rate.value if rate else None,
+        low=rate.low if rate else None,
+        high=rate.high if rate else None,
         known_until=stored.known_until,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Evaluator:
             request=request,
             weights=dict(vars(self._recommender.config.weights)),
             decisions=decision_frame(replayed, objective),
-            calibration=_calibration(replayed, request.seed),
+            calibration=calibration_scores(*to_outcomes(outcome_frame(replayed))),
         )
 
     def _decisions(
@@ -93,9 +93,3 @@ class Evaluator:
                     remedy=f"use one of {', '.join(near_names(name, known) or known)}",
                 )
         return sorted(request.strategies or known)
-
-
-def _calibration(replayed: list[Replayed], seed: int) -> dict[str, Any] | None:
-    frame = outcome_frame(replayed)
-    names = frame["strategy_name"].unique().sort().to_list()
-    return calibration_scores(to_outcomes(frame, names), seed)

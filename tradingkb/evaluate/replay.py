@@ -27,7 +27,6 @@ from tradingkb.recommend import (
     nominated_sets,
     outline_of,
     pick,
-    stake,
 )
 
 Bools = NDArray[np.bool_]
@@ -54,7 +53,8 @@ class Replayed:
     Attributes:
         outcomes: by method; None where a method chose nothing.
         chosen: the parameters that each method chose, as canonical text; None for nothing.
-        facts: of the recommender's answer: status, filters, evidence, expectation, params.
+        facts: of the recommender's answer: status, filters, evidence, expectation; none where only
+            a calibration asks.
     """
 
     decision: Decision
@@ -132,9 +132,8 @@ class Replay:
             findings = self._recommender.find(asked)
             if name == "tradingkb":
                 main = findings
-                chosen[name], facts = self._answer(asked, findings)
-            else:
-                chosen[name] = _choice(pick(asked, findings, nominated_sets(asked, findings)))
+                facts = {} if self._wanted == _CALIBRATING else self._facts(asked, findings)
+            chosen[name] = _choice(pick(asked, findings, nominated_sets(asked, findings)))
         assert main is not None
         chosen["defaults"] = _defaults(c)
         if self._wanted != _CALIBRATING:
@@ -159,13 +158,11 @@ class Replay:
         market = replace(c.question.market, regime=regime)
         return replace(c, question=replace(c.question, market=market, own_trades=trades))
 
-    def _answer(self, c: Context, f: Findings) -> tuple[_Choice | None, dict[str, Any]]:
+    def _facts(self, c: Context, f: Findings) -> dict[str, Any]:
         """What the answer says, short of its tables and of the luck, which decide nothing here."""
         answer = outline_of(c, f, nominated_sets(c, f))
-        choice, expected = answer.chosen, answer.expected
-        ok = answer.status == "ok"
-        return _choice(choice), {
-            "stake": stake(c, f.evidence, f.judged, choice, ok=ok) if choice else None,
+        expected = answer.expected
+        return {
             "status": answer.status,
             "relaxed": f.filtered.used_relaxed,
             "reasons": list(answer.said.reasons),

@@ -1,8 +1,17 @@
 """Importers: other people's files and frames to canonical trials."""
 
-from tradingkb.importers.frames import Batch, read_trials
+from tradingkb.importers.frames import Batch, read_trials, refuse
 from tradingkb.importers.objects import from_pandas, is_pandas
 from tradingkb.importers.source import Const, const
 from tradingkb.importers.specs import read_specs
 
-__all__ = ["Batch", "Const", "const", "from_pandas", "is_pandas", "read_specs", "read_trials"]
+__all__ = [
+    "Batch",
+    "Const",
+    "const",
+    "from_pandas",
+    "is_pandas",
+    "read_specs",
+    "read_trials",
+    "refuse",
+]

@@ -12,7 +12,6 @@ import polars as pl
 
 from tradingkb.domain import as_utc, regime_from_json, regime_to_json
 from tradingkb.importers.columns import INFINITE_REMEDY, ROW, Column
-from tradingkb.importers.params import canonical_column
 
 _UTC: Final = pl.Datetime("us", "UTC")
 PROBLEM_SCHEMA: Final = {
@@ -55,6 +54,12 @@ class Problems:
         rows = pl.concat(self._undefined) if self._undefined else pl.Series([], dtype=pl.UInt32)
         return pl.Series("undefined", np.isin(frame[ROW].to_numpy(), rows.to_numpy()))
 
+    def extend(self, found: pl.DataFrame) -> None:
+        """Records problems that have been found: `ROW`, field, message, remedy."""
+        if found.height:
+            columns = [pl.col(name).cast(kind) for name, kind in PROBLEM_SCHEMA.items()]
+            self._found.append(found.select(columns))
+
     def among(self, frame: pl.DataFrame) -> pl.Series:
         """Which rows of `frame` have a problem so far."""
         # np.isin, because Polars' is_in compares every row with a list of its own.
@@ -81,7 +86,6 @@ def read_column(frame: pl.DataFrame, column: Column, problems: Problems) -> pl.S
         "number": _number,
         "count": _number,
         "time": _time,
-        "params": _params,
         "regime": _regime,
     }
     return readers[column.kind](raw, column, problems)
@@ -219,19 +223,6 @@ def _parse_time(text: str) -> datetime | None:
         return as_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):  # OverflowError: year 1 east of Greenwich
         return None
-
-
-def _params(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
-    texts, errors = canonical_column(raw[column.name])
-    frame = raw.select(ROW).with_columns(errors.alias("error"))
-    problems.add(
-        frame,
-        pl.col("error").is_not_null(),
-        "params",
-        pl.col("error"),
-        "give a flat mapping of names to numbers, texts, booleans or null",
-    )
-    return texts
 
 
 def _regime(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:

@@ -10,7 +10,7 @@ import polars as pl
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, ROW
-from tradingkb.importers.params import PREFIX, canonical_column
+from tradingkb.importers.params import PREFIX, check_param, read_params
 from tradingkb.importers.source import Const, literal
 
 
@@ -26,21 +26,19 @@ def check_constants(mapping: Mapping[str, Any]) -> None:
 
 
 def _check(name: str, value: Any) -> None:
-    row = pl.select(pl.lit(1).alias(ROW), pl.lit(value).alias(name))
-    found = _of_param(row, name) if name.startswith(PREFIX) else _of_column(row, name)
+    found = check_param(name, value) if name.startswith(PREFIX) else _of_column(name, value)
     if value is not None and found:
         message, remedy = found
         raise InvalidTrialError(f"the constant {message}", field=name, remedy=remedy)
 
 
-def _of_param(row: pl.DataFrame, name: str) -> tuple[str, str] | None:
-    struct = row.select(pl.struct(pl.col(name).alias(name.removeprefix(PREFIX))).alias(name))
-    error = canonical_column(struct[name])[1].to_list()[0]
-    return (error, "give a finite number, a text or a boolean") if error else None
-
-
-def _of_column(row: pl.DataFrame, name: str) -> tuple[str, str] | None:
+def _of_column(name: str, value: Any) -> tuple[str, str] | None:
     problems = Problems()
-    read_column(row, COLUMNS[name], problems)
+    row = pl.select(pl.lit(1).alias(ROW), pl.lit(value).alias(name))
+    if name == "params":
+        nobody = pl.select(strategy_name=None, strategy_version=None)
+        read_params(row, nobody, (), problems)
+    elif name in COLUMNS:
+        read_column(row, COLUMNS[name], problems)
     found = problems.frame().select("message", "remedy").rows()
     return found[0] if found else None

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+import csv
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from tradingkb.exceptions import InvalidTrialError
+from tradingkb.importers.json_lines import read_json_lines
 from tradingkb.importers.rejects import text_columns
 
 _SUFFIXES: Final = (".parquet", ".csv", ".ndjson", ".jsonl")
 _BLOCK: Final = 1 << 20
 
 
-def read_path(given: str | Path, texts: set[str]) -> pl.DataFrame:
+def read_path(
+    given: str | Path, texts: set[str], mappings: set[str]
+) -> tuple[pl.DataFrame, Sequence[tuple[int, str]]]:
     """The table in a .parquet, .csv, .ndjson or .jsonl file.
 
     Args:
         given: the path.
         texts: columns of a CSV file that are texts whatever they look like.
+        mappings: columns of JSON lines that hold mappings.
+
+    Returns:
+        The table, and the 1-based rows that could not be read, with a message.
 
     Raises:
         InvalidTrialError: no such file, an unknown format, a text file that is not UTF-8.
@@ -40,12 +49,14 @@ def read_path(given: str | Path, texts: set[str]) -> pl.DataFrame:
     if not path.is_file():
         raise InvalidTrialError(f"{path} does not exist", field="trials", remedy="check the path")
     if suffix == ".parquet":
-        return reading(path.name, lambda: pl.read_parquet(path))
+        return reading(path.name, lambda: pl.read_parquet(path)), ()
     try:
-        return _csv(path, texts) if suffix == ".csv" else _ndjson(path)
-    except InvalidTrialError:
+        return (_csv(path, texts), ()) if suffix == ".csv" else read_json_lines(path, mappings)
+    except (InvalidTrialError, UnicodeDecodeError, OSError) as error:
         _check_encoding(path)  # if that is the cause, it says more
-        raise
+        if isinstance(error, InvalidTrialError):
+            raise
+        raise _unreadable(path.name, error) from error
 
 
 def reading(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
@@ -57,28 +68,52 @@ def reading(name: str, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     try:
         return read()
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise InvalidTrialError(
-            f"{name} cannot be read: {error}", field="trials", remedy="check the file"
-        ) from error
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> InvalidTrialError:
+    return InvalidTrialError(
+        f"{name} cannot be read: {error}", field="trials", remedy="check the file"
+    )
 
 
 def _csv(path: Path, texts: set[str]) -> pl.DataFrame:
     _check_header(path)
     # Texts stay as they are written: the symbol 000001 is no number.
     overrides = dict.fromkeys(texts | text_columns(path), pl.String)
-    return reading(
-        path.name,
-        lambda: pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides),
+    try:
+        return pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides)
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise _ragged(path) or _unreadable(path.name, error) from error
+
+
+def _ragged(path: Path) -> InvalidTrialError | None:
+    """What is wrong with the first record that has not as many fields as the header, if one has."""
+    start, width = 1, 0
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        records = csv.reader(file, strict=True)
+        try:
+            for record in records:
+                width = width or len(record)
+                if len(record) > width:
+                    what = f"has {len(record)} fields, the header {width}"
+                    return _bad_line(path, start, what)
+                start = records.line_num + 1
+        except csv.Error as error:
+            return _bad_line(path, start, f"cannot be read ({error})")
+    return None
+
+
+def _bad_line(path: Path, line: int, what: str) -> InvalidTrialError:
+    return InvalidTrialError(
+        f"line {line} of {path.name} {what}",
+        field="trials",
+        remedy="correct the line: a text with commas or quotes stands in quotes",
     )
 
 
-def _ndjson(path: Path) -> pl.DataFrame:
-    # All rows decide a column's type: a metric may be null in the first hundred.
-    return reading(path.name, lambda: pl.read_ndjson(path, infer_schema_length=None))
-
-
 def _check_header(path: Path) -> None:
-    """Refuses a file whose header is separated by something else than commas, or not UTF-8.
+    """Refuses a file whose header has a name twice, other separators than commas, or no UTF-8.
 
     Reading it with another separator would be a guess: decimal commas come with semicolons.
     """
@@ -86,6 +121,13 @@ def _check_header(path: Path) -> None:
         header = file.readline()
     if b"\0" in header or not _is_utf8(header):  # Polars reads such names with replaced letters
         _check_encoding(path)
+    names = Counter(next(csv.reader([header.decode("utf-8-sig", "replace")]), []))
+    if twice := [name for name, n in names.items() if n > 1 and name]:
+        raise InvalidTrialError(
+            f"two columns of {path.name} are named {twice[0]!r}",
+            field="trials",
+            remedy="rename one",
+        )
     for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
         if header.count(separator) > header.count(b","):
             raise InvalidTrialError(

@@ -6,24 +6,23 @@ written here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain import as_utc, canonical_timeframe
+from tradingkb.domain import StrategySpec, as_utc, canonical_timeframe
 from tradingkb.importers import unscored
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
 from tradingkb.importers.constants import check_constants
 from tradingkb.importers.hashing import hashed, hashed_once
-from tradingkb.importers.loose import kinds_of, typed_params
-from tradingkb.importers.params import gather_params
+from tradingkb.importers.params import PREFIX, read_params
 from tradingkb.importers.rejects import refused_rows, rejects_table
 from tradingkb.importers.samples import with_scores
-from tradingkb.importers.source import Const, read_source
+from tradingkb.importers.source import Const, Source, no_params, read_source
 
 _IDENTITY: Final = ("source_type", "source_id")
 _TEXTS: Final = (
@@ -50,6 +49,7 @@ class Batch:
         duplicates: rows that repeat an earlier row exactly, and were taken once.
         notes: what the user should know, as sentences.
         source: how messages call it.
+        kinds: what the user's columns that hold parameters are, for a rejects file.
     """
 
     trials: pl.DataFrame
@@ -59,6 +59,7 @@ class Batch:
     duplicates: int
     notes: tuple[str, ...]
     source: str
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_trials(
@@ -66,6 +67,7 @@ def read_trials(
     *,
     mapping: Mapping[str, str | Const] | None = None,
     now: datetime,
+    specs: Sequence[StrategySpec] = (),
     scored: bool = True,
 ) -> Batch:
     """Reads, checks and completes trials.
@@ -73,6 +75,7 @@ def read_trials(
     Args:
         trials: a path, frame or `Trial` objects; see `read_source`.
         mapping: canonical name to column or constant.
+        specs: what strategies declare: parameters are read by it.
         now: when `known_at` is neither given nor follows from the windows.
         scored: False for experiments that may not have run yet: scores are not needed, and
             repeated rows are kept.
@@ -80,17 +83,29 @@ def read_trials(
     Raises:
         InvalidTrialError: the table as a whole cannot be used. Single bad rows raise nothing.
     """
-    source = read_source(trials, mapping)
+    source = read_source(trials, mapping, scored=scored)
     check_constants(mapping or {})
+    raw = source.frame
+    if not any(c == "params" or c.startswith(PREFIX) for c in raw.columns):
+        raise no_params(source.ignored)
     problems = Problems()
-    typed, said = typed_params(source.frame, problems, source.kinds)
-    raw = gather_params(typed)
-    columns = [read_column(raw, column, problems) for column in COLUMNS.values()]
-    frame = _with_defaults(pl.DataFrame([raw[ROW], *columns]))
+    problems.extend(_broken(source))
+    plain = [c for c in COLUMNS.values() if c.kind != "params"]
+    columns = [raw[ROW], *(read_column(raw, column, problems) for column in plain)]
+    frame = pl.DataFrame(columns)
+    params = read_params(
+        raw,
+        frame.select("strategy_name", "strategy_version"),
+        specs,
+        problems,
+        source.kinds,
+        is_csv=source.is_csv,
+    )
+    frame = _with_defaults(frame.with_columns(params.texts).select(ROW, *COLUMNS))
     _check_rows(frame, problems)
+    said: tuple[str, ...] = ()
     if scored:
-        frame, unsure = _with_scores(frame, problems)
-        said = [*said, *unsure]
+        frame, said = _with_scores(frame, problems)
     frame = _with_identity(frame)
     repeats = frame.select(_IDENTITY).is_duplicated()
     if scored:
@@ -104,9 +119,44 @@ def read_trials(
     duplicates = sound.height - good.height
     found = problems.frame()
     rejects = rejects_table(found, source.frame)
-    refused = refused_rows(found, source.original, _kinds(typed, mapping or {}))
-    notes = (*source.notes, *said, *_notes(problems, source.ignored, duplicates, good))
-    return Batch(good, rejects, refused, raw.height, duplicates, notes, source.name)
+    kinds = _own_names(params.kinds, mapping or {})
+    refused = refused_rows(found, source.original, kinds)
+    told = _notes(problems, source.ignored, duplicates, good)
+    notes = (*source.notes, *params.notes, *said, *told)
+    n_rows = raw.height + source.left_out + len(source.broken)
+    return Batch(good, rejects, refused, n_rows, duplicates, notes, source.name, kinds)
+
+
+def refuse(
+    batch: Batch, found: pl.DataFrame, trials: Any, mapping: Mapping[str, str | Const] | None
+) -> Batch:
+    """A batch without rows that something else speaks against than what they say themselves.
+
+    The source is read once more, for what stands in these rows: mostly there are none.
+
+    Args:
+        batch: what the source held.
+        found: `ROW`, field, message, remedy.
+        trials: the source.
+        mapping: of its columns.
+    """
+    source = read_source(trials, mapping)
+    rejects = pl.concat([batch.rejects, rejects_table(found, source.frame)])
+    refused = pl.concat([batch.refused, refused_rows(found, source.original, batch.kinds)])
+    bad = batch.trials[ROW].is_in(found[ROW].implode())
+    return replace(
+        batch,
+        trials=batch.trials.filter(~bad),
+        rejects=rejects.sort("row", maintain_order=True),
+        refused=refused.sort(refused.columns[0], maintain_order=True),
+    )
+
+
+def _broken(source: Source) -> pl.DataFrame:
+    """The rows of a file that could not be read at all, as problems."""
+    schema = {ROW: pl.UInt32, "field": pl.String, "message": pl.String, "remedy": pl.String}
+    rows = [(row, "line", text, "correct or remove it") for row, text in source.broken]
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 def _without(frame: pl.DataFrame, bad: pl.Series) -> pl.DataFrame:
@@ -236,9 +286,9 @@ def _check_duplicates(frame: pl.DataFrame, problems: Problems) -> None:
     )
 
 
-def _kinds(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> dict[str, str]:
-    """What the user's columns that hold parameters are."""
-    columns = [(mapping.get(name, name), kind) for name, kind in kinds_of(frame).items()]
+def _own_names(kinds: Mapping[str, str], mapping: Mapping[str, str | Const]) -> dict[str, str]:
+    """By the user's columns, what is known by canonical ones."""
+    columns = [(mapping.get(name, name), kind) for name, kind in kinds.items()]
     return {column: kind for column, kind in columns if isinstance(column, str)}
 
 

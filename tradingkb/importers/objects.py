@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from numbers import Real
 from typing import Any
@@ -68,12 +68,35 @@ def _from_pandas(name: str, series: Any) -> pl.Series:
         return pl.Series(name, series.to_numpy())
     missing = series.isna().tolist()
     values = [None if na else v for v, na in zip(series.tolist(), missing, strict=True)]
-    if any(isinstance(v, Mapping) for v in values):
-        # As a struct, the values of one row would take on the types of another's.
-        return pl.Series(name, values, dtype=pl.Object)
     if any(isinstance(v, datetime) for v in values):
         return _times(name, values)
-    return pl.Series(name, values, strict=False)
+    return column_of(name, values)
+
+
+def column_of(name: str, values: Sequence[Any]) -> pl.Series:
+    """Python values as a column; of different types, each stays as it is.
+
+    Polars would make one type of them, and 10 beside "auto" another parameter: "10". As a struct,
+    the values of one row would take on the types of another's.
+    """
+    kinds = {type(v) for v in values if v is not None}
+    if not (kinds <= {int, float} or len(kinds) == 1) or _has_parts(kinds):
+        return pl.Series(name, values, dtype=pl.Object)
+    try:
+        return pl.Series(name, values, strict=kinds != {int, float})
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        return pl.Series(name, values, dtype=pl.Object)
+
+
+def settled(column: pl.Series) -> pl.Series:
+    """A column of values of different types as texts, for a canonical column that wants one."""
+    if column.dtype != pl.Object or _has_parts({type(v) for v in column.to_list()}):
+        return column
+    return pl.Series(column.name, [_text(v) for v in column.to_list()], dtype=pl.String)
+
+
+def _has_parts(kinds: Iterable[type]) -> bool:
+    return any(issubclass(kind, Mapping | list | tuple | set | np.ndarray) for kind in kinds)
 
 
 def from_objects(trials: Sequence[Trial]) -> pl.DataFrame:

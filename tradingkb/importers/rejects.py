@@ -53,14 +53,14 @@ def refused_rows(
     Args:
         problems: row, field, message, remedy; several per row.
         original: the user's table.
-        kinds: "number", "boolean" or "text" by column of it.
+        kinds: "number", "boolean", "text" or "json" by column of it, see `Cells.kind`.
     """
     joined = [pl.col(name).str.join(" | ") for name in ("field", "message", "remedy")]
     bad = problems.group_by(ROW).agg(joined).sort(ROW)
     rows = original[(bad[ROW].cast(pl.Int64) - 1).to_list()]
     marks = [bad[name].alias(mark) for name, mark in zip(bad.columns, MARKS, strict=False)]
     types = pl.Series(MARKS[-1], [json.dumps(dict(kinds))] * bad.height, dtype=pl.String)
-    return pl.DataFrame([*marks, types, *(_for_csv(column) for column in rows)])
+    return pl.DataFrame([*marks, types, *(_for_csv(c, kinds.get(c.name, "")) for c in rows)])
 
 
 def without_marks(frame: pl.DataFrame) -> pl.DataFrame:
@@ -82,7 +82,12 @@ def text_columns(path: Path) -> set[str]:
             first = next(csv.DictReader(file), None) or {}
         except csv.Error:
             return set()
-    return {name for name, kind in _kinds(first.get(MARKS[-1])).items() if kind == "text"}
+    return {name for name, kind in _kinds(first.get(MARKS[-1])).items() if is_text(kind)}
+
+
+def is_text(kind: str) -> bool:
+    """Whether a rejects file says of a column that its cells are texts, or JSON."""
+    return kind.startswith(("text", "json"))
 
 
 def _kinds(text: Any) -> dict[str, str]:
@@ -101,15 +106,22 @@ def _as_json(row: Mapping[str, Any]) -> str:
     return json.dumps(plain, default=str)
 
 
-def _for_csv(column: pl.Series) -> pl.Series:
-    """A column as the importer reads it from CSV: structures as JSON, times in ISO 8601."""
+def _for_csv(column: pl.Series, what: str) -> pl.Series:
+    """A column as the importer reads it from CSV: structures as JSON, times in ISO 8601.
+
+    Parameters of several types are JSON, too: CSV does not tell "5" from 5.
+    """
     kind = column.dtype
+    if what.startswith("json"):
+        texts = [None if v is None else json.dumps(v, default=str) for v in column.to_list()]
+        return pl.Series(column.name, texts, dtype=pl.String)
     if isinstance(kind, pl.Datetime):
         utc = column.dt.convert_time_zone("UTC") if kind.time_zone else column
         return utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if kind.time_zone else ""))
-    if not (kind.is_nested() or kind in (pl.Object, pl.Binary)):
+    if not (kind.is_nested() or kind in (pl.Object, pl.Binary, pl.Duration)):
         return column
-    values = [None if v is None else _text(v, kind == pl.Object) for v in column.to_list()]
+    nulls = kind == pl.Object or what == "struct"
+    values = [None if v is None else _text(v, nulls) for v in column.to_list()]
     return pl.Series(column.name, values, dtype=pl.String)
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -14,8 +14,15 @@ from tradingkb.domain import Regime, Trial, canonical_params, regime_to_json
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS, ROW
 from tradingkb.importers.files import read_path, reading
-from tradingkb.importers.objects import from_objects, from_pandas, is_pandas
+from tradingkb.importers.objects import from_objects, from_pandas, is_pandas, settled
 from tradingkb.importers.rejects import kinds_in, without_marks
+from tradingkb.importers.states import COLUMNS_OF_STATE, without_result
+
+#: What a mapping calls the column that says which runs have a result.
+STATE: Final = "state"
+#: How optimisers and trackers call a score, an id, and parameters.
+_FAMILIAR: Final = {"objective_score": "value", "source_id": "number"}
+_PARAM_STARTS: Final = ("params_", "params.")
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,9 @@ class Source:
         ignored: the user's columns that no canonical column takes.
         notes: what the user should know, as sentences.
         kinds: what a rejects file says about its `param_*` columns.
+        broken: rows that could not be read, 1-based, with a message; they are not in `frame`.
+        left_out: how many rows are no results.
+        is_csv: whether an empty cell is a null of the frame.
     """
 
     original: pl.DataFrame
@@ -52,59 +62,115 @@ class Source:
     ignored: tuple[str, ...]
     notes: tuple[str, ...]
     kinds: Mapping[str, str]
+    broken: Sequence[tuple[int, str]]
+    left_out: int
+    is_csv: bool
 
 
-def read_source(trials: Any, mapping: Mapping[str, str | Const] | None = None) -> Source:
+@dataclass(frozen=True)
+class _Loaded:
+    """The user's table as it came, see `Source`."""
+
+    frame: pl.DataFrame
+    name: str
+    notes: tuple[str, ...] = ()
+    broken: Sequence[tuple[int, str]] = ()
+    is_csv: bool = False
+
+
+def read_source(
+    trials: Any, mapping: Mapping[str, str | Const] | None = None, *, scored: bool = True
+) -> Source:
     """Reads trials and renames their columns.
 
     Args:
         trials: a path (.parquet, .csv, .ndjson), a Polars or pandas frame, or `Trial` objects.
         mapping: canonical name to the user's column, or to a constant.
+        scored: whether rows have to be results: those that a column of states says are none are
+            left out then.
 
     Raises:
-        InvalidTrialError: no such file, an unknown format, a mapping that names no column; near
-            names are suggested.
+        InvalidTrialError: no such file, an unknown format, no column that is known, a mapping that
+            names no column; near names are suggested.
     """
-    frame, name, notes = _load(trials, mapping or {})
-    kinds = kinds_in(frame)
-    frame = without_marks(frame)
+    mapping = dict(mapping or {})
+    loaded = _load(trials, mapping)
+    state = mapping.pop(STATE, None)
+    frame = without_marks(loaded.frame)
     if ROW in frame.columns:
         raise InvalidTrialError(f"the column name {ROW!r} is reserved", remedy="rename it")
-    mapped = _mapped(frame, mapping or {})
+    known = kinds_in(loaded.frame)
+    mapped = _mapped(frame, mapping)
     # Beside a params column, param_* columns are the user's own (a param_id, say).
     loose = "params" not in mapped.columns
     kept = [c for c in mapped.columns if c in COLUMNS or (loose and c.startswith("param_"))]
-    taken = {*kept, *(c for c in (mapping or {}).values() if isinstance(c, str))}
-    ignored = tuple(c for c in frame.columns if c not in taken)
+    if not kept:
+        raise nothing_known(frame.columns)
+    taken = {*kept, *(c for c in mapping.values() if isinstance(c, str))}
+    states = _state_columns(frame, state, taken)
+    ignored = tuple(c for c in frame.columns if c not in {*taken, state})
     numbered = mapped.select(kept).with_row_index(ROW, offset=1)
+    numbered = numbered.with_columns(
+        settled(numbered[c]) for c in kept if c in COLUMNS and c != "params"
+    )
     if frame.width:  # spreadsheets leave blank lines; rows keep their numbers
-        numbered = numbered.filter(frame.select(~pl.all_horizontal(pl.all().is_null())).to_series())
-    columns = [(c, (mapping or {}).get(c, c)) for c in kept]
-    known = {c: kinds[own] for c, own in columns if isinstance(own, str) and own in kinds}
-    return Source(frame, numbered, name, ignored, notes, known)
+        given = frame.select(~pl.all_horizontal(pl.all().is_null())).to_series()
+        numbered = numbered.filter(given)
+    left_out, notes = 0, loaded.notes
+    if scored:
+        unfinished, note = without_result(frame, states, named=state is not None)
+        notes = (*notes, *([note] if note else []))
+        left_out = int(unfinished.sum())
+        gone = unfinished.arg_true() + 1
+        numbered = numbered.filter(~pl.col(ROW).is_in(gone.implode())) if left_out else numbered
+    own = {c: mapping.get(c, c) for c in kept}
+    kinds = {c: known[o] for c, o in own.items() if isinstance(o, str) and o in known}
+    return Source(
+        original=frame,
+        frame=numbered,
+        name=loaded.name,
+        ignored=tuple(c for c in ignored if not (left_out and c in states)),
+        notes=notes,
+        kinds=kinds,
+        broken=loaded.broken,
+        left_out=left_out,
+        is_csv=loaded.is_csv,
+    )
 
 
-def _load(
-    trials: Any, mapping: Mapping[str, str | Const]
-) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
+def _state_columns(
+    frame: pl.DataFrame, state: str | Const | None, taken: set[str]
+) -> Sequence[str]:
+    """Where the user's table says which runs have a result."""
+    if state is None:
+        return [c for c in COLUMNS_OF_STATE if c not in taken]
+    if isinstance(state, str) and state in frame.columns:
+        return [state]
+    raise InvalidTrialError(
+        f"column {state!r} (for {STATE}) is not in the input",
+        field="mapping",
+        remedy=_near(str(state), frame.columns),
+    )
+
+
+def _load(trials: Any, mapping: Mapping[str, str | Const]) -> _Loaded:
     """The user's table, how messages call it, and notes."""
     if is_pandas(trials):
         frame, notes = from_pandas(trials)
-        return frame, "a pandas frame", notes
-    return *_load_plain(trials, mapping), ()
-
-
-def _load_plain(trials: Any, mapping: Mapping[str, str | Const]) -> tuple[pl.DataFrame, str]:
+        return _Loaded(frame, "a pandas frame", notes)
     if isinstance(trials, str | Path):
-        return read_path(trials, _text_columns(mapping)), str(trials)
+        mappings = _columns_of(mapping, "params", "regime")
+        frame, broken = read_path(trials, _columns_of(mapping, "text"), mappings)
+        is_csv = Path(trials).suffix.lower() == ".csv"
+        return _Loaded(frame, str(trials), broken=broken, is_csv=is_csv)
     if isinstance(trials, pl.LazyFrame):
-        return reading("the LazyFrame", trials.collect), "a Polars frame"
+        return _Loaded(reading("the LazyFrame", trials.collect), "a Polars frame")
     if isinstance(trials, pl.DataFrame):
-        return trials, "a Polars frame"
+        return _Loaded(trials, "a Polars frame")
     if isinstance(trials, Trial):
         trials = [trials]
     if isinstance(trials, Sequence) and all(isinstance(t, Trial) for t in trials):
-        return from_objects(trials), f"{len(trials)} Trial objects"
+        return _Loaded(from_objects(trials), f"{len(trials)} Trial objects")
     raise InvalidTrialError(
         f"cannot read trials from {type(trials).__name__}",
         field="trials",
@@ -112,9 +178,9 @@ def _load_plain(trials: Any, mapping: Mapping[str, str | Const]) -> tuple[pl.Dat
     )
 
 
-def _text_columns(mapping: Mapping[str, str | Const]) -> set[str]:
-    """The columns of a file that hold the texts of canonical columns."""
-    wanted = {name: mapping.get(name, name) for name, c in COLUMNS.items() if c.kind == "text"}
+def _columns_of(mapping: Mapping[str, str | Const], *kinds: str) -> set[str]:
+    """The columns of a file that hold canonical columns of these kinds."""
+    wanted = {name: mapping.get(name, name) for name, c in COLUMNS.items() if c.kind in kinds}
     return {column for column in wanted.values() if isinstance(column, str)}
 
 
@@ -138,6 +204,38 @@ def _mapped(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> pl.DataF
                 remedy=_near(str(column), frame.columns) + "; for a constant use tkb.const(...)",
             )
     return frame.with_columns(expressions)
+
+
+def nothing_known(columns: Sequence[str]) -> InvalidTrialError:
+    """Of a table without any column that is known."""
+    shown = ", ".join(columns[:10]) + (", ..." if len(columns) > 10 else "")
+    return InvalidTrialError(
+        f"none of its columns is known: {shown or 'it has none'}",
+        field="trials",
+        remedy=f"say what they are: mapping={{{', '.join(_example(columns))}}}",
+    )
+
+
+def no_params(columns: Sequence[str]) -> InvalidTrialError:
+    """Of a table whose columns hold no parameters, as far as is known."""
+    own = [text for text in _example(columns) if text.startswith('"param_')]
+    example = ", ".join(own) or '"params": "your column"'
+    return InvalidTrialError(
+        "no parameters",
+        field="params",
+        remedy="give a params column (struct or JSON text) or param_* columns, or map one: "
+        f"mapping={{{example}}}",
+    )
+
+
+def _example(columns: Sequence[str]) -> list[str]:
+    """Entries of a mapping for a user's columns; optimisers and trackers have names for some."""
+    found = ['"strategy_name": tkb.const("your strategy")']
+    found += [f'"{name}": "{own}"' for name, own in _FAMILIAR.items() if own in columns]
+    for start in _PARAM_STARTS:
+        own = [c for c in columns if c.startswith(start) and c != start]
+        found += [f'"param_{c.removeprefix(start)}": "{c}"' for c in own]
+    return found if len(found) > 1 else [*found, '"params": "your column"', '"sharpe_oos": "..."']
 
 
 def literal(value: Any) -> Any:

@@ -5,15 +5,17 @@ An ingest of one trial reads what concerns that trial, however much is stored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import polars as pl
 
-from tradingkb.domain import IndexTarget, RegimeScaler
+from tradingkb.domain import IndexTarget, RegimeScaler, StrategySpec
 from tradingkb.importers import Batch
 from tradingkb.indexing import IDENTITY, Indexer, LossWatch
 from tradingkb.ingest import window_regimes as w
+from tradingkb.ingest.identity import Others, read_others
 from tradingkb.ports import (
     ContentStore,
     DeletionStore,
@@ -60,6 +62,7 @@ class Before:
         index: index rows of the trials in scope.
         lost: ids of trials whose points are gone.
         pending: archived entries whose points may still be there.
+        others: of ids that belong to other experiments, and the other way round.
     """
 
     known: pl.DataFrame
@@ -70,6 +73,7 @@ class Before:
     index: pl.DataFrame
     lost: pl.Series
     pending: pl.DataFrame
+    others: Others | None = None
 
 
 def read_before(
@@ -78,6 +82,7 @@ def read_before(
     watch: LossWatch,
     target: IndexTarget,
     batch: Batch | None,
+    specs: Sequence[StrategySpec] = (),
     *,
     measuring: bool,
 ) -> Before:
@@ -89,6 +94,7 @@ def read_before(
         watch: looks for lost points.
         target: where the vectors go.
         batch: what the source held, None when the stored trials are indexed.
+        specs: of the workspace.
         measuring: whether there are prices, from which any window may get a regime.
 
     Raises:
@@ -110,6 +116,7 @@ def read_before(
             index=_index(store, target, batch, known),
             lost=watch.lost_trials(target, dimension, always=not few),
             pending=store.pending_deletes(space),
+            others=read_others(store, space, batch, known, windows, specs) if batch else None,
         )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from tradingkb.domain import IndexTarget
-from tradingkb.importers import Batch, read_trials
+from tradingkb.importers import Batch, read_trials, refuse
 from tradingkb.indexing import (
     Indexer,
     LossWatch,
@@ -27,6 +28,7 @@ from tradingkb.indexing import (
 )
 from tradingkb.ingest import window_regimes as w
 from tradingkb.ingest.before import IngestStore, read_before
+from tradingkb.ingest.identity import Others, notes_on
 from tradingkb.ingest.report import IngestReport
 from tradingkb.ingest.request import IngestRequest, check_prices, refuse_bad_rows
 from tradingkb.ingest.scope import (
@@ -98,7 +100,9 @@ class Ingester:
         check_prices(request.ohlcv)
         if request.trials is None:
             return None
-        batch = read_trials(request.trials, mapping=request.mapping, now=self._clock())
+        batch = read_trials(
+            request.trials, mapping=request.mapping, now=self._clock(), specs=request.specs
+        )
         if request.strict and batch.rejects.height:
             refuse_bad_rows(batch)
         return batch
@@ -108,8 +112,12 @@ class Ingester:
         run = RunRecord(self._indexer.new_id(), target.workspace.id, self._clock(), source)
         prices = request.ohlcv is not None
         before = read_before(
-            self._store, self._indexer, self._watch, target, batch, measuring=prices
+            self._store, self._indexer, self._watch, target, batch, request.specs, measuring=prices
         )
+        said: tuple[str, ...] = ()
+        if batch and before.others:
+            batch = _own_ids(batch, before.others, request)
+            said = notes_on(before.others)
         stored, taken = before.windows, batch
         if batch and not request.readmit:
             taken = without_withdrawn(batch, before.known, before.taken_back)
@@ -131,7 +139,7 @@ class Ingester:
             refit=scaler != before.scaler,
             readmit=request.readmit,
             stay_out=stay_out,
-            notes=notes,
+            notes=(*said, *notes),
         )
 
     def _work(
@@ -154,7 +162,8 @@ class Ingester:
             if applier is not None:
                 work = only(planned.plan, pl.col("action") != "skipped")
                 applier.apply(work, progress, planned.since)
-        path = None if dry_run else save_rejects(scope, self._rejects_dir)
+        path, said = (None, ()) if dry_run else save_rejects(scope, self._rejects_dir)
+        scope = replace(scope, notes=(*scope.notes, *said))
         return summarize(scope, recipe, tally, dry_run, path, began)
 
     def _written(self, scope: Scope, target: IndexTarget, progress: Progress) -> Written:
@@ -191,3 +200,17 @@ class Ingester:
         self, run: RunRecord, status: str, counts: dict[str, int], error: str | None = None
     ) -> None:
         self._store.save_run(run.ended(status, self._clock(), counts, error))
+
+
+def _own_ids(batch: Batch, others: Others, request: IngestRequest) -> Batch:
+    """The batch without rows whose id belongs to another experiment, unless they are to replace it.
+
+    Raises:
+        InvalidTrialError: there are such rows, and `strict` is set.
+    """
+    if request.replace or others.strangers.is_empty():
+        return batch
+    batch = refuse(batch, others.strangers, request.trials, request.mapping)
+    if request.strict:
+        refuse_bad_rows(batch)
+    return batch

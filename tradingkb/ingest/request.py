@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tradingkb.domain import StrategySpec
 from tradingkb.exceptions import InvalidOHLCVError, InvalidTrialError
 from tradingkb.importers import Batch, Const
 
@@ -22,6 +23,8 @@ class IngestRequest:
         dry_run: plan only, write nothing.
         strict: refuse the whole source when any row is bad.
         readmit: take rows that equal withdrawn trials; otherwise they stay out.
+        replace: take rows whose id belongs to another experiment, in the place of that one.
+        specs: what strategies declare of the parameters.
     """
 
     trials: Any = None
@@ -30,6 +33,8 @@ class IngestRequest:
     dry_run: bool = False
     strict: bool = False
     readmit: bool = False
+    replace: bool = False
+    specs: Sequence[StrategySpec] = ()
 
 
 def check_prices(ohlcv: Any) -> None:

@@ -122,11 +122,21 @@ def _rows(
     )
 
 
-def save_rejects(scope: Scope, folder: Path) -> Path | None:
-    """Writes the refused rows of a run, to be corrected and ingested; None when there are none."""
+def save_rejects(scope: Scope, folder: Path) -> tuple[Path | None, tuple[str, ...]]:
+    """Writes the refused rows of a run, to be corrected and ingested; None when there are none.
+
+    Returns:
+        The file, and a note where it could not be written: by then the good rows are stored.
+    """
     if scope.batch is None or scope.batch.rejects.is_empty():
-        return None
+        return None, ()
     path = folder / f"{scope.run.run_id}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scope.batch.refused.write_csv(path)
-    return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scope.batch.refused.write_csv(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        return None, (
+            f"the refused rows could not be written to {path} ({error}): `rejects` of this report "
+            "has them; make the folder writable and ingest once more",
+        )
+    return path, ()

@@ -20,6 +20,7 @@ class IngestConfig:
     readmit: bool = False
     ohlcv: Any = None
     mapping: Mapping[str, str | Const] | None = None
+    replace: bool = False
 
 
 class Ingests(Protocol):
@@ -34,6 +35,7 @@ class Ingests(Protocol):
         dry_run: bool = False,
         strict: bool = False,
         readmit: bool = False,
+        replace: bool = False,
     ) -> IngestReport:
         """See `KnowledgeBase.ingest`."""
 
@@ -65,6 +67,7 @@ class KBTrialIngester:
                 thread: the ingest ends by itself, and repeating it is safe.
         """
         c = self.config
+        how = (c.dry_run, c.strict, c.readmit, c.replace)
         return await asyncio.to_thread(
-            self.kb.ingest, trials, workspace_id, c.ohlcv, c.mapping, c.dry_run, c.strict, c.readmit
+            self.kb.ingest, trials, workspace_id, c.ohlcv, c.mapping, *how
         )

@@ -84,6 +84,7 @@ class Leases:
         new_id: Callable[[], str],
         sleep: Callable[[float], None] = time.sleep,
         patience_s: float = 600.0,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Wires them.
 
@@ -93,12 +94,14 @@ class Leases:
             new_id: tells the holders of one process apart.
             sleep: waits between two attempts.
             patience_s: how long to wait for another holder.
+            tell: told at once whom it waits for, where a person looks on.
         """
         self._store = store
         self._clock = clock
         self._new_id = new_id
         self._sleep = sleep
         self._patience_s = patience_s
+        self._tell = tell
 
     @contextmanager
     def hold(self, workspace: Workspace) -> Iterator[Lease]:
@@ -131,6 +134,10 @@ class Leases:
                 )
             if not waited:
                 emit("kb_lease_wait", workspace_id=workspace.id, holder=_shown(other))
+                self._tell(
+                    f"waiting for {_shown(other)}, which is at work on workspace "
+                    f"{workspace.slug!r} (for {self._patience_s:g} s at most)"
+                )
             self._sleep(_POLL_S)
             waited += _POLL_S
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import polars as pl
 
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers import read_trials
-from tradingkb.ports import SelectionStore
+from tradingkb.ports import SelectionStore, SpecStore
 
 #: Where both sides say something about these, they must say the same.
 _OPTIONAL: Final = ("strategy_version", "engine", "cost_bps")
@@ -25,8 +25,12 @@ _FOUND: Final = (
 )
 
 
+class SeenStore(SelectionStore, SpecStore, Protocol):
+    """What is asked of a store."""
+
+
 def seen(
-    store: SelectionStore, workspace: Workspace, experiments: Any, mapping: Any, now: datetime
+    store: SeenStore, workspace: Workspace, experiments: Any, mapping: Any, now: datetime
 ) -> pl.DataFrame:
     """Looks up experiments by strategy, parameters and window.
 
@@ -45,7 +49,8 @@ def seen(
     Raises:
         InvalidTrialError: a table or a row that cannot be used.
     """
-    batch = read_trials(experiments, mapping=mapping, now=now, scored=False)
+    specs = store.specs(workspace.id)
+    batch = read_trials(experiments, mapping=mapping, now=now, specs=specs, scored=False)
     if batch.rejects.height:
         first = batch.rejects.row(0, named=True)
         raise InvalidTrialError(

@@ -20,8 +20,8 @@ class Calibration:
         known_until: when the newest outcome in it became knowable; None without any.
         fingerprint: of the weights that the decisions were made with.
         n_outcomes: decisions that could be compared with the defaults.
-        strategies: names by their code in the model, and how many windows of each had a score.
-        model: `ConfidenceModel.to_dict()`; None where the outcomes were too few.
+        strategies: names, and how many windows of each had a score.
+        model: `Confidence.to_dict()`; None where the outcomes were too few.
         id: given by the store; a later one has a larger number.
     """
 
@@ -41,8 +41,7 @@ class CalibrationStore(Protocol):
     def outcomes(self, workspace_id: str, objective_type: str) -> pl.DataFrame:
         """Every replayed decision, by strategy, as_of and window_key.
 
-        Columns: strategy_name, window_key, fingerprint, as_of, known_at, quarter, status, band,
-        features (JSON text), won.
+        Columns: strategy_name, window_key, fingerprint, as_of, known_at, quarter, won.
         """
 
     def replace_outcomes(

@@ -36,7 +36,8 @@ class IdentityStore(Protocol):
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """One row per trial of the workspace, or of those with these (source_type, source_id).
 
-        trial_id, source_type, source_id, strategy_name, row_hash, kb_status, window_id, withdrawn.
+        trial_id, source_type, source_id, strategy_name, row_hash, kb_status, window_id,
+        param_set_id, withdrawn.
         """
 
     def trial_ids(self, workspace_id: str, identities: pl.DataFrame) -> pl.DataFrame:

@@ -28,8 +28,9 @@ _HOW_TO_READ: Final = {
     "Windows": "distinct pairs of market and dates that tried these parameters, good and bad. "
     "Hundreds of trials of one window count once.",
     "Regime": "measured from bars, or STATED: what a user expects, which no data backs.",
-    "Confidence": "the chance to beat the defaults in the next window; unknown until enough "
-    "outcomes exist to calibrate it.",
+    "Confidence": "how often all past choices of the workspace and objective beat the defaults, "
+    "and nothing learnt of this one; unknown until enough outcomes exist to calibrate it. High: "
+    "its interval lies above 60 %; medium: above 50 %, which is what luck does; else low.",
     "Best trials": "the trials that nominated parameters. Score ranks them; distance is that of "
     "their regime from the query's in robust standard deviations, 0 is equal; relaxed ones passed "
     "the wider filters only; tie-break names the rule that decided their place.",

@@ -1,11 +1,10 @@
-"""Figures of an evaluation: differences with intervals, regret by group, reliability.
+"""Figures of an evaluation: differences with intervals, regret by group.
 
 Each needs plotly. Titles stand in the page, where they wrap; axes say unit and sample size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from tradingkb.presentation.evaluation_facts import (
@@ -155,88 +154,4 @@ def _add_dots(figure: Any, e: Evaluation, rows: list[Row], labels: list[str], me
         else {"color": colour, "symbol": symbol, "size": size},
         customdata=[[number(row[method], 3)] for row in rows],
         hovertemplate=f"<b>{plain(method)}</b> %{{customdata[0]}}<br>%{{y}}<extra></extra>",
-    )
-
-
-def reliability_figure(calibration: Mapping[str, Any]) -> Any:
-    """How often what was forecast happened, over how many forecasts (CORP).
-
-    Raises:
-        ImportError: plotly is not installed.
-    """
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.04
-    )
-    low, high = _range(calibration)
-    _add_band(figure, calibration["band"] or [])
-    figure.add_scatter(
-        x=[low, high],
-        y=[low, high],
-        mode="lines",
-        name="calibrated",
-        hoverinfo="skip",
-        line={"color": ZERO, "width": 1.5, "dash": "dash"},
-        row=1,
-        col=1,
-    )
-    _add_steps(figure, calibration["steps"])
-    figure.update_xaxes(AXIS, range=[low, high], tickformat=".0%")
-    figure.update_xaxes(title_text=f"confidence (n = {calibration['n']:,} forecasts)", row=2)
-    figure.update_yaxes(AXIS, title_text="beat the defaults", tickformat=".0%", row=1)
-    figure.update_yaxes(range=[low, high], row=1)
-    figure.update_yaxes(AXIS, title_text="forecasts", rangemode="tozero", nticks=3, row=2)
-    figure.update_layout(dragmode=False, legend=LEGEND, bargap=0, **frame(600, _TOP))
-    return figure
-
-
-def _range(calibration: Mapping[str, Any]) -> tuple[float, float]:
-    """What both axes show: everything that is drawn, with a margin, within [0, 1]."""
-    steps, band = calibration["steps"], calibration["band"] or []
-    ends = [s[key] for s in steps for key in ("low", "high", "recalibrated")]
-    ends += [b[key] for b in band for key in ("x", "low", "high")]
-    low, high = min(ends, default=0.0), max(ends, default=1.0)
-    return max(0.0, low - 0.03), min(1.0, high + 0.03)
-
-
-def _add_band(figure: Any, band: list[Mapping[str, float]]) -> None:
-    if not band:
-        return
-    back = band[::-1]
-    figure.add_scatter(
-        x=[b["x"] for b in band] + [b["x"] for b in back],
-        y=[b["low"] for b in band] + [b["high"] for b in back],
-        fill="toself",
-        mode="lines",
-        line={"width": 0},
-        fillcolor="rgba(128,128,128,.25)",
-        name="where calibrated forecasts lie",
-        hoverinfo="skip",
-        row=1,
-        col=1,
-    )
-
-
-def _add_steps(figure: Any, steps: list[Mapping[str, Any]]) -> None:
-    figure.add_scatter(
-        x=[x for s in steps for x in (s["low"], s["high"])],
-        y=[s["recalibrated"] for s in steps for _ in range(2)],
-        mode="lines+markers",
-        name="happened",
-        line={"color": ORANGE, "width": 2.4},
-        marker={"size": 5},
-        row=1,
-        col=1,
-        hovertemplate="confidence %{x:.1%}<br>happened %{y:.1%}<extra></extra>",
-    )
-    figure.add_bar(
-        x=[(s["low"] + s["high"]) / 2 for s in steps],
-        y=[s["n"] for s in steps],
-        width=[max(s["high"] - s["low"], 0.004) for s in steps],
-        marker={"color": BLUE, "line": {"width": 0.6, "color": "rgba(255,255,255,.6)"}},
-        name="forecasts per step",
-        row=2,
-        col=1,
-        hovertemplate="%{y:,} forecasts<extra></extra>",
     )

@@ -21,7 +21,6 @@ from tradingkb.presentation.evaluation_facts import (
 from tradingkb.presentation.evaluation_figures import (
     forest_figure,
     group_figure,
-    reliability_figure,
 )
 from tradingkb.presentation.markup import definitions, el, esc, note, num, paragraphs
 from tradingkb.presentation.page import html_page, no_figures, plot
@@ -167,15 +166,7 @@ def _confidence(e: Evaluation) -> str:
     calibration = e.get("calibration")
     if not calibration:
         return say.no_calibration(e)
-    caption = "How often the choice beat the defaults, by confidence (CORP reliability diagram)"
-    draw = partial(reliability_figure, calibration)
-    drawn = plot("figure-reliability", caption, draw, "plot slim narrow")
-    text = (
-        "The curve of calibrated confidences follows the diagonal; inside the band it may leave it "
-        "by chance. Steps are found by isotonic regression, not chosen (Dimitriadis, Gneiting and "
-        "Jordan 2021)."
-    )
-    return say.calibration_facts(calibration) + (drawn + note(text) if drawn else "")
+    return say.calibration_facts(calibration)
 
 
 def _meanings(e: Evaluation) -> str:

@@ -14,7 +14,7 @@ from tradingkb.presentation.evaluation_facts import (
     share,
     standing,
 )
-from tradingkb.presentation.markup import cell, el, esc, num, paragraphs, wide
+from tradingkb.presentation.markup import cell, el, num, paragraphs, wide
 
 #: Share of single windows that the quoted spread should hold.
 SHOULD_HOLD: Final = 0.8
@@ -54,11 +54,6 @@ REGIME: Final = {
 CONTROLS: Final = {
     ("placebo", "tradingkb"): "A placebo regime",
     ("random_windows", "knn"): "Drawing windows at random",
-}
-_KINDS: Final = {
-    "base_rate": "the base rate speaks: nothing finer forecast better",
-    "pooled": "rates speak that are pooled by strategy and evidence",
-    "logistic": "pooled rates speak that are corrected by features",
 }
 
 
@@ -111,7 +106,7 @@ def window_interval(e: Evaluation) -> str:
 
 
 def no_calibration(e: Evaluation) -> str:
-    """Why there is no reliability diagram."""
+    """Why nothing is known of the confidence."""
     if method_row(e, "defaults") is None:
         why = "no strategy declares defaults that were tried, so there is nothing to beat"
     else:
@@ -119,48 +114,20 @@ def no_calibration(e: Evaluation) -> str:
             "too few decisions, from too few quarters, chose something else than the declared "
             "defaults with both results known"
         )
-    return el("p", f"There is no reliability diagram: {why}. Answers say “uncalibrated”.")
+    return el("p", f"Answers say “uncalibrated”: {why}.")
 
 
 def calibration_facts(c: Mapping[str, Any]) -> str:
-    """The confidence's scores: sentences, then the parts of the Brier score."""
-    kind = _KINDS.get(c["kind"], str(c["kind"]))
-    texts = [
-        f"{c['n']:,} confidences of {fmt.count(c['n_quarters'], 'quarter')}, each forecast from "
-        f"outcomes known before; {share(c['base_rate'], 1)} of the choices beat the defaults. Now "
-        f"{kind}.",
-        *_skills(c["skill"]),
-        f"Expected calibration error {number(c['ece'], 3)}. Perfectly calibrated confidences would "
-        f"show {number(c['ece_null_mean'], 3)} by chance, and up to {number(c['ece_null_high'], 3)}"
-        " in nine of ten draws.",
-    ]
-    parts = {
-        "Brier score = miscalibration − discrimination + uncertainty": c["brier"],
-        "miscalibration: what recalibrating would save": c["miscalibration"],
-        "discrimination: what telling decisions apart gains": c["discrimination"],
-        "uncertainty: the score of the base rate": c["uncertainty"],
-    }
-    rows = (
-        {
-            "mean squared error of the confidence": esc(name),
-            f"n = {c['n']:,}": cell(number(value, 4)),
-        }
-        for name, value in parts.items()
+    """What the confidence said beside what happened, and its Brier score."""
+    within = f"90 % interval {share(c['low'], 1)} to {share(c['high'], 1)}"
+    return paragraphs(
+        [
+            "The confidence is the rate at which all past choices beat the defaults, from outcomes "
+            f"known before. Over {fmt.count(c['n'], 'choice')} of "
+            f"{fmt.count(c['n_quarters'], 'quarter')} it said {share(c['forecast'], 1)}, and "
+            f"{share(c['happened'], 1)} of them did ({within}).",
+            f"Its Brier score, the mean squared error, is {number(c['brier'], 4)}; always saying "
+            f"what happened on average, which only hindsight knows, scores "
+            f"{number(c['brier_hindsight'], 4)}.",
+        ]
     )
-    return paragraphs(texts) + el("div", wide(rows), cls="narrow")
-
-
-def _skills(skill: Mapping[str, Any]) -> list[str]:
-    """One sentence per model: a single skill, or one by the name of what forecast."""
-    named = {"": skill} if "value" in skill else skill
-    return [_skill(name, found) for name, found in named.items()]
-
-
-def _skill(name: str, found: Mapping[str, Any]) -> str:
-    low, high = fmt.finite(found.get("low")), fmt.finite(found.get("high"))
-    within = ""
-    if low is not None and high is not None:
-        apart = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
-        within = f" (90 % interval {low:+.3f} to {high:+.3f}): {apart} the base rate"
-    of = f"Brier skill of the {name} rates" if name else "Brier skill"
-    return f"{of} over the base rate {number(found['value'], 3, signed=True)}{within}."

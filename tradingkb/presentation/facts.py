@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tradingkb.domain import Objective, get_objective
@@ -33,8 +33,24 @@ STATUSES: Final[dict[str, Status]] = {
 
 
 def status(answer: Answer) -> Status:
-    """The status in words."""
-    return STATUSES[answer["status"]]
+    """The status in words, and of what the recommended set is not told apart."""
+    found = STATUSES[answer["status"]]
+    doubt = "; ".join(undecided(answer))
+    return replace(found, meaning=f"{found.meaning}; {doubt}") if doubt else found
+
+
+def undecided(answer: Answer) -> list[str]:
+    """Other sets from which the evidence does not tell the recommended one apart, with the lead."""
+    if answer.get("params") is None:
+        return []
+    labels = {"defaults": "the defaults", "regime_agnostic": "the plain average's"}
+    texts = []
+    for key, label in labels.items():
+        lead = ((answer.get("baseline") or {}).get(key) or {}).get("lead")
+        if lead and not (lead["low"] is not None and lead["low"] * lead["high"] > 0):
+            bounds = fmt.interval(lead["low"], lead["high"], unit(answer))
+            texts.append(f"not told apart from {label} ({lead['value']:+.2f}, {bounds})")
+    return texts
 
 
 def unit(answer: Answer) -> str:
@@ -118,7 +134,7 @@ def options(answer: Answer) -> list[Option]:
     """The recommended set beside the regime-agnostic choice and the defaults, where known."""
     chosen = answer.get("params")
     rows = [Option("recommended", chosen, answer.get("expected"))] if chosen is not None else []
-    labels = {"regime_agnostic": "regime-agnostic average", "defaults": "defaults"}
+    labels = {"regime_agnostic": "plain average", "defaults": "defaults"}
     baseline = answer.get("baseline") or {}
     for key, label in labels.items():
         other = baseline.get(key)
@@ -176,12 +192,12 @@ def confidence(answer: Answer) -> tuple[str, str]:
     band: str = answer.get("confidence_band", "none")
     basis: Mapping[str, Any] | None = answer.get("calibration")
     if not basis:
-        return fmt.percent(value, 0), f"{band}: chance to beat the defaults in the next window"
+        return fmt.percent(value, 0), f"{band}: how often past choices beat the defaults"
     bounds = f"{fmt.percent(basis['low'], 0)} to {fmt.percent(basis['high'], 0)}"
-    source = "rate of" if basis["kind"] == "base_rate" else "from"
     return fmt.percent(value, 0), (
-        f"{band}: chance to beat the defaults in the next window ({bounds}; "
-        f"{source} {basis['n']:,} past decisions)"
+        f"{band}: how often all past choices of this workspace and objective beat the defaults "
+        f"({bounds}; {fmt.count(basis['n'], 'decision')} of "
+        f"{fmt.count(basis['n_quarters'], 'quarter')}), not learnt of this choice"
     )
 
 
@@ -191,7 +207,7 @@ def confidence_note(answer: Answer) -> str:
     if not basis:
         return confidence(answer)[1]
     low, high = (fmt.percent(basis[key], 0) for key in ("low", "high"))
-    return f"to beat the defaults, {low} to {high}"
+    return f"of all past choices, {low} to {high}"
 
 
 def confidence_basis(answer: Answer) -> list[str]:
@@ -225,8 +241,10 @@ def luck(answer: Answer) -> list[str]:
         )
     if pbo:
         texts.append(
-            f"overfitting {fmt.percent(pbo['value'], 0)}: chance that the best set of one half of "
+            f"overfitting {fmt.percent(pbo['value'], 0)}: chance that the best of "
+            f"{fmt.count(pbo['n_sets'], 'set')} in one half of "
             f"{fmt.count(pbo['n_quarters'], 'quarter')} is below the median in the other"
+            + ("" if pbo["enough"] else ", from too few of them to tell")
         )
     return texts
 

@@ -1,6 +1,5 @@
 """Pure algorithms that judge evidence: standard library and NumPy only."""
 
-from tradingkb.ranking import calibration
 from tradingkb.ranking.cells import (
     Cells,
     Level,
@@ -16,14 +15,19 @@ from tradingkb.ranking.cells import (
     window_level,
 )
 from tradingkb.ranking.choose import Choice, Places, choose
-from tradingkb.ranking.confidence import ConfidenceModel, fit_confidence
+from tradingkb.ranking.confidence import Confidence, fit_confidence, forward_rates
 from tradingkb.ranking.deflated import deflated_sharpe
-from tradingkb.ranking.expectation import Expectation, expectation, t_quantile, within
+from tradingkb.ranking.disjoint import ENOUGH_BLOCKS, disjoint_blocks, luck_variance, overlapping
+from tradingkb.ranking.expectation import (
+    INTERVAL_LEVEL,
+    Expectation,
+    expectation,
+    t_quantile,
+    within,
+)
 from tradingkb.ranking.nearest import nearest_sets
-from tradingkb.ranking.outcomes import Outcomes, forecasts
 from tradingkb.ranking.pbo import Pbo, backtest_overfitting
 from tradingkb.ranking.plateau import Plateau, coordinates
-from tradingkb.ranking.pooled import intraclass
 from tradingkb.ranking.posterior import Posterior, Query, believe
 from tradingkb.ranking.rerank import nomination_scores
 from tradingkb.ranking.spreads import Spread, spreads
@@ -34,17 +38,18 @@ from tradingkb.ranking.traits import Traits, traits_of
 from tradingkb.ranking.weights import EvidenceWeights
 
 __all__ = [
+    "ENOUGH_BLOCKS",
+    "INTERVAL_LEVEL",
     "NEVER",
     "Cells",
     "Choice",
-    "ConfidenceModel",
+    "Confidence",
     "Contest",
     "EvidenceWeights",
     "Expectation",
     "Learnt",
     "Level",
     "Orders",
-    "Outcomes",
     "Pbo",
     "Places",
     "Plateau",
@@ -56,21 +61,22 @@ __all__ = [
     "backtest_overfitting",
     "band_floor",
     "believe",
-    "calibration",
     "choose",
     "coordinates",
     "deflated_sharpe",
+    "disjoint_blocks",
     "expectation",
     "few_trades_penalty",
     "fit_confidence",
-    "forecasts",
+    "forward_rates",
     "group_means",
-    "intraclass",
     "level",
+    "luck_variance",
     "make_cells",
     "make_orders",
     "nearest_sets",
     "nomination_scores",
+    "overlapping",
     "part_of",
     "rank_contest",
     "rank_within",

@@ -59,14 +59,16 @@ class Blend:
 
     Attributes:
         value: posterior mean, beside the mean of typical sets.
-        variance: posterior variance; None where noise cannot be told from signal.
+        variance: posterior variance, in squares of the typical spread.
         smooth, rough: shares of either part that are believed.
+        told: whether noise could be told from signal; else a block's is taken for 1.
     """
 
     value: Floats
-    variance: Floats | None
+    variance: Floats
     smooth: Floats
     rough: Floats
+    told: bool = True
 
 
 def learn(table: Table, plateau: Plateau, typical: Bools, neutral: float) -> Lesson | None:
@@ -141,7 +143,9 @@ def blend(
     around, own, blocks_around = _parts(table, plateau, typical)
     if lesson is None:
         share = blocks_around / (blocks_around + neutral)
-        return Blend(np.where(typical, share * around, own), None, share, np.zeros(len(own)))
+        value = np.where(typical, share * around, own)
+        variance = 1.0 / (blocks_around + neutral)
+        return Blend(value, variance, share, np.zeros(len(own)), told=False)
     noise, rough_noise = lesson.noise.variance, lesson.rough_noise
     doubt, doubt_around = _doubts(table, blocks_around, lesson.noise.shared)
     smooth = _share(lesson.signal, noise * doubt_around)

@@ -8,8 +8,12 @@ ratio is the probability that the true one exceeds what the best of so many woul
     DSR    = PSR(SR0)
 
 SR is per period over T periods, with skewness g3 and (plain) kurtosis g4 of its returns; V is the
-variance of the per-period Sharpe ratios of N independent trials, e the Euler-Mascheroni constant
-and Z the standard normal distribution function.
+variance of the per-period Sharpe ratios of N independent trials that have no skill, e the
+Euler-Mascheroni constant and Z the standard normal distribution function.
+
+V is that of luck alone. The paper takes the spread of the trials' ratios for it, which holds under
+its null hypothesis only: where trials truly differ, their spread has the differences in it, and one
+hopeless trial more would make every other one look lucky.
 
 Sources: Bailey and Lopez de Prado (2012), The Sharpe Ratio Efficient Frontier; Bailey and Lopez de
 Prado (2014), The Deflated Sharpe Ratio.
@@ -52,7 +56,7 @@ class DeflatedSharpe:
 def deflated_sharpe(
     sharpe: ArrayLike,
     *,
-    trial_sharpes: ArrayLike,
+    variance: float,
     n_trials: int,
     n_periods: ArrayLike,
     periods_per_year: float,
@@ -63,10 +67,10 @@ def deflated_sharpe(
 
     Args:
         sharpe: shape (p,), ANNUALISED; NaN where unknown.
-        trial_sharpes: shape (m,), ANNUALISED Sharpe ratios of the trials that have one. Only their
-            sample variance (divisor m - 1) is used; fewer than two leave it unknown.
-        n_trials: how many independent trials were made, 1 or more: those without a Sharpe ratio
-            count too, and trials that resemble each other may be counted as fewer than m.
+        variance: of the ANNUALISED Sharpe ratios of trials without skill, by luck alone; NaN where
+            it is unknown.
+        n_trials: how many independent trials were made, 1 or more; trials that resemble each other
+            may be counted as fewer.
         n_periods: shape (p,) or one number: returns behind each Sharpe ratio, in the periods of
             `periods_per_year`.
         periods_per_year: of the returns, such as 365 for daily ones of a market without holidays.
@@ -78,8 +82,8 @@ def deflated_sharpe(
         was made but their variance is unknown.
 
     Raises:
-        ValueError: `periods_per_year` is not positive, `n_trials` is below 1, a trial's Sharpe
-            ratio is not finite, or shapes do not match.
+        ValueError: `periods_per_year` is not positive, `n_trials` is below 1, `variance` is
+            negative or infinite, or shapes do not match.
     """
     if not (math.isfinite(periods_per_year) and periods_per_year > 0):
         raise ValueError(f"periods_per_year must be a positive number, got {periods_per_year}")
@@ -87,7 +91,6 @@ def deflated_sharpe(
     if annual.ndim != 1:
         raise ValueError(f"sharpe must have shape (p,), got {annual.shape}")
     periods = _per_set("n_periods", n_periods, annual.size)
-    variance = _variance(np.asarray(trial_sharpes, dtype=np.float64))
     benchmark = expected_max_sharpe(variance / periods_per_year, n_trials)
     per_period = annual / math.sqrt(periods_per_year)
     value = probabilistic_sharpe_ratio(
@@ -175,13 +178,15 @@ def probabilistic_sharpe_ratio(
     Returns:
         In [0, 1], of the common shape, a float for floats. NaN where an input is NaN, where
         there are fewer than two periods, and where the variance of the estimate,
-        1 - g3 SR + (g4 - 1) / 4 SR^2, is not positive (no distribution has such moments).
+        1 - g3 SR + (g4 - 1) / 4 SR^2, is not positive (no distribution has such moments) or not
+        finite.
     """
     sr, b, t, g3, g4 = (
         np.asarray(x, dtype=np.float64) for x in (sharpe, benchmark, n_periods, skewness, kurtosis)
     )
-    spread = 1.0 - g3 * sr + (g4 - 1.0) / 4.0 * sr * sr
-    known = (t >= 2) & (spread > 0)
+    with np.errstate(over="ignore"):  # of an absurd ratio nothing is known
+        spread = 1.0 - g3 * sr + (g4 - 1.0) / 4.0 * sr * sr
+    known = (t >= 2) & (spread > 0) & np.isfinite(spread)
     error = np.sqrt(np.where(known, spread, np.nan) / np.where(known, t - 1.0, np.nan))
     found = normal_cdf((sr - b) / error)
     return found if found.ndim else float(found)
@@ -201,15 +206,3 @@ def _per_set(name: str, values: ArrayLike, size: int) -> Floats:
     if given.shape not in ((), (size,)):
         raise ValueError(f"{name} must be one number or have shape ({size},), got {given.shape}")
     return np.full(size, given)
-
-
-def _variance(trials: Floats) -> float:
-    if trials.ndim != 1:
-        raise ValueError(f"trial_sharpes must have shape (m,), got {trials.shape}")
-    if not np.isfinite(trials).all():
-        first = int(np.flatnonzero(~np.isfinite(trials))[0])
-        raise ValueError(
-            f"trial_sharpes[{first}] is {trials[first]}: leave trials without a Sharpe ratio out "
-            "(n_trials counts them)"
-        )
-    return float(trials.var(ddof=1)) if trials.size > 1 else math.nan

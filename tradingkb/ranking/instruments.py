@@ -8,7 +8,7 @@ standard errors below the estimate. Nothing is taken for granted from one store 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -32,11 +32,13 @@ class Differences:
         variance: of the true differences, 0 or more; what is not known of an instrument.
         sure: the part of it that is sure; what own history is weighed by.
         noise: variance of one quarter of one instrument.
+        freedom: degrees of freedom of `variance`, 1 or more.
     """
 
     variance: float
     sure: float
     noise: float
+    freedom: float = 1.0
 
     def share(self, doubt: Floats) -> Floats:
         """How far an instrument's own mean is believed, in [0, 1); shape as given.
@@ -47,6 +49,11 @@ class Differences:
         if self.sure <= 0:
             return np.zeros(np.shape(doubt))
         return np.asarray(self.sure / (self.sure + self.noise * doubt))
+
+    @property
+    def taken(self) -> Differences:
+        """The same taken at its estimate: for what decides nothing, and is only to be told."""
+        return replace(self, sure=self.variance)
 
     def left(self, doubt: Floats) -> Floats:
         """Variance of what is still unknown of an instrument with such a mean."""
@@ -128,4 +135,5 @@ def _estimated(parts: Floats, doubt: Floats, noise: float) -> Differences:
     variance = float((share * found).sum())
     n = len(found)
     error = float(np.sqrt((share**2 * (found - variance) ** 2).sum() * n / (n - 1)))
-    return Differences(max(variance, 0.0), max(variance - SURE * error, 0.0), noise)
+    sure = max(variance - SURE * error, 0.0)
+    return Differences(max(variance, 0.0), sure, noise, float(n - 1))

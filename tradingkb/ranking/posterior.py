@@ -12,6 +12,7 @@ How much each of these says is a property of the store and estimated there (`ble
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from tradingkb.ranking.traits import Traits
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+#: Degrees of freedom beyond which more make no difference.
+MANY: Final = 1e6
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Posterior:
     Attributes:
         value: utility per window; NaN for sets without evidence.
         apart: standard deviation of what is believed of a set beside the others; what tells two
-            sets apart. 0 where nothing is known of the noise.
+            sets apart. Where the noise is unknown, that of a block is taken for a typical spread.
         variance: of `value`, the level of the market included; None where noise cannot be told
             from signal or only one quarter is known.
         freedom: degrees of freedom of `variance`; None likewise.
@@ -58,6 +62,16 @@ class Posterior:
     apart: Floats
     variance: Floats | None
     freedom: Floats | None
+
+    def lead(self, pset: int, other: int) -> tuple[float, float | None]:
+        """What one set is expected to earn more than another, and the standard deviation of it.
+
+        What is believed of the two is taken as independent; None where the noise is unknown.
+        """
+        value = float(self.value[pset] - self.value[other])
+        if self.variance is None:
+            return value, None
+        return value, float(np.hypot(self.apart[pset], self.apart[other]))
 
 
 def believe(learnt: Learnt, query: Query, traits: Traits | None = None) -> Posterior:
@@ -77,16 +91,31 @@ def believe(learnt: Learnt, query: Query, traits: Traits | None = None) -> Poste
     value = np.full(n_psets, np.nan)
     value[active] = level + learnt.unit * (learnt.blend.value + own + like)
     apart = np.zeros(n_psets)
-    if learnt.blend.variance is None or learnt.levels.variance is None:
-        return Posterior(value, apart, None, None)
     sets = learnt.blend.variance + own_left + like_left
     apart[active] = learnt.unit * np.sqrt(sets)
+    if not learnt.blend.told or learnt.levels.variance is None:
+        return Posterior(value, apart, None, None)
     variance, freedom = (np.full(n_psets, np.nan) for _ in range(2))
     variance[active] = learnt.unit**2 * sets + level_left
-    # Only the level's own variance is estimated from few quarters (Welch and Satterthwaite).
-    share = learnt.levels.variance / variance[active]
-    freedom[active] = learnt.levels.freedom / np.maximum(share, 1e-3) ** 2
+    freedom[active] = _freedom(learnt, variance[active], level_left, learnt.unit**2 * own_left)
     return Posterior(value, apart, variance, freedom)
+
+
+def _freedom(learnt: Learnt, variance: Floats, level_left: float, own_left: Floats) -> Floats:
+    """Degrees of freedom of a sum of variances of which some are estimated from little, (a,).
+
+    The level's own from its quarters, and what instruments differ by from their number (Welch and
+    Satterthwaite); the noise of sets from all of them.
+    """
+    levels = learnt.levels
+    own = levels.variance or 0.0
+    parts = own**2 / levels.freedom
+    parts += max(level_left - own, 0.0) ** 2 / levels.instruments.freedom
+    whole = parts + own_left**2 / learnt.instruments[0].freedom
+    # Where nothing varies, nothing is estimated.
+    known = np.full(len(variance), MANY)
+    np.divide(variance**2, whole, out=known, where=whole > variance**2 / MANY)
+    return np.maximum(known, 1.0)
 
 
 def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
@@ -121,7 +150,7 @@ def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
 def _level(learnt: Learnt, query: Query, traits: Traits | None) -> tuple[float, float]:
     """The level that is expected of the query's next window, and the variance of that."""
     levels = learnt.levels
-    differ = levels.instruments
+    differ = levels.instruments.taken
     mine = np.flatnonzero((learnt.counted * query.own > 0) & (levels.around != 0.0))
     quarters = np.unique(learnt.quarter[mine])
     doubt = own_doubt(np.ones((len(quarters), 1)), quarters, learnt.overlap)

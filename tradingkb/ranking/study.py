@@ -124,8 +124,9 @@ def study(
     quarter = np.minimum(np.searchsorted(quarters, keys.quarter), max(len(quarters) - 1, 0))
     overlap = overlaps(keys, quarter, len(quarters), seen)
     table = _table(cells, parts, near, quarter, overlap, active, weights.timeframe)
-    taught = _taught(table)
-    some, typical = _columns(table, taught), parts.typical[active]
+    typical = parts.typical[active]
+    taught = _taught(table, typical)
+    some = _columns(table, taught)
     lesson = learn(some, plateau.only(taught), typical[taught], weights.neutral)
     mine = seen[near[seen]]
     return Learnt(
@@ -169,12 +170,12 @@ def _table(
     return Table(value[kept], known[kept], weight[kept], twice)
 
 
-def _taught(table: Table) -> Ints:
-    """The columns with the most blocks, ascending."""
-    n = table.n
-    if len(n) <= MAX_TAUGHT:
-        return np.arange(len(n))
-    return np.sort(np.argsort(-n, kind="stable")[:MAX_TAUGHT])
+def _taught(table: Table, typical: Bools) -> Ints:
+    """The columns of typical sets with the most blocks, ascending."""
+    columns = np.flatnonzero(typical)
+    if len(columns) <= MAX_TAUGHT:
+        return columns
+    return np.sort(columns[np.argsort(-table.n[columns], kind="stable")[:MAX_TAUGHT]])
 
 
 def _columns(table: Table, columns: Ints) -> Table:

@@ -16,7 +16,6 @@ from tradingkb.recommend.asking import (
     question_of,
 )
 from tradingkb.recommend.judging import (
-    STAKE_FEATURES,
     Chosen,
     ExactSearch,
     Findings,
@@ -28,7 +27,6 @@ from tradingkb.recommend.judging import (
     nominated_sets,
     outline_of,
     pick,
-    stake,
 )
 from tradingkb.recommend.known import (
     Context,
@@ -43,7 +41,6 @@ from tradingkb.recommend.known import (
 
 __all__ = [
     "EVENT_FIELDS",
-    "STAKE_FEATURES",
     "Asking",
     "Chosen",
     "Context",
@@ -71,6 +68,5 @@ __all__ = [
     "outline_of",
     "pick",
     "question_of",
-    "stake",
     "to_micros",
 ]

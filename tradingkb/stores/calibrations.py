@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +14,8 @@ from tradingkb.stores import schema
 
 _O = schema.decision_outcomes.c
 _C = schema.calibrations.c
+#: What outcomes once said beside, which the last release still reads and no row may lack.
+_UNUSED: Final[dict[str, Any]] = {"status": "", "features": []}
 _COLUMNS: Final = (
     "strategy_name",
     "window_key",
@@ -22,9 +23,6 @@ _COLUMNS: Final = (
     "as_of",
     "known_at",
     "quarter",
-    "status",
-    "band",
-    "features",
     "won",
 )
 
@@ -35,7 +33,7 @@ class CalibrationQueries:
     engine: sa.Engine
 
     def outcomes(self, workspace_id: str, objective_type: str) -> pl.DataFrame:
-        """Every replayed decision, by strategy, as_of and window_key; features as JSON text."""
+        """Every replayed decision, by strategy, as_of and window_key."""
         statement = (
             sa.select(*(_O[name] for name in _COLUMNS))
             .where((_O.workspace_id == workspace_id) & (_O.objective_type == objective_type))
@@ -54,9 +52,7 @@ class CalibrationQueries:
             "strategy_name": strategy_name,
         }
         mine = sa.and_(*(_O[name] == value for name, value in shared.items()))
-        records: list[dict[str, Any]] = [
-            {**row, **shared, "features": json.loads(row["features"])} for row in rows.to_dicts()
-        ]
+        records = [{**row, **shared, **_UNUSED} for row in rows.to_dicts()]
         with writing(self.engine) as connection:
             connection.execute(sa.delete(schema.decision_outcomes).where(mine))
             if records:

@@ -23,6 +23,7 @@ decision_outcomes = Table(
     Column("as_of", UtcTime, nullable=False),
     Column("known_at", UtcTime, nullable=False),
     Column("quarter", sa.Integer, nullable=False),
+    # Unused since confidences are a rate of all: a later release may drop them.
     Column("status", sa.String(16), nullable=False),
     Column("band", sa.Integer),
     Column("features", Json, nullable=False),

@@ -52,7 +52,7 @@ class TrialQueries:
             return _count(connection, trials)
 
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
-        """trial_id, identity, strategy_name, row_hash, kb_status, window_id, withdrawn."""
+        """One row per trial; see the port."""
         statement = sa.select(
             _T.id.label("trial_id"),
             _T.source_type,
@@ -61,6 +61,7 @@ class TrialQueries:
             _T.row_hash,
             _T.kb_status,
             _T.window_id,
+            _T.param_set_id,
             _T.withdrawn_at.is_not(None).label("withdrawn"),
         ).where(_T.workspace_id == workspace_id)
         with reading(self.engine) as connection:

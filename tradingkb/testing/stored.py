@@ -78,9 +78,6 @@ _OUTCOME_SCHEMA: Final[dict[str, Any]] = {
     "as_of": UTC_TIME,
     "known_at": UTC_TIME,
     "quarter": pl.Int64,
-    "status": pl.String,
-    "band": pl.Int64,
-    "features": pl.String,
     "won": pl.Float64,
 }
 
@@ -213,9 +210,6 @@ def outcome_rows(*rows: dict[str, Any]) -> pl.DataFrame:
         "as_of": NOON,
         "known_at": NOON,
         "quarter": 8096,
-        "status": "ok",
-        "band": 2,
-        "features": "[1.5]",
         "won": 1.0,
     }
     return pl.DataFrame([{**base, **row} for row in rows], schema=_OUTCOME_SCHEMA)

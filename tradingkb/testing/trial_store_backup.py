@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -62,13 +61,8 @@ def fill_every_table(store: TrialStore) -> None:
         store.save_run(RunRecord(run_id, WORKSPACE, NOON, "a.csv", finished, "completed", {"n": 1}))
     for day in range(4):
         store.save_event(event(at=NOON + timedelta(days=day), strict_to_relaxed=day % 2 == 0))
-    features = {"features": "[0.1, null, -1e-17]"}
-    store.replace_outcomes(
-        WORKSPACE,
-        "sharpe",
-        STRATEGY,
-        outcome_rows(features, {"window_key": "w2", "band": None, "won": None, "features": "[]"}),
-    )
+    outcomes = outcome_rows({"won": 0.5}, {"window_key": "w2", "won": None})
+    store.replace_outcomes(WORKSPACE, "sharpe", STRATEGY, outcomes)
     for n, model in enumerate((None, {"version": 1, "rates": [0.1 + 0.2]})):
         store.save_calibration(WORKSPACE, calibration(n_outcomes=n, model=model))
 
@@ -93,11 +87,7 @@ def everything(store: TrialStore) -> list[Any]:
                 store.events(None, 99, {}),
             )
         ),
-        # Numbers within JSON text are written differently by each database.
-        [
-            {**row, "features": json.loads(row["features"])}
-            for row in store.outcomes(WORKSPACE, "sharpe").to_dicts()
-        ],
+        store.outcomes(WORKSPACE, "sharpe").to_dicts(),
         store.calibration(WORKSPACE, "sharpe"),
     ]
 

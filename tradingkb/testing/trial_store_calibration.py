@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
-import polars as pl
 import pytest
 
 from tradingkb.ports import Calibration, TrialStore
@@ -27,9 +25,6 @@ COLUMNS = [
     "as_of",
     "known_at",
     "quarter",
-    "status",
-    "band",
-    "features",
     "won",
 ]
 
@@ -42,17 +37,11 @@ class CalibrationContract:
         store.replace_outcomes(WORKSPACE, "sharpe", strategy, outcome_rows(*rows))
 
     def test_outcomes_come_back_as_they_were_written(self, kb: TrialStore) -> None:
-        sent = outcome_rows(
-            {"features": "[0.1, null, -1e-17, 3.0]", "won": 0.5},
-            {"window_key": "w2", "band": None, "won": None, "features": "[]", "status": "none"},
-        )
+        sent = outcome_rows({"won": 0.5}, {"window_key": "w2", "won": None})
         kb.replace_outcomes(WORKSPACE, "sharpe", STRATEGY, sent)
         found = kb.outcomes(WORKSPACE, "sharpe")
         assert found.columns == COLUMNS
-        texts = pl.col("features").map_elements(
-            lambda t: json.dumps(json.loads(t)), return_dtype=pl.String
-        )
-        assert found.with_columns(texts).to_dicts() == sent.with_columns(texts).to_dicts()
+        assert found.to_dicts() == sent.to_dicts()
 
     def test_nothing_replayed_is_an_empty_table_with_the_same_columns(self, kb: TrialStore) -> None:
         found = kb.outcomes(WORKSPACE, "sharpe")

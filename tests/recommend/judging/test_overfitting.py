@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tests.recommend.worlds import START, USUAL, World, fast, sweep, window
 from tradingkb.ranking import Pbo
+from tradingkb.ranking.deflated import expected_max_sharpe
 from tradingkb.recommend.answer import DeflatedSharpe, Overfitting
 from tradingkb.recommend.judging.overfitting import (
     OverfittingEvidence,
@@ -25,8 +30,31 @@ def evidence(world: World, **asked: object) -> OverfittingEvidence:
 
 def of(deflated: list[float], pbo: float | None) -> OverfittingEvidence:
     values = np.array(deflated)
-    found = None if pbo is None else Pbo(pbo, 6, 4, 3, np.zeros(6), None, 0.0)
-    return OverfittingEvidence(values, values, 0.0, values, 2, found, 4)
+    found = None if pbo is None else split(pbo)
+    return OverfittingEvidence(values, values, 0.0, values, 2, found, 20)
+
+
+def split(pbo: float, n_blocks: int = 8, n_sets: int = 8) -> Pbo:
+    return Pbo(pbo, 70, n_blocks, n_sets, np.zeros(70), None, 0.0)
+
+
+def noisy(n_windows: int, sets: Sequence[int], seed: int = 0, **more: Any) -> World:
+    """A sweep in which each set earns luck in each window, and 20 earns 0.3 beside."""
+    rng = np.random.default_rng(seed)
+    world = sweep(n_windows, dict.fromkeys(sets, 0.0), **more)
+    luck = (
+        rng.normal(size=world.rows.height).round(3) + 0.3 * world.rows.select(fast(20)).to_series()
+    )
+    return replace(world, rows=world.rows.with_columns(sharpe_oos=luck, sharpe_is=luck))
+
+
+def again(world: World, where: pl.Expr | None = None, times: int = 1) -> World:
+    """The same, with trials that are stored again under new ids."""
+    rows = world.rows.filter(pl.lit(True) if where is None else where)
+    for k in range(times):
+        named = rows.with_columns(source_id=pl.col("source_id") + f":again{k}")
+        world = world.plus(replace(world, rows=named))
+    return world
 
 
 def test_time_that_several_windows_cover_is_counted_once() -> None:
@@ -89,10 +117,78 @@ def test_every_set_that_was_known_to_be_tried_counts_as_a_trial(world: World, n:
 
 
 def test_the_more_is_tried_the_less_a_ratio_says() -> None:
-    few = USUAL.plus(sweep(1, {30: 1.0}).but(kb_status="rejected"))
-    many = USUAL.plus(sweep(1, dict.fromkeys(range(30, 60), 1.0)).but(kb_status="rejected"))
-    assert evidence(few).benchmark < evidence(many).benchmark
+    tried = noisy(10, (5, 20))
+    few = tried.plus(sweep(1, {30: 1.0}).but(kb_status="rejected"))
+    many = tried.plus(sweep(1, dict.fromkeys(range(30, 60), 1.0)).but(kb_status="rejected"))
+    assert 0 < evidence(few).benchmark < evidence(many).benchmark
     assert evidence(few).deflated[0] > evidence(many).deflated[0]
+
+
+GRID = tuple(range(5, 35))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_set_that_is_hopeless_everywhere_changes_nothing_of_the_others(seed: int) -> None:
+    world = noisy(20, GRID, seed)
+    worse = noisy(20, (40,), seed + 9)
+    worse = worse.but(sharpe_oos=pl.col("sharpe_oos") - 5.0)
+    alone, beside = evidence(world), evidence(world.plus(worse))
+    best = np.nanargmax(alone.deflated), np.nanargmax(beside.deflated)
+    assert beside.sharpe[best[1]] == alone.sharpe[best[0]]
+    assert beside.deflated[best[1]] == pytest.approx(alone.deflated[best[0]], rel=0.02)
+    assert alone.pbo is not None
+    assert beside.pbo is not None
+    assert beside.pbo.pbo == pytest.approx(alone.pbo.pbo, rel=0.02)
+
+
+def test_true_differences_between_sets_are_not_taken_for_luck() -> None:
+    world = noisy(20, GRID)
+    rank = pl.col("params").str.extract(r"(\d+)").cast(pl.Float64)
+    apart = evidence(world.but(sharpe_oos=pl.col("sharpe_oos") + rank))
+    assert apart.benchmark == pytest.approx(evidence(world).benchmark)
+
+
+def test_where_one_quarter_tells_no_luck_from_skill_all_that_sets_differ_by_counts_as_luck() -> (
+    None
+):
+    found = evidence(sweep(1, {5: 0.0, 10: 1.0, 20: 2.0}))
+    assert found.benchmark == pytest.approx(expected_max_sharpe(1.0, 3))
+
+
+@pytest.mark.parametrize("lucky", [None, fast(20), fast(20) & (pl.col("sharpe_oos") > 1.0)])
+def test_what_is_stored_again_under_new_ids_changes_nothing(lucky: pl.Expr | None) -> None:
+    world = noisy(20, GRID)
+    once, many = evidence(world), evidence(again(world, lucky, times=5))
+    for name in ("deflated", "sharpe", "years"):
+        assert getattr(many, name) == pytest.approx(getattr(once, name), nan_ok=True)
+    assert (many.benchmark, many.n_trials) == (pytest.approx(once.benchmark), once.n_trials)
+    assert once.pbo is not None
+    assert many.pbo is not None
+    assert many.pbo.pbo == once.pbo.pbo
+
+
+@pytest.mark.parametrize("value", [1e4, 1e15, 1e160])
+@pytest.mark.parametrize("n_windows", [1, 20])
+def test_one_absurd_ratio_is_no_exception_and_says_nothing_of_the_other_sets(
+    value: float, n_windows: int
+) -> None:
+    world = noisy(n_windows, GRID)
+    plain = evidence(world)
+    found = evidence(world.but(fast(5) & window(0), sharpe_oos=value))
+    others = found.sharpe == plain.sharpe
+    assert others.sum() == len(GRID) - 1
+    if n_windows > 1:
+        assert found.deflated[others] == pytest.approx(plain.deflated[others], abs=0.02)
+
+
+def test_rows_without_a_sharpe_ratio_are_no_observations() -> None:
+    world = noisy(20, GRID)
+    unscored = noisy(60, GRID[:5], 1).but(window(*range(60)), sharpe_oos=None, sharpe_is=None)
+    fresh = sweep(3, {90: 0.0}).but(sharpe_oos=None, sharpe_is=None)
+    once, more = evidence(world), evidence(world.plus(unscored).plus(fresh))
+    assert more.n_trials == once.n_trials == 30
+    assert more.years[np.isfinite(more.deflated)] == pytest.approx(once.years)
+    assert more.deflated[np.isfinite(more.deflated)] == pytest.approx(once.deflated)
 
 
 def test_other_timeframes_say_nothing_of_this_one() -> None:
@@ -153,6 +249,44 @@ def test_a_limit_lets_through_what_reaches_it_and_nothing_unknown(
     assert allowed(found, floor, ceiling).tolist() == passing
     if ceiling is not None:
         assert not allowed(of([0.9, 0.5], pbo=None), floor, ceiling).any()
+
+
+@pytest.mark.parametrize(
+    ("n_blocks", "n_sets", "doubt"),
+    [
+        (8, 8, ""),
+        (6, 8, "8 parameter sets in 6 blocks of time that share no window say too little, "),
+        (16, 7, "7 parameter sets in 16 blocks of time that share no window say too little, "),
+    ],
+)
+def test_a_limit_looks_at_a_probability_of_enough_sets_and_blocks_alone(
+    n_blocks: int, n_sets: int, doubt: str
+) -> None:
+    found = replace(of([0.9], pbo=None), pbo=split(0.1, n_blocks, n_sets))
+    assert found.doubt == (doubt and doubt + "8 in 8 are needed")
+    assert allowed(found, None, 0.5).tolist() == [not doubt]
+    chance = found.of(0)
+    assert chance is not None
+    assert chance.pbo is not None  # it is shown all the same, with what it rests on
+    assert (chance.pbo.n_sets, chance.pbo.n_blocks, chance.pbo.n_quarters) == (n_sets, n_blocks, 20)
+    assert of([0.9], pbo=None).doubt == (
+        "not every parameter set was tried in the same quarters, or in too few"
+    )
+
+
+def test_windows_that_span_two_blocks_are_left_out_of_the_overfitting() -> None:
+    """Windows of 90 days, a new one each 30 days: a block loses what reaches over its end."""
+    found = evidence(noisy(120, GRID, days=30)).pbo
+    assert found is not None
+    assert found.n_blocks == 8
+    apart = evidence(noisy(40, GRID)).pbo
+    assert apart is not None
+    assert apart.n_blocks == 16
+    year = noisy(100, GRID, days=30).but(oos_end=pl.col("oos_start") + timedelta(days=365))
+    long = evidence(year)
+    assert long.pbo is not None
+    assert long.pbo.n_blocks == 4
+    assert not allowed(long, None, 1.0).any()
 
 
 def test_an_answer_says_of_its_set_what_was_found_for_it() -> None:

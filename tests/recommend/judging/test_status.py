@@ -29,6 +29,8 @@ from tradingkb.recommend.judging.status import FEW_TRADES
 Case = tuple[World, dict[str, Any]]
 OWN = {json.dumps({"fast": f}, separators=(",", ":")): 40.0 for f in (5, 20)}
 LOSING = sweep(10, {5: -1.5, 20: -0.5})
+#: As many sets as a limit on overfitting needs.
+EIGHT = sweep(10, {5: 0.5, 20: 1.5, **dict.fromkeys(range(30, 36), 0.0)})
 WIDE = sweep(10, {20: 1.5, 30: 0.5})
 
 
@@ -95,8 +97,8 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (USUAL.under(spec(high=5, default=5)), {}),
     ),
     "backtest_overfitting": (
-        (USUAL.only(~(window(3) & fast(5))), {"max_pbo": 1.0}),
-        (USUAL, {"max_pbo": 1.0}),
+        (EIGHT.only(~(window(3) & fast(5))), {"max_pbo": 1.0}),
+        (EIGHT, {"max_pbo": 1.0}),
     ),
     "low_deflated_sharpe": (
         (USUAL, {"min_deflated_sharpe": 1.0}),
@@ -347,14 +349,19 @@ def test_a_limit_that_left_nothing_says_how_far_off_the_best_is() -> None:
     unmeasured = USUAL.but(return_frac_oos=0.1, sharpe_oos=None, sharpe_is=None)
     found = unmeasured.answer(objective_type="return", min_deflated_sharpe=0.0)
     assert found.notes == (f"{said} unknown",)
-    luck = sweep(10, {5: 0.0, 20: 0.0})
+    luck = sweep(10, dict.fromkeys(range(5, 13), 0.0))
     for w in range(10):
-        luck = luck.but(window(w) & fast(5 if w % 4 else 20), sharpe_oos=1.0)
+        luck = luck.but(window(w) & fast(5 + w % 4), sharpe_oos=1.0)
     pbo = overfitting_evidence(luck.context()).pbo
     assert pbo is not None
     assert pbo.pbo > 0.0
     (note,) = luck.answer(max_pbo=0.0).notes
     assert note == f"the probability of backtest overfitting is {pbo.pbo:.2f}"
+    (note,) = USUAL.answer(max_pbo=1.0).notes
+    assert note == (
+        "the probability of backtest overfitting is unknown: 2 parameter sets in 10 blocks of time "
+        "that share no window say too little, 8 in 8 are needed"
+    )
 
 
 def test_a_search_that_had_nothing_to_compare_says_why() -> None:
@@ -375,3 +382,19 @@ def test_a_loss_is_what_lies_beyond_the_break_even_of_the_objective(
 def test_an_empty_store_says_so() -> None:
     found = USUAL.only(pl.lit(False)).answer()
     assert found.reasons[:2] == ("collection_empty", "no_trials_for_strategy")
+
+
+def test_trials_that_are_stored_again_under_new_ids_do_not_make_candidates_many() -> None:
+    few = sweep(3, {5: 1, 10: 1, 20: 2})
+    copy = few.but(source_id=pl.concat_str("source_id", pl.lit(":again")))
+    once, twice = few.answer(), few.plus(copy).answer()
+    assert "few_candidates" in once.reasons
+    assert (twice.status, twice.reasons, twice.warnings) == (
+        once.status,
+        once.reasons,
+        once.warnings,
+    )
+    assert (twice.after_strict, twice.after_relaxed) == (once.after_strict, once.after_relaxed)
+    assert twice.filter_rejections == once.filter_rejections
+    assert twice.recommended_relaxed_settings == once.recommended_relaxed_settings
+    assert (twice.expected, twice.overfitting) == (once.expected, once.overfitting)

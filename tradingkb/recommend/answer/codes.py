@@ -45,9 +45,9 @@ CODES: Final[dict[str, Code]] = {
         "every trial that counts is archived in the active collection",
         "run kb.ingest(): it restores archived trials that are not rejected",
     ),
-    "no_params_obey_the_spec": Code(
-        "no nominated parameter set obeys the strategy's spec, and none can be repaired",
-        "check the spec against the trials, or declare defaults in it",
+    "params_outside_spec": Code(
+        "no nominated parameter set obeys the strategy's spec: what was tried lies outside of it",
+        "ingest trials of parameters inside the spec, or widen it to what was tried",
     ),
     "no_trials_for_version": Code(
         "no trial is of this strategy version",
@@ -91,7 +91,7 @@ CODES: Final[dict[str, Code]] = {
     "regime_schema": Code(
         "the regime was measured by another release", "measure it again from its bars"
     ),
-    "few_candidates": Code("fewer than 10 trials nominate", "ingest more trials"),
+    "few_candidates": Code("fewer than 10 different trials nominate", "ingest more trials"),
     "few_windows": Code(
         "fewer than 3 separate windows stand behind the answer",
         "ingest trials from more windows: one window's luck proves little",
@@ -121,7 +121,8 @@ CODES: Final[dict[str, Code]] = {
         "once trials of several years are stored, calibrate it: kb.calibrate()",
     ),
     "backtest_overfitting": Code(
-        "taking the best parameters of this grid is likely overfitting: beyond the limit asked for",
+        "taking the best parameters of this grid is likely overfitting, or too little was tried to "
+        "tell: beyond the limit asked for",
         "try fewer parameter sets on more windows, or raise max_pbo",
     ),
     "low_deflated_sharpe": Code(
@@ -154,8 +155,8 @@ CODES: Final[dict[str, Code]] = {
         "register a spec: kb.register_strategy(StrategySpec(...))",
     ),
     "defaults_expected_as_good": Code(
-        "the strategy's defaults are expected to earn as much or more: these parameters were "
-        "chosen for their rank within each window, which is steadier than the average earned"
+        "the strategy's defaults are expected to earn as much or more: what is expected does not "
+        "tell the two apart, and these parameters do better beside the others of their windows"
     ),
     "no_own_history": Code(
         "no window of this symbol and timeframe is among the evidence",

@@ -15,16 +15,40 @@ Band = Literal["high", "medium", "low", "none"]
 
 
 @dataclass(frozen=True)
+class Lead(Part):
+    """What parameters are expected to earn more than others, in the objective's unit.
+
+    Attributes:
+        value: positive where they are better, whatever the objective's direction.
+        low, high: interval at `level`; None where the noise is unknown.
+        level: such as 0.9.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    level: float
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the evidence tells the two apart."""
+        return self.low is not None and self.high is not None and self.low * self.high > 0
+
+
+@dataclass(frozen=True)
 class Option(Part):
     """Other parameters beside the recommended ones.
 
     Attributes:
         params: which.
         expected: what they are expected to earn; None where nobody tried them.
+        lead: of the recommended ones over them; None where these are the same, or nobody tried
+            either.
     """
 
     params: Mapping[str, ParamValue]
     expected: Expectation | None
+    lead: Lead | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +56,7 @@ class Baseline(Part):
     """What stands beside a recommendation.
 
     Attributes:
-        regime_agnostic: what would be chosen without looking at regime and own history.
+        regime_agnostic: what the plain average chooses: the best mean rank over all windows.
         defaults: the declared defaults; None where none are.
     """
 
@@ -68,6 +92,8 @@ class BacktestOverfitting(Part):
         value: share of splits in which the best set of one half is below the median in the other.
         loss_probability: share of splits in which it loses there.
         n_sets, n_splits, n_quarters: what was split.
+        n_blocks: stretches of time that no window spans two of; halves of them are compared.
+        enough: whether sets and blocks suffice for a limit; else the value is mostly luck.
     """
 
     value: float
@@ -75,6 +101,8 @@ class BacktestOverfitting(Part):
     n_sets: int
     n_splits: int
     n_quarters: int
+    n_blocks: int
+    enough: bool
 
 
 @dataclass(frozen=True)
@@ -92,16 +120,13 @@ class Overfitting(Part):
 
 @dataclass(frozen=True)
 class CalibrationBasis(Part):
-    """What a confidence rests on.
+    """What a confidence rests on: all past choices of the workspace and objective, no other.
 
     Attributes:
-        value: the confidence.
+        value: the confidence: how often they beat the defaults.
         low, high: its interval at `level`.
-        level: of the interval, such as 0.9.
         n, n_quarters: past decisions, and their distinct quarters.
-        kind: what speaks: base_rate, pooled or logistic.
-        base_rate: of all past decisions.
-        evidence_band: of this decision.
+        level: of the interval, such as 0.9.
         fitted_at: when the calibration was fitted.
         known_until: its newest outcome; None without any.
     """
@@ -111,10 +136,7 @@ class CalibrationBasis(Part):
     high: float
     n: int
     n_quarters: int
-    kind: str
     level: float
-    base_rate: float
-    evidence_band: str
     fitted_at: datetime
     known_until: datetime | None
 

@@ -39,9 +39,10 @@ class Recommendation:
         objective_type: what its parameters are to be good at.
         status: "ok", "degraded" (usable, with a caveat) or "none" (nothing is defensible).
         params: the recommended parameters; None when status is "none".
-        confidence: probability that these parameters beat the strategy's defaults in the next
-            window, from what past choices did; None while `uncalibrated`.
-        confidence_band: of the confidence: "high", "medium", "low"; "none" without one.
+        confidence: how often all past choices of the workspace and objective beat the strategy's
+            defaults in the next window, nothing learnt of this one; None while `uncalibrated`.
+        confidence_band: by the lower end of its interval: "high" from 0.6 on, "medium" above one
+            half, else "low"; "none" without one.
         overfitting: the deflated Sharpe ratio of these parameters, and the probability of backtest
             overfitting of taking the best set.
         calibration: what the confidence rests on; None while `uncalibrated`.
@@ -51,7 +52,8 @@ class Recommendation:
         warnings: codes of caveats that do not change the status by themselves.
         notes: sentences with the details behind codes.
         suggested_actions: what to do, as sentences.
-        after_strict: trials that pass the strict filters.
+        after_strict: trials that pass the strict filters; one that is stored under several ids
+            counts once.
         after_relaxed: trials that pass the relaxed filters, whether relaxing was needed or not.
         strict_to_relaxed: relaxed filters added nominations.
         metadata_only: similarity was wanted and could not be computed.

@@ -16,9 +16,10 @@ EVENT_FIELDS: Final[dict[str, str]] = {
     "strategy_name": "Strategy that was asked about.",
     "objective_type": "What trials were judged by, such as sharpe.",
     "status": "ok, degraded (usable, with a caveat) or none (nothing is defensible).",
-    "confidence": "Probability, 0 to 1, that the parameters beat the strategy's defaults in the "
-    "next window; null while uncalibrated.",
-    "confidence_band": "Band of the confidence: high, medium, low; none without one.",
+    "confidence": "Rate, 0 to 1, at which all past choices of the workspace and objective beat the "
+    "strategy's defaults in the next window; null while uncalibrated.",
+    "confidence_band": "Band of the confidence by the lower end of its interval: high (from 0.6), "
+    "medium (above 0.5), low; none without one.",
     "reasons": "List of codes that explain the status.",
     "warnings": "List of codes of caveats that do not change the status by themselves.",
     "after_strict": "Trials that pass the strict filters, a count.",

@@ -7,10 +7,8 @@ from tradingkb.recommend.judging.fingerprint import fingerprint
 from tradingkb.recommend.judging.judge import Chosen
 from tradingkb.recommend.judging.nominate import Filtered
 from tradingkb.recommend.judging.similarity import ExactSearch, Retrieved, Search
-from tradingkb.recommend.judging.trust import STAKE_FEATURES, stake
 
 __all__ = [
-    "STAKE_FEATURES",
     "Chosen",
     "ExactSearch",
     "Filtered",
@@ -26,5 +24,4 @@ __all__ = [
     "nominated_sets",
     "outline_of",
     "pick",
-    "stake",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tradingkb.domain import canonical_params
 from tradingkb.ranking import Expectation, spreads
 from tradingkb.recommend.answer import (
     AnswerStatus,
@@ -23,7 +24,7 @@ from tradingkb.recommend.judging.findings import Findings, RecommendConfig
 from tradingkb.recommend.judging.judge import Chosen, baseline, choose_params, expect
 from tradingkb.recommend.judging.overfitting import allowed, overfitting_evidence
 from tradingkb.recommend.judging.status import judge_status
-from tradingkb.recommend.judging.trust import Verdict, stake, verdict
+from tradingkb.recommend.judging.trust import Verdict, verdict
 from tradingkb.recommend.known import Calibrated, Context, View
 
 Bools = NDArray[np.bool_]
@@ -50,9 +51,12 @@ def assemble(
     outline = outline_of(c, f, sets)
     chosen, expected, status = outline.chosen, outline.expected, outline.status
     pset = chosen.tested_pset if chosen else None
-    trust = _trust(c, f, config, chosen, calibration, ok=status == "ok")
-    base = baseline(f.evidence, f.judged, sets, c.spec) if chosen else None
-    said = c.said + outline.said + trust.said + _beside(c, chosen, expected, base)
+    trust = verdict(c, config.weights, calibration, chosen.params) if chosen else Verdict()
+    base = None
+    if chosen is not None:
+        base = baseline(f.evidence, f.judged, sets, c.spec, _expected_of(chosen))
+    said = c.said + outline.said + trust.said
+    said += _beside(c, chosen, expected, base) + _decided(c, chosen)
     evidence = evidence_table(f.evidence, pset, f.distance, f.kernel)
     question, market, filtered = c.question, c.question.market, f.filtered
     return Recommendation(
@@ -115,6 +119,8 @@ def outline_of(c: Context, f: Findings, sets: Bools) -> Outline:
     chosen = pick(c, f, sets)
     expected = expect(f.evidence, f.judged, _expected_of(chosen), c.spec) if chosen else None
     status, said = judge_status(c, f, chosen, expected)
+    if status == "none":
+        return Outline(None, None, status, said)
     return Outline(chosen, expected, status, said)
 
 
@@ -152,6 +158,23 @@ def _beside(
     return Said(warnings=("defaults_expected_as_good",) if worse else ())
 
 
+def _decided(c: Context, chosen: Chosen | None) -> Said:
+    """Names a preference that moved the choice from what is expected to earn most, and its cost."""
+    if chosen is None or chosen.choice.best == chosen.choice.pset:
+        return Said()
+    other = canonical_params(c.view.psets[chosen.choice.best])
+    why = {
+        "promoted": "they are promoted",
+        "rank": "their mean rank within windows is better, or they trade less",
+        "nomination": "they were nominated first",
+    }.get(chosen.choice.rule, "of their rank")
+    note = (
+        f"chosen because {why}: {other} is expected to earn {chosen.choice.cost:.2g} more, from "
+        "which the evidence does not tell them apart"
+    )
+    return Said(notes=(note,))
+
+
 def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
     return nomination_table(
         f.evidence,
@@ -163,22 +186,6 @@ def _nominations(c: Context, f: Findings, pset: int | None) -> pl.DataFrame:
         side="during" if c.stated else "before",
         chosen=pset,
     )
-
-
-def _trust(
-    c: Context,
-    f: Findings,
-    config: RecommendConfig,
-    chosen: Chosen | None,
-    calibration: Calibrated | None,
-    *,
-    ok: bool,
-) -> Verdict:
-    """The confidence in the choice."""
-    if chosen is None:
-        return Verdict()
-    staked = stake(c, f.evidence, f.judged, chosen, ok=ok)
-    return verdict(c, config.weights, calibration, staked, chosen.params)
 
 
 def _places(view: View, ranked: Ints) -> Ints:

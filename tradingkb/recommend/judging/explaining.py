@@ -50,7 +50,7 @@ class _Explainer:
         """Everything, beside the answer to the same question."""
         c, f = self.c, self.f
         expected = self._expected(self.pset)
-        beside = baseline(f.evidence, f.judged, nominated_sets(c, f), c.spec)
+        beside = baseline(f.evidence, f.judged, nominated_sets(c, f), c.spec, self.pset)
         evidence = evidence_table(f.evidence, self.pset, f.distance, f.kernel)
         reasons = self._reasons(expected) if len(self._active) else answer.reasons
         warnings = self._warnings(expected, beside)

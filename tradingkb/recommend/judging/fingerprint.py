@@ -10,7 +10,7 @@ from tradingkb.domain import StrategySpec
 from tradingkb.ranking import EvidenceWeights
 
 #: Raise it when the same weights choose otherwise.
-METHOD_VERSION: Final = 1
+METHOD_VERSION: Final = 2
 
 
 def fingerprint(weights: EvidenceWeights, spec: StrategySpec | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from tradingkb.domain import MIN_WINDOWS, ParamValue, StrategySpec, canonical_params
 from tradingkb.ranking import (
+    INTERVAL_LEVEL,
     Cells,
     Choice,
     EvidenceWeights,
@@ -24,7 +26,7 @@ from tradingkb.ranking import (
     expectation,
     within,
 )
-from tradingkb.recommend.answer import Baseline, Option
+from tradingkb.recommend.answer import Baseline, Lead, Option
 from tradingkb.recommend.known import Pool, Standing, View
 
 Floats = NDArray[np.float64]
@@ -146,23 +148,43 @@ def choose_params(
     place: Places,
     spec: StrategySpec | None,
 ) -> Chosen | None:
-    """The best nominated set that obeys the spec; failing that, the best one repaired."""
+    """The best nominated set that obeys the spec; failing that, one that hardly breaks it.
+
+    A repair is of the size of a rounding, or it moves numbers by a step to a set that was tried,
+    whose evidence speaks then: parameters with the evidence of others are never given.
+    """
     allowed = nominated & np.isfinite(judged.score)
     obeying = allowed & view.obeying(spec)
     choice = _choose(judged, obeying, promoted, place)
     if choice is not None:
         return Chosen(dict(view.psets[choice.pset]), choice.pset, choice.pset, {}, choice)
-    choice = _choose(judged, allowed, promoted, place)
-    if choice is None or spec is None:
+    if spec is None:
         return None
-    params, repaired = spec.repair(view.psets[choice.pset])
-    if spec.problems(params):
+    repairs = _repairs(view, judged, np.flatnonzero(allowed), spec)
+    mendable = np.zeros(len(allowed), dtype=bool)
+    mendable[list(repairs)] = True
+    choice = _choose(judged, mendable, promoted, place)
+    if choice is None:
         return None
-    text = canonical_params(params)
-    tried = view.pset_index.get(text)
-    if tried is not None and not np.isfinite(judged.score[tried]):
-        return None  # only rejected or unusable trials stand behind these parameters
+    params, repaired, tried = repairs[choice.pset]
     return Chosen(params, choice.pset, tried, repaired, choice)
+
+
+def _repairs(
+    view: View, judged: Judged, sets: Ints, spec: StrategySpec
+) -> dict[int, tuple[dict[str, ParamValue], dict[str, str], int | None]]:
+    """Sets that a small repair brings into the spec: parameters, changes, and that set if tried."""
+    found = {}
+    for pset in sets.tolist():
+        params, changes = spec.repair(view.psets[pset])
+        moved = spec.moved(view.psets[pset], params)
+        if moved is None or spec.problems(params):
+            continue
+        tried = view.pset_index.get(canonical_params(params))
+        known = tried is not None and bool(np.isfinite(judged.score[tried]))
+        if known or (tried is None and moved == 0.0):
+            found[pset] = (params, changes, tried)
+    return found
 
 
 def _choose(judged: Judged, allowed: Bools, promoted: Bools, place: Places) -> Choice | None:
@@ -202,23 +224,54 @@ def _windows_near(evidence: Evidence, pset: int, spec: StrategySpec | None) -> I
 
 
 def baseline(
-    evidence: Evidence, judged: Judged, nominated: Bools, spec: StrategySpec | None
+    evidence: Evidence,
+    judged: Judged,
+    nominated: Bools,
+    spec: StrategySpec | None,
+    pset: int | None = None,
 ) -> Baseline:
-    """What the plain average chooses, and what the declared defaults earned."""
+    """What the plain average chooses, and what the declared defaults earned.
+
+    Args:
+        evidence: the usable trials, seen from the query.
+        judged: evidence per set.
+        nominated: shape (p,).
+        spec: of the strategy.
+        pset: whose lead over these is wanted.
+    """
     view = evidence.pool.view
     plain = np.where(nominated & view.obeying(spec), judged.plain, -np.inf)
     best = int(plain.argmax()) if len(plain) else 0
     average = None
     if len(plain) and np.isfinite(plain[best]):
-        expected = expect(evidence, judged, best, spec)
-        average = Option(dict(view.psets[best]), expected)
-    return Baseline(average, _defaults(evidence, judged, spec))
-
-
-def _defaults(evidence: Evidence, judged: Judged, spec: StrategySpec | None) -> Option | None:
+        average = _option(evidence, judged, dict(view.psets[best]), best, spec, pset)
     params = spec.defaults if spec else None
     if params is None:
+        return Baseline(average, None)
+    found = view.pset_index.get(canonical_params(params))
+    return Baseline(average, _option(evidence, judged, params, found, spec, pset))
+
+
+def _option(
+    evidence: Evidence,
+    judged: Judged,
+    params: Mapping[str, ParamValue],
+    found: int | None,
+    spec: StrategySpec | None,
+    pset: int | None,
+) -> Option:
+    if found is None:
+        return Option(params, None)
+    return Option(params, expect(evidence, judged, found, spec), _lead(judged, pset, found))
+
+
+def _lead(judged: Judged, pset: int | None, other: int) -> Lead | None:
+    """What a set is expected to earn more than another, with its interval."""
+    if pset is None or pset == other:
         return None
-    pset = evidence.pool.view.pset_index.get(canonical_params(params))
-    expected = None if pset is None else expect(evidence, judged, pset, spec)
-    return Option(params, expected)
+    value, error = judged.expected.lead(pset, other)
+    if not np.isfinite(value):
+        return None
+    reach = NormalDist().inv_cdf((1 + INTERVAL_LEVEL) / 2) * error if error is not None else None
+    low, high = (None, None) if reach is None else (value - reach, value + reach)
+    return Lead(value, low, high, INTERVAL_LEVEL)

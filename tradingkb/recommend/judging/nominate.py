@@ -40,7 +40,8 @@ class Filtered:
         windows: shape (w,), windows in which a trial nominates.
         used_relaxed: whether the relaxed filters nominate.
         filters: the ones in force; `strict_filters` those of the strict pass.
-        strict_count, relaxed_count: trials that pass either, whether relaxing was needed or not.
+        strict_count, relaxed_count: trials that pass either, whether relaxing was needed or not;
+            the same experiment under several ids counts once.
         rejections, relaxations: of the strict filters, exact.
     """
 
@@ -68,7 +69,8 @@ def filter_columns(view: View, rows: Bools, tags: tuple[str, ...]) -> FilterColu
     if tags:
         has_tags = view.windows.tags("during").covering(tags)[window]
     has_oos, max_drawdown, n_trades, overfit_gap = (c[rows] for c in view.filter_columns)
-    return FilterColumns(has_oos, max_drawdown, n_trades, overfit_gap, has_tags, window)
+    tried = None if view.tried is None else view.tried[rows]
+    return FilterColumns(has_oos, max_drawdown, n_trades, overfit_gap, has_tags, window, tried)
 
 
 def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Filters) -> Filtered:
@@ -83,11 +85,11 @@ def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Fil
     columns = filter_columns(view, may_nominate, strict.regime_tags)
     failed = failures(strict, columns)
     passed = passing(failed, len(columns))
-    enough = (
-        passed.sum() >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
-    )
+    n_passed = columns.count(passed)
+    enough = n_passed >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
     wider = passing(failures(relaxed, columns), len(columns))
-    used_relaxed = not enough and bool(wider.sum() > passed.sum())
+    n_wider = columns.count(wider)
+    used_relaxed = not enough and n_wider > n_passed
     nominating = _spread(wider if used_relaxed else passed, may_nominate)
     return Filtered(
         strict=_spread(passed, may_nominate),
@@ -96,8 +98,8 @@ def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Fil
         used_relaxed=used_relaxed,
         filters=relaxed if used_relaxed else strict,
         strict_filters=strict,
-        strict_count=int(passed.sum()),
-        relaxed_count=int(wider.sum()),
+        strict_count=n_passed,
+        relaxed_count=n_wider,
         rejections=tuple(rejections(strict, columns, failed)),
         relaxations=tuple(relaxations(strict, columns, failed=failed)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,10 +15,12 @@ from tradingkb.recommend.judging.findings import Findings
 from tradingkb.recommend.judging.judge import Chosen
 from tradingkb.recommend.judging.nominate import Filtered
 from tradingkb.recommend.judging.overfitting import allowed, overfitting_evidence
-from tradingkb.recommend.known import Context
+from tradingkb.recommend.known import Context, View
 
 Ints = NDArray[np.int64]
 
+#: So many tried sets are named where none obeys the spec.
+MAX_NEAREST: Final = 3
 #: Fewer in-sample trades than this on average, and a warning says so.
 FEW_TRADES: Final = 10
 
@@ -29,11 +32,12 @@ def judge_status(
     said = _retrieval(f)
     if c.question.market.regime is None:
         said += Said(warnings=("missing_regime_context",))
-    if chosen is None or expected is None:
-        stood = obstacles(c, f.filtered)
+    if chosen is None or expected is None or refused_loss(c, expected):
+        lost = expected is not None and refused_loss(c, expected)
+        stood = Said(reasons=("expected_loss",)) if lost else obstacles(c, f.filtered)
         reasons = stood.reasons + said.reasons
         return "none", Said(reasons, said.warnings, said.notes + stood.notes)
-    said += Said(reasons=_weaknesses(c, f, chosen, expected)) + _caveats(c, f, chosen, expected)
+    said += Said(reasons=_weaknesses(c, f, chosen, expected)) + _caveats(c, f, chosen)
     return ("degraded" if said.reasons else "ok"), said
 
 
@@ -51,7 +55,7 @@ def _weaknesses(c: Context, f: Findings, chosen: Chosen, expected: Expectation) 
     quarters = expected.near_quarters or expected.n_quarters
     checks = {
         "strict_to_relaxed": f.filtered.used_relaxed,
-        "few_candidates": len(f.rows) < MIN_CANDIDATES,
+        "few_candidates": _tried(c.view, f.rows) < MIN_CANDIDATES,
         "few_windows": min(windows, _distinct(c.view.window[f.rows])) < MIN_WINDOWS,
         "mostly_unscored": _mostly_unscored(c, chosen),
         "one_quarter": quarters == 1,
@@ -60,6 +64,7 @@ def _weaknesses(c: Context, f: Findings, chosen: Chosen, expected: Expectation) 
         "in_sample_only": c.pool.in_sample,
         "repaired_params": bool(chosen.repaired),
         "flat_prices": "flat_prices" in c.said.warnings,
+        "expected_loss": is_loss(c, expected),
     }
     return tuple(code for code, holds in checks.items() if holds)
 
@@ -70,13 +75,12 @@ def _mostly_unscored(c: Context, chosen: Chosen) -> bool:
     return bool(found.unscored[pset] > found.active[pset] + found.idle[pset])
 
 
-def _caveats(c: Context, f: Findings, chosen: Chosen, expected: Expectation) -> Said:
+def _caveats(c: Context, f: Findings, chosen: Chosen) -> Said:
     """What does not degrade an answer, and a reader should know."""
     said = foreign_instrument(c)
     checks = {
         "params_not_tested": chosen.tested_pset is None,
         "few_in_sample_trades": _in_sample_trades(c, f, chosen) < FEW_TRADES,
-        "expected_loss": is_loss(c, expected),
     }
     return said + Said(warnings=tuple(code for code, holds in checks.items() if holds))
 
@@ -85,6 +89,13 @@ def is_loss(c: Context, expected: Expectation) -> bool:
     """Whether less is expected than the objective's break-even, where it has one."""
     zero, sign = c.objective.break_even, c.objective.sign
     return zero is not None and sign * (expected.value - zero) < 0
+
+
+def refused_loss(c: Context, expected: Expectation) -> bool:
+    """Whether a loss is sure, where a limit on luck asks for more than that."""
+    asked = c.question.min_deflated_sharpe is not None or c.question.max_pbo is not None
+    best = expected.high if c.objective.sign > 0 else expected.low
+    return asked and best is not None and is_loss(c, replace(expected, value=best))
 
 
 def foreign_instrument(c: Context) -> Said:
@@ -113,6 +124,11 @@ def _in_sample_trades(c: Context, f: Findings, chosen: Chosen) -> float:
     return float(known.mean()) if len(known) else np.inf
 
 
+def _tried(view: View, rows: Ints) -> int:
+    """Different experiments among trials, which several ids may store."""
+    return len(rows) if view.tried is None else _distinct(view.tried[rows])
+
+
 def _distinct(windows: Ints) -> int:
     return len(np.unique(windows))
 
@@ -137,7 +153,21 @@ def obstacles(c: Context, filtered: Filtered) -> Said:
         return limits
     if not filtered.nominating.any():
         return Said(reasons=("no_matches_after_strict_filters", "no_matches_after_relaxed_filters"))
-    return Said(reasons=("no_params_obey_the_spec",))
+    return Said(reasons=("params_outside_spec",), notes=_outside(c, filtered))
+
+
+def _outside(c: Context, filtered: Filtered) -> tuple[str, ...]:
+    """The nominated sets that break the spec least, and how."""
+    spec = c.spec
+    if spec is None:
+        return ()
+    sets = np.unique(c.view.pset[filtered.nominating]).tolist()
+    problems = {pset: spec.problems(c.view.psets[pset]) for pset in sets}
+    nearest = sorted(sets, key=lambda pset: (len(problems[pset]), pset))[:MAX_NEAREST]
+    return tuple(
+        f"tried, but outside the spec: {c.view.pset_texts[pset]} ({'; '.join(problems[pset])})"
+        for pset in nearest
+    )
 
 
 def _limits(c: Context, filtered: Filtered) -> Said:
@@ -150,10 +180,9 @@ def _limits(c: Context, filtered: Filtered) -> Said:
     sets = np.unique(c.view.pset[filtered.nominating])
     if ceiling is not None and not allowed(found, None, ceiling).any():
         note = (
-            f"the probability of backtest overfitting is {found.pbo.pbo:.2f}"
-            if found.pbo
-            else "the probability of backtest overfitting is unknown: not every parameter set was "
-            "tried in the same quarters"
+            f"the probability of backtest overfitting is {found.telling.pbo:.2f}"
+            if found.telling
+            else f"the probability of backtest overfitting is unknown: {found.doubt}"
         )
         said += Said(reasons=("backtest_overfitting",), notes=(note,))
     if floor is not None and not allowed(found, floor, None)[sets].any():

@@ -216,17 +216,17 @@ class Pool:
         quoted = near if near[self.seen].any() else np.ones(len(near), dtype=bool)
         cells, active, plateau = self.cells, self.active, self.plateau(spec)
         found = level(cells, np.ones(len(near)), cells.rank)
-        mass = found.n / (found.n + weights.neutral)
+        keys = self.view.windows.keys(in_sample=self.in_sample)
+        learnt = study(cells, keys, quoted, active, plateau, weights)
+        # A set that is far from all others says nothing of its neighbours.
+        mass = found.n / (found.n + weights.neutral) * learnt.parts.typical
         n_psets = len(self.view.psets)
         rank, plain, price = (np.full(n_psets, np.nan) for _ in range(3))
         plain[active] = found.mean[active]
         rank[active] = plateau.smooth(found.mean[active], mass[active])
         trades = few_trades_penalty(self._trade_ranks(near)[active])
         price[active] = plateau.smooth(trades, np.ones(len(active)))
-        keys = self.view.windows.keys(in_sample=self.in_sample)
-        return Standing(
-            study(cells, keys, quoted, active, plateau, weights), rank, plain, price, quoted
-        )
+        return Standing(learnt, rank, plain, price, quoted)
 
     def _decide(
         self, near: Bools, spec: StrategySpec | None, weights: EvidenceWeights, side: Side

@@ -20,7 +20,7 @@ from tradingkb.ports import (
     PartitionStore,
     SpecStore,
 )
-from tradingkb.ranking import ConfidenceModel
+from tradingkb.ranking import Confidence
 from tradingkb.recommend.known.context import Context, make_context
 from tradingkb.recommend.known.then import Past
 from tradingkb.recommend.known.view import View, make_view
@@ -160,15 +160,10 @@ class ContextReader:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A stored calibration with its model read."""
+    """A stored calibration, and its rate: None where it has none, or one of another release."""
 
     stored: Calibration
-    model: ConfidenceModel | None
-
-    def code(self, strategy_name: str) -> int:
-        """The strategy's code; -1 for one that it does not know."""
-        names = [s["name"] for s in self.stored.strategies]
-        return names.index(strategy_name) if strategy_name in names else -1
+    rate: Confidence | None
 
     def windows(self, strategy_name: str) -> int:
         """Windows of the strategy that had a score by then."""
@@ -185,7 +180,7 @@ class Calibrations:
         self._kept: Memo[Calibrated | None] = Memo(_KEPT)
 
     def newest(self, workspace_id: str, objective_type: str) -> Calibrated | None:
-        """None when none was ever fitted, or by a release that means something else by it."""
+        """None when none was ever fitted."""
         return self._kept.get(
             (workspace_id, objective_type),
             lambda: self._read(workspace_id, objective_type),
@@ -197,7 +192,7 @@ class Calibrations:
         if stored is None:
             return None
         try:
-            model = ConfidenceModel.from_dict(stored.model) if stored.model else None
+            rate = Confidence.from_dict(stored.model) if stored.model else None
         except InvalidInputError:
-            return None
-        return Calibrated(stored, model)
+            rate = None
+        return Calibrated(stored, rate)

@@ -96,6 +96,16 @@ class View:
         return self.frame[name].to_physical().fill_null(NEVER).to_numpy()
 
     @cached_property
+    def tried(self) -> Ints | None:
+        """What was tried, numbered by window and parameters, (n,); None where each trial differs.
+
+        The same experiment under several ids is one observation.
+        """
+        pairs = self.window * max(len(self.psets), 1) + self.pset
+        distinct, place = np.unique(pairs, return_inverse=True)
+        return None if len(distinct) == len(pairs) else place
+
+    @cached_property
     def scaler(self) -> RegimeScaler | None:
         """The newest scaler of the embeddings; a new one moves every generation."""
         return self.read_scaler()
