@@ -106,7 +106,10 @@ class Orders:
     def only(self, kept: Bools) -> Orders:
         """The orders of the trials that are kept, numbered anew; `kept` has shape (n,)."""
         orders = (self.by_cell, self.by_window, self.by_value)
-        return Orders(*(part_of(order, kept) for order in orders))
+        if kept.all():
+            return self
+        number = np.cumsum(kept) - 1
+        return Orders(*(number[order[kept[order]]] for order in orders))
 
 
 def make_orders(window: Ints, pset: Ints, utility: Floats) -> Orders:

@@ -125,7 +125,7 @@ def _spread(learnt: Learnt, mine: Ints, own: Bools) -> Floats | None:
         return None
     window = learnt.cells.window[mine]
     left = learnt.levels.around[window] + learnt.parts.unit[window] * learnt.left[mine]
-    wild = _wildness(learnt)
+    wild = learnt.kept.get("wildness", None, lambda: _wildness(learnt))
     used = np.unique(window[own[window]])
     if not len(used):
         return np.asarray(np.quantile(left - np.median(left), [0.1, 0.9]))

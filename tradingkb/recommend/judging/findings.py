@@ -52,8 +52,8 @@ class Findings:
 
     Attributes:
         rows: nominated trials; `ranking` has the best of them in order.
-        distance, kernel: shape (w,), None without a regime.
         rank: ranks the nominated trials.
+        compare: compares the query's regime with every window's.
     """
 
     filtered: Filtered
@@ -61,14 +61,27 @@ class Findings:
     evidence: Evidence
     judged: Judged
     rows: Ints
-    distance: Floats | None
-    kernel: Floats | None
     rank: Callable[[], Ranking]
+    compare: Callable[[], tuple[Floats | None, Floats | None]]
 
     @cached_property
     def ranking(self) -> Ranking:
         """The best nominations: an answer shows them, a choice hardly ever needs them."""
         return self.rank()
+
+    @cached_property
+    def _compared(self) -> tuple[Floats | None, Floats | None]:
+        return self.compare()
+
+    @property
+    def distance(self) -> Floats | None:
+        """Regime distance of every window, shape (w,); None without a regime."""
+        return self._compared[0]
+
+    @property
+    def kernel(self) -> Floats | None:
+        """What each window weighs by it, shape (w,); None without a regime."""
+        return self._compared[1]
 
     @property
     def metadata_only(self) -> bool:
@@ -96,7 +109,6 @@ def gather(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Fin
     Raises:
         InvalidInputError: a filter value out of its range.
     """
-    distance, kernel = _regime(c, config)
     query = Query(c.own, c.near, _features(c))
     evidence = Evidence(c.pool, query, c.pool.standing(c.near, c.spec, config.weights))
     filtered = filter_trials(c)
@@ -111,12 +123,14 @@ def gather(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Fin
         traits = c.pool.traits(c.near, c.spec, config.weights, side)
     judged = judge(evidence, config.weights, traits, c.question.own_trades)
     lap("judge_ms")
-    rows = np.flatnonzero(_nominated(c, filtered, found))
+    rows = _nominated(c, filtered, found)
 
     def rank() -> Ranking:
         return _rank(c, rows, filtered, found, config)
 
-    return Findings(filtered, found, evidence, judged, rows, distance, kernel, rank)
+    return Findings(
+        filtered, found, evidence, judged, rows, rank, lambda: _regime(c, config)
+    )
 
 
 def _regime(c: Context, config: RecommendConfig) -> tuple[Floats | None, Floats | None]:
@@ -157,8 +171,9 @@ def _rank(
     )
 
 
-def _nominated(c: Context, filtered: Filtered, found: Retrieved) -> Bools:
+def _nominated(c: Context, filtered: Filtered, found: Retrieved) -> Ints:
     """Trials that pass the filters, in the windows that the search found (if it ran)."""
     if found.similarity is None:
-        return filtered.nominating
-    return filtered.nominating & np.isfinite(found.similarity)[c.view.window]
+        return np.flatnonzero(filtered.nominating)
+    rows = c.view.of_windows(np.isfinite(found.similarity))
+    return rows[filtered.nominating[rows]]

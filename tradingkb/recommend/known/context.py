@@ -65,8 +65,8 @@ class Context:
     def promoted(self) -> Bools:
         """Parameter sets of which a usable trial is promoted, shape (p,)."""
         found = np.zeros(len(self.view.psets), dtype=bool)
-        promoted = self.statuses == STATUS_CODE["promoted"]
-        found[self.view.pset[promoted & self.pool.usable]] = True
+        promoted = np.flatnonzero(self.statuses == STATUS_CODE["promoted"])
+        found[self.view.pset[promoted[self.pool.usable[promoted]]]] = True
         return found
 
 

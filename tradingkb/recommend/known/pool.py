@@ -130,9 +130,11 @@ class Pool:
 
     def unscored(self, pset: int, windows: Bools) -> int:
         """How many of these windows, shape (w,), tried a parameter set and have no score of it."""
-        tried = np.unique(self.view.window[self.tried & (self.view.pset == pset)])
-        known = self.cells.window[self.cells.of_pset(pset)]
-        return int(windows[np.setdiff1d(tried, known)].sum())
+        rows = self.view.of_pset(pset)
+        found = np.zeros(len(windows), dtype=bool)
+        found[self.view.window[rows[self.tried[rows]]]] = True
+        found[self.cells.window[self.cells.of_pset(pset)]] = False
+        return int((found & windows).sum())
 
     @cached_property
     def ranks(self) -> Floats:
