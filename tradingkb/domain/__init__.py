@@ -51,6 +51,7 @@ from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode
 from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime
 from tradingkb.domain.regime_features import FEATURE_INFO, check_names
 from tradingkb.domain.scaling import (
+    Angles,
     RADIANS,
     STATED_WEIGHTS,
     RegimeScaler,
@@ -74,6 +75,7 @@ from tradingkb.domain.trial import (
 )
 
 __all__ = [
+    "Angles",
     "DELETE_FAILED",
     "ELIGIBLE",
     "EXPERIMENT_TYPES",

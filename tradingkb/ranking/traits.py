@@ -140,16 +140,15 @@ def deciding(values: Floats, features: Floats, windows: Ints, keys: WindowKeys) 
     before = np.searchsorted(ends, keys.start[windows], side="right")
     _, quarter = np.unique(keys.quarter[windows], return_inverse=True)
     found = np.zeros(features.shape[1])
-    for f, feature in enumerate(features.T):
-        moved = values * feature[:, None]
-        products = (moved * _until(moved[by_end], before)).sum(axis=1)
-        square = (feature**2)[:, None]
-        spread = (square * _until(square[by_end], before))[:, 0]
-        total = float(spread.sum())
+    moved = features.T[:, :, None] * values
+    products = (moved * _until(moved[:, by_end], before)).sum(axis=2)
+    square = features.T[:, :, None] ** 2
+    spread = (square * _until(square[:, by_end], before))[:, :, 0]
+    for f, total in enumerate(spread.sum(axis=1).tolist()):
         if total <= 0:
             continue
-        variance = float(products.sum()) / total
-        off = np.bincount(quarter, products - variance * spread)
+        variance = float(products[f].sum()) / total
+        off = np.bincount(quarter, products[f] - variance * spread[f])
         n = len(off)
         error = float(np.sqrt((off**2).sum() * n / max(n - 1, 1))) / total
         found[f] = max(variance - SURE * error, 0.0)
@@ -157,9 +156,10 @@ def deciding(values: Floats, features: Floats, windows: Ints, keys: WindowKeys) 
 
 
 def _until(values: Floats, before: Ints) -> Floats:
-    """Sums of the first so many rows."""
-    total = np.vstack([np.zeros(values.shape[1]), np.cumsum(values, axis=0)])
-    return np.asarray(total[before])
+    """Sums over the first so many of the second axis; shape (f, k, a)."""
+    total = np.zeros((values.shape[0], values.shape[1] + 1, values.shape[2]))
+    np.cumsum(values, axis=1, out=total[:, 1:])
+    return np.asarray(total[:, before])
 
 
 def _regressed(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tradingkb.domain import (
     MIN_WINDOWS,
     STATED_WEIGHTS,
+    Angles,
     Objective,
     Regime,
     RegimeScaler,
@@ -181,6 +182,10 @@ class Pool:
     def scaled(self, side: Side, scaler: RegimeScaler) -> Floats:
         """Every window's regime by the pool's scaler, shape (w, 16), NaN where unknown."""
         return self.kept.get("scaled", side, lambda: scaler.transform(self.view.windows.raw(side)))
+
+    def angles(self, side: Side, scaler: RegimeScaler) -> Angles:
+        """The same as angles, to compare many regimes with."""
+        return self.kept.get("angles", side, lambda: Angles.of(self.scaled(side, scaler)))
 
     def distances(self, regime: Regime, scaler: RegimeScaler) -> Floats:
         """Regime distance of every window, (w,), in robust standard deviations; NaN unknown."""
