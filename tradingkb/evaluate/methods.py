@@ -56,7 +56,7 @@ def nearest_windows(cells: Cells, distance: Floats | None, n_windows: int) -> Fl
     """
     if distance is None:
         return np.full(cells.n_psets, -np.inf)
-    seen = _seen(cells, n_windows)
+    seen = cells.windows
     seen = seen[np.isfinite(distance[seen])]
     chosen = seen[np.argsort(distance[seen], kind="stable")[:NEIGHBOURS]]
     return _over(cells, chosen, n_windows)
@@ -64,15 +64,9 @@ def nearest_windows(cells: Cells, distance: Floats | None, n_windows: int) -> Fl
 
 def random_windows(cells: Cells, n_windows: int, rng: np.random.Generator) -> Floats:
     """Mean rank over windows drawn at random from the known ones."""
-    seen = _seen(cells, n_windows)
+    seen = cells.windows
     chosen = rng.choice(seen, size=min(NEIGHBOURS, len(seen)), replace=False)
     return _over(cells, chosen, n_windows)
-
-
-def _seen(cells: Cells, n_windows: int) -> Ints:
-    found = np.zeros(n_windows, dtype=bool)
-    found[cells.window] = True
-    return np.flatnonzero(found)
 
 
 def _over(cells: Cells, windows: Ints, n_windows: int) -> Floats:

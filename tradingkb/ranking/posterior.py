@@ -129,7 +129,7 @@ def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
     variance = smoothly.variance + roughly.variance
     among = variance * learnt.levels.concentration
     mine = learnt.counted * query.own
-    windows = np.unique(cells.window[mine[cells.window] > 0])
+    windows = cells.windows[mine[cells.windows] > 0]
     if smoothly.sure + roughly.sure <= 0 or not len(windows):
         return np.zeros(len(active)), np.full(len(active), variance + among)
     quarters = np.unique(learnt.quarter[windows])

@@ -123,7 +123,7 @@ def study(
         plateau: their neighbourhood.
         weights: what is believed before the store has shown more.
     """
-    seen = np.unique(cells.window)
+    seen = cells.windows
     if not near[seen].any():
         near = np.ones(len(near), dtype=bool)
     parts = contrasts(cells, keys)

@@ -94,7 +94,7 @@ def traits_of(learnt: Learnt, features: Floats) -> Traits | None:
 def _measured(learnt: Learnt, features: Floats) -> Ints:
     """Windows of the timeframe that were tried, measured and dated."""
     tried = np.zeros(len(features), dtype=bool)
-    tried[learnt.cells.window] = True
+    tried[learnt.cells.windows] = True
     dated = np.isfinite(learnt.keys.start) & np.isfinite(learnt.keys.end)
     windows = np.flatnonzero(tried & learnt.near & dated & np.isfinite(features).any(axis=1))
     if len(windows) <= MAX_WINDOWS:

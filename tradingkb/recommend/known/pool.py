@@ -106,7 +106,7 @@ class Pool:
     def seen(self) -> Bools:
         """Windows with evidence, shape (w,)."""
         found = np.zeros(len(self.view.windows), dtype=bool)
-        found[self.cells.window] = True
+        found[self.cells.windows] = True
         return found
 
     @cached_property
@@ -150,7 +150,7 @@ class Pool:
     @cached_property
     def active(self) -> Ints:
         """Parameter sets with evidence."""
-        return np.unique(self.cells.pset)
+        return self.cells.psets
 
     @cached_property
     def mixtures(self) -> tuple[str, ...]:
