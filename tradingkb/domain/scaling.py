@@ -65,7 +65,7 @@ class RegimeScaler:
         raw = _logged(np.atleast_2d(features))
         center, width = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
         for j in range(raw.shape[1]):
-            known = np.sort(raw[np.isfinite(raw[:, j]), j])
+            known = raw[np.isfinite(raw[:, j]), j]
             if len(known):
                 low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
                 center[j] = middle

@@ -88,7 +88,7 @@ def own_doubts(weight: Floats, symbol: Ints, quarter: Ints, overlap: Floats) -> 
         quarter: shape (r,), places in `overlap`.
         overlap: shape (q, q), share of days that quarters have in common.
     """
-    if (weight == weight[:, :1]).all():
+    if weight.shape[1] and (weight == weight[:, :1]).all():
         return _alike(weight[:, 0], symbol, quarter, overlap)
     parts = np.split(np.arange(len(symbol)), np.flatnonzero(np.diff(symbol)) + 1)
     found = [own_doubt(weight[rows], quarter[rows], overlap) for rows in parts if len(rows)]

@@ -81,9 +81,11 @@ def traits_of(learnt: Learnt, features: Floats) -> Traits | None:
     if not len(windows) or len(np.unique(learnt.keys.quarter[windows])) < MIN_QUARTERS:
         return None
     known = np.nan_to_num(np.clip(features[windows], -REACH, REACH))
-    values = _values(learnt, windows)
+    # Both sides of the market are mostly measured on the same windows.
+    which = windows.tobytes()
+    values = learnt.kept.get("directions", which, lambda: _directions(_values(learnt, windows)))
     around = (learnt.parts.credible * learnt.levels.around)[windows][:, None]
-    sure = deciding(_directions(values), known, windows, learnt.keys)
+    sure = deciding(values, known, windows, learnt.keys)
     alike = deciding(around, known, windows, learnt.keys)
     return Traits(
         _regressed(learnt, windows, known, sure, None),
@@ -195,17 +197,24 @@ def _regressed(
 
 def _moved(learnt: Learnt, windows: Ints, features: Floats, weight: Floats) -> Floats:
     """Weighted sums of features times what windows left of every active set, smoothed; (f, a)."""
-    cells = learnt.cells
-    place = np.full(len(learnt.near), -1, dtype=np.int64)
-    place[windows] = np.arange(len(windows))
-    mine = place[cells.window] >= 0
-    row = place[cells.window[mine]]
-    column = places(learnt.active, cells.n_psets)[cells.pset[mine]]
+    row, column, left = learnt.kept.get(
+        "left", windows.tobytes(), lambda: _left(learnt, windows)
+    )
     n = len(learnt.active)
     mass = np.bincount(column, weight[row], minlength=n).astype(np.float64)
     sums = []
     for feature in features.T:
-        total = np.bincount(column, (weight * feature)[row] * learnt.left[mine], minlength=n)
+        total = np.bincount(column, (weight * feature)[row] * left, minlength=n)
         mean = np.divide(total, mass, out=np.zeros(n), where=mass > 0)
         sums.append(learnt.plateau.smooth(mean, mass) * mass)
     return np.array(sums)
+
+
+def _left(learnt: Learnt, windows: Ints) -> tuple[Ints, Ints, Floats]:
+    """The cells of some windows: the place of each one's window and set, and what it leaves."""
+    cells = learnt.cells
+    place = np.full(len(learnt.near), -1, dtype=np.int64)
+    place[windows] = np.arange(len(windows))
+    row = place[cells.window]
+    mine = row >= 0
+    return row[mine], learnt.column[cells.pset[mine]], learnt.left[mine]
