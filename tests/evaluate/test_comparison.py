@@ -11,6 +11,7 @@ import pytest
 from tradingkb.evaluate.comparison import (
     CLUSTERS,
     REFERENCES,
+    cluster_counts,
     common,
     coverage_table,
     group_table,
@@ -175,3 +176,35 @@ def test_a_decision_without_a_symbol_is_a_cluster_of_its_own_kind() -> None:
     (mine, _) = method_table(rows).to_dicts()
     assert mine["vs_average_low_symbol"] < mine["vs_average"] < mine["vs_average_high_symbol"]
     assert group_table(rows, "symbol")["n"].sum() == 3
+
+
+def test_exact_results_alone_are_compared_where_both_are_exact() -> None:
+    regrets = {"tradingkb": [0.1, 0.2, 0.9, 0.9], "average": [0.2, 0.5, 0.1, 0.1]}
+    exact = {"tradingkb": [True, True, False, True], "average": [True, True, True, False]}
+    rows = made(
+        *(
+            {"decision": k, "method": m, "symbol": "AB"[k % 2], "regret": regret, "exact": own}
+            for m in regrets
+            for k, (regret, own) in enumerate(zip(regrets[m], exact[m], strict=True))
+        )
+    )
+    mine, average = method_table(rows).to_dicts()
+    assert (mine["exact"], mine["exact_n"], mine["exact_n_symbol"]) == (0.75, 2, 2)
+    assert mine["exact_vs_average"] == pytest.approx(-0.2)
+    assert mine["exact_vs_average_low_symbol"] < -0.2 < mine["exact_vs_average_high_symbol"]
+    assert average["exact_vs_average"] == 0.0
+
+
+def test_without_any_exact_result_there_is_no_difference_of_them() -> None:
+    rows = made(*({"decision": 0, "method": m, "exact": False} for m in ("tradingkb", "average")))
+    mine = method_table(rows).to_dicts()[0]
+    assert (mine["exact"], mine["exact_n"], mine["exact_vs_average"]) == (0.0, 0, None)
+
+
+def test_clusters_are_counted_over_the_decisions_that_are_compared() -> None:
+    rows = made(
+        {"decision": 0, "symbol": "A", "quarter": "2020Q1"},
+        {"decision": 1, "symbol": "B", "quarter": "2020Q1"},
+        {"decision": 2, "symbol": "C", "quarter": "2020Q2", "chosen": False},
+    )
+    assert cluster_counts(rows) == {"symbol": 2, "as_of": 1, "quarter": 1}

@@ -263,6 +263,10 @@ def method_dict(method: str) -> dict[str, Any]:
         "return_frac": 0.05,
         "beats_defaults": None if method == "defaults" else 0.55,
         "is_defaults": 0.1,
+        "exact": 1.0,
+        "exact_n": 90,
+        "exact_n_symbol": 2,
+        "exact_vs_average": REGRET[method] - REGRET["average"],
     }
     for reference in ("average", "defaults", "is_best", "tradingkb", "knn"):
         value = REGRET[method] - REGRET[reference]
@@ -298,6 +302,7 @@ def evaluation() -> dict[str, Any]:
         "n_common": 90,
         "n_windows": 50,
         "n_symbols": 2,
+        "n_clusters": {"symbol": 2, "as_of": 45, "quarter": 40},
         "n_quarters": 40,
         "n_dates": 45,
         "first_as_of": "2010-01-04T00:00:00+00:00",

@@ -16,10 +16,11 @@ def mine(evaluation):
     return evaluation["table"][0]
 
 
-def test_the_verdict_says_where_the_ways_of_resampling_disagree(evaluation):
+def test_the_verdict_says_where_symbols_dates_and_quarters_disagree(evaluation):
     # -0.02 to the average reaches 0.01 by symbol, 0.03 by date and 0.05 by quarter.
     text = verdict(evaluation)
     assert "better than the plain average by symbol, but not by window date or quarter" in text
+    assert "95 % intervals over 2 symbols, 45 window dates and 40 quarters" in text
 
 
 @pytest.mark.parametrize(
@@ -46,9 +47,32 @@ def test_without_any_interval_nothing_is_claimed(evaluation):
     assert verdict({**evaluation, "table": []}) == verdict(evaluation)
 
 
-def test_intervals_from_few_clusters_are_called_too_narrow(evaluation):
-    assert caution(evaluation).startswith("Intervals from 2 symbols are too narrow")
-    assert caution({**evaluation, "n_symbols": 30}) == ""
+def test_few_clusters_are_named(evaluation):
+    assert caution(evaluation).startswith("Few clusters: 2 symbols.")
+    many = {"symbol": 30, "as_of": 45, "quarter": 40}
+    assert caution({**evaluation, "n_clusters": many}) == ""
+
+
+def test_outcomes_of_near_sets_are_counted_beside_the_exact_ones(evaluation):
+    assert "exact" not in evaluation_text(evaluation)
+    mine(evaluation).update(
+        exact=0.2,
+        exact_n=18,
+        exact_vs_average=-0.03,
+        exact_vs_average_low_symbol=-0.05,
+        exact_vs_average_high_symbol=-0.01,
+    )
+    said = "-0.030 (-0.050 to -0.010; 18 decisions of 2 symbols)"
+    for shown in (evaluation_text, evaluation_markdown, evaluation_card):
+        text = shown(evaluation).replace("\u00a0", " ").replace("\u2212", "-").replace("\u2060", "")
+        assert "18 of 90" in text
+        assert said in text
+
+
+def test_without_a_decision_where_both_are_exact_nothing_is_claimed_of_them(evaluation):
+    mine(evaluation).update(exact=0.0, exact_n=0, exact_n_symbol=0, exact_vs_average=None)
+    line = next(t for t in evaluation_text(evaluation).splitlines() if t.startswith("tradingkb"))
+    assert line.endswith("0 of 90")
 
 
 @pytest.mark.parametrize(
@@ -73,9 +97,9 @@ def test_every_method_has_a_line_with_its_interval_and_hindsight_is_marked(evalu
     assert "(hindsight)" not in lines["tradingkb"]
 
 
-def test_the_head_of_an_interval_names_what_is_resampled(evaluation):
+def test_the_head_of_an_interval_says_how_many_clusters_it_is_over(evaluation):
     for shown in (evaluation_text, evaluation_markdown, evaluation_card):
-        assert "vs average (95 % by symbol)" in shown(evaluation).replace("\u00a0", " ")
+        assert "vs average (95 % over 2 symbols)" in shown(evaluation).replace("\u00a0", " ")
 
 
 def test_markdown_has_as_many_cells_in_every_row(evaluation):

@@ -5,7 +5,7 @@ import pytest
 from tradingkb.presentation.evaluation_figures import forest_figure, group_figure
 
 
-def test_the_forest_draws_each_method_once_per_way_of_resampling(evaluation):
+def test_the_forest_draws_each_method_once_per_kind_of_cluster(evaluation):
     figure = forest_figure(evaluation)
     drawn = len(evaluation["table"]) - 2  # neither the reference nor the oracle
     assert [len(trace.x) for trace in figure.data] == [drawn] * 3

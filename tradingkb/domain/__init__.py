@@ -53,6 +53,7 @@ from tradingkb.domain.regime_features import FEATURE_INFO, check_names
 from tradingkb.domain.scaling import (
     RADIANS,
     STATED_WEIGHTS,
+    Angles,
     RegimeScaler,
     regime_distance,
     regime_similarity,
@@ -93,6 +94,7 @@ __all__ = [
     "STRICT",
     "TAGS",
     "Actor",
+    "Angles",
     "Caller",
     "Deadline",
     "FilterColumns",

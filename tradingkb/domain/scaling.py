@@ -65,7 +65,7 @@ class RegimeScaler:
         raw = _logged(np.atleast_2d(features))
         center, width = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
         for j in range(raw.shape[1]):
-            known = np.sort(raw[np.isfinite(raw[:, j]), j])
+            known = raw[np.isfinite(raw[:, j]), j]
             if len(known):
                 low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
                 center[j] = middle
@@ -146,8 +146,31 @@ def regime_similarity(query: Floats, windows: Floats) -> Floats:
     Returns:
         Shape (n,), in [-1, 1]; NaN for a window without any feature, or a query without any.
     """
-    asked = np.isfinite(query)
-    usable = np.isfinite(windows).any(axis=1) & asked.any()
-    angles = np.nan_to_num(windows[:, asked]) * RADIANS
-    total = np.cos(angles - query[asked] * RADIANS).sum(axis=1)
-    return np.where(usable, total / max(int(asked.sum()), 1), np.nan)
+    return Angles.of(windows).similarity(query)
+
+
+@dataclass(frozen=True)
+class Angles:
+    """Windows' scaled features as angles, so that many queries are compared quickly.
+
+    Attributes:
+        cosine, sine: shape (n, 16); 1 and 0 where a feature is unknown.
+        known: shape (n,), windows with any feature.
+    """
+
+    cosine: Floats
+    sine: Floats
+    known: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, windows: Floats) -> Angles:
+        """Of scaled features, shape (n, 16), NaN where unknown."""
+        angles = np.nan_to_num(windows) * RADIANS
+        return cls(np.cos(angles), np.sin(angles), np.isfinite(windows).any(axis=1))
+
+    def similarity(self, query: Floats) -> Floats:
+        """`regime_similarity` of a query, shape (16,), to every window."""
+        asked = np.isfinite(query)
+        angle = np.nan_to_num(query) * RADIANS
+        total = self.cosine @ (asked * np.cos(angle)) + self.sine @ (asked * np.sin(angle))
+        return np.where(self.known & asked.any(), total / max(int(asked.sum()), 1), np.nan)

@@ -6,19 +6,23 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from tradingkb.evaluate.clusters import cluster_interval
 from tradingkb.evaluate.methods import METHODS
-from tradingkb.evaluate.resampling import cluster_interval
 
 #: What decisions may share their luck by.
 CLUSTERS: Final = ("symbol", "as_of", "quarter")
 #: Differences are taken to these; negative is better than them.
 REFERENCES: Final = ("average", "average_others", "defaults", "is_best")
+#: What exact results alone are compared with.
+EXACT_REFERENCE: Final = "average"
 #: Variants and controls are also taken to what they were made from: what does the change do?
 ORIGINALS: Final = {
     "stated": "tradingkb",
     "no_regime": "tradingkb",
     "no_own_results": "tradingkb",
+    "no_own_history": "tradingkb",
     "placebo": "tradingkb",
     "random_windows": "knn",
 }
@@ -36,49 +40,81 @@ def common(decisions: pl.DataFrame) -> pl.DataFrame:
     return present.join(complete.select("decision"), on="decision", how="semi")
 
 
-def method_table(decisions: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
+def method_table(decisions: pl.DataFrame) -> pl.DataFrame:
     """One row per method over the common decisions.
 
     Columns: method, n, regret, rank, objective, return_frac (means), beats_defaults (share of the
-    decisions where it chose something else than the defaults) and is_defaults; per reference the
-    mean difference of regret (negative: better than the reference) and its 95 % intervals by
-    resampling symbols, window dates and quarters, as `vs_<reference>`, `..._low_symbol`, ...;
-    null for the original of `ORIGINALS` where a method has none.
+    decisions where it chose something else than the defaults), is_defaults and exact (share whose
+    result is the chosen set's own, not a near one's); per reference the mean difference of regret
+    (negative: better than the reference) and its 95 % intervals over symbols, window dates and
+    quarters, as `vs_<reference>`, `..._low_symbol`, ...; null for the original of `ORIGINALS` where
+    a method has none. `exact_n`, `exact_vs_average`, `..._low_symbol`, ... and the clusters behind
+    them, `exact_n_symbol`, ...: the same on the decisions where both results are exact.
     """
     shared = common(decisions).sort("decision")
     by_method = {str(m[0]): rows for m, rows in shared.group_by("method")}
     rows = []
     for method in METHODS:
         if method in by_method:
-            rows.append(_method_row(method, by_method, seed))
+            rows.append(_method_row(method, by_method))
     if not rows:  # no decision that every method made
         return pl.DataFrame(schema={"method": pl.String, "n": pl.Int64, "regret": pl.Float64})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _method_row(method: str, by_method: dict[str, pl.DataFrame], seed: int) -> dict[str, Any]:
+def _method_row(method: str, by_method: dict[str, pl.DataFrame]) -> dict[str, Any]:
     mine = by_method[method]
     row: dict[str, Any] = {"method": method, "n": mine.height}
-    for name in ("regret", "rank", "objective", "return_frac", "beats_defaults", "is_defaults"):
+    for name in (
+        "regret",
+        "rank",
+        "objective",
+        "return_frac",
+        "beats_defaults",
+        "is_defaults",
+        "exact",
+    ):
         row[name] = mine[name].cast(pl.Float64).mean()
     original = ORIGINALS.get(method)
     for reference in (*REFERENCES, *([original] if original else [])):
         if reference in by_method:
-            row |= _difference(mine, by_method[reference], reference, seed)
+            row |= _difference(mine, by_method[reference], f"vs_{reference}")
+    if EXACT_REFERENCE in by_method:
+        row |= _exact(mine, by_method[EXACT_REFERENCE])
     return row
 
 
-def _difference(
-    mine: pl.DataFrame, other: pl.DataFrame, reference: str, seed: int
-) -> dict[str, Any]:
+def _difference(mine: pl.DataFrame, other: pl.DataFrame, name: str) -> dict[str, Any]:
     values = (mine["regret"] - other["regret"]).to_numpy()
-    found: dict[str, Any] = {f"vs_{reference}": float(values.mean())}
+    found: dict[str, Any] = {name: float(values.mean()) if len(values) else None}
     for cluster in CLUSTERS:
-        codes = mine[cluster].rank("dense").fill_null(0).to_numpy().astype(np.int64)
-        interval = cluster_interval(values, codes, np.random.default_rng(seed))
-        found[f"vs_{reference}_low_{cluster}"] = interval.low
-        found[f"vs_{reference}_high_{cluster}"] = interval.high
+        interval = cluster_interval(values, _codes(mine[cluster]))
+        found[f"{name}_low_{cluster}"] = interval.low
+        found[f"{name}_high_{cluster}"] = interval.high
     return found
+
+
+def _exact(mine: pl.DataFrame, other: pl.DataFrame) -> dict[str, Any]:
+    """The difference on the decisions where both looked up exactly what they had chosen."""
+    both = (mine["exact"] & other["exact"]).fill_null(False)
+    mine, other = mine.filter(both), other.filter(both)
+    clusters = {f"exact_n_{cluster}": _distinct(mine[cluster]) for cluster in CLUSTERS}
+    found = _difference(mine, other, f"exact_vs_{EXACT_REFERENCE}")
+    return {"exact_n": mine.height, **clusters, **found}
+
+
+def _codes(cluster: pl.Series) -> NDArray[np.int64]:
+    return cluster.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+
+
+def _distinct(cluster: pl.Series) -> int:
+    return len(np.unique(_codes(cluster)))
+
+
+def cluster_counts(decisions: pl.DataFrame) -> dict[str, int]:
+    """How many clusters of each kind stand behind the intervals of `method_table`."""
+    shared = common(decisions)
+    return {cluster: _distinct(shared[cluster]) for cluster in CLUSTERS}
 
 
 def group_table(decisions: pl.DataFrame, by: str) -> pl.DataFrame:

@@ -146,31 +146,31 @@ class Donors:
     Attributes:
         as_of: when each was known, microseconds since 1970 UTC, ascending.
         window: index into the view's windows.
-        regimes: in the same order.
+        view: the view.
     """
 
     as_of: Ints
     window: Ints
-    regimes: list[Regime]
+    view: View
 
     def draw(self, d: Decision, rng: np.random.Generator) -> Regime | None:
         """The regime of another window, known by then; None where there is none."""
         known = np.flatnonzero((self.as_of <= to_micros(d.as_of)) & (self.window != d.window))
-        return self.regimes[int(rng.choice(known))] if len(known) else None
+        if not len(known):
+            return None
+        drawn = int(self.window[rng.choice(known)])
+        return _regime(self.view.windows.before[drawn], True, "measured")
 
 
 def list_donors(view: View) -> Donors:
     """The measured regimes of a view's windows, by time and window key."""
     windows = view.windows
     starts = windows.frame["oos_start"]
-    found = [
-        (to_micros(starts[w]), w, regime)
-        for w in np.flatnonzero(windows.own_before & starts.is_not_null().to_numpy()).tolist()
-        if (regime := _regime(windows.before[w], True, "measured")) is not None
-    ]
-    found.sort(key=lambda row: row[:2])
-    as_of, window = (np.array([row[i] for row in found], dtype=np.int64) for i in (0, 1))
-    return Donors(as_of, window, [regime for _, _, regime in found])
+    measured = np.isfinite(windows.raw("before")).any(axis=1) & windows.own_before
+    window = np.flatnonzero(measured & starts.is_not_null().to_numpy())
+    as_of = starts.to_physical().fill_null(0).to_numpy()[window]
+    order = np.lexsort((window, as_of))
+    return Donors(as_of[order], window[order], view)
 
 
 def sample(

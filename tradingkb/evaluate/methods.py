@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.ranking import Cells, Level, Plateau, window_level
+from tradingkb.ranking import Cells, Level, Plateau, group_means
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,6 +25,7 @@ METHODS: Final = {
     "stated": "the same, with the regime stated as it truly became",
     "no_regime": "the same without any regime",
     "no_own_results": "the same without the tuning's own in-sample results",
+    "no_own_history": "the same without the instrument's own history",
     "placebo": "control: the same with the regime of a window drawn at random",
     "average": "best average rank over all windows known by then, quarters counted equally",
     "average_others": "the same over the windows of other symbols",
@@ -55,7 +56,7 @@ def nearest_windows(cells: Cells, distance: Floats | None, n_windows: int) -> Fl
     """
     if distance is None:
         return np.full(cells.n_psets, -np.inf)
-    seen = np.unique(cells.window)
+    seen = cells.windows
     seen = seen[np.isfinite(distance[seen])]
     chosen = seen[np.argsort(distance[seen], kind="stable")[:NEIGHBOURS]]
     return _over(cells, chosen, n_windows)
@@ -63,15 +64,18 @@ def nearest_windows(cells: Cells, distance: Floats | None, n_windows: int) -> Fl
 
 def random_windows(cells: Cells, n_windows: int, rng: np.random.Generator) -> Floats:
     """Mean rank over windows drawn at random from the known ones."""
-    seen = np.unique(cells.window)
+    seen = cells.windows
     chosen = rng.choice(seen, size=min(NEIGHBOURS, len(seen)), replace=False)
     return _over(cells, chosen, n_windows)
 
 
 def _over(cells: Cells, windows: Ints, n_windows: int) -> Floats:
-    weight = np.zeros(n_windows)
-    weight[windows] = 1.0
-    return average(window_level(cells, weight, cells.rank))
+    wanted = np.zeros(n_windows, dtype=bool)
+    wanted[windows] = True
+    mine = wanted[cells.window]
+    return average(
+        group_means(cells.pset[mine], np.ones(mine.sum()), cells.rank[mine], cells.n_psets)
+    )
 
 
 def in_sample(inside: Floats) -> Floats:

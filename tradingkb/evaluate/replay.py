@@ -31,14 +31,15 @@ from tradingkb.recommend import (
 
 Bools = NDArray[np.bool_]
 
-#: The recommender's variants: whether the regime is measured, stated, another window's or none, and
-#: whether the tuning's own results are given.
+#: The recommender's variants: whether the regime is measured, stated, another window's or none,
+#: whether the tuning's own results are given, and whether the instrument's own history counts.
 _VARIANTS: Final = {
-    "tradingkb": ("measured", True),
-    "stated": ("stated", True),
-    "no_regime": (None, True),
-    "no_own_results": ("measured", False),
-    "placebo": ("placebo", True),
+    "tradingkb": ("measured", True, True),
+    "stated": ("stated", True, True),
+    "no_regime": (None, True, True),
+    "no_own_results": ("measured", False, True),
+    "no_own_history": ("measured", True, False),
+    "placebo": ("placebo", True, True),
 }
 
 #: All that a calibration needs.
@@ -122,10 +123,13 @@ class Replay:
         chosen: dict[str, _Choice | None] = {}
         facts: dict[str, Any] = {}
         main: Findings | None = None
-        for name, (regime, own) in _VARIANTS.items():
+        trades = d.own_trades(c.view)
+        for name, (regime, own, history) in _VARIANTS.items():
             if name not in self._wanted and name != "tradingkb":
                 continue
-            asked = self._asked(c, d, self._regime(d, regime, donors), own=own)
+            asked = _asked(c, self._regime(d, regime, donors), trades if own else None)
+            if not history:
+                asked = replace(asked, own=np.zeros_like(c.own))
             findings = self._recommender.find(asked)
             if name == "tradingkb":
                 main = findings
@@ -149,11 +153,6 @@ class Replay:
         """Draws of one decision and method: windows that come in later change none of them."""
         digest = hashlib.sha256(f"{method} {d.strategy_name} {d.window_key}".encode()).digest()
         return np.random.default_rng([self._seed, int.from_bytes(digest[:8], "big")])
-
-    def _asked(self, c: Context, d: Decision, regime: Regime | None, *, own: bool) -> Context:
-        trades = d.own_trades(c.view) if own else None
-        market = replace(c.question.market, regime=regime)
-        return replace(c, question=replace(c.question, market=market, own_trades=trades))
 
     def _facts(self, c: Context, f: Findings) -> dict[str, Any]:
         """What the answer says, short of its tables and of the luck, which decide nothing here."""
@@ -189,6 +188,11 @@ class Replay:
         texts = c.view.pset_texts
         wanted = {name: pset for name, pset in found.items() if name in self._wanted}
         return {name: None if p is None else _Choice(p, texts[p]) for name, p in wanted.items()}
+
+
+def _asked(c: Context, regime: Regime | None, trades: dict[str, float] | None) -> Context:
+    market = replace(c.question.market, regime=regime)
+    return replace(c, question=replace(c.question, market=market, own_trades=trades))
 
 
 @dataclass(frozen=True)

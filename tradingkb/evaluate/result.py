@@ -13,6 +13,7 @@ import polars as pl
 from tradingkb.domain import Objective
 from tradingkb.evaluate.asked import EvaluationRequest
 from tradingkb.evaluate.comparison import (
+    cluster_counts,
     coverage_table,
     group_table,
     interval_coverage,
@@ -60,7 +61,7 @@ class Evaluation:
     @cached_property
     def table(self) -> pl.DataFrame:
         """Every method beside the others; see `evaluate.summary.method_table`."""
-        return method_table(self.decisions, self.request.seed)
+        return method_table(self.decisions)
 
     @cached_property
     def coverage(self) -> pl.DataFrame:
@@ -90,6 +91,7 @@ class Evaluation:
             "n_symbols": self.decisions["symbol"].n_unique(),
             "n_quarters": self.decisions["quarter"].n_unique(),
             "n_dates": self.decisions["as_of"].n_unique(),
+            "n_clusters": cluster_counts(self.decisions),
             "first_as_of": self.decisions["as_of"].min(),
             "last_as_of": self.decisions["as_of"].max(),
             "methods": {m: METHODS[m] for m in self.table["method"]},

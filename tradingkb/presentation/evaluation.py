@@ -6,15 +6,17 @@ from typing import Final
 
 from tradingkb.presentation.card_parts import standalone
 from tradingkb.presentation.evaluation_facts import (
-    CHOSEN,
-    CLUSTERS,
     Evaluation,
     Row,
+    all_exact,
     caution,
     difference,
     earned,
+    exact_count,
+    exact_difference,
     marked,
     number,
+    over,
     share,
     summary_sentence,
     verdict,
@@ -28,8 +30,8 @@ _LEGEND: Final = (
 
 
 def columns(e: Evaluation) -> tuple[str, ...]:
-    """The heads of the narrow table; they name what is resampled for the intervals."""
-    by = f"(95 % by {CLUSTERS[CHOSEN]})"
+    """The heads of the narrow table; they say what the intervals are over."""
+    by = f"(95 % over {over(e)})"
     return (
         "method",
         "regret",
@@ -37,6 +39,7 @@ def columns(e: Evaluation) -> tuple[str, ...]:
         f"vs defaults {by}",
         "beats defaults",
         f"mean {e['objective']}",
+        *([] if all_exact(e) else ["exact results", "vs average, both exact"]),
     )
 
 
@@ -53,6 +56,7 @@ def _row(row: Row, e: Evaluation) -> list[str]:
         difference(row, "defaults"),
         share(row["beats_defaults"]),
         earned(e, row),
+        *([] if all_exact(e) else [exact_count(row), exact_difference(row)]),
     ]
 
 

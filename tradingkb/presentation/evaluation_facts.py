@@ -10,9 +10,10 @@ from tradingkb.presentation import format as fmt
 Evaluation = Mapping[str, Any]
 Row = Mapping[str, Any]
 
-#: What is resampled for an interval, and how it is called.
+#: What shares its luck, and how it is called.
 CLUSTERS: Final = {"symbol": "symbol", "as_of": "window date", "quarter": "quarter"}
-#: Which resampling the tables quote where there is room for one.
+_NAMED: Final = {"symbol": "symbols", "as_of": "window dates", "quarter": "quarters"}
+#: Whose interval the tables quote where there is room for one.
 CHOSEN: Final = "symbol"
 #: What a method is compared with, and how it is called.
 REFERENCES: Final = {
@@ -24,7 +25,7 @@ REFERENCES: Final = {
 _NAMES: Final = {**REFERENCES, "tradingkb": "the recommender", "knn": "the nearest windows"}
 #: Methods that should add nothing.
 CONTROLS: Final = ("placebo", "random_windows")
-#: Percentile intervals from fewer clusters are too narrow.
+#: Fewer clusters than this are said to be few.
 FEW_CLUSTERS: Final = 30
 
 
@@ -70,7 +71,7 @@ def interval(row: Row, reference: str, cluster: str = CHOSEN) -> str:
 
 
 def difference(row: Row, reference: str, cluster: str = CHOSEN) -> str:
-    """-0.013 (-0.022 to -0.004), the 95 % interval by resampling clusters."""
+    """-0.013 (-0.022 to -0.004), the 95 % interval over clusters."""
     value = fmt.finite(row.get(f"vs_{reference}"))
     if value is None or row["method"] == reference:
         return ""
@@ -115,16 +116,16 @@ def summary_sentence(e: Evaluation) -> str:
 def verdict(e: Evaluation) -> str:
     """Whether the recommender is better than the average and the defaults, as far as it shows.
 
-    A difference counts where its interval leaves out zero; that is said for each way of resampling
-    where they disagree.
+    A difference counts where its interval leaves out zero; that is said for symbols, dates and
+    quarters where they disagree.
     """
     mine = method_row(e, "tradingkb")
     found = [standing(mine, r) for r in ("average", "defaults", "is_best")] if mine else []
     known = [text for text in found if text]
     if not known:
         return "There are too few symbols and dates to tell the methods apart."
-    names = ", ".join(CLUSTERS.values())
-    return f"The recommender is {'; '.join(known)} (95 % intervals by {names})."
+    names = listed([over(e, c) for c in CLUSTERS])
+    return f"The recommender is {'; '.join(known)} (95 % intervals over {names})."
 
 
 def standing(row: Row, reference: str) -> str:
@@ -152,16 +153,52 @@ def _either(names: Sequence[str]) -> str:
 
 
 def cluster_counts(e: Evaluation) -> dict[str, int]:
-    """How many clusters of each kind there are to resample, where that is known."""
-    counts = {"symbol": "n_symbols", "as_of": "n_dates", "quarter": "n_quarters"}
-    return {cluster: e[key] for cluster, key in counts.items() if key in e}
+    """How many clusters of each kind stand behind the intervals, where that is known."""
+    found = e.get("n_clusters") or {}
+    return {cluster: found[cluster] for cluster in CLUSTERS if cluster in found}
+
+
+def over(e: Evaluation, cluster: str = CHOSEN) -> str:
+    """What an interval is over, with its number where that is known: 5 symbols."""
+    counts = cluster_counts(e)
+    return fmt.count(counts[cluster], CLUSTERS[cluster]) if cluster in counts else _NAMED[cluster]
 
 
 def caution(e: Evaluation) -> str:
-    """Which intervals are too narrow for want of clusters; "" where none is."""
-    counts = cluster_counts(e)
-    few = [fmt.count(n, CLUSTERS[c]) for c, n in counts.items() if n < FEW_CLUSTERS]
+    """Which intervals rest on few clusters; "" where none does."""
+    few = [over(e, c) for c, n in cluster_counts(e).items() if n < FEW_CLUSTERS]
     if not few:
         return ""
-    listed = " and ".join(filter(None, [", ".join(few[:-1]), few[-1]]))
-    return f"Intervals from {listed} are too narrow: {FEW_CLUSTERS} or more would be needed."
+    return (
+        f"Few clusters: {listed(few)}. Their intervals are wider for it (Student's t), and say "
+        "nothing of symbols and times unlike these."
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """One, two and three."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def all_exact(e: Evaluation) -> bool:
+    """Whether every outcome is the chosen set's own."""
+    return all(row.get("exact") in (None, 1.0) for row in e["table"])
+
+
+def exact_count(row: Row) -> str:
+    """How many outcomes are exact, and the others, looked up from near sets: 90 of 486."""
+    known = fmt.finite(row.get("exact"))
+    return "" if known is None else f"{round(known * row['n']):,} of {row['n']:,}"
+
+
+def exact_difference(row: Row) -> str:
+    """-0.013 (-0.022 to -0.004; 90 decisions of 5 symbols), where both results are exact."""
+    value = fmt.finite(row.get("exact_vs_average"))
+    if value is None or row["method"] == "average":
+        return ""
+    low, high = (fmt.finite(row.get(f"exact_vs_average_{s}_{CHOSEN}")) for s in ("low", "high"))
+    behind = f"{fmt.count(row['exact_n'], 'decision')} of " + fmt.count(
+        row[f"exact_n_{CHOSEN}"], CLUSTERS[CHOSEN]
+    )
+    within = "" if low is None or high is None else f"{change(low)} to {change(high)}; "
+    return f"{change(value)} ({within}{behind})"

@@ -52,7 +52,7 @@ _TOP: Final = 12
 
 
 def forest_figure(e: Evaluation, reference: str = "average") -> Any:
-    """Every method's difference to a reference, with an interval per way of resampling.
+    """Every method's difference to a reference, with an interval over each kind of cluster.
 
     Raises:
         ImportError: plotly is not installed.

@@ -9,13 +9,12 @@ from typing import Final
 from tradingkb.presentation import evaluation_sections as say
 from tradingkb.presentation import evaluation_tables as tables
 from tradingkb.presentation.evaluation_facts import (
-    CHOSEN,
-    CLUSTERS,
     Evaluation,
     Row,
     caution,
     method_row,
     objective_name,
+    over,
     summary_sentence,
     verdict,
 )
@@ -86,7 +85,7 @@ def _methods(e: Evaluation) -> str:
     text = (
         f"n = {e['n_common']:,} decisions that every method made. Regret: 0 best, 1 worst. "
         f"Differences of regret are negative where a method is better; below them the 95 % "
-        f"interval by resampling {CLUSTERS[CHOSEN]}s, bold where it leaves out zero."
+        f"interval over {over(e)}, bold where it leaves out zero."
     )
     return note(text) + tables.main_table(e) + (_clusters(e, mine) if mine else "") + _forest(e)
 
@@ -94,7 +93,7 @@ def _methods(e: Evaluation) -> str:
 def _clusters(e: Evaluation, mine: Row) -> str:
     found = tables.cluster_table(e, mine)
     text = f"Differences of mean regret, negative is better; n = {e['n_common']:,} decisions."
-    head = el("h3", "The recommender, by what is resampled")
+    head = el("h3", "The recommender, by what shares its luck")
     return head + note(text) + found if found else ""
 
 

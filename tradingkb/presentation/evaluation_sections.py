@@ -27,9 +27,13 @@ HOW_TO_READ: Final = {
     "strategies can be averaged.",
     "Difference": "the mean of regret minus the other method's regret, on the same decisions. "
     "Negative is better.",
-    "Interval": "95 %, from drawing whole symbols, window dates or quarters again: decisions of "
-    "one symbol or date share their luck. A difference counts when zero is outside, and firmly "
-    "when all three agree. Few symbols or dates make an interval too narrow.",
+    "Interval": "95 %, over symbols, window dates or quarters: decisions of one symbol or date "
+    "share their luck, so that their number says how sure a mean is. A difference counts when zero "
+    "is outside, and firmly when all three agree. Few symbols or dates make an interval wide "
+    "(cluster-robust standard error, Student's t).",
+    "Exact": "the result of exactly the chosen parameters. Where they were not tried on a window, "
+    "that of the nearest set that was stands for them. The difference to the average is shown on "
+    "the decisions where both are exact, too.",
     "Hindsight": "marked methods see what nobody could know by then. They are limits, not choices.",
     "Control": "a method with its information replaced by chance. Whatever is no better than its "
     "control adds nothing that shows.",
@@ -44,6 +48,7 @@ REGIME: Final = {
     ("no_regime", "tradingkb"): "Leaving the regime out",
     ("stated", "tradingkb"): "Stating the regime as it truly became",
     ("no_own_results", "tradingkb"): "Leaving the tuning's own in-sample results out",
+    ("no_own_history", "tradingkb"): "Leaving the instrument's own history out",
 }
 #: Controls, beside what they imitate.
 CONTROLS: Final = {

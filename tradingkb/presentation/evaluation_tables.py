@@ -11,10 +11,13 @@ from tradingkb.presentation.evaluation_facts import (
     REFERENCES,
     Evaluation,
     Row,
+    all_exact,
     bounds,
     change,
     cluster_counts,
     earned,
+    exact_count,
+    exact_difference,
     interval,
     mark,
     marked,
@@ -33,6 +36,7 @@ VARIANTS: Final = {
     "stated": "the regime stated as it truly became",
     "no_regime": "no regime",
     "no_own_results": "measured regime, no own in-sample results",
+    "no_own_history": "measured regime, own in-sample results, no history of the instrument",
 }
 
 
@@ -52,10 +56,21 @@ def main_table(e: Evaluation) -> str:
             "regret": cell(number(row["regret"], 4)),
             **{f"against {REFERENCES[r]}": _difference(row, r) for r in references},
             "beats the defaults": cell(share(row["beats_defaults"])),
+            **_exact(e, row),
             f"mean {objective_name(e)}": cell(earned(e, row)),
         }
         for row in e["table"]
     )
+
+
+def _exact(e: Evaluation, row: Row) -> dict[str, str]:
+    """How many outcomes are the chosen sets' own, and the difference on these alone."""
+    if all_exact(e):
+        return {}
+    return {
+        "exact results": cell(exact_count(row)),
+        f"against {REFERENCES['average']}, both exact": cell(exact_difference(row)),
+    }
 
 
 def _difference(row: Row, reference: str) -> str:

@@ -14,11 +14,17 @@ from tradingkb.ranking.cells import (
     regime_kernel,
     window_level,
 )
-from tradingkb.ranking.choose import Choice, choose
+from tradingkb.ranking.choose import Choice, Places, choose
 from tradingkb.ranking.confidence import Confidence, fit_confidence, forward_rates
 from tradingkb.ranking.deflated import deflated_sharpe
 from tradingkb.ranking.disjoint import ENOUGH_BLOCKS, disjoint_blocks, luck_variance, overlapping
-from tradingkb.ranking.expectation import INTERVAL_LEVEL, Expectation, expectation, within
+from tradingkb.ranking.expectation import (
+    INTERVAL_LEVEL,
+    Expectation,
+    expectation,
+    t_quantile,
+    within,
+)
 from tradingkb.ranking.nearest import nearest_sets
 from tradingkb.ranking.pbo import Pbo, backtest_overfitting
 from tradingkb.ranking.plateau import Plateau, coordinates
@@ -45,6 +51,7 @@ __all__ = [
     "Level",
     "Orders",
     "Pbo",
+    "Places",
     "Plateau",
     "Posterior",
     "Query",
@@ -76,6 +83,7 @@ __all__ = [
     "regime_kernel",
     "spreads",
     "study",
+    "t_quantile",
     "traits_of",
     "window_level",
     "within",

@@ -55,6 +55,16 @@ class Cells:
     n_psets: int
 
     @cached_property
+    def windows(self) -> Ints:
+        """The distinct windows, ascending."""
+        return distinct(self.window, len(self.quarter))
+
+    @cached_property
+    def psets(self) -> Ints:
+        """The distinct parameter sets, ascending."""
+        return distinct(self.pset, self.n_psets)
+
+    @cached_property
     def _quarters(self) -> tuple[int, Ints]:
         """The number of distinct quarters, and the place of each window's among them."""
         quarters, place = np.unique(self.quarter, return_inverse=True)
@@ -79,6 +89,13 @@ class Cells:
         """The cells of one parameter set, by window."""
         order, starts = self._by_pset
         return order[starts[pset] : starts[pset + 1]]
+
+
+def distinct(codes: Ints, n: int) -> Ints:
+    """The distinct ones of codes in [0, n), ascending; sorting many of them would take longer."""
+    found = np.zeros(n, dtype=bool)
+    found[codes] = True
+    return np.flatnonzero(found)
 
 
 @dataclass(frozen=True)
@@ -106,7 +123,10 @@ class Orders:
     def only(self, kept: Bools) -> Orders:
         """The orders of the trials that are kept, numbered anew; `kept` has shape (n,)."""
         orders = (self.by_cell, self.by_window, self.by_value)
-        return Orders(*(part_of(order, kept) for order in orders))
+        if kept.all():
+            return self
+        number = np.cumsum(kept) - 1
+        return Orders(*(number[order[kept[order]]] for order in orders))
 
 
 def make_orders(window: Ints, pset: Ints, utility: Floats) -> Orders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from tradingkb.ranking.tiebreak import band_floor
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+#: Places of nominations, or what finds them: that is costly, and hardly ever needed.
+Places = Ints | Callable[[], Ints]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def choose(
     preference: Floats,
     allowed: Bools,
     promoted: Bools,
-    nomination: Ints,
+    nomination: Places,
 ) -> Choice | None:
     """The best allowed parameter set; None when nothing is allowed.
 
@@ -52,7 +55,8 @@ def choose(
         preference: shape (p,), what decides among these, higher is better.
         allowed: shape (p,), nominated and obeying the spec.
         promoted: shape (p,), an admin promoted a trial of this set.
-        nomination: shape (p,), place of the set's best nominated trial, from 0.
+        nomination: shape (p,), place of the set's best nominated trial, from 0; asked for where
+            nothing else tells two sets apart.
     """
     allowed = allowed & np.isfinite(expected)
     if not allowed.any():
@@ -60,7 +64,7 @@ def choose(
     ranked = np.where(allowed, expected, -np.inf)
     # Sums of the same evidence in another order differ in their last bits: that is no lead.
     equal = np.flatnonzero(ranked >= band_floor(float(ranked.max()), 0.0))
-    best = int(equal[np.lexsort((equal, nomination[equal], -preference[equal]))[0]])
+    best = _preferred(equal, preference, nomination)[0]
     band = np.flatnonzero(ranked >= band_floor(float(ranked[best]), float(reach[best])))
     free, tied = _preferred(band, preference, nomination)
     favoured = band[promoted[band]]
@@ -73,7 +77,10 @@ def choose(
     return Choice(chosen, "evidence" if chosen == best else "rank", best, cost)
 
 
-def _preferred(sets: Ints, preference: Floats, nomination: Ints) -> tuple[int, bool]:
+def _preferred(sets: Ints, preference: Floats, nomination: Places) -> tuple[int, bool]:
     """The most preferred of some sets, and whether another is as good."""
     top = sets[preference[sets] >= band_floor(float(preference[sets].max()), 0.0)]
-    return int(top[np.lexsort((top, nomination[top]))[0]]), len(top) > 1
+    if len(top) == 1:
+        return int(top[0]), False
+    places = nomination() if callable(nomination) else nomination
+    return int(top[np.lexsort((top, places[top]))[0]]), True

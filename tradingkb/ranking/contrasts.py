@@ -67,8 +67,8 @@ def contrasts(cells: Cells, keys: WindowKeys) -> Contrasts:
         return Contrasts(np.zeros(0), np.full(n_windows, np.nan), ones, ones, typical)
     utility = _cut(cells.utility)
     unit, credible = _spreads(cells, keys, utility)
-    active = np.unique(cells.pset)
-    complete = len(utility) == len(np.unique(cells.window)) * len(active)
+    active = cells.psets
+    complete = len(utility) == len(cells.windows) * len(active)
     shares = quarter_shares(cells, credible)
     mean = np.zeros(n_psets)
     for turn in range(2 if complete else _ROUNDS):
@@ -90,6 +90,10 @@ def contrasts(cells: Cells, keys: WindowKeys) -> Contrasts:
 def _cut(utility: Floats) -> Floats:
     """Values that nobody can mean, brought to the edge of what is credible."""
     middle = float(np.median(utility))
+    away = np.abs(utility - middle)
+    reachable = away >= float(away.max()) / (CREDIBLE * _ROBUST)
+    if 2 * int(reachable.sum()) > len(away):  # the median is: nothing is further than its reach
+        return utility
     reach = CREDIBLE * _robust_deviation(utility - middle)
     return np.clip(utility, middle - reach, middle + reach)
 

@@ -109,7 +109,7 @@ def expectation(
         n_windows=len(values),
         n_quarters=len(np.unique(cells.quarter[windows])),
         own_windows=int(own[windows].sum()),
-        n_symbols=len({s for s in symbol[windows] if s is not None}) if symbol is not None else 0,
+        n_symbols=len(set(symbol[windows].tolist()) - {None}) if symbol is not None else 0,
         unshrunk=plain,
         shrinkage=sign * value - plain if plain is not None else None,
         from_neighbours=len(values) == 0,
@@ -125,7 +125,7 @@ def _spread(learnt: Learnt, mine: Ints, own: Bools) -> Floats | None:
         return None
     window = learnt.cells.window[mine]
     left = learnt.levels.around[window] + learnt.parts.unit[window] * learnt.left[mine]
-    wild = _wildness(learnt)
+    wild = learnt.kept.get("wildness", None, lambda: _wildness(learnt))
     used = np.unique(window[own[window]])
     if not len(used):
         return np.asarray(np.quantile(left - np.median(left), [0.1, 0.9]))

@@ -88,11 +88,23 @@ def own_doubts(weight: Floats, symbol: Ints, quarter: Ints, overlap: Floats) -> 
         quarter: shape (r,), places in `overlap`.
         overlap: shape (q, q), share of days that quarters have in common.
     """
-    if (weight == weight[:, :1]).all():
-        weight = weight[:, :1]
+    if weight.shape[1] and (weight == weight[:, :1]).all():
+        return _alike(weight[:, 0], symbol, quarter, overlap)
     parts = np.split(np.arange(len(symbol)), np.flatnonzero(np.diff(symbol)) + 1)
     found = [own_doubt(weight[rows], quarter[rows], overlap) for rows in parts if len(rows)]
     return np.array(found).reshape(len(found), weight.shape[1])
+
+
+def _alike(weight: Floats, symbol: Ints, quarter: Ints, overlap: Floats) -> Floats:
+    """`own_doubt` of every instrument where all columns have the same weights, shape (s, 1)."""
+    if not len(symbol):
+        return np.zeros((0, 1))
+    place = np.cumsum(np.append(0, np.diff(symbol) != 0))
+    by_quarter = np.zeros((place[-1] + 1, len(overlap)))
+    np.add.at(by_quarter, (place, quarter), weight)
+    n = by_quarter.sum(axis=1)
+    total = (by_quarter * (by_quarter @ overlap)).sum(axis=1)
+    return np.divide(total, n * n, out=np.full(len(n), np.inf), where=n > 0)[:, None]
 
 
 def differences(value: Floats, weight: Floats, symbol: Ints, doubt: Floats) -> Differences:

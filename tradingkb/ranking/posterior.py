@@ -82,11 +82,15 @@ def believe(learnt: Learnt, query: Query, traits: Traits | None = None) -> Poste
         query: the windows seen from the query.
         traits: what regimes decide, where the query has one.
     """
-    own, own_left = _own(learnt, query)
+    which = query.own.tobytes()
+    own, own_left = learnt.kept.get("own", which, lambda: _own(learnt, query))
     like, like_left = np.zeros(len(learnt.active)), 0.0
     if query.features is not None and traits is not None:
         like, like_left = traits.sets.at(query.features)
-    level, level_left = _level(learnt, query, traits)
+    level, level_left = learnt.kept.get("level", which, lambda: _level(learnt, query))
+    if query.features is not None and traits is not None:
+        added, doubt_left = traits.level.at(query.features)
+        level, level_left = level + float(added[0]), level_left + doubt_left
     n_psets, active = learnt.cells.n_psets, learnt.active
     value = np.full(n_psets, np.nan)
     value[active] = level + learnt.unit * (learnt.blend.value + own + like)
@@ -120,7 +124,7 @@ def _freedom(learnt: Learnt, variance: Floats, level_left: float, own_left: Floa
 
 def _own_windows(learnt: Learnt, query: Query) -> Ints:
     """The query's own windows that were tried and count, ascending."""
-    tried = np.unique(learnt.cells.window)
+    tried = learnt.cells.windows
     return tried[(learnt.counted * query.own)[tried] > 0]
 
 
@@ -152,8 +156,11 @@ def _own(learnt: Learnt, query: Query) -> tuple[Floats, Floats]:
     return value, smoothly.left(doubt_around) + roughly.left(doubt) + among
 
 
-def _level(learnt: Learnt, query: Query, traits: Traits | None) -> tuple[float, float]:
-    """The level that is expected of the query's next window, and the variance of that."""
+def _level(learnt: Learnt, query: Query) -> tuple[float, float]:
+    """The level that is expected of the query's next window, and the variance of that.
+
+    Whatever its regime.
+    """
     levels = learnt.levels
     differ = levels.instruments.taken
     mine = _own_windows(learnt, query)
@@ -167,7 +174,4 @@ def _level(learnt: Learnt, query: Query, traits: Traits | None) -> tuple[float, 
         n = np.bincount(place, learnt.parts.credible[mine])
         own = np.bincount(place, learnt.parts.credible[mine] * levels.left[mine]) / n
         value += float(differ.share(doubt)[0]) * float(own.mean())
-    if query.features is not None and traits is not None:
-        added, doubt_left = traits.level.at(query.features)
-        value, left = value + float(added[0]), left + doubt_left
     return value, left

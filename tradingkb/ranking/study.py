@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tradingkb.memo import Memos
 from tradingkb.ranking.blend import Blend, Lesson, blend, learn
 from tradingkb.ranking.blocks import Table, block_table, overlaps
 from tradingkb.ranking.cells import Cells, WindowKeys
@@ -22,6 +23,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+#: Instruments whose results are kept.
+_KEPT: Final = 16
 #: A store's noise and signal are learnt from so many sets at most, those with the most quarters.
 MAX_TAUGHT: Final = 512
 
@@ -49,6 +52,11 @@ class Learnt:
     def column(self) -> Ints:
         """Each set's place among the active ones, shape (p,); -1 without evidence."""
         return places(self.active, self.cells.n_psets)
+
+    @cached_property
+    def kept(self) -> Memos:
+        """What follows from this and an instrument, by kind, whoever computes it."""
+        return Memos(_KEPT)
 
     @cached_property
     def left(self) -> Floats:
@@ -115,7 +123,7 @@ def study(
         plateau: their neighbourhood.
         weights: what is believed before the store has shown more.
     """
-    seen = np.unique(cells.window)
+    seen = cells.windows
     if not near[seen].any():
         near = np.ones(len(near), dtype=bool)
     parts = contrasts(cells, keys)

@@ -81,9 +81,11 @@ def traits_of(learnt: Learnt, features: Floats) -> Traits | None:
     if not len(windows) or len(np.unique(learnt.keys.quarter[windows])) < MIN_QUARTERS:
         return None
     known = np.nan_to_num(np.clip(features[windows], -REACH, REACH))
-    values = _values(learnt, windows)
+    # Both sides of the market are mostly measured on the same windows.
+    which = windows.tobytes()
+    values = learnt.kept.get("directions", which, lambda: _directions(_values(learnt, windows)))
     around = (learnt.parts.credible * learnt.levels.around)[windows][:, None]
-    sure = deciding(_directions(values), known, windows, learnt.keys)
+    sure = deciding(values, known, windows, learnt.keys)
     alike = deciding(around, known, windows, learnt.keys)
     return Traits(
         _regressed(learnt, windows, known, sure, None),
@@ -94,7 +96,7 @@ def traits_of(learnt: Learnt, features: Floats) -> Traits | None:
 def _measured(learnt: Learnt, features: Floats) -> Ints:
     """Windows of the timeframe that were tried, measured and dated."""
     tried = np.zeros(len(features), dtype=bool)
-    tried[learnt.cells.window] = True
+    tried[learnt.cells.windows] = True
     dated = np.isfinite(learnt.keys.start) & np.isfinite(learnt.keys.end)
     windows = np.flatnonzero(tried & learnt.near & dated & np.isfinite(features).any(axis=1))
     if len(windows) <= MAX_WINDOWS:
@@ -140,16 +142,15 @@ def deciding(values: Floats, features: Floats, windows: Ints, keys: WindowKeys) 
     before = np.searchsorted(ends, keys.start[windows], side="right")
     _, quarter = np.unique(keys.quarter[windows], return_inverse=True)
     found = np.zeros(features.shape[1])
-    for f, feature in enumerate(features.T):
-        moved = values * feature[:, None]
-        products = (moved * _until(moved[by_end], before)).sum(axis=1)
-        square = (feature**2)[:, None]
-        spread = (square * _until(square[by_end], before))[:, 0]
-        total = float(spread.sum())
+    moved = features.T[:, :, None] * values
+    products = (moved * _until(moved[:, by_end], before)).sum(axis=2)
+    square = features.T[:, :, None] ** 2
+    spread = (square * _until(square[:, by_end], before))[:, :, 0]
+    for f, total in enumerate(spread.sum(axis=1).tolist()):
         if total <= 0:
             continue
-        variance = float(products.sum()) / total
-        off = np.bincount(quarter, products - variance * spread)
+        variance = float(products[f].sum()) / total
+        off = np.bincount(quarter, products[f] - variance * spread[f])
         n = len(off)
         error = float(np.sqrt((off**2).sum() * n / max(n - 1, 1))) / total
         found[f] = max(variance - SURE * error, 0.0)
@@ -157,9 +158,10 @@ def deciding(values: Floats, features: Floats, windows: Ints, keys: WindowKeys) 
 
 
 def _until(values: Floats, before: Ints) -> Floats:
-    """Sums of the first so many rows."""
-    total = np.vstack([np.zeros(values.shape[1]), np.cumsum(values, axis=0)])
-    return np.asarray(total[before])
+    """Sums over the first so many of the second axis; shape (f, k, a)."""
+    total = np.zeros((values.shape[0], values.shape[1] + 1, values.shape[2]))
+    np.cumsum(values, axis=1, out=total[:, 1:])
+    return np.asarray(total[:, before])
 
 
 def _regressed(
@@ -195,17 +197,22 @@ def _regressed(
 
 def _moved(learnt: Learnt, windows: Ints, features: Floats, weight: Floats) -> Floats:
     """Weighted sums of features times what windows left of every active set, smoothed; (f, a)."""
-    cells = learnt.cells
-    place = np.full(len(learnt.near), -1, dtype=np.int64)
-    place[windows] = np.arange(len(windows))
-    mine = place[cells.window] >= 0
-    row = place[cells.window[mine]]
-    column = places(learnt.active, cells.n_psets)[cells.pset[mine]]
+    row, column, left = learnt.kept.get("left", windows.tobytes(), lambda: _left(learnt, windows))
     n = len(learnt.active)
     mass = np.bincount(column, weight[row], minlength=n).astype(np.float64)
     sums = []
     for feature in features.T:
-        total = np.bincount(column, (weight * feature)[row] * learnt.left[mine], minlength=n)
+        total = np.bincount(column, (weight * feature)[row] * left, minlength=n)
         mean = np.divide(total, mass, out=np.zeros(n), where=mass > 0)
         sums.append(learnt.plateau.smooth(mean, mass) * mass)
     return np.array(sums)
+
+
+def _left(learnt: Learnt, windows: Ints) -> tuple[Ints, Ints, Floats]:
+    """The cells of some windows: the place of each one's window and set, and what it leaves."""
+    cells = learnt.cells
+    place = np.full(len(learnt.near), -1, dtype=np.int64)
+    place[windows] = np.arange(len(windows))
+    row = place[cells.window]
+    mine = row >= 0
+    return row[mine], learnt.column[cells.pset[mine]], learnt.left[mine]

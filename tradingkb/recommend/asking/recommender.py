@@ -20,6 +20,7 @@ from tradingkb.recommend.judging import (
     assemble,
     explain_params,
     find,
+    gather,
 )
 from tradingkb.recommend.known import (
     Calibrated,
@@ -120,8 +121,8 @@ class Recommender:
         return self._contexts.read(target, question, view)
 
     def find(self, c: Context) -> Findings:
-        """Everything that an answer rests on, short of the choice; raises as `answer`."""
-        return find(c, self.config, self._search(c.question), lambda _: None)
+        """Everything that a choice rests on; raises as `answer`."""
+        return gather(c, self.config, self._search(c.question), lambda _: None)
 
     def view(self, target: IndexTarget, strategy_name: str) -> View:
         """A strategy's trials as questions see them."""

@@ -2,7 +2,7 @@
 
 from tradingkb.recommend.judging.assemble import assemble, nominated_sets, outline_of, pick
 from tradingkb.recommend.judging.explaining import explain_params
-from tradingkb.recommend.judging.findings import Findings, RecommendConfig, find
+from tradingkb.recommend.judging.findings import Findings, RecommendConfig, find, gather
 from tradingkb.recommend.judging.fingerprint import fingerprint
 from tradingkb.recommend.judging.judge import Chosen
 from tradingkb.recommend.judging.nominate import Filtered
@@ -20,6 +20,7 @@ __all__ = [
     "explain_params",
     "find",
     "fingerprint",
+    "gather",
     "nominated_sets",
     "outline_of",
     "pick",

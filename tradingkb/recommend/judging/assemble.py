@@ -134,7 +134,10 @@ def nominated_sets(c: Context, f: Findings) -> Bools:
 
 def pick(c: Context, f: Findings, sets: Bools) -> Chosen | None:
     """The choice among nominated sets; None when nothing is defensible."""
-    places = _places(c.view, f.ranking.rows)
+
+    def places() -> Ints:
+        return _places(c.view, f.ranking.rows)
+
     return choose_params(c.view, f.judged, sets, c.promoted, places, c.spec)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -51,7 +52,8 @@ class Findings:
 
     Attributes:
         rows: nominated trials; `ranking` has the best of them in order.
-        distance, kernel: shape (w,), None without a regime.
+        rank: ranks the nominated trials.
+        compare: compares the query's regime with every window's.
     """
 
     filtered: Filtered
@@ -59,9 +61,27 @@ class Findings:
     evidence: Evidence
     judged: Judged
     rows: Ints
-    ranking: Ranking
-    distance: Floats | None
-    kernel: Floats | None
+    rank: Callable[[], Ranking]
+    compare: Callable[[], tuple[Floats | None, Floats | None]]
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The best nominations: an answer shows them, a choice hardly ever needs them."""
+        return self.rank()
+
+    @cached_property
+    def _compared(self) -> tuple[Floats | None, Floats | None]:
+        return self.compare()
+
+    @property
+    def distance(self) -> Floats | None:
+        """Regime distance of every window, shape (w,); None without a regime."""
+        return self._compared[0]
+
+    @property
+    def kernel(self) -> Floats | None:
+        """What each window weighs by it, shape (w,); None without a regime."""
+        return self._compared[1]
 
     @property
     def metadata_only(self) -> bool:
@@ -70,7 +90,15 @@ class Findings:
 
 
 def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findings:
-    """Filters, retrieves, judges and ranks.
+    """Filters, retrieves, judges and ranks; raises as `gather`."""
+    found = gather(c, config, search, lap)
+    _ = found.ranking
+    lap("rank_ms")
+    return found
+
+
+def gather(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findings:
+    """Filters, retrieves and judges; nominations are ranked when that is asked for.
 
     Args:
         c: what is known.
@@ -81,7 +109,6 @@ def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findi
     Raises:
         InvalidInputError: a filter value out of its range.
     """
-    distance, kernel = _regime(c, config)
     query = Query(c.own, c.near, _features(c))
     evidence = Evidence(c.pool, query, c.pool.standing(c.near, c.spec, config.weights))
     filtered = filter_trials(c)
@@ -96,10 +123,12 @@ def find(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Findi
         traits = c.pool.traits(c.near, c.spec, config.weights, side)
     judged = judge(evidence, config.weights, traits, c.question.own_trades)
     lap("judge_ms")
-    rows = np.flatnonzero(_nominated(c, filtered, found))
-    ranking = _rank(c, rows, filtered, found, config)
-    lap("rank_ms")
-    return Findings(filtered, found, evidence, judged, rows, ranking, distance, kernel)
+    rows = _nominated(c, filtered, found)
+
+    def rank() -> Ranking:
+        return _rank(c, rows, filtered, found, config)
+
+    return Findings(filtered, found, evidence, judged, rows, rank, lambda: _regime(c, config))
 
 
 def _regime(c: Context, config: RecommendConfig) -> tuple[Floats | None, Floats | None]:
@@ -140,8 +169,9 @@ def _rank(
     )
 
 
-def _nominated(c: Context, filtered: Filtered, found: Retrieved) -> Bools:
+def _nominated(c: Context, filtered: Filtered, found: Retrieved) -> Ints:
     """Trials that pass the filters, in the windows that the search found (if it ran)."""
     if found.similarity is None:
-        return filtered.nominating
-    return filtered.nominating & np.isfinite(found.similarity)[c.view.window]
+        return np.flatnonzero(filtered.nominating)
+    rows = c.view.of_windows(np.isfinite(found.similarity))
+    return rows[filtered.nominating[rows]]

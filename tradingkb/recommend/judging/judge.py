@@ -17,6 +17,7 @@ from tradingkb.ranking import (
     Choice,
     EvidenceWeights,
     Expectation,
+    Places,
     Posterior,
     Query,
     Traits,
@@ -144,7 +145,7 @@ def choose_params(
     judged: Judged,
     nominated: Bools,
     promoted: Bools,
-    place: Ints,
+    place: Places,
     spec: StrategySpec | None,
 ) -> Chosen | None:
     """The best nominated set that obeys the spec; failing that, one that hardly breaks it.
@@ -186,7 +187,7 @@ def _repairs(
     return found
 
 
-def _choose(judged: Judged, allowed: Bools, promoted: Bools, place: Ints) -> Choice | None:
+def _choose(judged: Judged, allowed: Bools, promoted: Bools, place: Places) -> Choice | None:
     return choose(judged.score, judged.reach, judged.preference, allowed, promoted, place)
 
 

@@ -28,6 +28,7 @@ from tradingkb.domain import (
 from tradingkb.recommend.known import Context, View
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Fil
     failed = failures(strict, columns)
     passed = passing(failed, len(columns))
     n_passed = columns.count(passed)
-    enough = n_passed >= MIN_CANDIDATES and len(np.unique(columns.window[passed])) >= MIN_WINDOWS
+    enough = n_passed >= MIN_CANDIDATES and _n_windows(view, columns.window[passed]) >= MIN_WINDOWS
     wider = passing(failures(relaxed, columns), len(columns))
     n_wider = columns.count(wider)
     used_relaxed = not enough and n_wider > n_passed
@@ -103,6 +104,10 @@ def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Fil
         rejections=tuple(rejections(strict, columns, failed)),
         relaxations=tuple(relaxations(strict, columns, failed=failed)),
     )
+
+
+def _n_windows(view: View, windows: Ints) -> int:
+    return int((np.bincount(windows, minlength=len(view.windows)) > 0).sum())
 
 
 def filter_trials(c: Context) -> Filtered:

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain import (
-    regime_similarity,
-)
 from tradingkb.recommend.judging.nominate import Filtered
 from tradingkb.recommend.known import Context, side_of
 
@@ -47,12 +44,16 @@ class ExactSearch:
         """The nearest of the windows in which a trial may nominate."""
         regime, scaler = c.question.market.regime, c.pool.scaler
         assert regime is not None and scaler is not None
-        scaled = c.pool.scaled(side_of(regime), scaler)
-        found = regime_similarity(scaler.transform(regime.vector()), scaled)
+        angles = c.pool.angles(side_of(regime), scaler)
+        found = angles.similarity(scaler.transform(regime.vector()))
         similarity = np.where(filtered.windows, found, np.nan)
         if not np.isfinite(similarity).any():
             return Retrieved(None, "collection_empty", "no window known by then has a regime")
         rounded = np.where(np.isfinite(similarity), np.round(similarity, 6), -np.inf)
-        order = np.argsort(-rounded, kind="stable")
-        similarity[order[self._limit :]] = np.nan
+        if len(rounded) > self._limit:
+            last = np.partition(rounded, -self._limit)[-self._limit]
+            first = np.flatnonzero(rounded == last)[: self._limit - int((rounded > last).sum())]
+            similarity[rounded <= last] = np.nan
+            similarity[first] = found[first]
+            similarity[~filtered.windows] = np.nan
         return Retrieved(similarity)

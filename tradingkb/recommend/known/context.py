@@ -65,8 +65,8 @@ class Context:
     def promoted(self) -> Bools:
         """Parameter sets of which a usable trial is promoted, shape (p,)."""
         found = np.zeros(len(self.view.psets), dtype=bool)
-        promoted = self.statuses == STATUS_CODE["promoted"]
-        found[self.view.pset[promoted & self.pool.usable]] = True
+        promoted = np.flatnonzero(self.statuses == STATUS_CODE["promoted"])
+        found[self.view.pset[promoted[self.pool.usable[promoted]]]] = True
         return found
 
 
@@ -88,9 +88,52 @@ def make_context(
     objective = get_objective(question.objective_type)
     micros = to_micros(question.as_of or now) - round(embargo_s * _MICROS)
     as_of = to_micros(question.as_of) if question.as_of is not None else None
+    then = view.kept.get(
+        "counted",
+        (objective.name, question.strategy_version, micros, as_of),
+        lambda: _count(view, objective, question.strategy_version, micros, as_of),
+    )
+    spec, pool = then.spec, then.pool
+    market = question.market
+    own, near, timeframe, placed = _instrument(view, pool, market.symbol, market.timeframe)
+    read = Said(warnings=market.warnings, notes=market.notes)
+    unknown_spec = Said(warnings=() if spec is not None else ("no_strategy_spec",))
+    return Context(
+        target=target,
+        question=question,
+        objective=objective,
+        view=view,
+        now=now,
+        spec=spec,
+        version=then.version,
+        statuses=then.statuses,
+        pool=pool,
+        own=own,
+        near=near,
+        timeframe=timeframe,
+        known_until=micros,
+        funnel=then.funnel,
+        said=read + placed + unknown_spec + Said(warnings=pool.mixtures),
+    )
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Which trials count at a time, whatever market is asked for."""
+
+    statuses: Statuses
+    version: str | None
+    spec: StrategySpec | None
+    funnel: Mapping[str, int]
+    pool: Pool
+
+
+def _count(
+    view: View, objective: Objective, wanted: str | None, micros: int, as_of: int | None
+) -> _Counted:
     statuses = view.statuses if as_of is None else statuses_as_of(view, as_of)
     known, alive = view.known_at <= micros, eligible(statuses)
-    version, spec = _version(view, question.strategy_version, known & alive)
+    version, spec = _version(view, wanted, known & alive)
     funnel, tried = _restrict(
         {
             "stored": np.ones(len(view), dtype=bool),
@@ -105,33 +148,13 @@ def make_context(
         (objective.name, tried.tobytes(), archived.tobytes()),
         lambda: make_pool(view, tried, archived, objective),
     )
-    market = question.market
-    own, near, timeframe, placed = _instrument(view, pool, market.symbol, market.timeframe)
-    read = Said(warnings=market.warnings, notes=market.notes)
-    unknown_spec = Said(warnings=() if spec is not None else ("no_strategy_spec",))
-    return Context(
-        target=target,
-        question=question,
-        objective=objective,
-        view=view,
-        now=now,
-        spec=spec,
-        version=version,
-        statuses=statuses,
-        pool=pool,
-        own=own,
-        near=near,
-        timeframe=timeframe,
-        known_until=micros,
-        # Only trials that carry a score of the evidence's sample nominate: the counts are theirs.
-        funnel={
-            **funnel,
-            "scored": int(pool.usable.sum()),
-            "traded": int(pool.present.sum()),
-            "not_archived": pool.n_may_nominate,
-        },
-        said=read + placed + unknown_spec + Said(warnings=pool.mixtures),
-    )
+    # Only trials that carry a score of the evidence's sample nominate: the counts are theirs.
+    funnel |= {
+        "scored": int(pool.usable.sum()),
+        "traded": int(pool.present.sum()),
+        "not_archived": pool.n_may_nominate,
+    }
+    return _Counted(statuses, version, spec, funnel, pool)
 
 
 def _restrict(conditions: dict[str, Bools]) -> tuple[dict[str, int], Bools]:

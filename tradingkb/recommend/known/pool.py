@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tradingkb.domain import (
     MIN_WINDOWS,
     STATED_WEIGHTS,
+    Angles,
     Objective,
     Regime,
     RegimeScaler,
@@ -105,7 +106,7 @@ class Pool:
     def seen(self) -> Bools:
         """Windows with evidence, shape (w,)."""
         found = np.zeros(len(self.view.windows), dtype=bool)
-        found[self.cells.window] = True
+        found[self.cells.windows] = True
         return found
 
     @cached_property
@@ -130,9 +131,11 @@ class Pool:
 
     def unscored(self, pset: int, windows: Bools) -> int:
         """How many of these windows, shape (w,), tried a parameter set and have no score of it."""
-        tried = np.unique(self.view.window[self.tried & (self.view.pset == pset)])
-        known = self.cells.window[self.cells.of_pset(pset)]
-        return int(windows[np.setdiff1d(tried, known)].sum())
+        rows = self.view.of_pset(pset)
+        found = np.zeros(len(windows), dtype=bool)
+        found[self.view.window[rows[self.tried[rows]]]] = True
+        found[self.cells.window[self.cells.of_pset(pset)]] = False
+        return int((found & windows).sum())
 
     @cached_property
     def ranks(self) -> Floats:
@@ -147,7 +150,7 @@ class Pool:
     @cached_property
     def active(self) -> Ints:
         """Parameter sets with evidence."""
-        return np.unique(self.cells.pset)
+        return self.cells.psets
 
     @cached_property
     def mixtures(self) -> tuple[str, ...]:
@@ -179,6 +182,10 @@ class Pool:
     def scaled(self, side: Side, scaler: RegimeScaler) -> Floats:
         """Every window's regime by the pool's scaler, shape (w, 16), NaN where unknown."""
         return self.kept.get("scaled", side, lambda: scaler.transform(self.view.windows.raw(side)))
+
+    def angles(self, side: Side, scaler: RegimeScaler) -> Angles:
+        """The same as angles, to compare many regimes with."""
+        return self.kept.get("angles", side, lambda: Angles.of(self.scaled(side, scaler)))
 
     def distances(self, regime: Regime, scaler: RegimeScaler) -> Floats:
         """Regime distance of every window, (w,), in robust standard deviations; NaN unknown."""

@@ -65,17 +65,21 @@ def presence(view: View, tried: Bools, scores: Floats, *, in_sample: bool) -> Pr
     ran = view.frame["has_oos"].to_numpy()
     idle = view.stayed_out("oos") | (~ran & view.stayed_out("is") if in_sample else False)
     scored = np.isfinite(scores)
-    present = _pairs(view, tried & scored & ~idle)
-    absent = np.setdiff1d(_pairs(view, tried & idle), present, assume_unique=True)
-    results = _pairs(view, tried & (scored | ran))
-    found = (_pairs(view, tried), results, present, absent)
-    return Presence(*(_count(pairs, len(view.psets)) for pairs in found))
+    pair, pset = view.kept.get("pairs", None, lambda: _pairs(view))
+
+    def touched(rows: Bools) -> Bools:
+        found = np.zeros(len(pset), dtype=bool)
+        found[pair[rows]] = True
+        return found
+
+    present = touched(tried & scored & ~idle)
+    absent = touched(tried & idle) & ~present
+    found = (touched(tried), touched(tried & (scored | ran)), present, absent)
+    return Presence(*(np.bincount(pset[pairs], minlength=len(view.psets)) for pairs in found))
 
 
-def _pairs(view: View, rows: Bools) -> Ints:
-    """The (window, parameter set) pairs of these trials, each once, as numbers."""
-    return np.unique(view.window[rows] * len(view.psets) + view.pset[rows])
-
-
-def _count(pairs: Ints, n_sets: int) -> Ints:
-    return np.bincount(pairs % max(n_sets, 1), minlength=n_sets)
+def _pairs(view: View) -> tuple[Ints, Ints]:
+    """The (window, parameter set) pair of each trial, shape (n,), and the set of each pair."""
+    n_sets = max(len(view.psets), 1)
+    pairs, place = np.unique(view.window * n_sets + view.pset, return_inverse=True)
+    return place, pairs % n_sets

@@ -127,10 +127,32 @@ class View:
 
     def archived(self, as_of_micros: int | None) -> Bools:
         """Whether a trial is archived, or was by then: rejecting archives, too; shape (n,)."""
-        marked = self.frame["archived_at"].is_not_null().to_numpy()
-        if as_of_micros is None:
-            return marked
-        return np.asarray(marked & (self.micros("archived_at") <= as_of_micros))
+        at = self._archived_at
+        marked = at != NEVER
+        return marked if as_of_micros is None else np.asarray(marked & (at <= as_of_micros))
+
+    @cached_property
+    def _archived_at(self) -> Ints:
+        return self.micros("archived_at")
+
+    @cached_property
+    def _by_pset(self) -> tuple[Ints, Ints]:
+        return _grouped(self.pset, len(self.psets))
+
+    def of_pset(self, pset: int) -> Ints:
+        """The trials of one parameter set."""
+        order, starts = self._by_pset
+        return order[starts[pset] : starts[pset + 1]]
+
+    @cached_property
+    def _by_window(self) -> tuple[Ints, Ints]:
+        return _grouped(self.window, len(self.windows))
+
+    def of_windows(self, windows: Bools) -> Ints:
+        """The trials of some windows, shape (w,), in their order."""
+        order, starts = self._by_window
+        parts = [order[starts[w] : starts[w + 1]] for w in np.flatnonzero(windows).tolist()]
+        return np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
 
     def orders(self, objective: Objective) -> Orders:
         """The trials in order of their out-of-sample utility."""
@@ -252,6 +274,12 @@ class _Metrics(dict[str, Floats]):
         if name == "years":
             return self._view.windows.years[self._sample][self._view.window]
         return self._view.floats(f"{name}_{self._sample}")
+
+
+def _grouped(codes: Ints, n: int) -> tuple[Ints, Ints]:
+    """Rows in order of their code, and where each of n codes starts, shape (n + 1,)."""
+    order = np.argsort(codes, kind="stable")
+    return order, np.append(0, np.cumsum(np.bincount(codes, minlength=n)))
 
 
 def eligible(statuses: Statuses) -> Bools:
