@@ -65,16 +65,6 @@ def test_smoothing_weighs_neighbours_by_exp_of_minus_their_steps() -> None:
     )
 
 
-def test_noise_that_smoothing_leaves_is_counted_for_each_row_by_whom_it_knows() -> None:
-    """Each set's own noise less its weighted mean with one a step away; alone, nothing is left."""
-    plateau = Plateau(np.array([[0.0], [1.0], [1.0]]), np.array([0, 0, 1]))
-    mine, other = 1 / (1 + math.exp(-1)), math.exp(-1) / (1 + math.exp(-1))
-    left = (1 - mine) ** 2 + other**2
-    known = np.array([[True, True, True], [True, False, True], [False, False, False]])
-    expected = np.array([[left, left, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    assert plateau.alone(known) == pytest.approx(expected)
-
-
 def test_a_neighbour_without_evidence_has_no_say() -> None:
     steps, codes = coordinates([{"n": 1}, {"n": 2}], None)
     smoothed = smooth(np.array([1.0, 9.0]), np.array([1.0, 0.0]), steps, codes)

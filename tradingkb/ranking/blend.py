@@ -87,13 +87,12 @@ def learn(table: Table, plateau: Plateau, typical: Bools, neutral: float) -> Les
         return None
     doubt, doubt_around = _doubts(taught, blocks_around, noise.shared)
     tell = typical & (taught.n > 0)
-    rough_variance = _rough_variance(taught, plateau, typical, noise.variance, rough_noise.variance)
     prior = noise.variance / neutral
     signal = _signal(around, doubt_around, noise.variance, prior, tell)
     signal = max(signal, FLOOR * noise.variance)
-    believed = ROUGH * rough_variance * (signal / noise.variance if noise.variance else 0.0)
-    rough = max(_signal(own, doubt, rough_variance, believed, tell), 0.0)
-    return Lesson(noise, rough_variance, signal, rough)
+    believed = ROUGH * rough_noise.variance * (signal / noise.variance if noise.variance else 0.0)
+    rough = max(_signal(own, doubt, rough_noise.variance, believed, tell), 0.0)
+    return Lesson(noise, rough_noise.variance, signal, rough)
 
 
 def blend(
@@ -127,21 +126,6 @@ def blend(
         smooth=smooth,
         rough=rough,
     )
-
-
-def _rough_variance(
-    table: Table, plateau: Plateau, typical: Bools, smooth: float, rough: float
-) -> float:
-    """Noise of a block of what sets are by themselves, as their means are split.
-
-    Where a block tried few sets, hardly anything is left beside their smoothed values there, and
-    more beside the smoothed means of all sets.
-    """
-    here = float(plateau.alone(table.known).sum())
-    whole = float((plateau.alone(typical[None])[0] * table.known).sum())
-    if here > 0:
-        return rough * (whole / here)
-    return smooth * whole / max(float(table.known.sum()), 1.0)
 
 
 def _parts(table: Table, plateau: Plateau, typical: Bools) -> tuple[Floats, Floats, Floats]:

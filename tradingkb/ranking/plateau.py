@@ -106,27 +106,6 @@ class Plateau:
         """Some of the sets, by their places."""
         return Plateau(self._steps[places], self._codes[places])
 
-    def alone(self, known: NDArray[np.bool_]) -> Floats:
-        """How much of independent noise is left where a row's smoothed values are taken out.
-
-        1 - 2 k + sum(k^2) for the weights of a set's neighbours, k its own: 0 for a set alone in
-        its row, which is its own neighbourhood.
-
-        Args:
-            known: shape (b, p), the values that count, all alike.
-
-        Returns:
-            Shape (b, p), in [0, 1); 0 where nothing is known.
-        """
-        squares = Plateau(2 * self._steps, self._codes)
-        rows, place = np.unique(known, axis=0, return_inverse=True)
-        found = np.zeros(rows.shape)
-        for result, row in zip(found, rows, strict=True):
-            mass = row.astype(np.float64)
-            total, square = (p.mass_around(mass)[row] for p in (self, squares))
-            result[row] = np.maximum(1.0 - (2.0 - square / total) / total, 0.0)
-        return found[np.reshape(place, -1)]
-
     def within(self, place: int, steps: float) -> Ints:
         """Sets of the same category no further from one than so many steps, itself included."""
         distance = np.abs(self._steps - self._steps[place]).sum(axis=1)
