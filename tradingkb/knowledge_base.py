@@ -183,7 +183,8 @@ class KnowledgeBase:
             ohlcv: the market as it is: a frame or path of price bars, up to now (or `as_of`).
             regime: instead of `ohlcv`: a measured `Regime`, or one that you state, as
                 `Regime.stated(...)`, {feature: value} or a list of tags.
-            symbol: the instrument; its own history weighs more. Taken from `ohlcv` if it says it.
+            symbol: the instrument; its own history speaks too, as far as instruments differ. Taken
+                from `ohlcv` if it says it.
             timeframe: of the instrument, likewise.
             own_trials: in-sample results of your current tuning (as for `ingest`).
             as_of: answer with what was knowable then; naive times are UTC.

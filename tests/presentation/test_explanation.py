@@ -39,6 +39,18 @@ def test_the_card_and_the_text_say_the_place_and_what_stands_beside(found):
             assert said in shown
 
 
+@pytest.mark.parametrize(
+    ("unit", "gap", "said"),
+    [("annualised", -0.25, "0.25 behind"), ("fraction", -0.012, "1.2 % behind"), ("", 0.0, "")],
+)
+def test_how_far_behind_the_best_is_told_in_the_unit_of_the_objective(found, unit, gap, said):
+    expected = {**found["expected"], "unit": unit}
+    changed = {**found, "expected": expected, "score_difference": gap}
+    for shown in (explanation_card(changed), explanation_text(changed)):
+        text = shown.replace("\N{NO-BREAK SPACE}", " ")
+        assert (said in text) if said else ("behind the best" not in text)
+
+
 def test_parameters_without_evidence_have_no_numbers(found):
     card = explanation_card({**found, "expected": None, "n_sets": 0, "nearest": []})
     assert "no parameters have evidence" in card

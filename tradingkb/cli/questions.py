@@ -43,7 +43,7 @@ StatedRegime = Annotated[
     list[str] | None,
     typer.Option(help="A regime that you state: tags, or feature=value; repeatable."),
 ]
-OwnSymbol = Annotated[str | None, typer.Option(help="Its own history weighs more.")]
+OwnSymbol = Annotated[str | None, typer.Option(help="Its own history speaks too.")]
 OwnTimeframe = Annotated[str | None, typer.Option(help="Such as 5m, 1h, 1d.")]
 OwnTrials = Annotated[Path | None, typer.Option(help="In-sample results of your current tuning.")]
 AsOf = Annotated[str | None, typer.Option(help="Only what was knowable then (ISO 8601).")]

@@ -26,7 +26,7 @@ class Market:
 
     Attributes:
         regime: measured or stated, None when nothing was given.
-        symbol, timeframe: the instrument, where it is known; its own history weighs more.
+        symbol, timeframe: the instrument, where it is known; its own history speaks too.
         warnings: codes that reading it raised; `notes` are the sentences behind them.
     """
 

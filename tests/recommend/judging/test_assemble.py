@@ -262,6 +262,40 @@ def test_trials_that_came_in_later_change_no_answer_about_the_time_before() -> N
     assert before == after
 
 
+def ragged(seed: int) -> World:
+    """Four instruments and two timeframes of luck, each set tried in a part of the windows."""
+    rng = np.random.default_rng(seed)
+    world = sweep(0, {})
+    for symbol in ("AAPL", "MSFT", "IBM", "GOOG"):
+        for timeframe in ("1d", "4h"):
+            sets = dict.fromkeys((5, 10, 20, 30, 40, 55), 0.0)
+            world = world.plus(sweep(14, sets, symbol=symbol, timeframe=timeframe))
+    n = world.rows.height
+    window = world.rows["window_key"].rank("dense").to_numpy() - 1
+    alike = 1.0 + rng.normal(size=window.max() + 1)[window]
+    return world.but(
+        sharpe_oos=pl.Series(
+            alike + rng.normal(size=n) * np.where(rng.random(n) < 0.01, 30.0, 1.0)
+        ),
+        n_trades_is=pl.Series(rng.integers(1, 90, n)),
+    ).only(pl.Series(rng.random(n) < 0.5))
+
+
+@pytest.mark.parametrize("asked", [{}, {"regime": None}, {"symbol": "XYZ"}, {"timeframe": "4h"}])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_ragged_store_is_told_to_the_last_bit_without_what_came_in_later(
+    seed: int, asked: dict[str, Any]
+) -> None:
+    world, moment = ragged(seed), START + timedelta(days=91 * 9)
+    question = {"as_of": moment, "mode": "debug", **asked}
+    found = world.answer(**question).to_dict()
+    assert found["params"] is not None
+    before = world.only(pl.col("known_at") <= moment).answer(**question).to_dict()
+    before["debug"]["funnel"]["stored"] = world.rows.height
+    assert before == found
+    assert world.shuffled(seed).answer(**question).to_dict() == found
+
+
 @pytest.mark.parametrize("column", ["kb_status", "archived_at"])
 def test_what_an_admin_did_later_changes_no_answer_about_the_time_before(column: str) -> None:
     moment = START + timedelta(days=91 * 10)

@@ -30,7 +30,7 @@ SAME = Wanted("same_answer", 1.0)
 ROWS = [
     ("noise:measured regime", 12, Wanted("covers", 0.7)),
     ("noise:measured regime", 12, Wanted("pbo", 0.25, 0.75)),
-    ("sparse:2 to 5 of 20", 8, COVERS),
+    ("sparse:2 to 5 of 20", 40, Wanted("covers", 0.75)),
     ("placebo:own 40 quarters", 20, Wanted("regret_change", high=0.1)),
     ("copies:every trial twice", 1, SAME),
     ("rolling:12 months", 3, COVERS),

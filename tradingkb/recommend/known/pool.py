@@ -61,7 +61,7 @@ class Standing:
         learnt: what its trials say.
         rank: shape (p,), mean rank within windows, quarters counted equally, smoothed over
             neighbours; NaN without evidence.
-        plain_rank: the same, neither smoothed nor shrunk: the plain average.
+        plain_rank: the same, not smoothed: the plain average.
         price: shape (p,), rank of how often a set trades in-sample, smoothed, in [0, 1].
         quoted: shape (w,), the windows that are quoted: those of the timeframe, all where none is.
     """
