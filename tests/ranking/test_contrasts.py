@@ -91,6 +91,17 @@ def test_a_timeframe_that_says_nothing_of_spreads_has_the_unit_of_all() -> None:
     assert split(table, [0, 0, 1]).unit.tolist() == pytest.approx([np.sqrt(2.0)] * 3)
 
 
+def test_windows_in_which_all_sets_earned_the_same_do_not_say_what_is_typical() -> None:
+    # The mean of seven equal numbers differs from them by its rounding.
+    same = np.repeat(0.1 + np.abs(noise(20, 1)), 7, axis=1)
+    apart = noise(8, 7)
+    table = np.vstack([same, apart])
+    found = split(table)
+    np.testing.assert_allclose(found.unit, split(apart).unit[0])
+    assert found.credible.tolist() == [1.0] * 28
+    assert np.abs(found.value[:140]).max() < 1e-12
+
+
 def test_a_window_counts_less_the_further_its_spread_is_beyond_ten_typical_ones() -> None:
     table = np.tile([-1.0, 0.0, 1.0], (9, 1))
     table[4] *= 100.0
