@@ -1,4 +1,4 @@
-"""Means are believed as far as a store has shown that they last, and their neighbours' with them."""
+"""Means are believed as far as a store has shown that they last, with those around them."""
 
 from __future__ import annotations
 
@@ -78,8 +78,7 @@ def test_the_more_blocks_say_so_the_nearer_a_mean_is_believed(
     mean = value.mean(axis=0)
     sets, around = np.ones(len(mean), dtype=bool), strangers(len(mean))
     fewer, many = (
-        blend(table_of(np.tile(mean, (k, 1))), around, sets, NEUTRAL, lesson)
-        for k in (n, n + more)
+        blend(table_of(np.tile(mean, (k, 1))), around, sets, NEUTRAL, lesson) for k in (n, n + more)
     )
     apart = mean - mean.mean()
     assert (np.abs(many.value - apart) <= np.abs(fewer.value - apart) + 1e-12).all()
@@ -192,7 +191,9 @@ def test_an_atypical_set_is_itself_and_neither_teaches_nor_learns() -> None:
 
 
 @given(values, st.randoms(use_true_random=False))
-def test_neither_the_order_of_blocks_nor_that_of_sets_matters(value: Floats, rng: random.Random) -> None:
+def test_neither_the_order_of_blocks_nor_that_of_sets_matters(
+    value: Floats, rng: random.Random
+) -> None:
     blocks, sets = list(range(value.shape[0])), list(range(value.shape[1]))
     rng.shuffle(blocks)
     rng.shuffle(sets)

@@ -12,9 +12,7 @@ from tradingkb.ranking.blocks import Table, block_table, noise_of, overlaps
 from tradingkb.ranking.cells import WindowKeys
 
 
-def table_of(
-    value: Floats, overlap: Floats | None = None, weight: Floats | None = None
-) -> Table:
+def table_of(value: Floats, overlap: Floats | None = None, weight: Floats | None = None) -> Table:
     """A table of blocks, NaN where nothing is known; blocks share no day and count alike."""
     n = len(value)
     known = np.isfinite(value)

@@ -76,9 +76,7 @@ def test_without_a_variance_there_is_no_interval() -> None:
 
 def test_a_set_that_was_never_tried_is_known_from_its_neighbours() -> None:
     table = np.column_stack([np.arange(5.0), np.full(5, np.nan)])
-    found = expectation(
-        learnt_from(table), posterior([1.0, 0.5]), 1, EVERYWHERE, flags(5, 0), 1.0
-    )
+    found = expectation(learnt_from(table), posterior([1.0, 0.5]), 1, EVERYWHERE, flags(5, 0), 1.0)
     assert (found.value, found.n_windows, found.n_quarters, found.own_windows) == (0.5, 0, 0, 0)
     assert found.from_neighbours
     assert found.unshrunk is found.shrinkage is found.window_low is found.window_high is None

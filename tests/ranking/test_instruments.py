@@ -81,9 +81,7 @@ def test_what_is_not_known_of_an_instrument_says_nothing_and_counts_for_no_set()
     assert found.noise == pytest.approx(one.noise)
 
 
-@pytest.mark.parametrize(
-    ("n_symbols", "n_quarters"), [(MIN_INSTRUMENTS - 1, 9), (9, 1)]
-)
+@pytest.mark.parametrize(("n_symbols", "n_quarters"), [(MIN_INSTRUMENTS - 1, 9), (9, 1)])
 def test_too_few_instruments_or_quarters_do_not_say_how_much_instruments_differ(
     n_symbols: int, n_quarters: int
 ) -> None:

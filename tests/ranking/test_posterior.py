@@ -159,10 +159,23 @@ def test_sets_that_earned_the_same_everywhere_are_expected_to_earn_the_same(
     np.testing.assert_allclose(found.value[:N_PSETS], found.value[N_PSETS:], atol=1e-9)
 
 
+@given(full_tables, whose)
+def test_a_strictly_worse_copy_of_the_best_set_never_passes_it_nor_lets_another_do_so(
+    table: Floats, own: tuple[int, ...]
+) -> None:
+    def expected(values: Floats) -> Floats:
+        cells = cells_of(trials_of(values), QUARTER, values.shape[1])
+        return believe(learnt_of(cells, keys_of(QUARTER, SYMBOL)), query(N_WINDOWS, own)).value
+
+    best = int(expected(table).argmax())
+    found = expected(np.column_stack([table, table[:, best] - 0.125]))
+    assert found[N_PSETS] < found[best]
+    if not own:  # one set more also changes how much instruments are seen to differ
+        assert found[best] >= found.max() - 1e-9
+
+
 def test_one_quarter_does_not_tell_noise_from_signal() -> None:
-    found = believe(
-        learnt_from(np.array([[1.0, 2.0], [1.0, 4.0]]), [0, 0], [0, 1]), query(2)
-    )
+    found = believe(learnt_from(np.array([[1.0, 2.0], [1.0, 4.0]]), [0, 0], [0, 1]), query(2))
     assert found.variance is None
     assert found.apart.tolist() == [0.0, 0.0]
     assert found.value[0] < found.value[1]
@@ -232,9 +245,7 @@ def test_a_regime_adds_what_its_features_decide_and_what_they_leave_unknown() ->
     found = believe(learnt, query(len(table), features=features), Traits(sets, level))
     np.testing.assert_allclose(found.value, plain.value + learnt.unit * 2 * slope[0] + 7.0)
     np.testing.assert_allclose(found.apart**2, plain.apart**2 + learnt.unit**2 * 0.25 * 4)
-    np.testing.assert_allclose(
-        found.variance, plain.variance + learnt.unit**2 * 0.25 * 4 + 0.5
-    )
+    np.testing.assert_allclose(found.variance, plain.variance + learnt.unit**2 * 0.25 * 4 + 0.5)
 
 
 def test_a_regime_that_is_unknown_or_decides_nothing_changes_no_bit() -> None:

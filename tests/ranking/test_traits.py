@@ -129,9 +129,7 @@ def test_the_order_of_the_features_does_not_matter() -> None:
 # --- which features decide ------------------------------------------------------------------------
 
 
-def decides(
-    values: Sequence[float], feature: Sequence[float], days: float = 90.0
-) -> float:
+def decides(values: Sequence[float], feature: Sequence[float], days: float = 90.0) -> float:
     n = len(values)
     keys = keys_of(list(range(n)), days=days)
     columns = (np.array(c, dtype=np.float64)[:, None] for c in (values, feature))
