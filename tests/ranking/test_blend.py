@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -18,6 +18,8 @@ from tradingkb.ranking.plateau import Plateau
 Bools = NDArray[np.bool_]
 
 NEUTRAL = 10.0
+#: What is costly is tried less often.
+few = settings(max_examples=40)
 
 
 def table_of(value: Floats) -> Table:
@@ -57,6 +59,7 @@ values = st.integers(0, 2**32 - 1).map(
 )
 
 
+@few
 @given(values, st.booleans(), st.floats(0.5, 40))
 def test_shares_lie_between_nothing_and_all_and_what_is_rough_is_believed_no_more(
     value: Floats, grid: bool, neutral: float
@@ -69,6 +72,7 @@ def test_shares_lie_between_nothing_and_all_and_what_is_rough_is_believed_no_mor
     assert (found.variance >= 0).all()
 
 
+@few
 @given(values, st.integers(1, 5), st.integers(2, 40))
 def test_the_more_blocks_say_so_the_nearer_a_mean_is_believed(
     value: Floats, n: int, more: int
@@ -190,6 +194,7 @@ def test_an_atypical_set_is_itself_and_neither_teaches_nor_learns() -> None:
     assert found.variance[8] == pytest.approx((lesson.noise.variance + lesson.rough_noise) / 12)
 
 
+@few
 @given(values, st.randoms(use_true_random=False))
 def test_neither_the_order_of_blocks_nor_that_of_sets_matters(
     value: Floats, rng: random.Random
@@ -205,6 +210,7 @@ def test_neither_the_order_of_blocks_nor_that_of_sets_matters(
     np.testing.assert_allclose(other.rough, one.rough[sets], atol=1e-9)
 
 
+@few
 @given(values, st.sampled_from([0.25, 16.0]), st.integers(-8, 8))
 def test_what_is_believed_follows_a_change_of_unit_and_knows_no_shift(
     value: Floats, unit: float, shift: int

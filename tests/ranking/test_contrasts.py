@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ranking.cells import (
@@ -22,6 +22,8 @@ from tests.ranking.cells import (
 from tradingkb.ranking.cells import level
 from tradingkb.ranking.contrasts import CREDIBLE_SPREAD, Contrasts, contrasts
 
+#: What is costly is tried less often.
+few = settings(max_examples=40)
 QUARTER = [0, 0, 1, 1, 2, 3]
 
 
@@ -222,6 +224,7 @@ def test_sets_that_all_earned_the_same_have_no_contrasts_and_a_unit_of_one() -> 
     assert found.level.tolist() == [7.0] * 3
 
 
+@few
 @given(tables, st.randoms(use_true_random=False))
 def test_the_order_of_the_trials_changes_no_bit_of_a_contrast(
     trials: Trials, rng: random.Random
@@ -234,6 +237,7 @@ def test_the_order_of_the_trials_changes_no_bit_of_a_contrast(
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
+@few
 @given(tables)
 def test_every_contrast_and_level_make_up_the_utility_unless_it_was_cut(trials: Trials) -> None:
     cells = cells_of(trials, QUARTER, N_PSETS)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ranking.cells import (
@@ -28,6 +28,8 @@ from tradingkb.ranking.posterior import Posterior, believe
 from tradingkb.ranking.study import Learnt
 from tradingkb.ranking.traits import Trait, Traits
 
+#: What is costly is tried less often.
+few = settings(max_examples=30)
 QUARTER, SYMBOL = [0, 0, 1, 1, 2, 3], [0, 1, 0, 1, 2, 2]
 whose = st.sampled_from([(), (1,), (0, 2), (4, 5)])
 #: Every set in each window.
@@ -75,6 +77,7 @@ def same(one: Posterior, other: Posterior) -> None:
     assert other.freedom == pytest.approx(one.freedom)
 
 
+@few
 @given(tables, whose, st.randoms(use_true_random=False))
 def test_names_of_windows_sets_quarters_and_instruments_do_not_matter(
     trials: Trials, own: tuple[int, ...], rng: random.Random
@@ -103,6 +106,7 @@ def test_names_of_windows_sets_quarters_and_instruments_do_not_matter(
     same(believed(trials, own), renamed)
 
 
+@few
 @given(tables, whose, st.randoms(use_true_random=False))
 def test_the_order_of_the_trials_changes_no_bit_of_what_is_expected(
     trials: Trials, own: tuple[int, ...], rng: random.Random
@@ -114,6 +118,7 @@ def test_the_order_of_the_trials_changes_no_bit_of_what_is_expected(
     np.testing.assert_array_equal(one.apart, other.apart)
 
 
+@few
 @given(tables, whose, st.sampled_from([0.25, 4.0]), st.integers(-12, 12))
 def test_what_is_expected_follows_a_change_of_unit_and_a_shift(
     trials: Trials, own: tuple[int, ...], unit: float, shift: int
@@ -126,6 +131,7 @@ def test_what_is_expected_follows_a_change_of_unit_and_a_shift(
     np.testing.assert_allclose(other.apart, unit * one.apart, rtol=1e-6, atol=1e-9)
 
 
+@few
 @given(tables, whose)
 def test_sets_without_evidence_are_never_expected_to_earn_anything_and_change_nothing(
     trials: Trials, own: tuple[int, ...]
@@ -141,6 +147,7 @@ def test_sets_without_evidence_are_never_expected_to_earn_anything_and_change_no
         assert np.isnan(found.variance[~tried]).all()
 
 
+@few
 @given(full_tables, whose)
 def test_a_set_that_earned_more_in_every_window_is_expected_to_earn_more(
     table: Floats, own: tuple[int, ...]
@@ -150,6 +157,7 @@ def test_a_set_that_earned_more_in_every_window_is_expected_to_earn_more(
     assert value.argmax() == N_PSETS
 
 
+@few
 @given(full_tables, whose)
 def test_sets_that_earned_the_same_everywhere_are_expected_to_earn_the_same(
     table: Floats, own: tuple[int, ...]
@@ -159,6 +167,7 @@ def test_sets_that_earned_the_same_everywhere_are_expected_to_earn_the_same(
     np.testing.assert_allclose(found.value[:N_PSETS], found.value[N_PSETS:], atol=1e-9)
 
 
+@few
 @given(full_tables, whose)
 def test_a_strictly_worse_copy_of_the_best_set_never_passes_it_nor_lets_another_do_so(
     table: Floats, own: tuple[int, ...]
