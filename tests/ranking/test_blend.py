@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.ranking.cells import Floats, line, strangers
-from tradingkb.ranking.blend import FLOOR, LIMIT, Blend, Lesson, blend, learn
+from tradingkb.ranking.blend import FLOOR, INDEPENDENT_SETS, LIMIT, Blend, Lesson, blend, learn
 from tradingkb.ranking.blocks import Noise, Table
 from tradingkb.ranking.plateau import Plateau
 
@@ -109,6 +109,23 @@ def test_without_a_lesson_a_set_is_average_until_as_many_blocks_as_the_neutral_b
     np.testing.assert_allclose(found.smooth, 1 / 11)
     assert found.rough.tolist() == [0.0, 0.0]
     assert found.variance is None
+
+
+@pytest.mark.parametrize(("n_blocks", "believed_anyway"), [(2, True), (8, False)])
+def test_where_no_mean_differs_a_short_store_leaves_the_prior_and_a_long_one_its_floor(
+    n_blocks: int, believed_anyway: bool
+) -> None:
+    value = np.outer(np.tile([1.0, -1.0], n_blocks // 2), [1.0, -1.0, 1.0, -1.0])
+    lesson, _ = believed(value)
+    assert lesson is not None
+    noise = lesson.noise.variance
+    assert noise == pytest.approx(n_blocks / (n_blocks - 1))
+    prior, found = noise / NEUTRAL, -noise / n_blocks
+    error = noise / n_blocks * np.sqrt(2 / INDEPENDENT_SETS)
+    share = prior**2 / (prior**2 + error**2)
+    signal = share * found + (1 - share) * prior
+    assert (signal > 0) == believed_anyway
+    assert lesson.signal == pytest.approx(max(signal, FLOOR * noise))
 
 
 def test_a_store_whose_differences_last_is_believed_and_one_of_noise_is_not() -> None:

@@ -222,6 +222,48 @@ def test_the_more_own_history_the_more_it_says_and_the_less_is_unknown() -> None
     assert apart == sorted(apart, reverse=True)
 
 
+def test_what_instruments_differ_by_is_unknown_of_one_that_was_never_seen() -> None:
+    table, quarter, symbol, _ = grown(12, 12, spread=1.0)
+    table += 3.0 * np.random.default_rng(5).normal(size=12)[symbol][:, None]
+    learnt = learnt_from(table, quarter, symbol)
+    found = believe(learnt, query(len(table)))
+    levels, sets = learnt.levels, sum(i.variance for i in learnt.instruments)
+    assert min(levels.instruments.variance, sets) > 0.1
+    # And the mean of all holds what its own instruments happen to be.
+    more = 1.0 + levels.concentration
+    apart = learnt.blend.variance + sets * more
+    level = levels.variance + levels.instruments.variance * more
+    np.testing.assert_allclose(found.apart, learnt.unit * np.sqrt(apart))
+    np.testing.assert_allclose(found.variance, learnt.unit**2 * apart + level)
+
+
+def test_own_history_is_shrunk_by_its_quarters_and_its_neighbours_make_no_more_of_them() -> None:
+    table, quarter, symbol, _ = grown(12, 12, spread=1.0)
+    learnt = learnt_from(table, quarter, symbol)
+    own = np.flatnonzero(np.array(symbol) == 3)
+    nobody, mine = (believe(learnt, query(len(table), w)).value for w in ((), own))
+    mean = learnt.left.reshape(table.shape)[own].mean(axis=0)
+    around = line(8).smooth(mean, np.ones(8))
+    smoothly, roughly = (i.share(np.array(1 / 12)) for i in learnt.instruments)
+    added = learnt.unit * (smoothly * around + roughly * (mean - around))
+    moved = mine - nobody
+    np.testing.assert_allclose(moved - moved.mean(), added - added.mean(), atol=1e-12)
+
+
+def test_an_instrument_is_not_credited_with_what_the_market_did_in_its_quarters() -> None:
+    table, quarter, symbol, _ = grown(12, 12, spread=0.0, market=0.0)
+    table = 0.1 * table + np.linspace(-3, 3, 12)[symbol][:, None]
+    boom = np.array(quarter) < 6
+    table += np.where(boom, 5.0, -5.0)[:, None]
+    learnt, mine = learnt_from(table, quarter, symbol), np.array(symbol) == 11
+    best, worst = (
+        believe(learnt, query(len(table), np.flatnonzero(mine & some))).value
+        for some in (boom, ~boom)
+    )
+    np.testing.assert_allclose(best, worst, atol=0.3)
+    assert best.min() > learnt.levels.mean + 2.0
+
+
 def test_windows_at_exactly_the_mean_are_history_too() -> None:
     # Instrument 0 does 2 more than its quarter, always; the market moves so that half of its
     # windows lie exactly at the mean of all.
