@@ -1,4 +1,4 @@
-"""Means are believed as far as a store has shown that they last, and their neighbours' with them."""
+"""Means are believed as far as a store has shown that they last, with those around them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.ranking.cells import Floats, line, strangers
-from tradingkb.ranking.blend import FLOOR, LIMIT, Blend, Lesson, blend, learn
+from tradingkb.ranking.blend import FLOOR, INDEPENDENT_SETS, LIMIT, Blend, Lesson, blend, learn
 from tradingkb.ranking.blocks import Noise, Table
 from tradingkb.ranking.plateau import Plateau
 
 Bools = NDArray[np.bool_]
 
 NEUTRAL = 10.0
+#: What is costly is tried less often.
+few = settings(max_examples=40)
 
 
 def table_of(value: Floats) -> Table:
@@ -57,6 +59,7 @@ values = st.integers(0, 2**32 - 1).map(
 )
 
 
+@few
 @given(values, st.booleans(), st.floats(0.5, 40))
 def test_shares_lie_between_nothing_and_all_and_what_is_rough_is_believed_no_more(
     value: Floats, grid: bool, neutral: float
@@ -69,6 +72,7 @@ def test_shares_lie_between_nothing_and_all_and_what_is_rough_is_believed_no_mor
     assert (found.variance >= 0).all()
 
 
+@few
 @given(values, st.integers(1, 5), st.integers(2, 40))
 def test_the_more_blocks_say_so_the_nearer_a_mean_is_believed(
     value: Floats, n: int, more: int
@@ -105,6 +109,23 @@ def test_without_a_lesson_a_set_is_average_until_as_many_blocks_as_the_neutral_b
     np.testing.assert_allclose(found.smooth, 1 / 11)
     assert found.rough.tolist() == [0.0, 0.0]
     assert found.variance is None
+
+
+@pytest.mark.parametrize(("n_blocks", "believed_anyway"), [(2, True), (8, False)])
+def test_where_no_mean_differs_a_short_store_leaves_the_prior_and_a_long_one_its_floor(
+    n_blocks: int, believed_anyway: bool
+) -> None:
+    value = np.outer(np.tile([1.0, -1.0], n_blocks // 2), [1.0, -1.0, 1.0, -1.0])
+    lesson, _ = believed(value)
+    assert lesson is not None
+    noise = lesson.noise.variance
+    assert noise == pytest.approx(n_blocks / (n_blocks - 1))
+    prior, found = noise / NEUTRAL, -noise / n_blocks
+    error = noise / n_blocks * np.sqrt(2 / INDEPENDENT_SETS)
+    share = prior**2 / (prior**2 + error**2)
+    signal = share * found + (1 - share) * prior
+    assert (signal > 0) == believed_anyway
+    assert lesson.signal == pytest.approx(max(signal, FLOOR * noise))
 
 
 def test_a_store_whose_differences_last_is_believed_and_one_of_noise_is_not() -> None:
@@ -190,6 +211,7 @@ def test_an_atypical_set_is_itself_and_neither_teaches_nor_learns() -> None:
     assert found.variance[8] == pytest.approx((lesson.noise.variance + lesson.rough_noise) / 12)
 
 
+@few
 @given(values, st.randoms(use_true_random=False))
 def test_neither_the_order_of_blocks_nor_that_of_sets_matters(
     value: Floats, rng: random.Random
@@ -205,6 +227,7 @@ def test_neither_the_order_of_blocks_nor_that_of_sets_matters(
     np.testing.assert_allclose(other.rough, one.rough[sets], atol=1e-9)
 
 
+@few
 @given(values, st.sampled_from([0.25, 16.0]), st.integers(-8, 8))
 def test_what_is_believed_follows_a_change_of_unit_and_knows_no_shift(
     value: Floats, unit: float, shift: int

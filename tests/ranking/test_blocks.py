@@ -181,6 +181,12 @@ def test_windows_that_begin_each_quarter_share_what_they_have_in_common_to_withi
     np.testing.assert_allclose(found, np.maximum(1 - 90 * gap / days, 0.0), atol=1 / 4)
 
 
+def test_a_long_window_says_no_more_of_what_blocks_share_than_a_short_one() -> None:
+    found = overlap_of([(0, 0, 90), (0, 0, 360), (1, 180, 90)], 2)
+    # Half of its own length is what the long one shares, of three that the block is with itself.
+    np.testing.assert_allclose(found[0, 1], 0.5 / np.sqrt(3.0))
+
+
 def test_windows_without_dates_and_those_that_do_not_count_overlap_nothing() -> None:
     keys = dated([(0, 0, 90), (1, 0, 90), (2, 0, 90)])
     unknown = np.where(np.arange(3) == 1, np.nan, keys.start)

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ranking.cells import N_PSETS, N_WINDOWS, Trials, cells_of, columns, tables
@@ -21,6 +21,8 @@ from tradingkb.ranking.cells import (
     window_level,
 )
 
+#: What is costly is tried less often.
+few = settings(max_examples=50)
 QUARTER = [0, 0, 1, 1, 2, 3]
 WEIGHT = np.array([1.0, 0.5, 0.0, 0.25, 0.875, 0.125])
 
@@ -83,6 +85,7 @@ def test_cell_ranks_agree_with_counting(trials: Trials) -> None:
         assert cells.rank[k] == pytest.approx((m * standing(u, rivals) + pooled) / (m + 1))
 
 
+@few
 @given(tables, st.randoms(use_true_random=False))
 def test_the_order_of_the_trials_changes_no_bit_of_a_cell(
     trials: Trials, rng: random.Random
@@ -92,6 +95,7 @@ def test_the_order_of_the_trials_changes_no_bit_of_a_cell(
     same(cells_of(shuffled, QUARTER, N_PSETS), cells_of(trials, QUARTER, N_PSETS))
 
 
+@few
 @given(tables)
 def test_orders_that_are_known_give_the_cells_that_sorting_anew_gives(trials: Trials) -> None:
     quarter = np.array(QUARTER)
@@ -120,6 +124,7 @@ def test_utilities_that_are_no_numbers_come_last_in_every_order() -> None:
         assert order.tolist() == [2, 0, 1]
 
 
+@few
 @given(tables)
 def test_the_cells_of_a_set_are_those_that_name_it_by_window(trials: Trials) -> None:
     cells = cells_of(trials, QUARTER, N_PSETS)
@@ -127,6 +132,7 @@ def test_the_cells_of_a_set_are_those_that_name_it_by_window(trials: Trials) -> 
         assert cells.of_pset(pset).tolist() == np.flatnonzero(cells.pset == pset).tolist()
 
 
+@few
 @given(tables)
 def test_a_slot_is_a_quarter_and_a_set(trials: Trials) -> None:
     cells = cells_of(trials, [7, 7, -2, -2, 100, 4], N_PSETS)
@@ -185,6 +191,7 @@ def test_levels_agree_with_loops_over_the_cells(trials: Trials, pset: int) -> No
     assert found.mean[pset] == pytest.approx(sum(sums) / sum(masses) if masses else 0.0)
 
 
+@few
 @given(tables)
 def test_trying_every_window_twice_within_its_quarter_changes_no_level(trials: Trials) -> None:
     twice = [*trials, *((w + N_WINDOWS, p, u) for w, p, u in trials)]
@@ -195,6 +202,7 @@ def test_trying_every_window_twice_within_its_quarter_changes_no_level(trials: T
     np.testing.assert_allclose(other.n, one.n)
 
 
+@few
 @given(tables)
 def test_sets_that_were_never_tried_change_nothing(trials: Trials) -> None:
     wide, plain = cells_of(trials, QUARTER, N_PSETS + 3), cells_of(trials, QUARTER, N_PSETS)

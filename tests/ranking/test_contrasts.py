@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ranking.cells import (
@@ -22,6 +22,8 @@ from tests.ranking.cells import (
 from tradingkb.ranking.cells import level
 from tradingkb.ranking.contrasts import CREDIBLE_SPREAD, Contrasts, contrasts
 
+#: What is costly is tried less often.
+few = settings(max_examples=40)
 QUARTER = [0, 0, 1, 1, 2, 3]
 
 
@@ -89,6 +91,17 @@ def test_each_timeframe_has_its_own_unit() -> None:
 def test_a_timeframe_that_says_nothing_of_spreads_has_the_unit_of_all() -> None:
     table = np.array([[1.0, 3.0], [2.0, 4.0], [7.0, np.nan]])
     assert split(table, [0, 0, 1]).unit.tolist() == pytest.approx([np.sqrt(2.0)] * 3)
+
+
+def test_windows_in_which_all_sets_earned_the_same_do_not_say_what_is_typical() -> None:
+    # The mean of seven equal numbers differs from them by its rounding.
+    same = np.repeat(0.1 + np.abs(noise(20, 1)), 7, axis=1)
+    apart = noise(8, 7)
+    table = np.vstack([same, apart])
+    found = split(table)
+    np.testing.assert_allclose(found.unit, split(apart).unit[0])
+    assert found.credible.tolist() == [1.0] * 28
+    assert np.abs(found.value[:140]).max() < 1e-12
 
 
 def test_a_window_counts_less_the_further_its_spread_is_beyond_ten_typical_ones() -> None:
@@ -211,6 +224,7 @@ def test_sets_that_all_earned_the_same_have_no_contrasts_and_a_unit_of_one() -> 
     assert found.level.tolist() == [7.0] * 3
 
 
+@few
 @given(tables, st.randoms(use_true_random=False))
 def test_the_order_of_the_trials_changes_no_bit_of_a_contrast(
     trials: Trials, rng: random.Random
@@ -223,6 +237,7 @@ def test_the_order_of_the_trials_changes_no_bit_of_a_contrast(
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
+@few
 @given(tables)
 def test_every_contrast_and_level_make_up_the_utility_unless_it_was_cut(trials: Trials) -> None:
     cells = cells_of(trials, QUARTER, N_PSETS)

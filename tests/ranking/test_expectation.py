@@ -122,13 +122,15 @@ def test_single_windows_are_quoted_from_twenty_on() -> None:
     assert fewer.n_windows == n - 1
 
 
+@pytest.mark.parametrize("own", [(), (0, 1)])
 @pytest.mark.parametrize("value", [-3.0, 0.0, 40.0])
 def test_single_windows_spread_around_what_is_expected_as_they_did_around_their_middle(
-    value: float,
+    value: float, own: tuple[int, ...]
 ) -> None:
-    luck = np.random.default_rng(0).normal(size=101)
+    luck = np.random.default_rng(0).exponential(size=101)
     learnt = learnt_from((7.0 + luck)[:, None] + np.array([0.0, 0.5]))
-    found = expectation(learnt, posterior([value] * 2), 0, np.ones(101, bool), flags(101), 1.0)
+    shrunk, everywhere = posterior([value] * 2), np.ones(101, dtype=bool)
+    found = expectation(learnt, shrunk, 0, everywhere, flags(101, *own), 1.0)
     low, high = np.quantile(luck - np.median(luck), [0.1, 0.9])
     assert (found.window_low, found.window_high) == pytest.approx((value + low, value + high))
 

@@ -107,6 +107,12 @@ def test_a_share_grows_with_history_and_what_is_left_shrinks() -> None:
     np.testing.assert_allclose(found.left(doubt), [12 / 7, 6 / 5, 1.5 / 3.5, 0.0], atol=1e-8)
 
 
+def test_a_history_without_noise_leaves_nothing_unknown_however_much_instruments_differ() -> None:
+    found = Differences(variance=1e12, sure=1e11, noise=1e-300)
+    assert found.share(np.array([0.5, np.inf])).tolist() == [1.0, 0.0]
+    assert found.left(np.array([0.5, np.inf])).tolist() == [0.0, 1e12]
+
+
 @given(st.floats(0, 9), st.floats(1e-3, 9), st.lists(st.floats(1e-3, 1), min_size=1, max_size=5))
 def test_where_nothing_is_sure_history_is_not_believed_and_leaves_the_whole_variance(
     variance: float, noise: float, doubt: list[float]

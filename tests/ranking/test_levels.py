@@ -68,6 +68,15 @@ def test_where_quarters_do_not_differ_their_windows_count() -> None:
     assert apart.mean == pytest.approx(np.mean([1, 3, 2, 1, 3, 2, 0.9, 2.9]))
 
 
+def test_a_quarter_counts_by_its_windows_as_far_as_they_differ_among_themselves() -> None:
+    level = [1.0, -1.0] * 4 + [4.0, 2.0]  # quarters of means 0 and 3
+    found = found_in(level, [0] * 8 + [1] * 2)
+    within = 10 / 8
+    between = np.var([0.0, 3.0], ddof=1) - within * np.mean([1 / 8, 1 / 2])
+    counts = np.array([8, 2]) / (np.array([8, 2]) + within / between)
+    assert found.mean == pytest.approx(3.0 * counts[1] / counts.sum())
+
+
 @pytest.mark.parametrize(("between", "within"), [(2.0, 0.5), (1.0, 3.0)])
 def test_the_variance_of_the_mean_is_what_worlds_show(between: float, within: float) -> None:
     quarter = np.repeat(np.arange(20), 4).tolist()

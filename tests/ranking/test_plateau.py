@@ -157,8 +157,7 @@ def test_rows_of_a_table_are_smoothed_each_with_what_it_knows(places: str) -> No
 
 
 def test_the_evidence_around_a_set_is_that_of_its_neighbours_by_their_steps() -> None:
-    steps, codes = coordinates([{"n": 1}, {"n": 2}, {"n": 3}, {"n": 9}], None)
-    around = Plateau(steps, np.array([0, 0, 0, 1]))
+    around = Plateau(np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 0, 1]))
     e = math.exp(-1)
     np.testing.assert_allclose(
         around.mass_around(np.array([1.0, 0.0, 4.0, 7.0])),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ranking.cells import (
@@ -28,6 +28,8 @@ from tradingkb.ranking.posterior import Posterior, believe
 from tradingkb.ranking.study import Learnt
 from tradingkb.ranking.traits import Trait, Traits
 
+#: What is costly is tried less often.
+few = settings(max_examples=30)
 QUARTER, SYMBOL = [0, 0, 1, 1, 2, 3], [0, 1, 0, 1, 2, 2]
 whose = st.sampled_from([(), (1,), (0, 2), (4, 5)])
 #: Every set in each window.
@@ -75,6 +77,7 @@ def same(one: Posterior, other: Posterior) -> None:
     assert other.freedom == pytest.approx(one.freedom)
 
 
+@few
 @given(tables, whose, st.randoms(use_true_random=False))
 def test_names_of_windows_sets_quarters_and_instruments_do_not_matter(
     trials: Trials, own: tuple[int, ...], rng: random.Random
@@ -103,6 +106,7 @@ def test_names_of_windows_sets_quarters_and_instruments_do_not_matter(
     same(believed(trials, own), renamed)
 
 
+@few
 @given(tables, whose, st.randoms(use_true_random=False))
 def test_the_order_of_the_trials_changes_no_bit_of_what_is_expected(
     trials: Trials, own: tuple[int, ...], rng: random.Random
@@ -114,6 +118,7 @@ def test_the_order_of_the_trials_changes_no_bit_of_what_is_expected(
     np.testing.assert_array_equal(one.apart, other.apart)
 
 
+@few
 @given(tables, whose, st.sampled_from([0.25, 4.0]), st.integers(-12, 12))
 def test_what_is_expected_follows_a_change_of_unit_and_a_shift(
     trials: Trials, own: tuple[int, ...], unit: float, shift: int
@@ -126,6 +131,7 @@ def test_what_is_expected_follows_a_change_of_unit_and_a_shift(
     np.testing.assert_allclose(other.apart, unit * one.apart, rtol=1e-6, atol=1e-9)
 
 
+@few
 @given(tables, whose)
 def test_sets_without_evidence_are_never_expected_to_earn_anything_and_change_nothing(
     trials: Trials, own: tuple[int, ...]
@@ -141,6 +147,7 @@ def test_sets_without_evidence_are_never_expected_to_earn_anything_and_change_no
         assert np.isnan(found.variance[~tried]).all()
 
 
+@few
 @given(full_tables, whose)
 def test_a_set_that_earned_more_in_every_window_is_expected_to_earn_more(
     table: Floats, own: tuple[int, ...]
@@ -150,6 +157,7 @@ def test_a_set_that_earned_more_in_every_window_is_expected_to_earn_more(
     assert value.argmax() == N_PSETS
 
 
+@few
 @given(full_tables, whose)
 def test_sets_that_earned_the_same_everywhere_are_expected_to_earn_the_same(
     table: Floats, own: tuple[int, ...]
@@ -157,6 +165,22 @@ def test_sets_that_earned_the_same_everywhere_are_expected_to_earn_the_same(
     cells = cells_of(trials_of(np.tile(table, 2)), QUARTER, 2 * N_PSETS)
     found = believe(learnt_of(cells, keys_of(QUARTER, SYMBOL)), query(N_WINDOWS, own))
     np.testing.assert_allclose(found.value[:N_PSETS], found.value[N_PSETS:], atol=1e-9)
+
+
+@few
+@given(full_tables, whose)
+def test_a_strictly_worse_copy_of_the_best_set_never_passes_it_nor_lets_another_do_so(
+    table: Floats, own: tuple[int, ...]
+) -> None:
+    def expected(values: Floats) -> Floats:
+        cells = cells_of(trials_of(values), QUARTER, values.shape[1])
+        return believe(learnt_of(cells, keys_of(QUARTER, SYMBOL)), query(N_WINDOWS, own)).value
+
+    best = int(expected(table).argmax())
+    found = expected(np.column_stack([table, table[:, best] - 0.125]))
+    assert found[N_PSETS] < found[best]
+    if not own:  # one set more also changes how much instruments are seen to differ
+        assert found[best] >= found.max() - 1e-9
 
 
 def test_one_quarter_does_not_tell_noise_from_signal() -> None:
@@ -196,6 +220,48 @@ def test_the_more_own_history_the_more_it_says_and_the_less_is_unknown() -> None
     own = np.flatnonzero(np.array(symbol) == s)
     apart = [believe(learnt, query(len(table), own[:n])).apart.mean() for n in (0, 1, 4, 16)]
     assert apart == sorted(apart, reverse=True)
+
+
+def test_what_instruments_differ_by_is_unknown_of_one_that_was_never_seen() -> None:
+    table, quarter, symbol, _ = grown(12, 12, spread=1.0)
+    table += 3.0 * np.random.default_rng(5).normal(size=12)[symbol][:, None]
+    learnt = learnt_from(table, quarter, symbol)
+    found = believe(learnt, query(len(table)))
+    levels, sets = learnt.levels, sum(i.variance for i in learnt.instruments)
+    assert min(levels.instruments.variance, sets) > 0.1
+    # And the mean of all holds what its own instruments happen to be.
+    more = 1.0 + levels.concentration
+    apart = learnt.blend.variance + sets * more
+    level = levels.variance + levels.instruments.variance * more
+    np.testing.assert_allclose(found.apart, learnt.unit * np.sqrt(apart))
+    np.testing.assert_allclose(found.variance, learnt.unit**2 * apart + level)
+
+
+def test_own_history_is_shrunk_by_its_quarters_and_its_neighbours_make_no_more_of_them() -> None:
+    table, quarter, symbol, _ = grown(12, 12, spread=1.0)
+    learnt = learnt_from(table, quarter, symbol)
+    own = np.flatnonzero(np.array(symbol) == 3)
+    nobody, mine = (believe(learnt, query(len(table), w)).value for w in ((), own))
+    mean = learnt.left.reshape(table.shape)[own].mean(axis=0)
+    around = line(8).smooth(mean, np.ones(8))
+    smoothly, roughly = (i.share(np.array(1 / 12)) for i in learnt.instruments)
+    added = learnt.unit * (smoothly * around + roughly * (mean - around))
+    moved = mine - nobody
+    np.testing.assert_allclose(moved - moved.mean(), added - added.mean(), atol=1e-12)
+
+
+def test_an_instrument_is_not_credited_with_what_the_market_did_in_its_quarters() -> None:
+    table, quarter, symbol, _ = grown(12, 12, spread=0.0, market=0.0)
+    table = 0.1 * table + np.linspace(-3, 3, 12)[symbol][:, None]
+    boom = np.array(quarter) < 6
+    table += np.where(boom, 5.0, -5.0)[:, None]
+    learnt, mine = learnt_from(table, quarter, symbol), np.array(symbol) == 11
+    best, worst = (
+        believe(learnt, query(len(table), np.flatnonzero(mine & some))).value
+        for some in (boom, ~boom)
+    )
+    np.testing.assert_allclose(best, worst, atol=0.3)
+    assert best.min() > learnt.levels.mean + 2.0
 
 
 def test_windows_at_exactly_the_mean_are_history_too() -> None:

@@ -157,3 +157,21 @@ def test_windows_that_share_days_do_not_vouch_for_each_other() -> None:
     together = np.array([1.0, 1.0, -1.0, -1.0])
     assert decides(together, together, days=90.0) > 0
     assert decides(together, together, days=90.0 * 4) == 0.0
+
+
+def test_windows_of_which_one_ends_as_the_other_begins_share_no_day() -> None:
+    assert decides([2.0, 2.0], [1.0, 1.0]) == pytest.approx(4.0)
+    assert decides([2.0, 2.0], [1.0, 1.0], days=90.1) == 0.0
+
+
+def test_what_a_feature_says_is_its_ridge_regression_shrunk_by_what_it_has_shown() -> None:
+    learnt, features = world(0, level=0.5)
+    found = traits_of(learnt, features)
+    assert found is not None
+    assert found.level.feature.tolist() == [1]
+    windows, around = np.arange(len(features)), learnt.levels.around
+    mine = np.clip(features[:, 1], -REACH, REACH)
+    shown = deciding(around[:, None], mine[:, None], windows, learnt.keys)[0]
+    precision = (mine**2).sum() / N_SYMBOLS + learnt.levels.noise / shown
+    assert found.level.slope[0, 0] == pytest.approx((mine * around).sum() / N_SYMBOLS / precision)
+    assert found.level.doubt[0, 0] == pytest.approx(learnt.levels.noise / precision)

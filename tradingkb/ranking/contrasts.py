@@ -36,6 +36,8 @@ MIN_TYPICAL: Final = 5
 #: Alternations of the two-way fit; few of them leave weakly connected sets where they were.
 _ROUNDS: Final = 4
 _ROBUST: Final = 1.4826
+#: Far above the relative rounding of a mean, far below any difference that is meant.
+_ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def _spreads(cells: Cells, keys: WindowKeys, utility: Floats) -> tuple[Floats, F
     mean = np.bincount(cells.window, utility, minlength=n) / np.maximum(count, 1)
     square = np.bincount(cells.window, (utility - mean[cells.window]) ** 2, minlength=n)
     variance = square / np.maximum(count - 1, 1)
+    # Sets that all earned the same are apart by the rounding of their mean: that is no spread.
+    variance[np.sqrt(variance) <= _ROUNDING * np.abs(mean)] = 0.0
     known = variance > 0
     overall = float(np.median(variance[known])) if known.any() else float(utility.var()) or 1.0
     typical = np.full(n, overall)

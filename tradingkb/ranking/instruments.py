@@ -59,7 +59,8 @@ class Differences:
         """Variance of what is still unknown of an instrument with such a mean."""
         if self.sure <= 0:
             return np.full(np.shape(doubt), self.variance)
-        return np.asarray(self.variance / (1.0 + self.variance / (self.noise * doubt)))
+        known = self.variance / (self.variance + self.noise * doubt)
+        return np.asarray(self.variance * (1.0 - known))
 
 
 #: Nothing is known of instruments.
