@@ -166,7 +166,8 @@ class Angles:
     def of(cls, windows: Floats) -> Angles:
         """Of scaled features, shape (n, 16), NaN where unknown."""
         angles = np.nan_to_num(windows) * RADIANS
-        return cls(np.cos(angles), np.sin(angles), np.isfinite(windows).any(axis=1))
+        known = np.asarray(np.isfinite(windows).any(axis=1))
+        return cls(np.cos(angles), np.sin(angles), known)
 
     def similarity(self, query: Floats) -> Floats:
         """`regime_similarity` of a query, shape (16,), to every window."""

@@ -105,7 +105,8 @@ def _alike(weight: Floats, symbol: Ints, quarter: Ints, overlap: Floats) -> Floa
     np.add.at(by_quarter, (place, quarter), weight)
     n = by_quarter.sum(axis=1)
     total = (by_quarter * (by_quarter @ overlap)).sum(axis=1)
-    return np.divide(total, n * n, out=np.full(len(n), np.inf), where=n > 0)[:, None]
+    found = np.divide(total, n * n, out=np.full(len(n), np.inf), where=n > 0)
+    return np.asarray(found[:, None])
 
 
 def differences(value: Floats, weight: Floats, symbol: Ints, doubt: Floats) -> Differences:
