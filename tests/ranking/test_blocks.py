@@ -98,6 +98,17 @@ def test_a_known_noise_is_found_again(common: float, shared: float) -> None:
     assert found.variance * table.doubt(found.shared)[0] == pytest.approx(errors.var(), rel=0.25)
 
 
+def test_how_much_overlapping_blocks_share_is_found_in_few_of_them_too() -> None:
+    # The means that were taken out of eight blocks make them look less alike than they are.
+    overlap = chain(8, 0.5)
+    related = 0.5 * overlap + 0.5 * np.eye(8)
+    values = np.linalg.cholesky(related) @ np.random.default_rng(1).normal(size=(8, 4000))
+    table = table_of(values, overlap)
+    found = noise_of(table, left_of(table))
+    assert found is not None
+    assert found.shared == pytest.approx(0.5, abs=0.2)
+
+
 def test_the_share_of_what_overlaps_may_be_given() -> None:
     table = table_of(np.array([[1.0], [2.0], [4.0]]), chain(3, 0.5))
     found = [noise_of(table, left_of(table), shared) for shared in (0.0, 0.5, 1.0)]

@@ -241,13 +241,16 @@ def test_own_history_is_shrunk_by_its_quarters_and_its_neighbours_make_no_more_o
     table, quarter, symbol, _ = grown(12, 12, spread=1.0)
     learnt = learnt_from(table, quarter, symbol)
     own = np.flatnonzero(np.array(symbol) == 3)
-    nobody, mine = (believe(learnt, query(len(table), w)).value for w in ((), own))
+    before, found = (believe(learnt, query(len(table), w)) for w in ((), own))
     mean = learnt.left.reshape(table.shape)[own].mean(axis=0)
     around = line(8).smooth(mean, np.ones(8))
     smoothly, roughly = (i.share(np.array(1 / 12)) for i in learnt.instruments)
     added = learnt.unit * (smoothly * around + roughly * (mean - around))
-    moved = mine - nobody
+    moved = found.value - before.value
     np.testing.assert_allclose(moved - moved.mean(), added - added.mean(), atol=1e-12)
+    left = sum(i.left(np.array(1 / 12)) for i in learnt.instruments)
+    left += sum(i.variance for i in learnt.instruments) * learnt.levels.concentration
+    np.testing.assert_allclose(found.apart, learnt.unit * np.sqrt(learnt.blend.variance + left))
 
 
 def test_an_instrument_is_not_credited_with_what_the_market_did_in_its_quarters() -> None:

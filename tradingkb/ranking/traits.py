@@ -4,7 +4,7 @@ Whether a regime matters, and which of its features, is a property of the store.
 the variance of what it decides is estimated from pairs of windows that share no day: where sets
 that did better than usual in one did so in the other, the more alike both are in the feature, it
 decides (products of windows regressed on products of features; Haseman and Elston 1972). An
-estimate counts two standard errors, by quarter, below itself: a feature that does not last decides
+estimate counts some standard errors, by quarter, below itself: a feature that does not last decides
 nothing. What the deciding ones say together is their ridge regression, each shrunk by what it has
 shown.
 """
@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 
 from tradingkb.ranking.blocks import block_table
 from tradingkb.ranking.cells import WindowKeys
-from tradingkb.ranking.instruments import SURE
 from tradingkb.ranking.study import Learnt, places
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+#: A feature decides as far as its variance exceeds so many standard errors: of sixteen that decide
+#: nothing, one in twenty stores has any that seems to.
+SURE_OF_MANY: Final = 2.73
 #: Features count up to so many robust standard deviations.
 REACH: Final = 3.0
 #: Quarters that have to be measured.
@@ -153,7 +155,7 @@ def deciding(values: Floats, features: Floats, windows: Ints, keys: WindowKeys) 
         off = np.bincount(quarter, products[f] - variance * spread[f])
         n = len(off)
         error = float(np.sqrt((off**2).sum() * n / max(n - 1, 1))) / total
-        found[f] = max(variance - SURE * error, 0.0)
+        found[f] = max(variance - SURE_OF_MANY * error, 0.0)
     return found
 
 
