@@ -23,6 +23,7 @@ from tests.evaluate.replayed_store import (
     start_of,
     trials,
 )
+from tradingkb.domain import canonical_params
 from tradingkb.domain.objective import get_objective
 from tradingkb.evaluate.decisions import list_donors
 from tradingkb.evaluate.methods import METHODS
@@ -233,3 +234,34 @@ def test_a_strategy_whose_trials_were_all_withdrawn_has_no_past_to_replay(
     assert past_copy.recommend("trend", as_of=start_of(9)).status == "none"
     with pytest.raises(tkb.InvalidInputError, match="no window has out-of-sample results"):
         past_copy.evaluate()
+
+
+def test_without_own_history_an_instrument_is_asked_about_as_a_stranger(
+    past: tkb.KnowledgeBase,
+) -> None:
+    recommender = past.use_cases.asking.recommender
+    wanted = frozenset({"tradingkb", "no_own_history"})
+    mine = Replay(recommender, place(past), get_objective("sharpe"), wanted=wanted)
+    found = [d for d in decisions(past) if d.as_of >= start_of(9).replace(tzinfo=UTC)]
+    for one in mine.run([d for d in found if d.strategy_name == "trend"]):
+        d = one.decision
+        trades = d.own_trades(mine.view(d.strategy_name)) or {}
+        stranger = past.recommend(
+            d.strategy_name,
+            symbol="never seen",
+            timeframe=d.timeframe,
+            regime=d.measured,
+            own_trials=pl.DataFrame(
+                {
+                    "source_id": list(trades),
+                    "params": list(trades),
+                    "is_end": [d.as_of.replace(tzinfo=None)] * len(trades),
+                    "symbol": [d.symbol] * len(trades),
+                    "timeframe": [d.timeframe] * len(trades),
+                    "n_trades_is": list(trades.values()),
+                }
+            ),
+            as_of=d.as_of,
+        )
+        text = None if stranger.params is None else canonical_params(stranger.params)
+        assert one.chosen["no_own_history"] == text

@@ -151,3 +151,17 @@ def test_the_doubts_of_all_instruments_are_those_of_each(
         own_doubt(weight[symbol == s], quarter[symbol == s], overlap) for s in np.unique(symbol)
     ]
     np.testing.assert_allclose(np.broadcast_to(found, (len(each), 3)), each)
+
+
+def test_instruments_that_all_sets_know_alike_are_doubted_as_each_by_itself() -> None:
+    symbol, quarter = np.array([0, 0, 0, 2, 2, 5]), np.array([0, 1, 3, 1, 2, 3])
+    weight = np.tile([[0.5], [1.0], [0.2], [1.0], [0.0], [0.0]], (1, 3))
+    overlap = np.eye(4) + 0.3 * (np.abs(np.subtract.outer(range(4), range(4))) == 1)
+    found = own_doubts(weight, symbol, quarter, overlap)
+    parts = [own_doubt(weight[symbol == s], quarter[symbol == s], overlap) for s in (0, 2, 5)]
+    assert found.shape == (3, 1)
+    np.testing.assert_allclose(np.tile(found, (1, 3)), parts)
+
+
+def test_instruments_without_any_set_have_no_doubt() -> None:
+    assert own_doubts(np.zeros((2, 0)), np.arange(2), np.arange(2), np.eye(2)).shape == (2, 0)
