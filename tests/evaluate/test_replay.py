@@ -259,6 +259,7 @@ def test_without_own_history_an_instrument_is_asked_about_as_a_stranger(
                     "symbol": [d.symbol] * len(trades),
                     "timeframe": [d.timeframe] * len(trades),
                     "n_trades_is": list(trades.values()),
+                    "sharpe_is": [0.0] * len(trades),
                 }
             ),
             as_of=d.as_of,
