@@ -43,7 +43,7 @@ class Filtered:
         filters: the ones in force; `strict_filters` those of the strict pass.
         strict_count, relaxed_count: trials that pass either, whether relaxing was needed or not;
             the same experiment under several ids counts once.
-        rejections, relaxations: of the strict filters, exact.
+        columns: what the strict filters compared.
     """
 
     strict: Bools
@@ -54,8 +54,19 @@ class Filtered:
     strict_filters: Filters
     strict_count: int
     relaxed_count: int
-    rejections: tuple[Rejection, ...]
-    relaxations: tuple[Relaxation, ...]
+    columns: FilterColumns
+
+    @cached_property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """What each strict filter turns away, exact: an answer shows it, a choice needs it not."""
+        failed = failures(self.strict_filters, self.columns)
+        return tuple(rejections(self.strict_filters, self.columns, failed))
+
+    @cached_property
+    def relaxations(self) -> tuple[Relaxation, ...]:
+        """What would let more through the strict filters, exact."""
+        failed = failures(self.strict_filters, self.columns)
+        return tuple(relaxations(self.strict_filters, self.columns, failed=failed))
 
     @cached_property
     def relaxed(self) -> Bools:
@@ -84,8 +95,7 @@ def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Fil
         relaxed: from `thresholds`; they nominate too where the strict ones let too little through.
     """
     columns = filter_columns(view, may_nominate, strict.regime_tags)
-    failed = failures(strict, columns)
-    passed = passing(failed, len(columns))
+    passed = passing(failures(strict, columns), len(columns))
     n_passed = columns.count(passed)
     enough = n_passed >= MIN_CANDIDATES and _n_windows(view, columns.window[passed]) >= MIN_WINDOWS
     wider = passing(failures(relaxed, columns), len(columns))
@@ -101,8 +111,7 @@ def apply_filters(view: View, may_nominate: Bools, strict: Filters, relaxed: Fil
         strict_filters=strict,
         strict_count=n_passed,
         relaxed_count=n_wider,
-        rejections=tuple(rejections(strict, columns, failed)),
-        relaxations=tuple(relaxations(strict, columns, failed=failed)),
+        columns=columns,
     )
 
 
