@@ -130,7 +130,7 @@ class Replay:
             asked = _asked(c, self._regime(d, regime, donors), trades if own else None)
             if not history:
                 asked = replace(asked, own=np.zeros_like(c.own))
-            findings = self._recommender.find(asked)
+            findings = self._recommender.find(asked, main if regime == "measured" else None)
             if name == "tradingkb":
                 main = findings
                 facts = {} if self._wanted == _CALIBRATING else self._facts(asked, findings)

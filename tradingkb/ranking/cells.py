@@ -80,15 +80,9 @@ class Cells:
         """The (quarter, parameter set) pair of each cell, shape (c,)."""
         return np.asarray(self._quarters[1][self.window] * self.n_psets + self.pset)
 
-    @cached_property
-    def _by_pset(self) -> tuple[Ints, Ints]:
-        starts = np.searchsorted(np.sort(self.pset), np.arange(self.n_psets + 1))
-        return np.argsort(self.pset, kind="stable"), starts
-
     def of_pset(self, pset: int) -> Ints:
         """The cells of one parameter set, by window."""
-        order, starts = self._by_pset
-        return order[starts[pset] : starts[pset + 1]]
+        return np.flatnonzero(self.pset == pset)
 
 
 def distinct(codes: Ints, n: int) -> Ints:

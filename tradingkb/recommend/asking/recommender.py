@@ -120,9 +120,15 @@ class Recommender:
         """
         return self._contexts.read(target, question, view)
 
-    def find(self, c: Context) -> Findings:
-        """Everything that a choice rests on; raises as `answer`."""
-        return gather(c, self.config, self._search(c.question), lambda _: None)
+    def find(self, c: Context, like: Findings | None = None) -> Findings:
+        """Everything that a choice rests on; raises as `answer`.
+
+        Args:
+            c: what is known.
+            like: found for a question of the same regime and filters: it is not searched again.
+        """
+        search = self._search(c.question) if like is None else lambda *_: like.found
+        return gather(c, self.config, search, lambda _: None)
 
     def view(self, target: IndexTarget, strategy_name: str) -> View:
         """A strategy's trials as questions see them."""
