@@ -165,7 +165,11 @@ def as_answers(names: dict[str, Any]) -> None:
 
 def as_markets(names: dict[str, Any]) -> None:
     assert names["rec"].regime.source == "stated"
-    assert names["kb"].events()["status"].to_list() == ["ok"] * (2 + names["table"].height)
+    table = names["table"]
+    lost = table.filter(pl.col("status") != "ok")  # currencies by the hour, costs included
+    assert set(lost["market"]) == {"EURUSD_1h"}
+    assert lost["reasons"].to_list() == [["expected_loss"]] * lost.height
+    assert sorted(names["kb"].events()["status"]) == sorted(["ok", "ok", *table["status"]])
 
 
 def as_errors(names: dict[str, Any]) -> None:

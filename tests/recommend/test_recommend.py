@@ -321,7 +321,8 @@ def test_parameters_outside_the_spec_are_passed_over_for_obeying_ones(open_kb: O
     assert rec.repaired_params == {}
 
 
-def test_when_nothing_obeys_the_spec_the_best_is_repaired_and_listed(open_kb: Open) -> None:
+def test_when_nothing_obeys_the_spec_what_was_tried_is_named_instead(open_kb: Open) -> None:
+    """19 would obey, a step from 20: nobody tried it, so there is no evidence for it."""
     kb = open_kb()
     kb.ingest(grid(best=20))
     stepped = tkb.StrategySpec(
@@ -333,13 +334,9 @@ def test_when_nothing_obeys_the_spec_the_best_is_repaired_and_listed(open_kb: Op
     )
     kb.register_strategy(stepped)
     rec = kb.recommend("s", symbol="X", timeframe="1d", regime=["uptrend"])
-    assert rec.params == {"fast": 19, "slow": 50}
-    assert set(rec.repaired_params) == {"fast"}
-    assert rec.status == "degraded"
-    assert not rec.params_tested
-    assert "params_not_tested" in rec.warnings
-    assert rec.expected is not None
-    assert rec.expected["value"] == pytest.approx(1.0, abs=0.1)
+    assert (rec.status, rec.params, rec.expected) == ("none", None, None)
+    assert rec.reasons[0] == "params_outside_spec"
+    assert any("outside the spec" in note and '"fast":20' in note for note in rec.notes)
 
 
 def test_few_windows_degrade_the_answer(open_kb: Open) -> None:

@@ -173,5 +173,7 @@ class Angles:
         """`regime_similarity` of a query, shape (16,), to every window."""
         asked = np.isfinite(query)
         angle = np.nan_to_num(query) * RADIANS
-        total = self.cosine @ (asked * np.cos(angle)) + self.sine @ (asked * np.sin(angle))
+        # No matrix product: its last bits depend on how many windows there are, known or not.
+        parts = self.cosine * (asked * np.cos(angle)) + self.sine * (asked * np.sin(angle))
+        total = parts.sum(axis=1)
         return np.where(self.known & asked.any(), total / max(int(asked.sum()), 1), np.nan)

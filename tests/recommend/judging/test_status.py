@@ -31,7 +31,10 @@ OWN = {json.dumps({"fast": f}, separators=(",", ":")): 40.0 for f in (5, 20)}
 LOSING = sweep(10, {5: -1.5, 20: -0.5})
 #: As many sets as a limit on overfitting needs.
 EIGHT = sweep(10, {5: 0.5, 20: 1.5, **dict.fromkeys(range(30, 36), 0.0)})
-WIDE = sweep(10, {20: 1.5, 30: 0.5})
+#: 19 counts as evidence and nominates nothing; 20, a step away, does.
+BARRED = sweep(10, {19: 0.5, 20: 1.5}).but(fast(19), max_drawdown_frac_oos=0.6)
+#: One whole number that was stored with the rounding of another tool.
+ROUNDED = sweep(10, {20: 1.5}).but(params='{"fast":20.0000001}')
 
 
 #: What a trial says of a window in which nothing was traded.
@@ -91,8 +94,8 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (USUAL.but(max_drawdown_frac_oos=0.51), {}),
         (USUAL.but(max_drawdown_frac_oos=0.50), {}),
     ),
-    "no_params_obey_the_spec": (
-        # What repairs them was tried and rejected, so nothing that is defensible is left.
+    "params_outside_spec": (
+        # What would obey was tried and rejected, so nothing that is defensible is left.
         (USUAL.but(fast(5), kb_status="rejected").under(spec(high=5, default=5)), {}),
         (USUAL.under(spec(high=5, default=5)), {}),
     ),
@@ -127,22 +130,22 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (USUAL.but(~window(0, 1), sharpe_oos=None), {}),
         (USUAL.but(~window(0, 1, 2), sharpe_oos=None), {}),
     ),
-    "repaired_params": ((WIDE.under(spec(high=15)), {}), (WIDE.under(spec(high=20)), {})),
+    "repaired_params": ((BARRED.under(spec(high=19)), {}), (BARRED.under(spec(high=20)), {})),
     "flat_prices": ((USUAL, {"read": ["flat_prices"]}), (USUAL, {"read": ["ohlcv_gap"]})),
     "collection_empty": ((bare(), {}), (bare(*range(9)), {})),
     "metadata_only": ((bare(), {}), (bare(), {"regime": None})),
+    "expected_loss": ((LOSING, {}), (USUAL, {})),
 }
 
 #: The same for warnings.
 WARNINGS: dict[str, tuple[Case, Case]] = {
     "missing_regime_context": ((USUAL, {"regime": None}), (USUAL, {})),
     "no_own_history": ((USUAL, {"symbol": "MSFT"}), (USUAL, {"symbol": None})),
-    "params_not_tested": ((WIDE.under(spec(high=15)), {}), (WIDE.under(spec(high=20)), {})),
+    "params_not_tested": ((ROUNDED.under(spec()), {}), (BARRED.under(spec(high=19)), {})),
     "few_in_sample_trades": (
         (USUAL.but(n_trades_is=FEW_TRADES - 1), {}),
         (USUAL.but(n_trades_is=FEW_TRADES), {}),
     ),
-    "expected_loss": ((LOSING, {}), (USUAL, {})),
     "no_strategy_spec": ((USUAL, {}), (USUAL.under(spec()), {})),
     "mixed_timeframes": (
         (USUAL.plus(sweep(1, {5: 1}, timeframe="4h")), {"symbol": None, "timeframe": None}),
@@ -329,14 +332,12 @@ def test_near_names_are_all_offered_and_a_name_that_is_stored_is_not() -> None:
             True,
         ),
         *(
-            # 20 breaks the spec and is repaired to 5, which was tried.
+            # 20 breaks the spec and is repaired to 19, which was tried.
             (
-                USUAL.but(fast(5), max_drawdown_frac_oos=0.6)
-                .but(fast(value), n_trades_is=FEW_TRADES - 1)
-                .under(spec(high=5, default=5)),
-                value == 5,
+                BARRED.but(fast(value), n_trades_is=FEW_TRADES - 1).under(spec(high=19)),
+                value == 19,
             )
-            for value in (5, 20)
+            for value in (19, 20)
         ),
     ],
 )
@@ -382,7 +383,7 @@ def test_a_loss_is_what_lies_beyond_the_break_even_of_the_objective(
 ) -> None:
     """Of a profit factor that is 1, not 0."""
     found = USUAL.but(profit_factor_oos=factor).answer(objective_type="profit_factor")
-    assert ("expected_loss" in found.warnings) == loss
+    assert ("expected_loss" in found.reasons) == loss
 
 
 def test_an_empty_store_says_so() -> None:

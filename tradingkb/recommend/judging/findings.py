@@ -80,7 +80,7 @@ class Findings:
 
     @property
     def kernel(self) -> Floats | None:
-        """What each window weighs by it, shape (w,); None without a regime."""
+        """How like each window's regime is, in [0, 1], shape (w,); None without a regime."""
         return self._compared[1]
 
     @property
