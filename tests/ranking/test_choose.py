@@ -116,3 +116,14 @@ def test_a_set_exactly_at_the_end_of_the_reach_is_not_told_apart() -> None:
 def test_sets_without_any_preference_are_nominated() -> None:
     nothing = [-math.inf, -math.inf]
     assert pick([1, 1], nothing, nomination=[1, 0]) == Choice(1, "nomination", 1, 0.0)
+
+
+def test_nominations_are_asked_for_only_where_nothing_else_tells_sets_apart() -> None:
+    def never() -> np.ndarray:
+        raise AssertionError("ranking nominations is costly")
+
+    two, none = np.array([1.0, 2.0]), np.zeros(2)
+    any_set, promoted = np.ones(2, dtype=bool), np.zeros(2, dtype=bool)
+    assert choose(two, none, two, any_set, promoted, never) == Choice(1, "evidence", 1, 0.0)
+    equal = choose(np.ones(2), none, np.ones(2), any_set, promoted, lambda: np.array([1, 0]))
+    assert equal == Choice(1, "nomination", 1, 0.0)
