@@ -230,8 +230,8 @@ def shrunk(own: list[float], error: float, share: float, wide: float) -> tuple[F
     return _outlying(np.array(own), np.full(n, error), np.full(n, share), wide)
 
 
-sizes, errors, parts = st.floats(0.0, 1e4), st.floats(0.01, 10.0), st.floats(0.0, 0.99)
-wides = st.floats(0.0, 100.0)
+sizes = st.integers(0, 10**7).map(lambda n: n / 1000)
+errors, parts, wides = st.floats(0.01, 10.0), st.floats(0.0, 0.99), st.floats(0.0, 100.0)
 
 
 @few
