@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.ranking.cells import Floats, line, strangers
-from tradingkb.ranking.blend import FLOOR, INDEPENDENT_SETS, LIMIT, Blend, Lesson, blend, learn
+from tradingkb.ranking.blend import (
+    FLOOR,
+    INDEPENDENT_SETS,
+    Blend,
+    Lesson,
+    _outlying,
+    blend,
+    learn,
+)
 from tradingkb.ranking.blocks import Noise, Table
 from tradingkb.ranking.plateau import Plateau
 
@@ -68,7 +76,6 @@ def test_shares_lie_between_nothing_and_all_and_what_is_rough_is_believed_no_mor
     _, found = believed(value, line(n) if grid else strangers(n), neutral=neutral)
     assert ((found.smooth >= 0) & (found.smooth <= 1)).all()
     assert ((found.rough >= 0) & (found.rough <= found.smooth)).all()
-    assert found.variance is not None
     assert (found.variance >= 0).all()
 
 
@@ -108,7 +115,9 @@ def test_without_a_lesson_a_set_is_average_until_as_many_blocks_as_the_neutral_b
     np.testing.assert_allclose(found.value, np.array([-1.0, 1.0]) / 11)
     np.testing.assert_allclose(found.smooth, 1 / 11)
     assert found.rough.tolist() == [0.0, 0.0]
-    assert found.variance is None
+    # As if a block's noise were a typical spread.
+    assert not found.told
+    np.testing.assert_allclose(found.variance, 1 / 11)
 
 
 @pytest.mark.parametrize(("n_blocks", "believed_anyway"), [(2, True), (8, False)])
@@ -171,9 +180,7 @@ def test_however_little_a_store_shows_the_order_of_its_smooth_means_stays() -> N
 
 
 @pytest.mark.parametrize("own", [0.1, 1.0, 10.0, -10.0])
-def test_a_sets_own_part_is_never_shrunk_by_more_than_its_limit_of_standard_errors(
-    own: float,
-) -> None:
+def test_what_a_set_has_alone_is_shrunk_by_its_share_unless_it_is_plain_to_see(own: float) -> None:
     n, n_blocks = 15, 9
     mean = np.zeros(n)
     mean[7] = own
@@ -183,17 +190,130 @@ def test_a_sets_own_part_is_never_shrunk_by_more_than_its_limit_of_standard_erro
     centred = mean - mean.mean()
     smooth = around.smooth(centred, np.full(n, float(n_blocks)))
     rough = centred - smooth
+    error = 0.36 / n_blocks
+    np.testing.assert_allclose(found.rough, 0.01 / (0.01 + error))
+    wanted = [integrated(r, error, 0.01, 0.36) for r in rough]
     kept = found.value - found.smooth * smooth
-    error = np.sqrt(0.36 / n_blocks)
-    assert (np.abs(kept - rough) <= LIMIT * error + 1e-12).all()
-    wanted = found.rough * rough
-    limited = np.abs(rough - wanted) > LIMIT * error
-    np.testing.assert_allclose(kept[~limited], wanted[~limited], atol=1e-12)
-    np.testing.assert_allclose(np.abs(kept - rough)[limited], LIMIT * error)
-    assert limited[7] == (abs(own) >= 1.0)
-    # What is limited is as unsure as the mean itself.
-    unsure = np.where(limited, 1.0, found.rough)
-    np.testing.assert_allclose(found.variance, found.smooth / n_blocks + unsure * error**2)
+    np.testing.assert_allclose(kept, [w[0] for w in wanted], atol=1e-9)
+    left = [w[1] for w in wanted]
+    np.testing.assert_allclose(found.variance, found.smooth / n_blocks + left, rtol=1e-6)
+    if abs(own) == 10.0:  # as if its nine blocks were all that is known, beside a tenth of doubt
+        assert kept[7] == pytest.approx(n_blocks / (n_blocks + 1) * rough[7])
+    if own == 0.1:
+        np.testing.assert_allclose(kept, found.rough * rough, rtol=0.1)
+
+
+# --- own parts, of which a few are far out --------------------------------------------------------
+
+
+def integrated(own: float, error: float, signal: float, wide: float) -> tuple[float, float]:
+    """Mean and variance of a true part by Bayes' rule, summed over a grid of what it may be.
+
+    One in thirty is drawn with variance `wide` (`signal` where that is more), the others with
+    `signal`; what is seen of it has the variance `error`.
+    """
+    reach = 12 * np.sqrt(error)
+    true = np.linspace(min(own, 0.0) - reach, max(own, 0.0) + reach, 40_001)
+    prior = [
+        np.log(part / np.sqrt(variance)) - true**2 / (2 * variance)
+        for part, variance in ((29 / 30, signal), (1 / 30, max(wide, signal)))
+    ]
+    log = np.logaddexp(*prior) - (own - true) ** 2 / (2 * error)
+    density = np.exp(log - log.max())
+    density /= density.sum()
+    mean = float((density * true).sum())
+    return mean, float((density * (true - mean) ** 2).sum())
+
+
+def shrunk(own: list[float], error: float, share: float, wide: float) -> tuple[Floats, Floats]:
+    n = len(own)
+    return _outlying(np.array(own), np.full(n, error), np.full(n, share), wide)
+
+
+sizes = st.integers(0, 10**7).map(lambda n: n / 1000)
+errors, parts, wides = st.floats(0.01, 10.0), st.floats(0.0, 0.99), st.floats(0.0, 100.0)
+
+
+@few
+@given(st.floats(-20, 20), errors, st.floats(0.02, 0.95), st.floats(0.02, 20.0))
+def test_own_parts_are_believed_by_bayes_rule_with_one_in_thirty_far_out(
+    own: float, error: float, share: float, wide: float
+) -> None:
+    mean, variance = shrunk([own], error, share, wide)
+    wanted = integrated(own, error, share * error / (1 - share), wide)
+    assert mean[0] == pytest.approx(wanted[0], rel=1e-3, abs=1e-3 * np.sqrt(error))
+    assert variance[0] == pytest.approx(wanted[1], rel=1e-3)
+
+
+@few
+@given(sizes, errors, parts, wides)
+def test_an_own_part_is_shrunk_by_the_share_at_most_and_never_beyond_itself(
+    own: float, error: float, share: float, wide: float
+) -> None:
+    mean, _ = shrunk([own], error, share, wide)
+    assert share * own * (1 - 1e-12) <= mean[0] <= own * (1 + 1e-12)
+
+
+@few
+@given(sizes, errors, parts, wides)
+def test_own_parts_above_and_below_are_believed_alike(
+    own: float, error: float, share: float, wide: float
+) -> None:
+    mean, variance = shrunk([own, -own], error, share, wide)
+    assert mean[0] == -mean[1]
+    assert variance[0] == variance[1]
+
+
+@few
+@given(st.lists(sizes, min_size=2, max_size=8), errors, parts, wides)
+def test_the_further_out_an_own_part_the_more_of_it_is_believed(
+    own: list[float], error: float, share: float, wide: float
+) -> None:
+    away = np.array(sorted(own))
+    mean, _ = shrunk(away.tolist(), error, share, wide)
+    assert (np.diff(mean) >= -1e-12 * away[1:]).all()
+    seen = away > 0
+    assert (np.diff(mean[seen] / away[seen]) >= -1e-12).all()
+
+
+@few
+@given(st.floats(0.0, 1.0), errors, parts, wides)
+def test_an_own_part_that_chance_explains_is_shrunk_by_the_share(
+    deviations: float, error: float, share: float, wide: float
+) -> None:
+    own = deviations * np.sqrt(error / (1 - share))
+    mean, _ = shrunk([own], error, share, wide)
+    # Within one deviation the few are likelier than before by e to the half at most.
+    assert mean[0] - share * own <= np.exp(0.5) / 29 * own + 1e-12
+
+
+@few
+@given(st.integers(2, 40), st.floats(0.0, 0.2), st.floats(8.0, 1e6), errors)
+def test_an_own_part_far_out_is_kept_as_if_one_block_more_spoke_against_it(
+    n_blocks: int, share: float, deviations: float, wide: float
+) -> None:
+    error = wide / n_blocks
+    own = deviations * np.sqrt(error / (1 - share))
+    mean, variance = shrunk([own], error, share, wide)
+    whole = n_blocks / (n_blocks + 1)
+    assert mean[0] == pytest.approx(whole * own, rel=1e-2)
+    assert variance[0] >= 0.99 * whole * error
+
+
+@few
+@given(st.floats(0.0, 1e9), errors, parts, wides)
+def test_that_a_few_are_far_out_never_makes_an_own_part_surer(
+    own: float, error: float, share: float, wide: float
+) -> None:
+    _, variance = shrunk([own], error, share, wide)
+    assert variance[0] >= share * error * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_an_own_part_without_any_error_is_believed_by_its_share_and_surely(share: float) -> None:
+    mean, variance = shrunk([3.0, 0.0], 0.0, share, 1.0)
+    assert mean.tolist() == [3.0 * share, 0.0]
+    assert variance.tolist() == [0.0, 0.0]
 
 
 def test_an_atypical_set_is_itself_and_neither_teaches_nor_learns() -> None:
@@ -207,7 +327,6 @@ def test_an_atypical_set_is_itself_and_neither_teaches_nor_learns() -> None:
     assert lesson.rough_signal == pytest.approx(alone.rough_signal)
     np.testing.assert_allclose(found.value[:8], without.value)
     assert found.value[8] == pytest.approx(-50.0 - value.mean())
-    assert found.variance is not None
     assert found.variance[8] == pytest.approx((lesson.noise.variance + lesson.rough_noise) / 12)
 
 

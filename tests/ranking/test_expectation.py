@@ -23,12 +23,10 @@ from tradingkb.ranking.study import Learnt
 def posterior(
     value: list[float], variance: list[float] | None = None, freedom: float = 2.0
 ) -> Posterior:
-    return Posterior(
-        np.array(value),
-        np.zeros(len(value)),
-        None if variance is None else np.array(variance),
-        freedom,
-    )
+    apart = np.zeros(len(value))
+    if variance is None:
+        return Posterior(np.array(value), apart, None, None)
+    return Posterior(np.array(value), apart, np.array(variance), np.full(len(value), freedom))
 
 
 def learnt_from(
@@ -57,6 +55,14 @@ def test_the_interval_is_centred_on_the_value_by_students_t_and_its_variance() -
     assert found.level == 0.9
     assert (found.n_windows, found.n_quarters, found.own_windows) == (5, 3, 2)
     assert not found.from_neighbours
+
+
+def test_the_interval_of_a_set_is_by_its_own_variance_and_degrees_of_freedom() -> None:
+    learnt = learnt_from(np.arange(10.0).reshape(5, 2))
+    both = replace(posterior([3.0, 3.0], [0.25, 4.0]), freedom=np.array([1.0, 2.0]))
+    one, other = (expectation(learnt, both, p, EVERYWHERE, NOWHERE, 1.0) for p in (0, 1))
+    assert one.high - one.low == pytest.approx(2 * 6.3138 * 0.5, rel=1e-4)
+    assert other.high - other.low == pytest.approx(2 * 2.9200 * 2.0, rel=1e-4)
 
 
 def test_an_objective_to_minimise_is_the_mirror_image_of_one_to_maximise() -> None:

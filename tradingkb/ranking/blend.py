@@ -180,10 +180,10 @@ def _outlying(own: Floats, error: Floats, share: Floats, wide: float) -> tuple[F
     odds = OUTLYING / (1.0 - OUTLYING) * np.sqrt(ratio) * np.exp(np.minimum((far - near) / 2, 50.0))
     weight = odds / (1.0 + odds)
     most = np.maximum(_share(wide, error), share)
-    mean = ((1.0 - weight) * share + weight * most) * own
-    square = (1.0 - weight) * (share * error + (share * own) ** 2)
-    square += weight * (most * error + (most * own) ** 2)
-    return mean, np.maximum(square - mean**2, 0.0)
+    whole = (1.0 - weight) * share + weight * most
+    # Within the two, and between them: no difference of squares, which would lose what is small.
+    between = weight * (1.0 - weight) * ((most - share) * own) ** 2
+    return whole * own, whole * error + between
 
 
 def _parts(table: Table, plateau: Plateau, typical: Bools) -> tuple[Floats, Floats, Floats]:
