@@ -321,7 +321,28 @@ def test_parameters_outside_the_spec_are_passed_over_for_obeying_ones(open_kb: O
     assert rec.repaired_params == {}
 
 
-def test_when_nothing_obeys_the_spec_the_best_is_repaired_and_listed(open_kb: Open) -> None:
+def test_when_nothing_obeys_the_spec_the_best_that_hardly_breaks_it_is_repaired_and_listed(
+    open_kb: Open,
+) -> None:
+    """A rounding error of another tool is no other experiment."""
+    kb = open_kb()
+    kb.ingest(grid(best=20).with_columns(pl.col("params").str.replace("50", "50.0000001")))
+    kb.register_strategy(spec())
+    rec = kb.recommend("s", symbol="X", timeframe="1d", regime=["uptrend"])
+    assert rec.params == {"fast": 20, "slow": 50}
+    assert set(rec.repaired_params) == {"slow"}
+    assert rec.status == "degraded"
+    assert "repaired_params" in rec.reasons
+    assert not rec.params_tested
+    assert "params_not_tested" in rec.warnings
+    assert rec.expected is not None
+    assert rec.expected["value"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_parameters_that_nobody_tried_are_not_invented_and_the_nearest_tried_are_named(
+    open_kb: Open,
+) -> None:
+    """19 is the nearest on the grid of 3, 7, 11, ...: with the evidence of 20 it is not given."""
     kb = open_kb()
     kb.ingest(grid(best=20))
     stepped = tkb.StrategySpec(
@@ -333,13 +354,11 @@ def test_when_nothing_obeys_the_spec_the_best_is_repaired_and_listed(open_kb: Op
     )
     kb.register_strategy(stepped)
     rec = kb.recommend("s", symbol="X", timeframe="1d", regime=["uptrend"])
-    assert rec.params == {"fast": 19, "slow": 50}
-    assert set(rec.repaired_params) == {"fast"}
-    assert rec.status == "degraded"
-    assert not rec.params_tested
-    assert "params_not_tested" in rec.warnings
-    assert rec.expected is not None
-    assert rec.expected["value"] == pytest.approx(1.0, abs=0.1)
+    assert (rec.status, rec.params, rec.repaired_params) == ("none", None, {})
+    assert rec.reasons[0] == "params_outside_spec"
+    said = [note for note in rec.notes if note.startswith("tried, but outside the spec: ")]
+    assert len(said) == 3  # of five
+    assert all(note.endswith("is not on the step of 4)") for note in said)
 
 
 def test_few_windows_degrade_the_answer(open_kb: Open) -> None:

@@ -55,6 +55,7 @@ def test_the_questions_here_meet_every_kind_of_part() -> None:
         "Debug",
         "DeflatedSharpe",
         "Expectation",
+        "Lead",
         "NearSet",
         "NumberSpread",
         "Option",

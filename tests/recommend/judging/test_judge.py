@@ -25,6 +25,9 @@ UNSTEADY = (
     .but(fast(20), max_drawdown_frac_oos=0.02)
     .but(fast(20) & window(0, 2, 4, 6, 8), max_drawdown_frac_oos=0.08)
 )
+#: Two sets a step apart, and one that a rounding error moved off the grid.
+NEXT = sweep(10, {19: 0.5, 20: 1.5})
+ROUGH = USUAL.but(fast(20), params='{"fast":20.0000001}')
 
 
 def by_market(n_windows: int = 12) -> World:
@@ -141,18 +144,22 @@ def test_a_set_that_never_traded_in_ones_own_tuning_is_not_chosen(
         (USUAL, (), None, None, None),
         # One that obeys comes before a better one that would have to be repaired.
         (USUAL.under(spec(high=15)), None, {"fast": 5}, True, False),
-        (USUAL.under(spec(high=15)), (20,), {"fast": 15}, False, True),
-        (USUAL.under(spec(high=5, default=5)), (20,), {"fast": 5}, True, True),
-        (
-            USUAL.but(fast(5), kb_status="rejected").under(spec(high=5, default=5)),
-            (20,),
-            *[None] * 3,
-        ),
+        # A repair by one step ends on a set that was tried and counts, or there is none.
+        (NEXT.under(spec(high=19)), (20,), {"fast": 19}, True, True),
+        (NEXT.but(fast(19), kb_status="rejected").under(spec(high=19)), (20,), *[None] * 3),
+        (NEXT.only(fast(20)).under(spec(high=19)), None, *[None] * 3),
+        # 15 steps are another experiment, tried or not.
+        (USUAL.under(spec(high=5, default=5)), (20,), *[None] * 3),
+        (USUAL.under(spec(low=30, default=30)), None, *[None] * 3),
+        # A rounding is none, so what was tried speaks for what nobody wrote exactly so.
+        (ROUGH.under(spec(low=10)), None, {"fast": 20}, False, True),
+        # One that can be repaired is no worse for a better one that cannot.
+        (NEXT.plus(sweep(10, {40: 9.0})).under(spec(high=19)), (20, 40), {"fast": 19}, True, True),
         # Nothing is repaired without a spec that says what for.
-        (USUAL.under(spec(low=30, default=30)), None, {"fast": 30}, False, True),
+        (ROUGH, (20,), *[None] * 3),
     ],
 )
-def test_the_best_nominated_set_that_obeys_is_chosen_failing_that_the_best_repaired(
+def test_the_best_nominated_set_that_obeys_is_chosen_failing_that_one_that_hardly_breaks_the_spec(
     world: World,
     nominated: tuple[int, ...] | None,
     params: dict[str, int] | None,

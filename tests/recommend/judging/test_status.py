@@ -31,8 +31,10 @@ OWN = {json.dumps({"fast": f}, separators=(",", ":")): 40.0 for f in (5, 20)}
 LOSING = sweep(10, {5: -1.5, 20: -0.5})
 #: As many sets as a limit on overfitting needs.
 EIGHT = sweep(10, {5: 0.5, 20: 1.5, **dict.fromkeys(range(30, 36), 0.0)})
-WIDE = sweep(10, {20: 1.5, 30: 0.5})
-
+#: Two sets a step apart.
+NEXT = sweep(10, {20: 0.5, 21: 1.5})
+#: 20 obeys and nothing nominates it; 21 breaks the spec by one step, so 20 is what repairs it.
+REPAIRED = NEXT.but(fast(20), max_drawdown_frac_oos=0.6).under(spec(high=20))
 
 #: What a trial says of a window in which nothing was traded.
 IDLE = {"n_trades_oos": 0, "sharpe_oos": 0.0, "max_drawdown_frac_oos": 0.0}
@@ -91,10 +93,10 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (USUAL.but(max_drawdown_frac_oos=0.51), {}),
         (USUAL.but(max_drawdown_frac_oos=0.50), {}),
     ),
-    "no_params_obey_the_spec": (
-        # What repairs them was tried and rejected, so nothing that is defensible is left.
-        (USUAL.but(fast(5), kb_status="rejected").under(spec(high=5, default=5)), {}),
-        (USUAL.under(spec(high=5, default=5)), {}),
+    "params_outside_spec": (
+        # A step away from the spec, where what a repair would give was tried and rejected.
+        (NEXT.but(fast(20), kb_status="rejected").under(spec(high=20)), {}),
+        (REPAIRED, {}),
     ),
     "backtest_overfitting": (
         (EIGHT.only(~(window(3) & fast(5))), {"max_pbo": 1.0}),
@@ -127,7 +129,8 @@ REASONS: dict[str, tuple[Case, Case]] = {
         (USUAL.but(~window(0, 1), sharpe_oos=None), {}),
         (USUAL.but(~window(0, 1, 2), sharpe_oos=None), {}),
     ),
-    "repaired_params": ((WIDE.under(spec(high=15)), {}), (WIDE.under(spec(high=20)), {})),
+    "repaired_params": ((REPAIRED, {}), (NEXT.under(spec(high=20)), {})),
+    "expected_loss": ((LOSING, {}), (USUAL, {})),
     "flat_prices": ((USUAL, {"read": ["flat_prices"]}), (USUAL, {"read": ["ohlcv_gap"]})),
     "collection_empty": ((bare(), {}), (bare(*range(9)), {})),
     "metadata_only": ((bare(), {}), (bare(), {"regime": None})),
@@ -137,12 +140,14 @@ REASONS: dict[str, tuple[Case, Case]] = {
 WARNINGS: dict[str, tuple[Case, Case]] = {
     "missing_regime_context": ((USUAL, {"regime": None}), (USUAL, {})),
     "no_own_history": ((USUAL, {"symbol": "MSFT"}), (USUAL, {"symbol": None})),
-    "params_not_tested": ((WIDE.under(spec(high=15)), {}), (WIDE.under(spec(high=20)), {})),
+    "params_not_tested": (
+        (USUAL.but(fast(20), params='{"fast":20.0000001}').under(spec(low=10)), {}),
+        (USUAL.under(spec(low=10)), {}),
+    ),
     "few_in_sample_trades": (
         (USUAL.but(n_trades_is=FEW_TRADES - 1), {}),
         (USUAL.but(n_trades_is=FEW_TRADES), {}),
     ),
-    "expected_loss": ((LOSING, {}), (USUAL, {})),
     "no_strategy_spec": ((USUAL, {}), (USUAL.under(spec()), {})),
     "mixed_timeframes": (
         (USUAL.plus(sweep(1, {5: 1}, timeframe="4h")), {"symbol": None, "timeframe": None}),
@@ -329,14 +334,9 @@ def test_near_names_are_all_offered_and_a_name_that_is_stored_is_not() -> None:
             True,
         ),
         *(
-            # 20 breaks the spec and is repaired to 5, which was tried.
-            (
-                USUAL.but(fast(5), max_drawdown_frac_oos=0.6)
-                .but(fast(value), n_trades_is=FEW_TRADES - 1)
-                .under(spec(high=5, default=5)),
-                value == 5,
-            )
-            for value in (5, 20)
+            # 21 breaks the spec and is repaired to 20, which was tried.
+            (REPAIRED.but(fast(value), n_trades_is=FEW_TRADES - 1), value == 20)
+            for value in (20, 21)
         ),
     ],
 )
@@ -382,7 +382,7 @@ def test_a_loss_is_what_lies_beyond_the_break_even_of_the_objective(
 ) -> None:
     """Of a profit factor that is 1, not 0."""
     found = USUAL.but(profit_factor_oos=factor).answer(objective_type="profit_factor")
-    assert ("expected_loss" in found.warnings) == loss
+    assert ("expected_loss" in found.reasons) == loss
 
 
 def test_an_empty_store_says_so() -> None:
