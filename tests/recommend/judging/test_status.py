@@ -385,6 +385,53 @@ def test_a_loss_is_what_lies_beyond_the_break_even_of_the_objective(
     assert ("expected_loss" in found.reasons) == loss
 
 
+#: -0.7 and 0.5 by turns, so the mean of -0.1 is no sure loss; 20 always loses.
+UNSURE = sweep(10, {5: -0.7, 20: -5.0}).but(fast(5) & window(0, 2, 4, 6, 8), sharpe_oos=0.5)
+
+
+@pytest.mark.parametrize(
+    ("world", "asked", "refused"),
+    [
+        (LOSING, {"min_deflated_sharpe": 0.0}, True),
+        (EIGHT.but(sharpe_oos=pl.col("sharpe_oos") - 2.0), {"max_pbo": 1.0}, True),
+        (LOSING, {}, False),  # without a limit the least loss is named
+        (UNSURE, {"min_deflated_sharpe": 0.0}, False),
+        # Of a profit factor the break-even is 1, and luck is told from the Sharpe ratio.
+        (
+            USUAL.but(profit_factor_oos=0.9),
+            {"objective_type": "profit_factor", "min_deflated_sharpe": 0.0},
+            True,
+        ),
+    ],
+)
+def test_with_a_limit_on_luck_a_sure_loss_is_refused_and_an_unsure_one_degrades(
+    world: World, asked: dict[str, Any], refused: bool
+) -> None:
+    found = world.answer(**asked)
+    assert found.reasons == ("expected_loss",)
+    assert any("not trading" in action for action in found.suggested_actions)
+    if refused:
+        assert (found.status, found.params, found.expected) == ("none", None, None)
+    else:
+        assert found.status == "degraded"
+        assert found.expected is not None
+        assert found.expected.value < 0
+        assert (found.expected.high > 0) == (world is UNSURE)
+
+
+def test_what_was_tried_outside_the_spec_is_named_with_what_breaks_it_the_least_first() -> None:
+    """At most three, each with all that is wrong: of as many faults the first by text leads."""
+    odd = sweep(10, {1: 1.0, 70: 1.0, 80: 1.0}).plus(
+        sweep(10, {90: 1.0}).but(params='{"fast":90,"x":1}')
+    )
+    found = odd.under(spec()).answer()
+    assert (found.status, found.reasons) == ("none", ("params_outside_spec",))
+    assert found.notes == tuple(
+        f'tried, but outside the spec: {{"fast":{value}}} (fast = {value} is {problem})'
+        for value, problem in ((1, "below 2"), (70, "above 60"), (80, "above 60"))
+    )
+
+
 def test_an_empty_store_says_so() -> None:
     found = USUAL.only(pl.lit(False)).answer()
     assert found.reasons[:2] == ("collection_empty", "no_trials_for_strategy")
