@@ -151,6 +151,62 @@ def test_a_missing_value_that_nothing_can_replace_stays_none_and_says_so() -> No
     assert changes == {"a": "missing; no default and no bound to take instead"}
 
 
+MOVING = StrategySpec(
+    "s",
+    (
+        ParamSpec("n", "int", low=0, high=100),
+        ParamSpec("k", "float", low=0.0, high=9.0, step=0.5),
+        ParamSpec("x", "float", low=0.0, high=9.0),
+        ParamSpec("c", "categorical", choices=("a", "b", 1, 2)),
+        ParamSpec("b", "bool"),
+        ParamSpec("even", "int", low=0, high=100, step=2),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "steps"),
+    [
+        ({"n": 20}, {"n": 20}, 0.0),
+        ({"n": 20.0}, {"n": 20}, 0.0),
+        # A rounding is a millionth of the number, or of 1 where the number is smaller.
+        ({"n": 20.00001}, {"n": 20}, 0.0),
+        ({"n": 20.00003}, {"n": 20}, 0.00003),
+        ({"x": 9.000009}, {"x": 9.0}, 0.0),
+        ({"x": -1e-7}, {"x": 0.0}, 0.0),
+        # An int without a step has the step of 1.
+        ({"n": 101}, {"n": 100}, 1.0),
+        ({"n": 102}, {"n": 100}, None),
+        ({"even": 21}, {"even": 20}, 0.5),
+        ({"even": 102}, {"even": 100}, 1.0),
+        ({"k": 9.5}, {"k": 9.0}, 1.0),
+        ({"k": 9.51}, {"k": 9.0}, None),
+        ({"k": 0.1 + 0.2 + 0.2}, {"k": 0.5}, 0.0),
+        # A float without a step has no size that would be small.
+        ({"x": 9.001}, {"x": 9.0}, None),
+        # The parameter that moved most counts, and each has its own step.
+        ({"n": 101, "k": 9.25}, {"n": 100, "k": 9.0}, 1.0),
+        ({"n": 102, "k": 9.0}, {"n": 100, "k": 9.0}, None),
+        # Another name is another experiment, and so is a value that is no number.
+        ({"n": 20, "width": 1}, {"n": 20}, None),
+        ({}, {"n": 20}, None),
+        ({"width": 1}, {"width": 2}, None),
+        ({"c": "x"}, {"c": "a"}, None),
+        ({"c": 3}, {"c": 2}, None),
+        ({"b": 1}, {"b": True}, None),
+        ({"n": True}, {"n": 1}, None),
+        ({"n": "20"}, {"n": 20}, None),
+        ({"n": None}, {"n": 20}, None),
+    ],
+)
+def test_a_repair_is_as_large_as_the_steps_of_the_number_that_it_moved_most(
+    before: dict[str, ParamValue], after: dict[str, ParamValue], steps: float | None
+) -> None:
+    """More than one step, another name or a category: nothing says how far that is."""
+    found = MOVING.moved(before, after)
+    assert found == (None if steps is None else pytest.approx(steps))
+
+
 numbers = st.floats(-1e6, 1e6) | st.integers(-(10**6), 10**6)
 values = st.one_of(
     numbers, st.floats(), st.booleans(), st.none(), st.text(max_size=3), st.just(10**400)

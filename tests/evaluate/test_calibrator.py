@@ -14,6 +14,7 @@ import pytest
 
 import tradingkb as tkb
 from tests.evaluate.replayed_store import SPECS, decisions, fill, start_of, trials
+from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend.judging.fingerprint import fingerprint
 
 Open = Callable[..., tkb.KnowledgeBase]
@@ -91,7 +92,7 @@ def test_a_window_whose_results_came_in_later_is_replayed(calibrated: tkb.Knowle
 
 def test_other_weights_replay_everything_anew(calibrated_home: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(calibrated_home, tmp_path / "copy")
-    with tkb.connect(copy, progress=False, weight_own=5.0) as kb:
+    with tkb.connect(copy, progress=False, weight_neutral=5.0) as kb:
         rec = ask(kb)
         assert (rec.confidence, codes(rec)) == (None, {"uncalibrated"})
         assert any("other weights" in note for note in rec.notes)
@@ -107,12 +108,10 @@ def test_a_changed_spec_replays_its_strategy_alone(calibrated: tkb.KnowledgeBase
 
 
 def test_a_fingerprint_tells_weights_and_specs_apart_and_nothing_else() -> None:
-    from tradingkb.ranking.evidence import EvidenceWeights
-
     plain = EvidenceWeights()
     found = [
         fingerprint(plain),
-        fingerprint(EvidenceWeights(own=11.0)),
+        fingerprint(EvidenceWeights(neutral=11.0)),
         *(fingerprint(plain, spec) for spec in SPECS),
     ]
     assert len(set(found)) == len(found)
@@ -214,9 +213,11 @@ def test_enough_outcomes_give_a_confidence_and_what_it_rests_on(
 def test_a_calibration_that_knows_the_future_says_nothing_of_the_past(
     calibrated: tkb.KnowledgeBase,
 ) -> None:
+    """Of a time at which the choice is another set than the defaults: else nothing is compared."""
     until = calibrated.calibrate().known_until
     assert until is not None
-    past = ask(calibrated, as_of=start_of(25))
+    past = ask(calibrated, as_of=start_of(29))
+    assert past.params == {"fast": 10, "short": 1}
     assert (past.confidence, codes(past)) == (None, {"uncalibrated"})
     assert any("after as_of" in note for note in past.notes)
     assert ask(calibrated, as_of=until).confidence is not None
@@ -253,7 +254,7 @@ def test_a_strategy_that_the_calibration_does_not_know_gets_the_base_rate(
         .with_columns(strategy_name=pl.lit("fresh"), source_id="fresh:" + pl.col("source_id"))
     )
     calibrated.register_strategy(
-        tkb.StrategySpec("fresh", (tkb.ParamSpec("n", "int", low=1, high=99, default=50),))
+        tkb.StrategySpec("fresh", (tkb.ParamSpec("n", "int", low=1, high=99, default=5),))
     )
     calibrated.ingest(fresh)
     rec = ask(calibrated, "fresh")

@@ -23,6 +23,20 @@ def test_a_score_reads_in_its_unit_and_is_a_dash_where_unknown(value, unit, text
     assert fmt.score(value, unit) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.46, "annualised", "+0.46"),
+        (-0.4, "ratio", "-0.40"),
+        (-0.001, "ratio", "+0.00"),
+        (0.02, "fraction", "+2.0 %"),
+        (None, "ratio", "–"),
+    ],
+)
+def test_a_difference_reads_in_its_unit_with_its_sign(value, unit, text):
+    assert fmt.gain(value, unit) == text
+
+
 def test_an_interval_with_one_unknown_end_is_unknown():
     assert fmt.interval(-1.0, 0.5, "ratio") == "-1.00 to 0.50"
     assert fmt.interval(None, 0.5, "ratio") == "unknown"

@@ -173,7 +173,8 @@ class StrategySpec:
     def moved(self, params: Params, repaired: Params) -> float | None:
         """How far a repair moved a set, in steps of the parameter that it moved most.
 
-        A number without a step counts as moved by one where more than its rounding changed.
+        A rounding, a millionth, is no step. An int without a step has the step of 1; a float
+        without one has none: more than a rounding of it is another experiment.
 
         Returns:
             None where it did more than move numbers by a step: then it is another experiment.

@@ -50,8 +50,9 @@ def undecided(answer: Answer) -> list[str]:
     for key, label in labels.items():
         lead = ((answer.get("baseline") or {}).get(key) or {}).get("lead")
         if lead and not (lead["low"] is not None and lead["low"] * lead["high"] > 0):
+            more = fmt.gain(lead["value"], unit(answer))
             bounds = fmt.interval(lead["low"], lead["high"], unit(answer))
-            texts.append(f"not told apart from {label} ({lead['value']:+.2f}, {bounds})")
+            texts.append(f"not told apart from {label} ({more}, {bounds})")
     return texts
 
 

@@ -40,6 +40,12 @@ def score(value: Any, unit: str) -> str:
     return percent(value) if unit == "fraction" else number(value)
 
 
+def gain(value: Any, unit: str) -> str:
+    """A difference of an objective in its unit, always with its sign."""
+    text = score(value, unit)
+    return text if text.startswith((NONE, "-")) else f"+{text}"
+
+
 def interval(low: Any, high: Any, unit: str) -> str:
     """Two bounds in words, because a dash between negative numbers misleads."""
     if finite(low) is None or finite(high) is None:

@@ -12,6 +12,7 @@ import pytest
 from tests.recommend.worlds import USUAL, calibrated, findings, spec, sweep
 from tradingkb.domain import GivenParams, Part
 from tradingkb.plain import plain
+from tradingkb.recommend.answer import Lead
 from tradingkb.recommend.judging import assemble, explain_params
 from tradingkb.recommend.judging.findings import RecommendConfig
 
@@ -64,6 +65,22 @@ def test_the_questions_here_meet_every_kind_of_part() -> None:
         "Rejection",
         "Relaxation",
     } - {"NumberSpread"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.5, 1.5, True),
+        (-1.5, -0.5, True),
+        (-0.5, 2.5, False),
+        (0.0, 2.0, False),
+        (None, None, False),
+    ],
+)
+def test_a_lead_whose_interval_reaches_zero_does_not_tell_two_sets_apart(
+    low: float | None, high: float | None, told: bool
+) -> None:
+    assert Lead(1.0, low, high, 0.9).told_apart == told
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -189,7 +189,8 @@ def test_debug_adds_the_funnel_and_every_set_best_first() -> None:
                 "told_apart": pytest.approx(0.0, abs=1e-8),
                 "preference": smoothed - 0.05 * 0.5,
                 "mean_rank": rank,
-            }
+            },
+            abs=1e-8,  # a square root of what the last bits of a variance leave
         )
 
 
@@ -240,6 +241,39 @@ def test_a_promotion_decides_between_equals_and_never_against_the_evidence(
     world: World, rule: int
 ) -> None:
     assert world.answer().params == {"fast": rule}
+
+
+#: 20 is better by 0.2 in nine windows, and worse by 2 in one: on average 0.02 less than 5.
+RANKED = sweep(10, {5: 0.5, 20: 0.7}).but(fast(20) & window(3), sharpe_oos=-1.5)
+#: 5 is better by 0.1 in three windows, 20 in two.
+FAVOURED = (
+    sweep(10, {5: 1.0, 20: 1.0})
+    .but(fast(20) & window(0, 1, 2), sharpe_oos=0.9)
+    .but(fast(5) & window(4, 5), sharpe_oos=0.9)
+    .but(fast(20) & window(0), kb_status="promoted")
+)
+
+
+@pytest.mark.parametrize(
+    ("world", "why"),
+    [
+        (RANKED, "their mean rank within windows is better, or they trade less"),
+        (FAVOURED, "they are promoted"),
+    ],
+)
+def test_a_note_says_what_a_preference_cost_and_where_the_evidence_decides_there_is_none(
+    world: World, why: str
+) -> None:
+    found = world.answer(mode="debug")
+    assert found.params == {"fast": 20}
+    five, twenty = (row["score"] for row in found.debug.param_sets)
+    (note,) = (note for note in found.notes if note.startswith("chosen because"))
+    assert note == (
+        f'chosen because {why}: {{"fast":5}} is expected to earn {five - twenty:.2g} more, from '
+        "which the evidence does not tell them apart"
+    )
+    assert 0 < five - twenty <= found.debug.param_sets[0]["told_apart"]
+    assert not any(note.startswith("chosen because") for note in USUAL.answer().notes)
 
 
 def test_the_defaults_stand_beside_the_choice_whether_anybody_tried_them_or_not() -> None:

@@ -265,6 +265,30 @@ def test_the_baseline_says_what_its_choice_and_the_defaults_earned(
     assert found.defaults == (None if default is None else Option({"fast": default}, expected))
 
 
+def test_the_baseline_says_what_the_choice_leads_by_and_nothing_over_itself_or_the_untried() -> (
+    None
+):
+    """By 1 in every window: nothing is left to doubt. Where less is better, 0.08 less is a lead."""
+    sure = USUAL.but(fast(20), max_drawdown_frac_oos=0.02).under(spec(default=5))
+    for objective, lead in (("sharpe", 1.0), ("max_drawdown", 0.08)):
+        found = sure.answer(objective_type=objective).baseline
+        assert found.regime_agnostic.lead is None  # it is the choice
+        assert dict(found.defaults.lead) == pytest.approx(
+            {"value": lead, "low": lead, "high": lead, "level": 0.9}, abs=1e-7
+        )
+        assert found.defaults.lead.told_apart
+    for default in (7, 20):
+        assert USUAL.under(spec(default=default)).answer().baseline.defaults.lead is None
+
+
+def test_a_lead_that_half_of_the_windows_show_is_the_difference_of_what_is_expected() -> None:
+    found = UNSTEADY.under(spec(default=5)).answer(regime=None)
+    lead = found.baseline.defaults.lead
+    assert lead.value == pytest.approx(found.expected.value - found.defaults_expected)
+    assert lead.low < lead.value < lead.high
+    assert lead.low + lead.high == pytest.approx(2 * lead.value)
+
+
 def test_judging_again_with_other_weights_leaves_the_first_judgement_alone() -> None:
     c = UNSTEADY.context(regime=None)
     f = findings(c)

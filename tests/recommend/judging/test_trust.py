@@ -13,7 +13,7 @@ from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend.known import Calibrated
 
 SPACE = USUAL.under(spec(default=5))
-OTHER = EvidenceWeights(own=1.0)
+OTHER = EvidenceWeights(neutral=1.0)
 FITTED = calibrated()
 EARLIER = replace(FITTED, rate=None)
 

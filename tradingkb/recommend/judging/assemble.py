@@ -125,9 +125,12 @@ def outline_of(c: Context, f: Findings, sets: Bools) -> Outline:
 
 
 def nominated_sets(c: Context, f: Findings) -> Bools:
-    """Parameter sets that a trial nominates and that pass the limits on luck, shape (p,)."""
+    """Parameter sets that a trial nominates and that pass the limits on luck, shape (p,).
+
+    Whatever market it ran in: how far a regime decides is estimated, and set by no other means.
+    """
     sets = np.zeros(len(c.view.psets), dtype=bool)
-    sets[c.view.pset[f.rows]] = True
+    sets[c.view.pset[f.filtered.nominating]] = True
     limits = (c.question.min_deflated_sharpe, c.question.max_pbo)
     return sets if limits == (None, None) else sets & allowed(overfitting_evidence(c), *limits)
 
