@@ -10,6 +10,7 @@ from tradingkb.domain.regime import FEATURE_INFO, FEATURES
 from tradingkb.domain.scaling import (
     CLIP,
     STATED_WEIGHTS,
+    Angles,
     RegimeScaler,
     regime_distance,
     regime_similarity,
@@ -159,3 +160,13 @@ def test_other_features_decide_where_no_direction_is_stated() -> None:
     found = regime_distance(query, windows, STATED_WEIGHTS)
     np.testing.assert_allclose(found, [0.0, math.sqrt(4 / 2)])
     np.testing.assert_allclose(found, regime_distance(query, windows))
+
+
+def test_a_similarity_is_the_same_to_the_last_bit_whatever_other_windows_there_are() -> None:
+    rng = np.random.default_rng(5)
+    windows, query = rng.normal(size=(300, N)), rng.normal(size=N)
+    every = Angles.of(windows).similarity(query)
+    for n in (1, 2, 3, 7, 33, 150):
+        for first in (0, 1, 50):
+            some = Angles.of(windows[first : first + n]).similarity(query)
+            assert some.tolist() == every[first : first + n].tolist()

@@ -173,7 +173,8 @@ class Angles:
         """`regime_similarity` of a query, shape (16,), to every window."""
         asked = np.isfinite(query)
         angle = np.nan_to_num(query) * RADIANS
-        # No matrix product: its last bits depend on how many windows there are, known or not.
-        parts = self.cosine * (asked * np.cos(angle)) + self.sine * (asked * np.sin(angle))
-        total = parts.sum(axis=1)
+        # A matrix product's last bits depend on how many windows there are: one that came in later
+        # must change nothing of those before.
+        total = np.einsum("nf,f->n", self.cosine, asked * np.cos(angle))
+        total += np.einsum("nf,f->n", self.sine, asked * np.sin(angle))
         return np.where(self.known & asked.any(), total / max(int(asked.sum()), 1), np.nan)
