@@ -186,7 +186,9 @@ class KnowledgeBase:
             symbol: the instrument; its own history speaks too, as far as instruments differ. Taken
                 from `ohlcv` if it says it.
             timeframe: of the instrument, likewise.
-            own_trials: in-sample results of your current tuning (as for `ingest`).
+            own_trials: in-sample results of your current tuning (as for `ingest`). Their trade
+                counts alone are used: a set that never traded in it is not chosen. In-sample scores
+                were measured, and do not help.
             as_of: answer with what was knowable then; naive times are UTC.
             require_oos: nominate only trials with an out-of-sample result.
             max_drawdown: largest drawdown of a nominating trial, positive fraction.
@@ -258,7 +260,7 @@ class KnowledgeBase:
             regime: instead of `ohlcv`: a measured regime, or one that you state.
             symbol: the instrument; taken from `ohlcv` if it says it.
             timeframe: of the instrument, likewise.
-            own_trials: in-sample results of your current tuning.
+            own_trials: in-sample results of your current tuning; their trade counts alone are used.
             as_of: explain with what was knowable then; naive times are UTC.
             strategy_version: whose evidence; default the registered one, else the newest.
             caller: who asks, logged with it.

@@ -45,7 +45,12 @@ StatedRegime = Annotated[
 ]
 OwnSymbol = Annotated[str | None, typer.Option(help="Its own history speaks too.")]
 OwnTimeframe = Annotated[str | None, typer.Option(help="Such as 5m, 1h, 1d.")]
-OwnTrials = Annotated[Path | None, typer.Option(help="In-sample results of your current tuning.")]
+OwnTrials = Annotated[
+    Path | None,
+    typer.Option(
+        help="In-sample results of your current tuning; their trade counts alone are used."
+    ),
+]
 AsOf = Annotated[str | None, typer.Option(help="Only what was knowable then (ISO 8601).")]
 RequireOos = Annotated[
     bool | None, typer.Option("--require-oos/--no-require-oos", help="Only trials with OOS.")

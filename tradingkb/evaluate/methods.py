@@ -21,10 +21,10 @@ NEIGHBOURS: Final = 10
 
 #: Method to what it means; the order of every table.
 METHODS: Final = {
-    "tradingkb": "this recommender, with a measured regime and the tuning's own in-sample results",
+    "tradingkb": "this recommender, with a measured regime and the tuning's own trade counts",
     "stated": "the same, with the regime stated as it truly became",
     "no_regime": "the same without any regime",
-    "no_own_results": "the same without the tuning's own in-sample results",
+    "no_own_results": "the same without the tuning's own trade counts",
     "no_own_history": "the same without the instrument's own history",
     "placebo": "control: the same with the regime of a window drawn at random",
     "average": "best average rank over all windows known by then, quarters counted equally",
