@@ -18,7 +18,6 @@ from tradingkb.ranking.cells import (
     quarter_shares,
     rank_within,
     regime_kernel,
-    window_level,
 )
 
 #: What is costly is tried less often.
@@ -168,12 +167,6 @@ def test_weights_enter_as_each_quarters_mean_weight() -> None:
     # Quarter 0: mass 0.75, weighted sum (2 + 2) / 2; quarter 1: mass 0.25, weighted sum 2.
     assert found.n.tolist() == [1.0]
     assert found.mean.tolist() == [4.0]
-
-
-def test_the_average_over_windows_counts_windows_and_not_quarters() -> None:
-    cells = cells_of([(0, 0, 1.0), (1, 0, 3.0), (2, 0, 9.0)], [0, 0, 0], 1)
-    found = window_level(cells, np.array([1.0, 1.0, 0.0]), cells.utility)
-    assert (found.mean.tolist(), found.n.tolist()) == ([2.0], [2.0])
 
 
 @given(tables, st.integers(0, N_PSETS - 1))

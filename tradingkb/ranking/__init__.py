@@ -12,7 +12,6 @@ from tradingkb.ranking.cells import (
     part_of,
     rank_within,
     regime_kernel,
-    window_level,
 )
 from tradingkb.ranking.choose import Choice, Places, choose
 from tradingkb.ranking.confidence import Confidence, fit_confidence, forward_rates
@@ -85,6 +84,5 @@ __all__ = [
     "study",
     "t_quantile",
     "traits_of",
-    "window_level",
     "within",
 ]

@@ -234,11 +234,6 @@ def quarter_shares(cells: Cells, weight: Floats) -> Floats:
     return np.asarray(w / count[cells.slot])
 
 
-def window_level(cells: Cells, weight: Floats, values: Floats) -> Level:
-    """Weighted average per parameter set, every window by its own weight; n is their sum."""
-    return group_means(cells.pset, weight[cells.window], values, cells.n_psets)
-
-
 def group_means(pset: Ints, weight: Floats, values: Floats, n_psets: int) -> Level:
     """Weighted means per parameter set (0 where the weights sum to 0), and those sums."""
     n = np.bincount(pset, weight, minlength=n_psets).astype(np.float64)
