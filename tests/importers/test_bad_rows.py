@@ -29,6 +29,12 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "-1.0 is not at least 0",
         "gross",
     ),
+    "an infinitely negative profit factor": (
+        {"profit_factor_oos": -math.inf},
+        "profit_factor_oos",
+        "-inf is not at least 0",
+        "gross",
+    ),
     "infinite costs": ({"cost_bps": math.inf}, "cost_bps", "is infinite", "use null"),
     "half a trade": ({"n_trades_oos": 2.5}, "n_trades_oos", "2.5 is not a whole number", "whole"),
     "negative trades": ({"n_trades_oos": -1}, "n_trades_oos", "-1.0 is not a whole number", "0 or"),

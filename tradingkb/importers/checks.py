@@ -161,6 +161,8 @@ def _without_infinite(frame: pl.DataFrame, column: Column, problems: Problems) -
     """An infinite metric is undefined; one without losing trades says so, and counts as most."""
     value = pl.col("value")
     infinite = value.is_infinite().fill_null(False)
+    if column.low is not None:  # what cannot be negative is not undefined there, but wrong
+        infinite &= value > 0
     n = int(frame.select(infinite.sum()).item())
     if n and column.undefined is None:
         problems.add(frame, infinite, column.name, "is infinite", INFINITE_REMEDY)

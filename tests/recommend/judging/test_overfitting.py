@@ -217,6 +217,14 @@ def test_overfitting_is_known_where_all_sets_were_tried_in_the_same_quarters(
     assert (evidence(world).pbo is not None) == known
 
 
+def test_a_set_that_was_tried_in_one_quarter_alone_leaves_the_overfitting_of_the_others() -> None:
+    stray = sweep(10, {40: 9.0}).only(window(3))
+    found, before = (evidence(world).pbo for world in (USUAL.plus(stray), USUAL))
+    assert found is not None
+    assert before is not None
+    assert (found.pbo, found.n_sets, found.n_splits) == (before.pbo, before.n_sets, before.n_splits)
+
+
 def test_a_set_that_is_best_everywhere_is_no_overfitting_and_one_that_never_repeats_is() -> None:
     steady = evidence(USUAL).pbo
     even = [window(w) for w in range(0, 10, 2)]
@@ -270,7 +278,7 @@ def test_a_limit_looks_at_a_probability_of_enough_sets_and_blocks_alone(
     assert chance.pbo is not None  # it is shown all the same, with what it rests on
     assert (chance.pbo.n_sets, chance.pbo.n_blocks, chance.pbo.n_quarters) == (n_sets, n_blocks, 20)
     assert of([0.9], pbo=None).doubt == (
-        "not every parameter set was tried in the same quarters, or in too few"
+        "no two parameter sets were tried in the same quarters, or in too few"
     )
 
 

@@ -83,7 +83,7 @@ class OverfittingEvidence:
         if self.telling is not None:
             return ""
         if self.pbo is None:
-            return "not every parameter set was tried in the same quarters, or in too few"
+            return "no two parameter sets were tried in the same quarters, or in too few"
         return (
             f"{self.pbo.n_sets} parameter sets in {self.pbo.n_blocks} blocks of time that share no "
             f"window say too little, {MIN_SETS} in {ENOUGH_BLOCKS} are needed"
@@ -205,7 +205,8 @@ def _luck(table: Floats, shared: Bools, sharpe: Floats) -> float:
 def _overfitting(pool: Pool, near: Bools) -> tuple[Pbo | None, int]:
     """PBO over blocks of whole quarters that no window spans, and the number of these quarters.
 
-    Every set must have been tried in every quarter: sets are compared, not their quarters.
+    Over the sets that were tried in every quarter: sets are compared, not their quarters, and one
+    that was tried once must not take the rest out of sight.
     """
     cells, quarter = pool.cells, pool.view.windows.quarter
     start, end = _scored(pool.view)
@@ -218,8 +219,8 @@ def _overfitting(pool: Pool, near: Bools) -> tuple[Pbo | None, int]:
     mine = kept[cells.window]
     tried = _Tried(cells.window[mine], cells.pset[mine], cells.utility[mine])
     quarters, table = tried.by_quarter(quarter, len(pool.view.psets))
-    table = table[:, pool.active]
-    if not np.isfinite(table).all():
+    table = table[:, np.isfinite(table).all(axis=0)]
+    if table.shape[1] < 2:
         return None, len(quarters)
     # Of each quarter its block, which is that of any of its windows.
     block_of = dict(zip(quarter[windows].tolist(), blocks.block.tolist(), strict=True))
