@@ -96,4 +96,4 @@ def learnt_of(
 def query(n_windows: int, own: Sequence[int] = (), features: Floats | None = None) -> Query:
     """A question whose own windows are `own`, of one timeframe."""
     mask = np.isin(np.arange(n_windows), own)
-    return Query(own=mask, near=np.ones(n_windows, dtype=bool), features=features)
+    return Query(own=mask, features=features)

@@ -36,12 +36,10 @@ class Query:
 
     Attributes:
         own: shape (w,), windows of the query's own instrument and timeframe.
-        near: shape (w,), windows of its timeframe; all True when it names none.
         features: shape (16,), the regime's, scaled, NaN where unknown; None without a regime.
     """
 
     own: Bools
-    near: Bools
     features: Floats | None = None
 
 

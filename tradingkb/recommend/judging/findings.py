@@ -109,7 +109,7 @@ def gather(c: Context, config: RecommendConfig, search: Search, lap: Lap) -> Fin
     Raises:
         InvalidInputError: a filter value out of its range.
     """
-    query = Query(c.own, c.near, _features(c))
+    query = Query(c.own, _features(c))
     evidence = Evidence(c.pool, query, c.pool.standing(c.near, c.spec, config.weights))
     filtered = filter_trials(c)
     lap("filter_ms")
