@@ -35,7 +35,7 @@ from tradingkb.settings import (
     StoreSettings,
     load_settings,
 )
-from tradingkb.sql import open_engine
+from tradingkb.sql import open_engine, refuse_dead_threads
 from tradingkb.stores import SqlTrialStore
 from tradingkb.upkeep import Backups, Retention
 from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
@@ -66,14 +66,16 @@ def connect(
     Raises:
         ConfigurationError: a setting cannot be used, EMBED_DIM is not that of EMBED_MODEL, or the
             home cannot be written.
+        ForkedError: this process was forked from one that has used Polars.
         StoreTooNewError: a newer release wrote the store.
         BackendUnavailableError: the database or the vector index does not answer.
     """
+    refuse_dead_threads()
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
     _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
-    home_path = chosen.home.expanduser().resolve()
+    home_path = _absolute(chosen.home)
     store = SqlTrialStore(open_engine(_store_url(chosen, home_path)))
     try:
         vectors = _vectors(chosen, store)
@@ -88,12 +90,29 @@ def connect(
         clock=clock,
         new_id=new_id,
     )
-    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress)
     tell = silent if progress is False else say
+    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, tell)
     leases = Leases(store, clock=clock, new_id=new_id, tell=tell)
     rejects = home_path / "rejects"
     use_cases = _use_cases(chosen, store, indexer, workspaces, asking, leases, rejects)
     return KnowledgeBase(use_cases, chosen, progress=progress)
+
+
+def _absolute(home: Path) -> Path:
+    """The home as an absolute path.
+
+    Raises:
+        ConfigurationError: it cannot be one.
+    """
+    try:
+        found = home.expanduser().resolve()
+        found.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL; no such user
+        raise ConfigurationError(
+            f"the home {str(home)!a} cannot be used: {error}; give another one to connect(), or "
+            "set TRADINGKB_HOME"
+        ) from error
+    return found
 
 
 def _asking(
@@ -103,6 +122,7 @@ def _asking(
     workspaces: Workspaces,
     monotonic: Callable[[], float],
     progress: bool | None,
+    tell: Callable[[str], None],
 ) -> Asking:
     recommender = Recommender(
         store, indexer.vectors, make_embedder, _config(settings), clock=indexer.clock
@@ -111,7 +131,7 @@ def _asking(
         workspaces,
         store,
         recommender,
-        _event_log(settings, store),
+        _event_log(settings, store, tell),
         clock=indexer.clock,
         monotonic=monotonic,
         new_id=indexer.new_id,
@@ -155,8 +175,10 @@ def _use_cases(
     )
 
 
-def _event_log(settings: ProcessSettings, store: TrialStore) -> EventLog:
-    return EventLog(store, settings.replica)
+def _event_log(
+    settings: ProcessSettings, store: TrialStore, tell: Callable[[str], None]
+) -> EventLog:
+    return EventLog(store, settings.replica, tell=tell)
 
 
 def _config(settings: AnswerSettings) -> RecommendConfig:

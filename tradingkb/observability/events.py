@@ -13,14 +13,17 @@ from typing import Any, Final, Literal
 
 import structlog
 
+from tradingkb.masking import masked
+
 _LOGGER: Final = logging.getLogger("tradingkb")
 _LOGGER.addHandler(logging.NullHandler())
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Logs one event; the field order is kept."""
+    """Logs one event; the field order is kept, and no secret of a URL."""
     if _LOGGER.isEnabledFor(logging.INFO):
-        _LOGGER.info(event, extra={"tradingkb_fields": fields})
+        shown = {k: masked(v) if isinstance(v, str) else v for k, v in fields.items()}
+        _LOGGER.info(event, extra={"tradingkb_fields": shown})
 
 
 class _Formatter(logging.Formatter):

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
-from tradingkb.sql import open_engine, together
+from tradingkb.sql import cut_log, open_engine, together
 from tradingkb.stores.backup import BackupQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries
@@ -57,7 +57,7 @@ class SqlTrialStore(
 
     @cached_property
     def _impatient(self) -> sa.Engine:
-        return open_engine(self.engine.url, timeout_s=EVENT_TIMEOUT_S)
+        return open_engine(self.engine.url, timeout_s=EVENT_TIMEOUT_S, beside=self.engine)
 
     def reading(self) -> AbstractContextManager[None]:
         """What is read inside is read in one transaction."""
@@ -71,4 +71,5 @@ class SqlTrialStore(
         """Releases connections."""
         if "_impatient" in self.__dict__:
             self._impatient.dispose()
+        cut_log(self.engine)
         self.engine.dispose()

@@ -19,6 +19,7 @@ from tradingkb.exceptions import (
     EmptyCollectionError,
     TradingKBError,
 )
+from tradingkb.masking import masked, masked_url
 
 
 def connect_qdrant(url: str, api_key: str | None = None, timeout_s: float = 10.0) -> QdrantClient:
@@ -34,8 +35,11 @@ def connect_qdrant(url: str, api_key: str | None = None, timeout_s: float = 10.0
         return QdrantClient(
             url=url, api_key=api_key, timeout=math.ceil(timeout_s), check_compatibility=False
         )
-    except ValueError as error:
-        raise ConfigurationError(f"QDRANT_URL {url!r} cannot be used: {error}") from error
+    except ValueError:  # its text may hold a part of a password
+        raise ConfigurationError(
+            f"QDRANT_URL {masked_url(url)!r} cannot be used: give it as http://host:6333, with / "
+            "as %2F, # as %23 and @ as %40 in a user or password, and the key as QDRANT_API_KEY"
+        ) from None
 
 
 def translated(error: Exception, name: str) -> TradingKBError | None:
@@ -53,5 +57,5 @@ def translated(error: Exception, name: str) -> TradingKBError | None:
         return ConfigurationError("what answers at QDRANT_URL is not Qdrant: check the address")
     no_answer = status is None and isinstance(error, ApiException | QdrantException)
     if no_answer or (status is not None and (status == 429 or status >= 500)):
-        return BackendUnavailableError(f"Qdrant did not answer: {error!r}")
+        return BackendUnavailableError(f"Qdrant did not answer: {masked(repr(error))}")
     return None
