@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 
 import structlog
 
+from tradingkb.printable import printable
+
 _LOGGER: Final = logging.getLogger("tradingkb")
 _LOGGER.addHandler(logging.NullHandler())
 
@@ -45,7 +47,7 @@ class _Formatter(logging.Formatter):
             "event": record.getMessage(),
             **_flat(getattr(record, "tradingkb_fields", {})),
         }
-        return str(self._render(_LOGGER, record.levelname.lower(), fields))
+        return printable(str(self._render(_LOGGER, record.levelname.lower(), fields)))
 
 
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:
