@@ -17,6 +17,7 @@ from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
     InvalidInputError,
+    NotReadyError,
     TradingKBError,
 )
 from tradingkb.printable import printable, printable_json
@@ -29,6 +30,7 @@ EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (InvalidInputError, 2),
     (ConfigurationError, 3),
     (BackendUnavailableError, 4),
+    (NotReadyError, 4),
     (TradingKBError, 1),
 )
 EXIT_UNEXPECTED: Final = 1
@@ -61,9 +63,10 @@ STRUCTURES: Final = frozenset(
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
-    "configuration; 4 a backend did not answer, try again; 5 recommend: status none; "
-    "6 ingest, recommend-many: some rows were refused, the others went in; 7 reconcile: "
-    "differences found and not repaired (restore: an index is not complete); 130 interrupted."
+    "configuration; 4 a backend did not answer or something is not ready, try again later; "
+    "5 recommend: status none; 6 ingest, recommend-many: some rows were refused, the others went "
+    "in; 7 reconcile: differences found and not repaired (restore: an index is not complete); "
+    "130 interrupted."
 )
 
 

@@ -1,13 +1,15 @@
 """Log events: structured, logfmt by default, silent until a program configures logging.
 
 A library must not print: events go to the standard logger "tradingkb" at INFO, and nothing shows
-them until `configure_logging` (the CLI calls it) or the application's own logging does.
+them until `configure_logging` (the CLI calls it) or the application's own logging does. Subscribers
+(metrics) are told of every event, whatever is logged.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -19,10 +21,38 @@ _LOGGER: Final = logging.getLogger("tradingkb")
 _LOGGER.addHandler(logging.NullHandler())
 
 
+#: Told the name and the fields of every event.
+Subscriber = Callable[[str, Mapping[str, Any]], None]
+_SUBSCRIBERS: Final[list[Subscriber]] = []
+
+
 def emit(event: str, **fields: Any) -> None:
-    """Logs one event; the field order is kept."""
+    """Tells subscribers of one event and logs it; the field order is kept.
+
+    What a subscriber raises is logged, and hurts nobody else.
+    """
+    for tell in tuple(_SUBSCRIBERS):
+        try:
+            tell(event, fields)
+        except Exception:
+            _LOGGER.exception("a subscriber of events failed")
     if _LOGGER.isEnabledFor(logging.INFO):
         _LOGGER.info(event, extra={"tradingkb_fields": fields})
+
+
+def subscribe(subscriber: Subscriber) -> Callable[[], None]:
+    """Tells a subscriber of every event from now on, in the thread that emits it.
+
+    Returns:
+        Ends it.
+    """
+    _SUBSCRIBERS.append(subscriber)
+
+    def end() -> None:
+        if subscriber in _SUBSCRIBERS:
+            _SUBSCRIBERS.remove(subscriber)
+
+    return end
 
 
 class _Formatter(logging.Formatter):

@@ -16,7 +16,7 @@ from tradingkb.ports.embedders import (
     TrialDocument,
 )
 from tradingkb.ports.index import DeletionStore, IndexStore
-from tradingkb.ports.records import EventStore, LeaseStore, RunStore
+from tradingkb.ports.records import EventStore, LeaseStore, PageStore, RunStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
@@ -50,6 +50,7 @@ __all__ = [
     "IndexStore",
     "LeaseStore",
     "ListingStore",
+    "PageStore",
     "Partition",
     "PartitionNews",
     "PartitionStore",

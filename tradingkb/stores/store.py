@@ -16,6 +16,7 @@ from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.leases import LeaseQueries
 from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
+from tradingkb.stores.pages import PageQueries
 from tradingkb.stores.partitions import PartitionQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
@@ -38,6 +39,7 @@ class SqlTrialStore(
     LeaseQueries,
     IndexQueries,
     RecordQueries,
+    PageQueries,
     CalibrationQueries,
     BackupQueries,
     RetentionQueries,

@@ -17,12 +17,13 @@ from tradingkb.stores import schema
 
 #: Rows held in memory at once.
 CHUNK: Final = 5_000
-#: Not part of a backup: found out again by the next ingest.
-DERIVED: Final = (schema.index_checks,)
-#: The tables of truth, each after those that it refers to; leases belong to running processes.
-TABLES: Final = tuple(
-    t for t in schema.metadata.sorted_tables if t not in (*DERIVED, schema.leases)
-)
+#: Not part of a backup, and emptied by a restore: what the next ingest finds out again, and work
+#: that was asked for of the content that goes.
+DERIVED: Final = (schema.index_checks, schema.jobs)
+#: What belongs to running processes.
+_RUNNING: Final = (schema.leases, schema.breaker_states)
+#: The tables of truth, each after those that it refers to.
+TABLES: Final = tuple(t for t in schema.metadata.sorted_tables if t not in (*DERIVED, *_RUNNING))
 _PG_ISO: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 Row: TypeAlias = tuple[Any, ...]

@@ -11,7 +11,12 @@ from typing import Any, Final
 import polars as pl
 
 from tradingkb.domain import IndexTarget, Question, canonical_params
-from tradingkb.exceptions import BackendUnavailableError, InvalidInputError, TradingKBError
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    InvalidInputError,
+    NotReadyError,
+    TradingKBError,
+)
 from tradingkb.progress import Progress
 from tradingkb.recommend.answer import Recommendation
 from tradingkb.recommend.asking.event_log import EventLog
@@ -42,7 +47,7 @@ SCHEMA: Final[dict[str, Any]] = {
     "request_id": pl.String,
     "error": pl.String,
 }
-_ERRORS: Final = (InvalidInputError, BackendUnavailableError)
+_ERRORS: Final = (InvalidInputError, BackendUnavailableError, NotReadyError)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def answer_many(
     Raises:
         InvalidInputError: with `strict`, the first question that has no answer; then nothing is
             recorded.
-        BackendUnavailableError: likewise.
+        BackendUnavailableError, NotReadyError: likewise.
     """
     rows: dict[int, dict[str, Any]] = {}
     answered: dict[int, dict[str, Any]] = {}
@@ -128,7 +133,7 @@ def _answer(ask: Callable[[Question], Recommendation], one: Asked) -> Recommenda
 
 def _located(row: int, error: TradingKBError) -> TradingKBError:
     """The same kind of error, with the row of the question."""
-    kind = InvalidInputError if isinstance(error, InvalidInputError) else BackendUnavailableError
+    kind = next(kind for kind in _ERRORS if isinstance(error, kind))
     found = kind(f"row {row}: {error}")
     found.__cause__ = error
     return found

@@ -9,7 +9,12 @@ from typing import Final
 import numpy as np
 
 from tradingkb.domain import query_text
-from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, EmptyCollectionError
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    ConfigurationError,
+    DeadlineExceededError,
+    EmptyCollectionError,
+)
 from tradingkb.ports import EmbedderFactory, QueryVector, VectorFilter, VectorIndex, WindowHit
 from tradingkb.recommend.judging import Filtered, Retrieved
 from tradingkb.recommend.known import Context, side_of
@@ -49,7 +54,7 @@ class IndexSearch:
             found = self._search(c, filtered, query)
         except EmptyCollectionError as error:
             return Retrieved(None, "collection_empty", str(error))
-        except (BackendUnavailableError, ConfigurationError) as error:
+        except (BackendUnavailableError, ConfigurationError, DeadlineExceededError) as error:
             return Retrieved(None, "no_embedding_available", str(error))
         if not found:
             return Retrieved(
