@@ -1,5 +1,7 @@
 """Resilience: breakers and retries at the doors of database, vector index and embedder."""
 
+from typing import Any
+
 from tradingkb.resilience.breakers import OUTCOMES, SERVICES, Breaker, Breakers, BreakerState
 from tradingkb.resilience.causes import cause_of
 from tradingkb.resilience.circuit import Thresholds
@@ -8,6 +10,15 @@ from tradingkb.resilience.embedders import guarded_embedders
 from tradingkb.resilience.guards import Guard, Policy
 from tradingkb.resilience.journal import ALIVE_S, BreakerJournal
 from tradingkb.resilience.vectors import GuardedVectorIndex
+
+
+def patient_transport(url: str) -> Any:
+    """A transport for an httpx client of one server, whose limits are totals: see `patience`."""
+    # httpx is not installed everywhere, and takes time to load.
+    from tradingkb.resilience.transport import PatientTransport
+
+    return PatientTransport(url)
+
 
 __all__ = [
     "ALIVE_S",
@@ -24,4 +35,5 @@ __all__ = [
     "Thresholds",
     "cause_of",
     "guarded_embedders",
+    "patient_transport",
 ]
