@@ -56,8 +56,18 @@ from tradingkb.recommend import (
     RegimeLike,
 )
 from tradingkb.regimes import measure_regime, read_ohlcv
+from tradingkb.resilience import BreakerJournal, Breakers
 from tradingkb.settings import Settings
-from tradingkb.upkeep import BackupReport, Backups, PruneReport, RestoreReport, Retention
+from tradingkb.upkeep import (
+    BackupReport,
+    Backups,
+    Checks,
+    Health,
+    PruneReport,
+    Readiness,
+    RestoreReport,
+    Retention,
+)
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
 
 
@@ -77,6 +87,9 @@ class UseCases:
     retention: Retention
     evaluator: Evaluator
     calibrator: Calibrator
+    checks: Checks
+    breakers: Breakers
+    journal: BreakerJournal
 
 
 _P = ParamSpec("_P")
@@ -748,6 +761,24 @@ class KnowledgeBase:
         return self.use_cases.retention.prune(
             events_older_than_days, runs_older_than_days, dry_run=dry_run
         )
+
+    # --- is it well? ------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """How the database, the vector index and the embedder were when they were last used.
+
+        Asks nobody. `health().circuit_breakers` has one entry for each of "supabase" (the
+        database), "qdrant" and "ollama": failures in a row, whether calls are rejected, since when,
+        and after which error.
+        """
+        return self.use_cases.checks.health()
+
+    def ready(self) -> Readiness:
+        """Whether questions can be answered now: asks database, vector index and embedder.
+
+        Side by side, each within 2 s. What is down is told by `ready().checks`, never raised.
+        """
+        return self.use_cases.checks.ready()
 
     # --- measured quality -------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ from tradingkb.ports.embedders import (
     TrialDocument,
 )
 from tradingkb.ports.index import DeletionStore, IndexStore
-from tradingkb.ports.records import EventStore, LeaseStore, PageStore, RunStore
+from tradingkb.ports.patience import Again, once, patience, seconds_left
+from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
@@ -35,8 +36,10 @@ from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, Vec
 __all__ = [
     "PAYLOAD",
     "PAYLOAD_VERSION",
+    "Again",
     "BackupContents",
     "BackupStore",
+    "BreakerStore",
     "Calibration",
     "CalibrationStore",
     "ContentStore",
@@ -73,4 +76,7 @@ __all__ = [
     "WithdrawalStore",
     "WorkspaceStore",
     "WriterStore",
+    "once",
+    "patience",
+    "seconds_left",
 ]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from tradingkb.sql import open_engine, together, unhurried
 from tradingkb.stores.backup import BackupQueries
+from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries
 from tradingkb.stores.generations import GenerationQueries
@@ -42,6 +43,7 @@ class SqlTrialStore(
     IndexQueries,
     RecordQueries,
     PageQueries,
+    BreakerQueries,
     CalibrationQueries,
     BackupQueries,
     RetentionQueries,
