@@ -16,7 +16,7 @@ from tradingkb.ports.embedders import (
     TrialDocument,
 )
 from tradingkb.ports.index import DeletionStore, IndexStore
-from tradingkb.ports.records import EventStore, LeaseStore, RunStore
+from tradingkb.ports.records import EventStore, HeldLease, LeaseStore, RunStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
@@ -46,6 +46,7 @@ __all__ = [
     "EmbedderFactory",
     "EventStore",
     "Floats32",
+    "HeldLease",
     "IdentityStore",
     "IndexStore",
     "LeaseStore",
