@@ -16,6 +16,7 @@ from tradingkb.ports.embedders import (
     TrialDocument,
 )
 from tradingkb.ports.index import DeletionStore, IndexStore
+from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.records import EventStore, HeldLease, LeaseStore, RunStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
@@ -33,6 +34,7 @@ from tradingkb.ports.values import Partition, PartitionNews, RunRecord
 from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
 
 __all__ = [
+    "FINISHED",
     "PAYLOAD",
     "PAYLOAD_VERSION",
     "BackupContents",
@@ -49,6 +51,9 @@ __all__ = [
     "HeldLease",
     "IdentityStore",
     "IndexStore",
+    "Job",
+    "JobState",
+    "JobStore",
     "LeaseStore",
     "ListingStore",
     "Partition",
