@@ -35,7 +35,16 @@ from tradingkb.indexing import (
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
 from tradingkb.jobs import BrokenLease, break_lease, lease_table
-from tradingkb.lifecycle import CurationReport, Curator, seen, strategy_table
+from tradingkb.lifecycle import (
+    CurationReport,
+    Curator,
+    Page,
+    event_page,
+    event_summary,
+    seen,
+    strategy_table,
+    trial_page,
+)
 from tradingkb.ports import TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
@@ -100,8 +109,8 @@ class KnowledgeBase:
         """Takes trials in and indexes them; safe to repeat.
 
         Args:
-            trials: a path (.parquet, .csv, .ndjson), a Polars or pandas frame, or `Trial`
-                objects; None indexes what is stored and eligible.
+            trials: a path (.parquet, .csv, .ndjson), a Polars or pandas frame, `Trial` objects or
+                a list of dicts; None indexes what is stored and eligible.
             workspace: slug or id; "default" is created when missing.
             ohlcv: a folder of <symbol>_<timeframe>.parquet, a path or a frame, from which the
                 regimes of the trials' windows are measured once per window.
@@ -853,6 +862,67 @@ class KnowledgeBase:
         where = _given({"status": status, "strategy_name": strategy_name})
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
         return self.use_cases.store.events(space, limit, where)
+
+    def trial_page(
+        self,
+        workspace: str = DEFAULT_WORKSPACE,
+        where: Mapping[str, str] | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Stored trials page by page, those stored last first; columns as of `trials`.
+
+        Args:
+            workspace: slug or id.
+            where: strategy_name, symbol, timeframe, kb_status, source_id, source_type or run_id to
+                the value that it has to have.
+            limit: most rows of the page.
+            after: `next` of the page before; None for the first one.
+
+        Raises:
+            InvalidInputError: a limit below 1, an unknown name in `where`, or no `next` of a page.
+        """
+        space = self.use_cases.workspaces.find(workspace)
+        return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
+
+    def event_page(
+        self,
+        workspace: str = DEFAULT_WORKSPACE,
+        where: Mapping[str, str] | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Recorded recommendations page by page, newest first; columns as of `events`.
+
+        Args:
+            workspace: slug or id.
+            where: status, strategy_name, objective_type, request_id, source or replica to the value
+                that it has to have.
+            limit: most rows of the page.
+            after: `next` of the page before; None for the first one.
+
+        Raises:
+            InvalidInputError: as for `trial_page`.
+        """
+        self.use_cases.asking.events.flush()
+        space = self.use_cases.workspaces.find(workspace)
+        return event_page(self.use_cases.store, space.id, where or {}, limit, after)
+
+    def event_summary(
+        self, workspace: str = DEFAULT_WORKSPACE, hours: float = 24.0
+    ) -> pl.DataFrame:
+        """How many recommendations of the last hours were ok, degraded and none; probes left out.
+
+        Returns:
+            strategy_name, objective_type, status, count, and of them strict_to_relaxed,
+            metadata_only, repaired_params; by name.
+
+        Raises:
+            InvalidInputError: hours that are none.
+        """
+        self.use_cases.asking.events.flush()
+        space = self.use_cases.workspaces.find(workspace)
+        return event_summary(self.use_cases.store, space.id, hours, self.use_cases.indexer.clock())
 
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""

@@ -216,10 +216,5 @@ _NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
 
 def _vectors(settings: IndexSettings, store: SqlTrialStore) -> VectorIndex:
     if settings.qdrant_url is None:
-        if store.engine.dialect.name != "sqlite":
-            raise ConfigurationError(
-                "DATABASE_URL names a server, and the embedded vector index needs SQLite: "
-                "set QDRANT_URL too"
-            )
         return EmbeddedVectorIndex(store.engine)
     return qdrant_index(settings.qdrant_url, settings.qdrant_api_key)

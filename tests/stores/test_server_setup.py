@@ -1,4 +1,4 @@
-"""The server set-up, PostgreSQL with Qdrant, answers like the embedded default."""
+"""PostgreSQL, alone or with Qdrant, answers like the embedded default."""
 
 from __future__ import annotations
 
@@ -50,26 +50,22 @@ def answers(kb: tkb.KnowledgeBase, data: Path) -> list[Any]:
     ]
 
 
-def test_postgresql_and_qdrant_give_the_same_answers_as_sqlite_and_numpy(
-    postgres_database: str, data: Path, tmp_path: Path
+@pytest.mark.parametrize("index", [{}, {"qdrant_url": ":memory:"}], ids=["alone", "qdrant"])
+def test_a_server_gives_the_same_answers_as_sqlite_and_numpy(
+    postgres_database: str, data: Path, tmp_path: Path, index: dict[str, str]
 ) -> None:
-    pytest.importorskip("qdrant_client")
+    if index:
+        pytest.importorskip("qdrant_client")
     with tkb.connect(tmp_path / "embedded", progress=False) as kb:
         embedded = answers(kb, data)
-    server = {"database_url": postgres_database, "qdrant_url": ":memory:"}
-    with tkb.connect(tmp_path / "server", progress=False, **server) as kb:
+    with tkb.connect(
+        tmp_path / "server", progress=False, database_url=postgres_database, **index
+    ) as kb:
         served = answers(kb, data)
     trials = [found.pop(3) for found in (embedded, served)]
     assert embedded == served
     columns = [c for c in trials[0].columns if c != "trial_id"]
     assert trials[0].select(columns).equals(trials[1].select(columns))
-
-
-def test_a_database_server_without_a_vector_server_is_refused_with_the_remedy(
-    postgres_database: str, tmp_path: Path
-) -> None:
-    with pytest.raises(tkb.ConfigurationError, match="QDRANT_URL"):
-        tkb.connect(tmp_path, database_url=postgres_database)
 
 
 def test_a_backup_moves_an_embedded_store_to_the_servers(

@@ -17,7 +17,7 @@ from tradingkb.ports.embedders import (
 )
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
-from tradingkb.ports.records import EventStore, HeldLease, LeaseStore, RunStore
+from tradingkb.ports.records import EventStore, HeldLease, LeaseStore, PageStore, RunStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
@@ -56,6 +56,7 @@ __all__ = [
     "JobStore",
     "LeaseStore",
     "ListingStore",
+    "PageStore",
     "Partition",
     "PartitionNews",
     "PartitionStore",

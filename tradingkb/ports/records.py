@@ -84,3 +84,43 @@ class LeaseStore(Protocol):
 
     def leases(self) -> list[HeldLease]:
         """Those that somebody holds, by name."""
+
+
+class PageStore(Protocol):
+    """Lists that are too long to be read whole, page by page."""
+
+    def trial_page(
+        self, workspace_id: str, where: Mapping[str, Any], limit: int, after: int | None
+    ) -> pl.DataFrame:
+        """Trials as `trial_rows` has them, the one stored last first.
+
+        Args:
+            workspace_id: whose.
+            where: column of trials or windows to value; all hold.
+            limit: most rows.
+            after: trial_id of the last row of the page before; None for the first page.
+        """
+
+    def event_page(
+        self,
+        workspace_id: str,
+        where: Mapping[str, Any],
+        limit: int,
+        after: tuple[datetime, int] | None,
+    ) -> pl.DataFrame:
+        """Recommend events, newest first, with the column `id`.
+
+        Args:
+            workspace_id: whose.
+            where: column to value; all hold.
+            limit: most rows.
+            after: at and id of the last row of the page before; None for the first page.
+        """
+
+    def event_counts(self, workspace_id: str, since: datetime, until: datetime) -> pl.DataFrame:
+        """Recommendations in since <= at < until, without probes, by name.
+
+        Returns:
+            strategy_name, objective_type, status, count, and how many of them were
+            strict_to_relaxed, metadata_only, and had repaired_params.
+        """

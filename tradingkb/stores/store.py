@@ -17,6 +17,7 @@ from tradingkb.stores.jobs import JobQueries
 from tradingkb.stores.leases import LeaseQueries
 from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
+from tradingkb.stores.pages import PageQueries
 from tradingkb.stores.partitions import PartitionQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
@@ -40,6 +41,7 @@ class SqlTrialStore(
     JobQueries,
     IndexQueries,
     RecordQueries,
+    PageQueries,
     CalibrationQueries,
     BackupQueries,
     RetentionQueries,

@@ -30,6 +30,7 @@ from tradingkb.testing.trial_store_curation import CurationContract
 from tradingkb.testing.trial_store_generations import GenerationContract
 from tradingkb.testing.trial_store_index import IndexContract
 from tradingkb.testing.trial_store_jobs import JobContract
+from tradingkb.testing.trial_store_pages import PageContract
 from tradingkb.testing.trial_store_records import RecordContract
 from tradingkb.testing.trial_store_shares import ShareContract
 from tradingkb.testing.trial_store_withdrawals import WithdrawalContract
@@ -42,6 +43,7 @@ class TrialStoreContract(
     GenerationContract,
     RecordContract,
     JobContract,
+    PageContract,
     ShareContract,
     CalibrationContract,
     BackupContract,
