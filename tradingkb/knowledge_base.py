@@ -35,6 +35,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
+from tradingkb.jobs import BrokenLease, break_lease, lease_table
 from tradingkb.lifecycle import (
     CurationReport,
     Curator,
@@ -691,6 +692,37 @@ class KnowledgeBase:
         )
         self._set_alias()
         return report
+
+    # --- long work -------------------------------------------------------------------------------
+
+    def leases(self) -> pl.DataFrame:
+        """Who works on which workspace: name, workspace, holder, state, acquired_at, expires_at.
+
+        "dead" is a process of this machine that is gone: the next one takes its lease at once. One
+        of another machine loses it when it has not renewed it for 60 seconds. Times are those of
+        the holder's clock.
+        """
+        return lease_table(self.use_cases.store)
+
+    def break_lease(
+        self, name: str, *, reason: str, actor: str | None = None, actor_type: str = "admin"
+    ) -> BrokenLease:
+        """Takes a lease from its holder, so that others can work on the workspace; nothing is lost.
+
+        A holder that lives stops at its next progress; what it has written stays, and the next
+        ingest or re-embedding finishes it.
+
+        Args:
+            name: of the lease, or slug or id of its workspace.
+            reason: why; logged.
+            actor: who does it; default the user name.
+            actor_type: "admin", "system", ...
+
+        Raises:
+            NotFoundError: nobody holds such a lease.
+            InvalidInputError: an empty reason.
+        """
+        return break_lease(self.use_cases.store, name, _actor(actor, actor_type, reason))
 
     # --- keeping a store for years ----------------------------------------------------------------
 

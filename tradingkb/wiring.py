@@ -113,7 +113,7 @@ def connect(
     )
     asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, door.again)
     tell = silent if progress is False else say
-    leases = Leases(store, clock=clock, new_id=new_id, tell=tell)
+    leases = Leases(store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell)
     rejects = home_path / "rejects"
     use_cases = _use_cases(chosen, store, indexer, workspaces, asking, leases, rejects, breakers)
     return KnowledgeBase(use_cases, chosen, progress=progress)

@@ -30,6 +30,7 @@ MEANINGS = {
     "kb_explain": "parameters were explained",
     "kb_index_pending": "changed trials could not be indexed at once; the next ingest does it",
     "kb_ingest_action_total": "an ingest has ended: one line per action",
+    "kb_lease_broken": "a lease was taken from its holder, which stops at its next progress",
     "kb_lease_wait": "a run waits for another one of the same workspace to end",
     "kb_prune_complete": "old recorded answers and runs were deleted",
     "kb_recommend_complete": "a question was answered",

@@ -90,3 +90,9 @@ class RetentionStore(Protocol):
 
         A run is kept while a trial or a version of one came from it: withdrawing needs it.
         """
+
+    def count_old_jobs(self, before: datetime) -> int:
+        """Jobs that ended before a time, and would be deleted."""
+
+    def delete_jobs(self, before: datetime, limit: int) -> int:
+        """Deletes jobs that ended before a time, likewise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -43,20 +44,46 @@ class EventStore(Protocol):
         """Recommend events, newest first."""
 
 
+@dataclass(frozen=True)
+class HeldLease:
+    """A lease as it is stored.
+
+    Attributes:
+        name: what it is of; "index:" and the id of a workspace.
+        holder: who has it.
+        acquired_at, expires_at: by the clock of the holder; it changes with each renewal.
+    """
+
+    name: str
+    holder: str
+    acquired_at: datetime
+    expires_at: datetime
+
+
 class LeaseStore(Protocol):
     """One long job of a name at a time."""
 
     def acquire_lease(
         self, name: str, holder: str, at: datetime, expires_at: datetime
-    ) -> str | None:
-        """Takes or renews a lease.
+    ) -> HeldLease | None:
+        """Takes a lease that nobody has, or renews one's own; whether a holder lives, others judge.
 
         Returns:
-            None when `holder` has it now, else who has it.
+            None when `holder` has it now, else the lease that is in the way.
         """
 
-    def break_lease(self, name: str, holder: str) -> None:
-        """Ends the lease of a holder, if it is still theirs."""
+    def renew_lease(self, name: str, holder: str, expires_at: datetime) -> bool:
+        """Renews a lease that is still the holder's; whether it was."""
+
+    def break_lease(self, name: str, holder: str, expires_at: datetime | None = None) -> bool:
+        """Ends the lease of a holder, if it is still theirs, and unchanged where a time is given.
+
+        Returns:
+            Whether it did.
+        """
+
+    def leases(self) -> list[HeldLease]:
+        """Those that somebody holds, by name."""
 
 
 class PageStore(Protocol):

@@ -14,6 +14,7 @@ from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries
 from tradingkb.stores.generations import GenerationQueries
 from tradingkb.stores.index import IndexQueries
+from tradingkb.stores.jobs import JobQueries
 from tradingkb.stores.leases import LeaseQueries
 from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
@@ -40,6 +41,7 @@ class SqlTrialStore(
     CurationQueries,
     VersionQueries,
     LeaseQueries,
+    JobQueries,
     IndexQueries,
     RecordQueries,
     PageQueries,
