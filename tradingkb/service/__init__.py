@@ -1,0 +1,1 @@
+"""The HTTP service, and what watches it."""
