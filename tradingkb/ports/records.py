@@ -24,6 +24,9 @@ class RunStore(Protocol):
     def close_runs(self, workspace_id: str, at: datetime) -> None:
         """Marks runs that are still `running` as `interrupted`: nobody runs them any more."""
 
+    def last_ingest(self) -> datetime | None:
+        """When the last ingest of any workspace was completed, UTC; None for never."""
+
 
 class EventStore(Protocol):
     """Recommend events."""
