@@ -33,6 +33,9 @@ class IdentityStore(Protocol):
     def count_trials(self, workspace_id: str, at_most: int | None = None) -> int:
         """How many trials are stored, whatever their status; counts no further than `at_most`."""
 
+    def populated(self) -> set[str]:
+        """Ids of the workspaces with a trial, whatever its status."""
+
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """One row per trial of the workspace, or of those with these (source_type, source_id).
 

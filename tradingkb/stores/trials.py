@@ -51,6 +51,13 @@ class TrialQueries:
         with reading(self.engine) as connection:
             return _count(connection, trials)
 
+    def populated(self) -> set[str]:
+        """Ids of the workspaces with a trial, whatever its status."""
+        space = schema.workspaces.c.id
+        statement = sa.select(space).where(sa.exists().where(_T.workspace_id == space))
+        with reading(self.engine) as connection:
+            return set(connection.scalars(statement))
+
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """One row per trial; see the port."""
         statement = sa.select(
