@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -92,11 +92,17 @@ class ContentStore(Protocol):
         """Whether at least n windows have a regime."""
 
     def param_set_rows(
-        self, workspace_id: str, strategy_name: str | None, among: pl.DataFrame | None = None
+        self,
+        workspace_id: str,
+        strategy_name: str | None = None,
+        among: pl.DataFrame | None = None,
+        *,
+        ids: pl.Series | None = None,
     ) -> pl.DataFrame:
         """Parameter sets: param_set_id, strategy_name, params_hash, params (canonical JSON).
 
-        All of them, those of a strategy, or those with these (strategy_name, params_hash).
+        All of them, those of a strategy, those with these (strategy_name, params_hash), or those
+        with these ids.
         """
 
     def scaler(self, workspace_id: str) -> RegimeScaler | None:
@@ -148,6 +154,14 @@ class PartitionStore(Protocol):
         Whatever their status, withdrawn ones left out; read in one snapshot with the generation.
         Who keeps partitions, and how many, is the reader's business.
         """
+
+    def partitions(
+        self, workspace_id: str, strategy_names: Sequence[str], collection: str
+    ) -> dict[str, Partition]:
+        """What `partition` says of many strategies, in one snapshot; each name has one."""
+
+    def trial_counts(self, workspace_id: str, strategy_names: Sequence[str]) -> dict[str, int]:
+        """How many trials each of these strategies has, withdrawn ones too; those with any."""
 
     def trial_versions(
         self, workspace_id: str, strategy_name: str, collection: str

@@ -120,6 +120,8 @@ class TrialQueries:
         workspace_id: str,
         strategy_name: str | None = None,
         among: pl.DataFrame | None = None,
+        *,
+        ids: pl.Series | None = None,
     ) -> pl.DataFrame:
         """param_set_id, strategy_name, params_hash, params."""
         statement = sa.select(
@@ -128,6 +130,8 @@ class TrialQueries:
         if strategy_name is not None:
             statement = statement.where(_P.strategy_name == strategy_name)
         with reading(self.engine) as connection:
+            if ids is not None:
+                return read_in(connection, statement, _P.id, ids)
             if among is None:
                 return read(connection, statement)
             # One index has both; asked for at once, each name would be tried with each hash.
