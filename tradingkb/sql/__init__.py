@@ -4,6 +4,7 @@ from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
 from tradingkb.sql.counters import counter, moved, only_added
 from tradingkb.sql.counting import Asked, counted
 from tradingkb.sql.engine import open_engine, reading, together, writing
+from tradingkb.sql.space import compact
 from tradingkb.sql.types import Json, Key, UtcTime
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Json",
     "Key",
     "UtcTime",
+    "compact",
     "counted",
     "counter",
     "moved",
