@@ -778,6 +778,7 @@ class KnowledgeBase:
         events_older_than_days: int | None = None,
         runs_older_than_days: int | None = None,
         dry_run: bool = True,
+        compact: bool = False,
     ) -> PruneReport:
         """Forgets old recommend events and finished runs of all workspaces; trials stay.
 
@@ -786,12 +787,15 @@ class KnowledgeBase:
             runs_older_than_days: default TRADINGKB_RUNS_RETENTION_DAYS. Runs that stored trials
                 came from are kept: withdrawing one needs it.
             dry_run: count only; False deletes.
+            compact: give the room that deleting left in SQLite's file back; it takes room for a
+                copy while it works, and writers wait.
 
         Raises:
             InvalidInputError: an age below one day.
+            ConfigurationError: no room to compact in.
         """
         return self.use_cases.retention.prune(
-            events_older_than_days, runs_older_than_days, dry_run=dry_run
+            events_older_than_days, runs_older_than_days, dry_run=dry_run, compact=compact
         )
 
     # --- is it well? ------------------------------------------------------------------------------

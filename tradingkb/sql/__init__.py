@@ -6,6 +6,7 @@ from tradingkb.sql.counting import Asked, counted
 from tradingkb.sql.engine import open_engine, put_door, reading, together, writing
 from tradingkb.sql.faults import is_contended, of_database
 from tradingkb.sql.postgres import unhurried
+from tradingkb.sql.space import compact
 from tradingkb.sql.types import Json, Key, UtcTime
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Json",
     "Key",
     "UtcTime",
+    "compact",
     "counted",
     "counter",
     "is_contended",
