@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from tradingkb.service.edge import Edge
 from tradingkb.service.metrics import Metrics
 from tradingkb.service.problems import MEDIA_TYPE, ProblemError, problem_of, scrubbed
 from tradingkb.service.routes import ROUTERS
+from tradingkb.service.sentry import Sentry
 from tradingkb.service.state import Opened, Service, asked_of
 from tradingkb.settings import Settings
 
@@ -39,6 +41,7 @@ def create_app(
     *,
     monotonic: Callable[[], float],
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    sentry: Sentry | None = None,
 ) -> FastAPI:
     """The HTTP service over one knowledge base.
 
@@ -47,22 +50,23 @@ def create_app(
         settings: of the service.
         monotonic: seconds that only grow, for deadlines and limits.
         new_id: makes request ids.
+        sentry: told of what nobody foresaw.
     """
     service = Service(
         settings,
         WorkspaceLimits(settings.rate_limit_per_minute, settings.rate_limit_concurrent, monotonic),
         _metrics(lambda: service.opened),
+        sentry,
         monotonic,
         new_id,
     )
-    documents = {} if settings.docs_enabled else {"openapi_url": None}
     app = FastAPI(
         title="tradingkb",
         version=__version__,
         summary="Which strategy parameters do your own backtests support in the market as it is?",
         lifespan=partial(_lifespan, open_kb),
         redoc_url=None,
-        **documents,
+        openapi_url="/openapi.json" if settings.docs_enabled else None,
     )
     app.state.service = service
     app.state.probes = CapacityLimiter(_PROBES)
@@ -92,10 +96,18 @@ def _metrics(opened: Callable[[], list[Opened]]) -> Metrics:
         return lambda: ask(opened()[0].kb) if opened() else otherwise
 
     return Metrics(
+        version=__version__,
         breakers=asked(lambda kb: kb.use_cases.breakers.states(), {}),
         jobs=asked(lambda kb: kb.use_cases.jobs.counts(), {}),
+        job_waits=asked(lambda kb: kb.use_cases.jobs.waits(), {}),
         events_dropped=asked(lambda kb: kb.use_cases.asking.events.dropped, 0),
+        last_success=asked(_last_success, {}),
     )
+
+
+def _last_success(kb: KnowledgeBase) -> dict[str, datetime | None]:
+    done = kb.use_cases.jobs.last_success().values()
+    return {"ingest": kb.use_cases.store.last_ingest(), "jobs": max(done, default=None)}
 
 
 @asynccontextmanager

@@ -128,7 +128,7 @@ JOB: Final = _object(
 _NEXT: Final = {"next": _or_null(TEXT)}
 TRIALS: Final = _object({"trials": _list(_ANY), **_NEXT})
 EVENTS: Final = _object({"events": _list(_ANY), **_NEXT})
-JOBS: Final = _object({"jobs": _list(_ANY)})
+JOBS: Final = _object({"jobs": _list(_ANY), **_NEXT})
 SUMMARY: Final = _object(
     {
         "hours": _NUMBER,

@@ -14,11 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradingkb.observability import emit
 from tradingkb.service.problems import MEDIA_TYPE, ProblemError, problem_of
-from tradingkb.service.sentry import report
 from tradingkb.service.state import Asked, Service
 
 _ID_FIELD: Final = b"x-request-id"
 _LONGEST_ID: Final = 64
+#: What is logged of a client that left before its answer.
+_LEFT: Final = 499
 #: Paths that are asked every few seconds: their lines would hide the others.
 _QUIET: Final = frozenset({"/health", "/ready", "/metrics"})
 
@@ -72,29 +73,26 @@ class Edge:
                 error=type(error).__name__,
                 where=_where(error),
             )
-            report(error)
+            if self._service.sentry is not None:
+                self._service.sentry.unexpected(error, asked.request_id)
         if answer.status == 0:
             await send_problem(answer, problem, asked.request_id)
 
     def _tell(self, scope: Scope, asked: Asked, status: int) -> None:
         seconds = self._service.monotonic() - asked.arrived_s
-        route = getattr(scope.get("route"), "path", "unknown")
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        self._service.metrics.http(method, route, status or 499, seconds)
+        route = getattr(scope.get("route"), "path", None)
+        self._service.metrics.request(scope["method"], route, status or _LEFT, seconds)
         if route in _QUIET and status < 500:
             return
         emit(
             "http_request",
             request_id=asked.request_id,
-            method=method,
+            method=scope["method"],
             route=route,
-            status=status or 499,
+            status=status or _LEFT,
             problem=asked.problem or None,
             ms=round(seconds * 1000, 3),
         )
-
-
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class _Answer:

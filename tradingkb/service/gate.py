@@ -71,7 +71,6 @@ def admitted(request: Request, name: str) -> Iterator[None]:
             "too_many_requests",
             "the workspace asks more than its share",
             remedy="wait as long as Retry-After says, and ask less at once",
-            retry_after_s=admission.retry_after_s,
         )
     try:
         yield

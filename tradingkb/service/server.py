@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvicorn
 
+from tradingkb import __version__
 from tradingkb.service.app import create_app
 from tradingkb.service.sentry import start_sentry
 from tradingkb.service.state import Service
@@ -26,9 +27,12 @@ def serve(settings: Settings, host: str, port: int) -> None:
     Raises:
         ConfigurationError: what `connect` raises; the port is taken.
     """
-    end_sentry = start_sentry(settings)
+    sentry = start_sentry(settings, version=__version__)
     app = create_app(
-        partial(connect, settings=settings, progress=False), settings, monotonic=time.monotonic
+        partial(connect, settings=settings, progress=False),
+        settings,
+        monotonic=time.monotonic,
+        sentry=sentry,
     )
     config = uvicorn.Config(
         app,
@@ -45,8 +49,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
     try:
         _Server(config, app.state.service).run()
     finally:
-        if end_sentry is not None:
-            end_sentry()
+        if sentry is not None:
+            sentry.end()
 
 
 class _Server(uvicorn.Server):

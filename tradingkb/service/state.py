@@ -16,6 +16,7 @@ from tradingkb.limits import WorkspaceLimits
 from tradingkb.resilience import BreakerJournal
 from tradingkb.service.metrics import Metrics
 from tradingkb.service.problems import ProblemError
+from tradingkb.service.sentry import Sentry
 from tradingkb.settings import Settings
 
 
@@ -36,6 +37,7 @@ class Service:
         settings: of the service and of what it serves.
         limits: how much each workspace may ask at once.
         metrics: what /metrics shows.
+        sentry: told of what nobody foresaw; None without SENTRY_DSN.
         monotonic: seconds that only grow.
         new_id: makes request ids.
         draining: set from SIGTERM on: no new work, what is in flight ends.
@@ -46,6 +48,7 @@ class Service:
     settings: Settings
     limits: WorkspaceLimits
     metrics: Metrics
+    sentry: Sentry | None
     monotonic: Callable[[], float]
     new_id: Callable[[], str]
     draining: threading.Event = field(default_factory=threading.Event)

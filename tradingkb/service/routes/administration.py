@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from tradingkb.importers import const
+from tradingkb.importers import Const, const
 from tradingkb.service.arriving import JsonBody
 from tradingkb.service.bars import bounded
 from tradingkb.service.bodies import (
@@ -46,8 +46,8 @@ def ingest(request: Request, arrived: JsonBody, idempotency_key: IdempotencyKey 
             return _in_background(request, body, idempotency_key)
         if body.trials is not None:
             bounded(len(body.trials), service.settings.max_rows, "trials")
-        constants = {name: const(value) for name, value in (body.constants or {}).items()}
-        mapping = {**(body.mapping or {}), **constants}
+        mapping: dict[str, str | Const] = {**(body.mapping or {})}
+        mapping |= {name: const(value) for name, value in (body.constants or {}).items()}
         report = service.kb.ingest(
             body.trials,
             body.workspace_id,
@@ -127,7 +127,7 @@ def _curated(request: Request, action: str, trial_id: str, raw: bytes) -> Respon
     kb = service_of(request).kb
     with admitted(request, body.workspace_id):
         report = getattr(kb, action)(
-            [trial_id],
+            [int(trial_id) if trial_id.isascii() and trial_id.isdecimal() else trial_id],
             workspace=body.workspace_id,
             reason=body.reason,
             actor=body.actor or _ACTOR,

@@ -100,11 +100,13 @@ def jobs(
     workspace_id: Workspace = "default",
     state: Literal["queued", "running", "succeeded", "failed", "cancelled"] | None = None,
     limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response:
     """Jobs of a workspace, newest first."""
     with admitted(request, workspace_id):
-        found = service_of(request).kb.jobs(workspace_id, state, limit)
-    return json_response({"jobs": frame_rows(found)})
+        found = service_of(request).kb.jobs(workspace_id, state, limit, cursor)
+    last = found["job_id"][-1] if found.height == limit else None
+    return json_response({"jobs": frame_rows(found), "next": last})
 
 
 @router.get("/kb/jobs/{job_id}", **documented(JOB))
