@@ -6,11 +6,12 @@ Each verb is its docstring and a delegation: what it does is done by the use cas
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -34,6 +35,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
+from tradingkb.jobs import BrokenLease, break_lease, lease_table
 from tradingkb.lifecycle import (
     CurationReport,
     Curator,
@@ -55,8 +57,18 @@ from tradingkb.recommend import (
     RegimeLike,
 )
 from tradingkb.regimes import measure_regime, read_ohlcv
+from tradingkb.resilience import BreakerJournal, Breakers
 from tradingkb.settings import Settings
-from tradingkb.upkeep import BackupReport, Backups, PruneReport, RestoreReport, Retention
+from tradingkb.upkeep import (
+    BackupReport,
+    Backups,
+    Checks,
+    Health,
+    PruneReport,
+    Readiness,
+    RestoreReport,
+    Retention,
+)
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
 
 
@@ -76,6 +88,26 @@ class UseCases:
     retention: Retention
     evaluator: Evaluator
     calibrator: Calibrator
+    checks: Checks
+    breakers: Breakers
+    journal: BreakerJournal
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _takes_long(
+    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
+) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
+    """What the verb asks of the store has no deadline, unlike what a question asks."""
+
+    @wraps(verb)
+    def unhurried(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self.use_cases.store.unhurried():
+            return verb(self, *args, **kwargs)
+
+    return unhurried
 
 
 class KnowledgeBase:
@@ -94,6 +126,7 @@ class KnowledgeBase:
 
     # --- trials in --------------------------------------------------------------------------------
 
+    @_takes_long
     def ingest(
         self,
         trials: Any = None,
@@ -377,6 +410,7 @@ class KnowledgeBase:
 
     # --- what counts ------------------------------------------------------------------------------
 
+    @_takes_long
     def promote(
         self,
         trials: Any = None,
@@ -421,6 +455,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.promote(target, selection, who, dry_run=dry_run)
 
+    @_takes_long
     def reject(
         self,
         trials: Any = None,
@@ -448,6 +483,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reject(target, selection, who, dry_run=dry_run)
 
+    @_takes_long
     def archive(
         self,
         trials: Any = None,
@@ -499,6 +535,7 @@ class KnowledgeBase:
             self.use_cases.workspaces.named(workspace), selection, limit
         )
 
+    @_takes_long
     def withdraw(
         self,
         run_id: str,
@@ -531,6 +568,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.withdraw(target, run_id, who, dry_run=dry_run)
 
+    @_takes_long
     def reinstate(
         self,
         run_id: str,
@@ -545,6 +583,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reinstate(target, run_id, who, dry_run=dry_run)
 
+    @_takes_long
     def seen(
         self,
         trials: Any,
@@ -573,6 +612,7 @@ class KnowledgeBase:
 
     # --- the derived index ------------------------------------------------------------------------
 
+    @_takes_long
     def reconcile(self, repair: bool = False, workspace: str | None = None) -> Reconciliation:
         """Compares SQL, which is right, with the vector index, per workspace and collection.
 
@@ -590,6 +630,7 @@ class KnowledgeBase:
             self._set_alias()
         return found
 
+    @_takes_long
     def reembed(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -617,6 +658,7 @@ class KnowledgeBase:
         self._set_alias()
         return report
 
+    @_takes_long
     def activate(
         self,
         embed_model: str | None = None,
@@ -651,8 +693,40 @@ class KnowledgeBase:
         self._set_alias()
         return report
 
+    # --- long work -------------------------------------------------------------------------------
+
+    def leases(self) -> pl.DataFrame:
+        """Who works on which workspace: name, workspace, holder, state, acquired_at, expires_at.
+
+        "dead" is a process of this machine that is gone: the next one takes its lease at once. One
+        of another machine loses it when it has not renewed it for 60 seconds. Times are those of
+        the holder's clock.
+        """
+        return lease_table(self.use_cases.store)
+
+    def break_lease(
+        self, name: str, *, reason: str, actor: str | None = None, actor_type: str = "admin"
+    ) -> BrokenLease:
+        """Takes a lease from its holder, so that others can work on the workspace; nothing is lost.
+
+        A holder that lives stops at its next progress; what it has written stays, and the next
+        ingest or re-embedding finishes it.
+
+        Args:
+            name: of the lease, or slug or id of its workspace.
+            reason: why; logged.
+            actor: who does it; default the user name.
+            actor_type: "admin", "system", ...
+
+        Raises:
+            NotFoundError: nobody holds such a lease.
+            InvalidInputError: an empty reason.
+        """
+        return break_lease(self.use_cases.store, name, _actor(actor, actor_type, reason))
+
     # --- keeping a store for years ----------------------------------------------------------------
 
+    @_takes_long
     def backup(self, path: str | Path, replace: bool = False) -> BackupReport:
         """Writes everything but vectors and leases to one file, while others read and write.
 
@@ -673,6 +747,7 @@ class KnowledgeBase:
                 Path(path).expanduser(), replace=replace, progress=progress
             )
 
+    @_takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
         """Replaces everything by the content of a backup, then makes the index again.
 
@@ -697,11 +772,13 @@ class KnowledgeBase:
         self._set_alias()
         return report
 
+    @_takes_long
     def prune(
         self,
         events_older_than_days: int | None = None,
         runs_older_than_days: int | None = None,
         dry_run: bool = True,
+        compact: bool = False,
     ) -> PruneReport:
         """Forgets old recommend events and finished runs of all workspaces; trials stay.
 
@@ -710,16 +787,38 @@ class KnowledgeBase:
             runs_older_than_days: default TRADINGKB_RUNS_RETENTION_DAYS. Runs that stored trials
                 came from are kept: withdrawing one needs it.
             dry_run: count only; False deletes.
+            compact: give the room that deleting left in SQLite's file back; it takes room for a
+                copy while it works, and writers wait.
 
         Raises:
             InvalidInputError: an age below one day.
+            ConfigurationError: no room to compact in.
         """
         return self.use_cases.retention.prune(
-            events_older_than_days, runs_older_than_days, dry_run=dry_run
+            events_older_than_days, runs_older_than_days, dry_run=dry_run, compact=compact
         )
+
+    # --- is it well? ------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """How the database, the vector index and the embedder were when they were last used.
+
+        Asks nobody. `health().circuit_breakers` has one entry for each of "supabase" (the
+        database), "qdrant" and "ollama": failures in a row, whether calls are rejected, since when,
+        and after which error.
+        """
+        return self.use_cases.checks.health()
+
+    def ready(self) -> Readiness:
+        """Whether questions can be answered now: asks database, vector index and embedder.
+
+        Side by side, each within 2 s. What is down is told by `ready().checks`, never raised.
+        """
+        return self.use_cases.checks.ready()
 
     # --- measured quality -------------------------------------------------------------------------
 
+    @_takes_long
     def evaluate(
         self,
         strategies: Sequence[str] | str | None = None,
@@ -756,6 +855,7 @@ class KnowledgeBase:
                 self.use_cases.workspaces.named(workspace), request, progress
             )
 
+    @_takes_long
     def calibrate(
         self,
         objective_type: str = "sharpe",

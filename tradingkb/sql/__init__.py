@@ -3,7 +3,10 @@
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
 from tradingkb.sql.counters import counter, moved, only_added
 from tradingkb.sql.counting import Asked, counted
-from tradingkb.sql.engine import open_engine, reading, together, writing
+from tradingkb.sql.engine import open_engine, put_door, reading, together, writing
+from tradingkb.sql.faults import is_contended, of_database
+from tradingkb.sql.postgres import unhurried
+from tradingkb.sql.space import compact
 from tradingkb.sql.types import Json, Key, UtcTime
 
 __all__ = [
@@ -12,15 +15,20 @@ __all__ = [
     "Json",
     "Key",
     "UtcTime",
+    "compact",
     "counted",
     "counter",
+    "is_contended",
     "moved",
+    "of_database",
     "only_added",
     "open_engine",
+    "put_door",
     "read",
     "read_in",
     "reading",
     "together",
+    "unhurried",
     "upsert",
     "writing",
 ]

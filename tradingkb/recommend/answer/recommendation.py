@@ -11,6 +11,7 @@ import polars as pl
 
 from tradingkb.domain import ParamValue, Regime, Rejection, Relaxation
 from tradingkb.plain import plain
+from tradingkb.printable import printable
 from tradingkb.ranking import Expectation, Spread
 from tradingkb.recommend.answer.codes import meanings
 from tradingkb.recommend.answer.parts import (
@@ -134,7 +135,7 @@ class Recommendation:
     def __str__(self) -> str:
         from tradingkb.presentation import answer_text
 
-        return answer_text(self.to_dict())
+        return printable(answer_text(self.to_dict()))
 
     @property
     def uncalibrated(self) -> bool:
