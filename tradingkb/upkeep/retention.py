@@ -1,4 +1,4 @@
-"""Retention: old events and runs are forgotten, trials never."""
+"""Retention: old events, runs and jobs are forgotten, trials never."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class PruneReport(Report):
         events: recommend events older than `events_before`.
         runs: runs that finished before `runs_before` and that nothing refers to.
         runs_kept: older runs that stored trials, or versions of them, came from.
+        jobs: jobs that ended before `runs_before`.
         events_before, runs_before: the limits, UTC.
     """
 
@@ -32,6 +33,7 @@ class PruneReport(Report):
     events: int
     runs: int
     runs_kept: int
+    jobs: int
     events_before: datetime
     runs_before: datetime
 
@@ -39,8 +41,8 @@ class PruneReport(Report):
         """One line."""
         verb = "would delete" if self.dry_run else "deleted"
         return (
-            f"{verb} {self.events:,} events before {self.events_before:%Y-%m-%d} and {self.runs:,} "
-            f"runs before {self.runs_before:%Y-%m-%d}"
+            f"{verb} {self.events:,} events before {self.events_before:%Y-%m-%d}, and "
+            f"{self.runs:,} runs and {self.jobs:,} jobs before {self.runs_before:%Y-%m-%d}"
         )
 
     def details(self) -> list[str]:
@@ -73,7 +75,7 @@ class Retention:
 
         Args:
             events_days: age from which recommend events go, at least 1; None is the setting's.
-            runs_days: age from which finished runs go, at least 1; None is the setting's.
+            runs_days: age from which finished runs and jobs go, at least 1; None is the setting's.
             dry_run: count only.
 
         Raises:
@@ -85,11 +87,13 @@ class Retention:
         events_before = _limit(now, events_days, "events_older_than_days")
         runs_before = _limit(now, runs_days, "runs_older_than_days")
         events, runs, kept = self._store.count_old(events_before, runs_before)
+        jobs = self._store.count_old_jobs(runs_before)
         if not dry_run:
             events = _all_of(lambda: self._store.delete_events(events_before, BATCH))
             runs = _all_of(lambda: self._store.delete_runs(runs_before, BATCH))
-            emit("kb_prune_complete", events=events, runs=runs, runs_kept=kept)
-        return PruneReport(dry_run, events, runs, kept, events_before, runs_before)
+            jobs = _all_of(lambda: self._store.delete_jobs(runs_before, BATCH))
+            emit("kb_prune_complete", events=events, runs=runs, runs_kept=kept, jobs=jobs)
+        return PruneReport(dry_run, events, runs, kept, jobs, events_before, runs_before)
 
 
 def _limit(now: datetime, days: int, field: str) -> datetime:
