@@ -1,6 +1,7 @@
 """SQL plumbing that stores and the embedded vector index share: engines, types, bulk access."""
 
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
+from tradingkb.sql.copying import note_growth
 from tradingkb.sql.counters import counter, moved, only_added
 from tradingkb.sql.counting import Asked, counted
 from tradingkb.sql.engine import open_engine, reading, together, writing
@@ -16,6 +17,7 @@ __all__ = [
     "counted",
     "counter",
     "moved",
+    "note_growth",
     "only_added",
     "open_engine",
     "read",
