@@ -35,7 +35,17 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
-from tradingkb.lifecycle import CurationReport, Curator, seen, strategy_table
+from tradingkb.jobs import BrokenLease, break_lease, lease_table
+from tradingkb.lifecycle import (
+    CurationReport,
+    Curator,
+    Page,
+    event_page,
+    event_summary,
+    seen,
+    strategy_table,
+    trial_page,
+)
 from tradingkb.ports import TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
@@ -47,8 +57,18 @@ from tradingkb.recommend import (
     RegimeLike,
 )
 from tradingkb.regimes import measure_regime, read_ohlcv
+from tradingkb.resilience import BreakerJournal, Breakers
 from tradingkb.settings import Settings
-from tradingkb.upkeep import BackupReport, Backups, PruneReport, RestoreReport, Retention
+from tradingkb.upkeep import (
+    BackupReport,
+    Backups,
+    Checks,
+    Health,
+    PruneReport,
+    Readiness,
+    RestoreReport,
+    Retention,
+)
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
 
 
@@ -68,6 +88,9 @@ class UseCases:
     retention: Retention
     evaluator: Evaluator
     calibrator: Calibrator
+    checks: Checks
+    breakers: Breakers
+    journal: BreakerJournal
 
 
 _P = ParamSpec("_P")
@@ -118,8 +141,8 @@ class KnowledgeBase:
         """Takes trials in and indexes them; safe to repeat.
 
         Args:
-            trials: a path (.parquet, .csv, .ndjson), a Polars or pandas frame, or `Trial`
-                objects; None indexes what is stored and eligible.
+            trials: a path (.parquet, .csv, .ndjson), a Polars or pandas frame, `Trial` objects or
+                a list of dicts; None indexes what is stored and eligible.
             workspace: slug or id; "default" is created when missing.
             ohlcv: a folder of <symbol>_<timeframe>.parquet, a path or a frame, from which the
                 regimes of the trials' windows are measured once per window.
@@ -670,6 +693,37 @@ class KnowledgeBase:
         self._set_alias()
         return report
 
+    # --- long work -------------------------------------------------------------------------------
+
+    def leases(self) -> pl.DataFrame:
+        """Who works on which workspace: name, workspace, holder, state, acquired_at, expires_at.
+
+        "dead" is a process of this machine that is gone: the next one takes its lease at once. One
+        of another machine loses it when it has not renewed it for 60 seconds. Times are those of
+        the holder's clock.
+        """
+        return lease_table(self.use_cases.store)
+
+    def break_lease(
+        self, name: str, *, reason: str, actor: str | None = None, actor_type: str = "admin"
+    ) -> BrokenLease:
+        """Takes a lease from its holder, so that others can work on the workspace; nothing is lost.
+
+        A holder that lives stops at its next progress; what it has written stays, and the next
+        ingest or re-embedding finishes it.
+
+        Args:
+            name: of the lease, or slug or id of its workspace.
+            reason: why; logged.
+            actor: who does it; default the user name.
+            actor_type: "admin", "system", ...
+
+        Raises:
+            NotFoundError: nobody holds such a lease.
+            InvalidInputError: an empty reason.
+        """
+        return break_lease(self.use_cases.store, name, _actor(actor, actor_type, reason))
+
     # --- keeping a store for years ----------------------------------------------------------------
 
     @_takes_long
@@ -724,6 +778,7 @@ class KnowledgeBase:
         events_older_than_days: int | None = None,
         runs_older_than_days: int | None = None,
         dry_run: bool = True,
+        compact: bool = False,
     ) -> PruneReport:
         """Forgets old recommend events and finished runs of all workspaces; trials stay.
 
@@ -732,13 +787,34 @@ class KnowledgeBase:
             runs_older_than_days: default TRADINGKB_RUNS_RETENTION_DAYS. Runs that stored trials
                 came from are kept: withdrawing one needs it.
             dry_run: count only; False deletes.
+            compact: give the room that deleting left in SQLite's file back; it takes room for a
+                copy while it works, and writers wait.
 
         Raises:
             InvalidInputError: an age below one day.
+            ConfigurationError: no room to compact in.
         """
         return self.use_cases.retention.prune(
-            events_older_than_days, runs_older_than_days, dry_run=dry_run
+            events_older_than_days, runs_older_than_days, dry_run=dry_run, compact=compact
         )
+
+    # --- is it well? ------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """How the database, the vector index and the embedder were when they were last used.
+
+        Asks nobody. `health().circuit_breakers` has one entry for each of "supabase" (the
+        database), "qdrant" and "ollama": failures in a row, whether calls are rejected, since when,
+        and after which error.
+        """
+        return self.use_cases.checks.health()
+
+    def ready(self) -> Readiness:
+        """Whether questions can be answered now: asks database, vector index and embedder.
+
+        Side by side, each within 2 s. What is down is told by `ready().checks`, never raised.
+        """
+        return self.use_cases.checks.ready()
 
     # --- measured quality -------------------------------------------------------------------------
 
@@ -854,6 +930,67 @@ class KnowledgeBase:
         where = _given({"status": status, "strategy_name": strategy_name})
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
         return self.use_cases.store.events(space, limit, where)
+
+    def trial_page(
+        self,
+        workspace: str = DEFAULT_WORKSPACE,
+        where: Mapping[str, str] | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Stored trials page by page, those stored last first; columns as of `trials`.
+
+        Args:
+            workspace: slug or id.
+            where: strategy_name, symbol, timeframe, kb_status, source_id, source_type or run_id to
+                the value that it has to have.
+            limit: most rows of the page.
+            after: `next` of the page before; None for the first one.
+
+        Raises:
+            InvalidInputError: a limit below 1, an unknown name in `where`, or no `next` of a page.
+        """
+        space = self.use_cases.workspaces.find(workspace)
+        return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
+
+    def event_page(
+        self,
+        workspace: str = DEFAULT_WORKSPACE,
+        where: Mapping[str, str] | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Recorded recommendations page by page, newest first; columns as of `events`.
+
+        Args:
+            workspace: slug or id.
+            where: status, strategy_name, objective_type, request_id, source or replica to the value
+                that it has to have.
+            limit: most rows of the page.
+            after: `next` of the page before; None for the first one.
+
+        Raises:
+            InvalidInputError: as for `trial_page`.
+        """
+        self.use_cases.asking.events.flush()
+        space = self.use_cases.workspaces.find(workspace)
+        return event_page(self.use_cases.store, space.id, where or {}, limit, after)
+
+    def event_summary(
+        self, workspace: str = DEFAULT_WORKSPACE, hours: float = 24.0
+    ) -> pl.DataFrame:
+        """How many recommendations of the last hours were ok, degraded and none; probes left out.
+
+        Returns:
+            strategy_name, objective_type, status, count, and of them strict_to_relaxed,
+            metadata_only, repaired_params; by name.
+
+        Raises:
+            InvalidInputError: hours that are none.
+        """
+        self.use_cases.asking.events.flush()
+        space = self.use_cases.workspaces.find(workspace)
+        return event_summary(self.use_cases.store, space.id, hours, self.use_cases.indexer.clock())
 
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""

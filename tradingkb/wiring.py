@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -21,25 +21,38 @@ from tradingkb.ingest import Ingester
 from tradingkb.jobs import Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
-from tradingkb.ports import Embedder, TrialStore, VectorIndex
+from tradingkb.ports import Again, Embedder, TrialStore, VectorIndex
 from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
 from tradingkb.progress import say, silent
 from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
+from tradingkb.resilience import (
+    BreakerJournal,
+    Breakers,
+    DatabaseDoor,
+    Guard,
+    GuardedVectorIndex,
+    Policy,
+    guarded_embedders,
+)
 from tradingkb.settings import (
     AnswerSettings,
     IndexSettings,
     ProcessSettings,
-    RetentionSettings,
     Settings,
     StoreSettings,
     load_settings,
 )
-from tradingkb.sql import open_engine
+from tradingkb.sql import is_contended, of_database, open_engine, put_door
 from tradingkb.stores import SqlTrialStore
-from tradingkb.upkeep import Backups, Retention
+from tradingkb.upkeep import Backups, Checks, Retention
 from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
 from tradingkb.workspaces import Workspaces
+
+#: How long one call may take in all: of the database to be reached, of the others to be answered.
+SQL: Final = Policy(total_s=10.0)
+QDRANT: Final = Policy(total_s=10.0)
+EMBEDDING: Final = Policy(total_s=5.0)
 
 
 def connect(
@@ -74,13 +87,23 @@ def connect(
     _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
     home_path = chosen.home.expanduser().resolve()
-    store = SqlTrialStore(open_engine(_store_url(chosen, home_path)))
+    breakers = _breakers(chosen, clock, monotonic)
+    engine = open_engine(_store_url(chosen, home_path))
+    door = DatabaseDoor(
+        Guard(breakers["db"], SQL, monotonic=monotonic),
+        of_database=of_database,
+        is_contended=is_contended,
+    )
+    put_door(engine, door)
+    store = SqlTrialStore(engine)
     try:
-        vectors = _vectors(chosen, store)
+        vectors = _vectors(chosen, store, Guard(breakers["qdrant"], QDRANT, monotonic=monotonic))
     except BaseException:
         store.close()
         raise
-    indexer = Indexer(store, vectors, make_embedder, clock=clock, new_id=new_id)
+    ollama = Guard(breakers["ollama"], EMBEDDING, monotonic=monotonic)
+    embedders = guarded_embedders(make_embedder, ollama)
+    indexer = Indexer(store, vectors, embedders, clock=clock, new_id=new_id)
     workspaces = Workspaces(
         store,
         embed_model=chosen.embed_model,
@@ -88,11 +111,11 @@ def connect(
         clock=clock,
         new_id=new_id,
     )
-    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress)
+    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, door.again)
     tell = silent if progress is False else say
-    leases = Leases(store, clock=clock, new_id=new_id, tell=tell)
+    leases = Leases(store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell)
     rejects = home_path / "rejects"
-    use_cases = _use_cases(chosen, store, indexer, workspaces, asking, leases, rejects)
+    use_cases = _use_cases(chosen, store, indexer, workspaces, asking, leases, rejects, breakers)
     return KnowledgeBase(use_cases, chosen, progress=progress)
 
 
@@ -103,9 +126,15 @@ def _asking(
     workspaces: Workspaces,
     monotonic: Callable[[], float],
     progress: bool | None,
+    again: Again,
 ) -> Asking:
     recommender = Recommender(
-        store, indexer.vectors, make_embedder, _config(settings), clock=indexer.clock
+        store,
+        indexer.vectors,
+        indexer.embedders,
+        _config(settings),
+        clock=indexer.clock,
+        again=again,
     )
     return Asking(
         workspaces,
@@ -120,13 +149,14 @@ def _asking(
 
 
 def _use_cases(
-    settings: RetentionSettings,
+    settings: Settings,
     store: TrialStore,
     indexer: Indexer,
     workspaces: Workspaces,
     asking: Asking,
     leases: Leases,
     rejects: Path,
+    breakers: Breakers,
 ) -> UseCases:
     clock, recommender = indexer.clock, asking.recommender
     reconciler = Reconciler(store, indexer, leases)
@@ -152,7 +182,24 @@ def _use_cases(
         ),
         evaluator=Evaluator(store, recommender, clock=clock),
         calibrator=Calibrator(store, recommender, clock=clock),
+        checks=Checks(store, indexer.vectors, indexer.embedders, workspaces, breakers),
+        breakers=breakers,
+        journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
     )
+
+
+def _breakers(
+    settings: IndexSettings,
+    clock: Callable[[], datetime],
+    monotonic: Callable[[], float],
+) -> Breakers:
+    # What is embedded lives and dies with this process, and is not guarded.
+    in_use = {
+        "db": True,
+        "qdrant": settings.qdrant_url is not None,
+        "ollama": settings.embed_model not in EMBEDDERS,
+    }
+    return Breakers(in_use, clock=clock, monotonic=monotonic)
 
 
 def _event_log(settings: ProcessSettings, store: TrialStore) -> EventLog:
@@ -214,7 +261,8 @@ def _check_dimension(settings: IndexSettings) -> None:
 _NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
 
 
-def _vectors(settings: IndexSettings, store: SqlTrialStore) -> VectorIndex:
+def _vectors(settings: IndexSettings, store: SqlTrialStore, guard: Guard) -> VectorIndex:
     if settings.qdrant_url is None:
         return EmbeddedVectorIndex(store.engine)
-    return qdrant_index(settings.qdrant_url, settings.qdrant_api_key)
+    index = qdrant_index(settings.qdrant_url, settings.qdrant_api_key)
+    return GuardedVectorIndex(index, guard)

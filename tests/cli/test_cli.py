@@ -49,6 +49,8 @@ EVERY_COMMAND = {
     "withdraw {run} --reason bug --dry-run": dict,
     "reinstate {run} --dry-run": dict,
     "seen few.parquet": list,
+    # long work
+    "leases": list,
     # upkeep
     "reconcile": dict,
     "activate": dict,

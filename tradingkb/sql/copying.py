@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 #: From so many rows on a COPY costs less than as many INSERTs, its own three statements included.
 COPIED_ROWS: Final = 500
@@ -46,8 +48,7 @@ def copy_rows(
         f"CREATE TEMPORARY TABLE {_LOADED} ON COMMIT DROP AS "
         f"SELECT {columns} FROM {table.name} WITH NO DATA"
     )
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {_LOADED} ({columns}) FROM STDIN") as copy:
+    with copy_into(connection, _LOADED, frame.columns) as copy:
         for rows in frame.iter_slices(_TEXT_ROWS):
             copy.write(_text(table, rows))
     connection.exec_driver_sql(
@@ -55,6 +56,20 @@ def copy_rows(
     )
     connection.exec_driver_sql(f"DROP TABLE {_LOADED}")
     note_growth(connection, table, frame.height)
+
+
+@contextmanager
+def copy_into(connection: sa.Connection, table: str, columns: Sequence[str]) -> Iterator[Any]:
+    """A COPY into a table; what the driver raises is raised as SQLAlchemy would."""
+    import psycopg
+
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            yield copy
+    except psycopg.Error as error:
+        raise exc.DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
 def note_growth(connection: sa.Connection, table: sa.Table, rows: int) -> None:

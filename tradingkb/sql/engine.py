@@ -10,12 +10,13 @@ folder, a full disk) the store is read as it lies there, without locks, if no wr
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -25,6 +26,7 @@ from tradingkb.sql.postgres import named_errors, postgres_engine
 
 #: Marks a connection whose transaction will write.
 WRITER = {"tradingkb_writer": True}
+_DOOR: Final = "tradingkb_door"
 #: Of a pooled connection that reads without locks: the file, and what it looked like.
 _FROZEN = "tradingkb_frozen"
 _UNWRITABLE = ("readonly", "read-only", "unable to open", "disk is full", "disk i/o")
@@ -141,7 +143,7 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     if (joined := _OPEN.get().get(engine)) is not None:
         yield joined
         return
-    with translated(engine), engine.connect() as connection:
+    with _entered(engine, write=False) as connection:
         yield connection
 
 
@@ -155,12 +157,49 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     if joined is not None and _writes(joined):
         yield joined
         return
-    with (
-        translated(engine),
-        engine.connect().execution_options(**WRITER) as connection,
-        connection.begin(),
-    ):
+    with _entered(engine, write=True) as connection:
         yield connection
+
+
+class Door(Protocol):
+    """Through which transactions pass: it may connect again, or not at all."""
+
+    def __call__(
+        self, begin: Callable[[], sa.Connection], write: bool
+    ) -> AbstractContextManager[sa.Connection]:
+        """The connection that `begin` gives."""
+
+
+def put_door(engine: sa.Engine, door: Door) -> None:
+    """From now on the engine's transactions pass through a door."""
+    engine.update_execution_options(**{_DOOR: door})
+
+
+@contextmanager
+def _entered(engine: sa.Engine, *, write: bool) -> Iterator[sa.Connection]:
+    begin = partial(_begun, engine, write)
+    door: Door | None = engine.get_execution_options().get(_DOOR)
+    passed = nullcontext(begin()) if door is None else door(begin, write)
+    with passed as connection, translated(engine), connection, _begun_in(connection):
+        yield connection
+
+
+def _begun_in(connection: sa.Connection) -> AbstractContextManager[Any]:
+    """The transaction that was begun, to be ended."""
+    return connection.get_transaction() or nullcontext()
+
+
+def _begun(engine: sa.Engine, write: bool) -> sa.Connection:
+    """A connection; for writers with a transaction, others begin when they first read."""
+    with translated(engine):
+        connection = engine.connect()
+        if write:
+            try:
+                connection.execution_options(**WRITER).begin()
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
 
 @contextmanager

@@ -76,13 +76,12 @@ class BackupQueries:
         """
         self._refuse_own_file(path)
         _refuse_loss(self.row_counts(), replace)  # before a long check of the file
-        with open_backup(path) as backup:
-            with writing(self.engine) as connection:
-                _lock(connection)
-                before = count_rows(connection)
-                _refuse_loss(before, replace)
-                with _refused_rows_named(path):
-                    _replace(connection, backup.connection, backup.contents.rows, progress)
+        with open_backup(path) as backup, writing(self.engine) as connection:
+            _lock(connection)
+            before = count_rows(connection)
+            _refuse_loss(before, replace)
+            with _refused_rows_named(path):
+                _replace(connection, backup.connection, backup.contents.rows, progress)
         self._drop_helpers()
         return Restored(before, backup.contents)
 

@@ -9,13 +9,16 @@ import sqlalchemy as sa
 
 from tradingkb.sql import open_engine, together, unhurried
 from tradingkb.stores.backup import BackupQueries
+from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries
 from tradingkb.stores.generations import GenerationQueries
 from tradingkb.stores.index import IndexQueries
+from tradingkb.stores.jobs import JobQueries
 from tradingkb.stores.leases import LeaseQueries
 from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
+from tradingkb.stores.pages import PageQueries
 from tradingkb.stores.partitions import PartitionQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
@@ -38,8 +41,11 @@ class SqlTrialStore(
     CurationQueries,
     VersionQueries,
     LeaseQueries,
+    JobQueries,
     IndexQueries,
     RecordQueries,
+    PageQueries,
+    BreakerQueries,
     CalibrationQueries,
     BackupQueries,
     RetentionQueries,

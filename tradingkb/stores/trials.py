@@ -51,6 +51,13 @@ class TrialQueries:
         with reading(self.engine) as connection:
             return _count(connection, trials)
 
+    def populated(self) -> set[str]:
+        """Ids of the workspaces with a trial, whatever its status."""
+        space = schema.workspaces.c.id
+        statement = sa.select(space).where(sa.exists().where(_T.workspace_id == space))
+        with reading(self.engine) as connection:
+            return set(connection.scalars(statement))
+
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """One row per trial; see the port."""
         statement = sa.select(
@@ -113,6 +120,8 @@ class TrialQueries:
         workspace_id: str,
         strategy_name: str | None = None,
         among: pl.DataFrame | None = None,
+        *,
+        ids: pl.Series | None = None,
     ) -> pl.DataFrame:
         """param_set_id, strategy_name, params_hash, params."""
         statement = sa.select(
@@ -121,6 +130,8 @@ class TrialQueries:
         if strategy_name is not None:
             statement = statement.where(_P.strategy_name == strategy_name)
         with reading(self.engine) as connection:
+            if ids is not None:
+                return read_in(connection, statement, _P.id, ids)
             if among is None:
                 return read(connection, statement)
             # One index has both; asked for at once, each name would be tried with each hash.
