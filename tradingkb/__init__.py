@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tradingkb.domain import Objective, ParamSpec, StrategySpec, Trial, objectives
     from tradingkb.exceptions import (
         BackendUnavailableError,
+        CircuitOpenError,
         ConfigurationError,
         DeadlineExceededError,
         EmptyCollectionError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         InvalidSpecError,
         InvalidTrialError,
         NotFoundError,
+        NotReadyError,
         StoreTooNewError,
         TradingKBError,
         UnknownObjectiveError,
@@ -44,6 +46,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BackendUnavailableError",
+    "CircuitOpenError",
     "ConfigurationError",
     "DeadlineExceededError",
     "EmptyCollectionError",
@@ -56,6 +59,7 @@ __all__ = [
     "InvalidTrialError",
     "KnowledgeBase",
     "NotFoundError",
+    "NotReadyError",
     "Objective",
     "ParamSpec",
     "Recommendation",
@@ -79,6 +83,7 @@ _NAMES: Final = {
     "tradingkb.domain": ("Objective", "ParamSpec", "StrategySpec", "Trial", "objectives"),
     "tradingkb.exceptions": (
         "BackendUnavailableError",
+        "CircuitOpenError",
         "ConfigurationError",
         "DeadlineExceededError",
         "EmptyCollectionError",
@@ -88,6 +93,7 @@ _NAMES: Final = {
         "InvalidSpecError",
         "InvalidTrialError",
         "NotFoundError",
+        "NotReadyError",
         "StoreTooNewError",
         "TradingKBError",
         "UnknownObjectiveError",

@@ -2,7 +2,8 @@
 
 * `InvalidInputError`: fix the input (row, field and remedy are named).
 * `ConfigurationError`: an operator has to change a setting, a path or a version.
-* `BackendUnavailableError`: a dependency did not answer; trying again later may help.
+* `BackendUnavailableError`: a dependency did not answer; the only branch that is tried again.
+* `NotReadyError`: something else has to end or to be done first; trying again at once is no use.
 """
 
 from __future__ import annotations
@@ -10,9 +11,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from tradingkb.printable import printable
+
 
 class TradingKBError(Exception):
-    """Root of every error that tradingkb raises on purpose."""
+    """Root of every error that tradingkb raises on purpose.
+
+    Messages repeat what a user gave: as a text they hold nothing that a terminal would obey.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InvalidInputError(TradingKBError, ValueError):
@@ -129,15 +138,37 @@ class BackendUnavailableError(TradingKBError):
     """A database, vector index or embedder did not answer; it may later."""
 
 
-class DeadlineExceededError(BackendUnavailableError):
+class CircuitOpenError(BackendUnavailableError):
+    """A backend failed so often that it is left alone for a while; it was not asked this time.
+
+    Attributes:
+        service: which one: "db", "qdrant" or "ollama".
+        retry_after_s: seconds until it is asked again, more than 0.
+    """
+
+    def __init__(self, service: str, retry_after_s: float, cause: str = "") -> None:
+        self.service = service
+        self.retry_after_s = retry_after_s
+        because = f" after: {cause}" if cause else ""
+        super().__init__(
+            f"{service}: circuit breaker is open{because}; it is tried again in "
+            f"{max(retry_after_s, 0.1):.1f} s"
+        )
+
+
+class NotReadyError(TradingKBError):
+    """What was asked for cannot be had yet: another run works on it, or it was never made."""
+
+
+class DeadlineExceededError(NotReadyError):
     """An answer was not ready by the time that was set for it; later it may be faster."""
 
 
-class WorkspaceBusyError(BackendUnavailableError):
+class WorkspaceBusyError(NotReadyError):
     """Another ingest or re-embedding of the workspace is running; later it is this one's turn."""
 
 
-class EmptyCollectionError(BackendUnavailableError):
+class EmptyCollectionError(NotReadyError):
     """The active vector collection does not exist or holds nothing for the query."""
 
 

@@ -14,6 +14,7 @@ from tradingkb.settings import (
     LogSettings,
     ProcessSettings,
     RetentionSettings,
+    ServiceSettings,
     Settings,
     StoreSettings,
     describe,
@@ -28,6 +29,7 @@ READERS = (
     ProcessSettings,
     AnswerSettings,
     RetentionSettings,
+    ServiceSettings,
 )
 
 
@@ -53,6 +55,7 @@ def test_a_reader_alone_finds_what_all_find(reader, monkeypatch):
     monkeypatch.setenv("TRADINGKB_HOME", "there")
     monkeypatch.setenv("EMBED_DIM", "32")
     monkeypatch.setenv("TRADINGKB_TOP_K", "7")
+    monkeypatch.setenv("DOCS_ENABLED", "false")
     Path(".env").write_text(
         "LOG_LEVEL=ERROR\nTRADINGKB_REPLICA=b\nTRADINGKB_RUNS_RETENTION_DAYS=9\n", encoding="utf-8"
     )
@@ -82,3 +85,19 @@ def test_a_value_that_cannot_be_used_names_its_variable_and_no_url():
             load_settings(**{name: ["http://me:sesame@host"]})
         assert f"setting {Settings.model_fields[name].alias}: Input should be" in str(caught.value)
         assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["not json", "[1]", '{"desk": 1}'])
+def test_tokens_that_cannot_be_read_are_named_by_their_variable_and_not_repeated(monkeypatch, text):
+    monkeypatch.setenv("WORKSPACE_TOKENS", text)
+    with pytest.raises(ConfigurationError, match="WORKSPACE_TOKENS") as raised:
+        load_settings()
+    assert text not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_a_short_admin_token_is_refused_and_not_repeated(monkeypatch):
+    monkeypatch.setenv("ADMIN_TOKEN", "pw12345")
+    with pytest.raises(ConfigurationError, match="ADMIN_TOKEN") as raised:
+        load_settings()
+    assert "pw12345" not in str(raised.value)

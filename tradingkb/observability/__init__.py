@@ -1,5 +1,5 @@
-"""Log events and how they are written."""
+"""Log events, who is told of them, and how they are written."""
 
-from tradingkb.observability.events import configure_logging, emit
+from tradingkb.observability.events import Subscriber, configure_logging, emit, subscribe
 
-__all__ = ["configure_logging", "emit"]
+__all__ = ["Subscriber", "configure_logging", "emit", "subscribe"]

@@ -1,62 +1,80 @@
 """Log events: structured, logfmt by default, silent until a program configures logging.
 
 A library must not print: events go to the standard logger "tradingkb" at INFO, and nothing shows
-them until `configure_logging` (the CLI calls it) or the application's own logging does.
+them until `configure_logging` (the CLI calls it) or the application's own logging does. Subscribers
+(metrics) are told of every event, whatever is logged.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import structlog
-
 from tradingkb.masking import masked
+from tradingkb.observability.lines import json_line, logfmt
 
 _LOGGER: Final = logging.getLogger("tradingkb")
 _LOGGER.addHandler(logging.NullHandler())
 
 
+#: Told the name and the fields of every event.
+Subscriber = Callable[[str, Mapping[str, Any]], None]
+_SUBSCRIBERS: Final[list[Subscriber]] = []
+
+
 def emit(event: str, **fields: Any) -> None:
-    """Logs one event; the field order is kept, and no secret of a URL."""
+    """Tells subscribers of one event and logs it; the field order is kept, and no secret of a URL.
+
+    What a subscriber raises is logged, and hurts nobody else.
+    """
+    for tell in tuple(_SUBSCRIBERS):
+        try:
+            tell(event, fields)
+        except Exception:
+            _LOGGER.exception("a subscriber of events failed")
     if _LOGGER.isEnabledFor(logging.INFO):
         shown = {k: masked(v) if isinstance(v, str) else v for k, v in fields.items()}
         _LOGGER.info(event, extra={"tradingkb_fields": shown})
 
 
+def subscribe(subscriber: Subscriber) -> Callable[[], None]:
+    """Tells a subscriber of every event from now on, in the thread that emits it.
+
+    Returns:
+        Ends it.
+    """
+    _SUBSCRIBERS.append(subscriber)
+
+    def end() -> None:
+        if subscriber in _SUBSCRIBERS:
+            _SUBSCRIBERS.remove(subscriber)
+
+    return end
+
+
 class _Formatter(logging.Formatter):
-    """Renders events with structlog's renderers, in UTC; other records keep their message."""
+    """One line per record, in UTC: an event with its fields, or another record's message."""
 
     def __init__(self, style: Literal["logfmt", "json"]) -> None:
         super().__init__()
-        self._render: Any = (
-            structlog.processors.JSONRenderer()
-            if style == "json"
-            else structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "event"], bool_as_flag=False
-            )
-        )
+        self._render = json_line if style == "json" else logfmt
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
-        fields = {
-            # The form of `plain.time_text`, without what a JSON form needs to be loaded.
-            "timestamp": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **_flat(getattr(record, "tradingkb_fields", {})),
-        }
-        return str(self._render(_LOGGER, record.levelname.lower(), fields))
-
-
-def _flat(fields: dict[str, Any]) -> dict[str, Any]:
-    """Lists as comma-separated text: logfmt holds no structures, and grep wants words."""
-    return {
-        key: ",".join(map(str, value)) if isinstance(value, list | tuple) else value
-        for key, value in fields.items()
-    }
+        """One line; of an error its type and message, for a traceback has many."""
+        error = record.exc_info[1] if record.exc_info else None
+        return self._render(
+            {
+                # The form of `plain.time_text`, without what a JSON form needs to be loaded.
+                "timestamp": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+                "level": record.levelname.lower(),
+                "event": record.getMessage(),
+                **({} if error is None else {"error": f"{type(error).__name__}: {error}"}),
+                **getattr(record, "tradingkb_fields", {}),
+            }
+        )
 
 
 def configure_logging(level: str, style: Literal["logfmt", "json"]) -> None:

@@ -11,6 +11,7 @@ from tradingkb.settings.model import Settings
 from tradingkb.settings.process import ProcessSettings
 from tradingkb.settings.reading import describe, load_settings
 from tradingkb.settings.retention import RetentionSettings
+from tradingkb.settings.service import ServiceSettings
 from tradingkb.settings.store import StoreSettings
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "LogSettings",
     "ProcessSettings",
     "RetentionSettings",
+    "ServiceSettings",
     "Settings",
     "StoreSettings",
     "describe",

@@ -7,11 +7,13 @@ from tradingkb.settings.index import IndexSettings
 from tradingkb.settings.logs import LogSettings
 from tradingkb.settings.process import ProcessSettings
 from tradingkb.settings.retention import RetentionSettings
+from tradingkb.settings.service import ServiceSettings
 from tradingkb.settings.store import StoreSettings
 
 
 # pydantic takes the fields of the last base first: read upwards, this is the order of every table.
 class Settings(
+    ServiceSettings,
     RetentionSettings,
     AnswerSettings,
     ProcessSettings,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.masking import masked, masked_url
@@ -25,6 +26,15 @@ def load_settings(**arguments: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         raise ConfigurationError(_problem(error)) from None
+    except SettingsError as error:
+        raise ConfigurationError(_unread(error)) from None
+
+
+def _unread(error: SettingsError) -> str:
+    """A structure that is no JSON: variable and form, never the value."""
+    name = next((n for n in Settings.model_fields if f'"{n}"' in str(error)), "")
+    variable = str(Settings.model_fields[name].alias) if name else "a setting"
+    return f"setting {variable}: is no JSON; correct or unset {variable}"
 
 
 def _problem(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""URLs of databases: readable ones."""
+"""URLs of databases: whether one can be reached by them."""
 
 from __future__ import annotations
 

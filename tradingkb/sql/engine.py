@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 
-from tradingkb.exceptions import BackendUnavailableError, InvalidInputError
-from tradingkb.masking import masked, masked_url
-from tradingkb.sql import sqlite_errors
+from tradingkb.exceptions import InvalidInputError
+from tradingkb.masking import masked_url
 from tradingkb.sql.forks import opened_here, refuse_fork
+from tradingkb.sql.postgres import named_errors, postgres_engine
 from tradingkb.sql.sqlite import sqlite_engine, writes
+from tradingkb.sql.sqlite_errors import translated_sqlite
 
 #: Marks a connection whose transaction will write.
 WRITER = {"tradingkb_writer": True}
+_DOOR: Final = "tradingkb_door"
 
 
 def open_engine(
-    url: str | sa.URL, *, timeout_s: float = 10.0, beside: sa.Engine | None = None
+    url: str | sa.URL,
+    *,
+    timeout_s: float = 10.0,
+    statement_timeout_s: float = 10.0,
+    pool_size: int = 5,
+    beside: sa.Engine | None = None,
 ) -> sa.Engine:
     """An engine for `sqlite:///path` or `postgresql+psycopg://...`.
 
     Args:
         url: a SQLAlchemy URL.
-        timeout_s: how long a statement waits for a lock; on PostgreSQL a connection, too.
+        timeout_s: how long a statement waits for a lock, and a thread for a connection.
+        statement_timeout_s: how long a statement may take on PostgreSQL, outside `unhurried`.
+        pool_size: connections that are kept open; ten more are opened when these are at work.
         beside: another engine of the same database, of whose file this one must be.
 
     Raises:
@@ -37,13 +45,17 @@ def open_engine(
     """
     parsed = _password_in_its_place(sa.make_url(url))
     if parsed.get_backend_name() == "sqlite":
-        return opened_here(sqlite_engine(parsed, timeout_s, beside))
-    # psycopg takes whole seconds, and at least two, for a connection.
-    connect_args = {
-        "connect_timeout": max(2, int(timeout_s)),
-        "options": f"-c lock_timeout={int(timeout_s * 1000)}",
-    }
-    return opened_here(sa.create_engine(parsed, pool_pre_ping=True, connect_args=connect_args))
+        return opened_here(
+            sqlite_engine(parsed, timeout_s=timeout_s, pool_size=pool_size, beside=beside)
+        )
+    return opened_here(
+        postgres_engine(
+            parsed,
+            timeout_s=timeout_s,
+            statement_timeout_s=statement_timeout_s,
+            pool_size=pool_size,
+        )
+    )
 
 
 def _password_in_its_place(url: sa.URL) -> sa.URL:
@@ -70,7 +82,7 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     if (joined := _OPEN.get().get(engine)) is not None:
         yield joined
         return
-    with translated(engine), engine.connect() as connection:
+    with _entered(engine, write=False) as connection:
         yield connection
 
 
@@ -84,12 +96,49 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     if joined is not None and writes(joined):
         yield joined
         return
-    with (
-        translated(engine),
-        engine.connect().execution_options(**WRITER) as connection,
-        connection.begin(),
-    ):
+    with _entered(engine, write=True) as connection:
         yield connection
+
+
+class Door(Protocol):
+    """Through which transactions pass: it may connect again, or not at all."""
+
+    def __call__(
+        self, begin: Callable[[], sa.Connection], write: bool
+    ) -> AbstractContextManager[sa.Connection]:
+        """The connection that `begin` gives."""
+
+
+def put_door(engine: sa.Engine, door: Door) -> None:
+    """From now on the engine's transactions pass through a door."""
+    engine.update_execution_options(**{_DOOR: door})
+
+
+@contextmanager
+def _entered(engine: sa.Engine, *, write: bool) -> Iterator[sa.Connection]:
+    begin = partial(_begun, engine, write)
+    door: Door | None = engine.get_execution_options().get(_DOOR)
+    passed = nullcontext(begin()) if door is None else door(begin, write)
+    with passed as connection, translated(engine), connection, _begun_in(connection):
+        yield connection
+
+
+def _begun_in(connection: sa.Connection) -> AbstractContextManager[Any]:
+    """The transaction that was begun, to be ended."""
+    return connection.get_transaction() or nullcontext()
+
+
+def _begun(engine: sa.Engine, write: bool) -> sa.Connection:
+    """A connection; for writers with a transaction, others begin when they first read."""
+    with translated(engine):
+        connection = engine.connect()
+        if write:
+            try:
+                connection.execution_options(**WRITER).begin()
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
 
 @contextmanager
@@ -113,26 +162,11 @@ def together(engine: sa.Engine, *, write: bool = False) -> Iterator[None]:
 def translated(engine: sa.Engine) -> Iterator[None]:
     """Turns driver errors into errors that say what to do next."""
     refuse_fork(engine)
+    named = named_errors if engine.dialect.name == "postgresql" else translated_sqlite
     try:
-        yield
-    except UnicodeEncodeError as error:
-        raise _no_text(error) from None
-    except (exc.DBAPIError, exc.TimeoutError, sqlite3.Error) as error:
-        cause = getattr(error, "orig", None) or error
-        if engine.dialect.name == "sqlite" and isinstance(cause, sqlite3.Error):
-            found = sqlite_errors.named(cause, shown_url(engine))
-            if found is None:
-                raise  # a bug of ours, not a state of the world
-            raise found from error
-        if not isinstance(error, exc.OperationalError | exc.TimeoutError | exc.InterfaceError):
-            raise
-        raise BackendUnavailableError(
-            f"the database {shown_url(engine)} did not answer: {masked(str(cause))}"
-        ) from error
-
-
-def _no_text(error: UnicodeEncodeError) -> InvalidInputError:
-    """A text that no database holds; there is a lone half of a surrogate pair in it."""
-    return InvalidInputError(
-        f"{error.object[:40]!a} is no Unicode text", remedy="give a text that UTF-8 can hold"
-    )
+        with named(shown_url(engine)):
+            yield
+    except UnicodeEncodeError as error:  # of a text with a lone half of a surrogate pair
+        raise InvalidInputError(
+            f"{error.object[:40]!a} is no Unicode text", remedy="give a text that UTF-8 can hold"
+        ) from None

@@ -35,23 +35,31 @@ _LOG: Final = "tradingkb_log"
 _FILES: Final[WeakKeyDictionary[sa.Dialect, StoreFile]] = WeakKeyDictionary()
 
 
-def sqlite_engine(url: sa.URL, timeout_s: float, beside: sa.Engine | None = None) -> sa.Engine:
+def sqlite_engine(
+    url: sa.URL, *, timeout_s: float, pool_size: int, beside: sa.Engine | None = None
+) -> sa.Engine:
     """An engine for a file, or for `:memory:`.
 
     Args:
         url: of it.
-        timeout_s: how long a statement waits for a lock.
+        timeout_s: how long a statement waits for a lock, and a thread for a connection.
+        pool_size: connections that are kept open.
         beside: another engine of the same file: it must be the one that this one has open.
 
     Raises:
         ConfigurationError: the folder of the file cannot be made.
     """
-    engine = sa.create_engine(url, connect_args={"timeout": timeout_s})
-    sa.event.listen(engine, "begin", _on_begin)
+    patience = {"timeout": timeout_s}
     if not url.database or url.database.startswith((":memory:", "file:")):
+        engine = sa.create_engine(url, connect_args=patience)
+        sa.event.listen(engine, "begin", _on_begin)
         sa.event.listen(engine, "connect", lambda connection, _: _set_up(connection))
         return engine
     _prepare_folder(Path(url.database))
+    engine = sa.create_engine(
+        url, connect_args=patience, pool_size=pool_size, pool_timeout=timeout_s
+    )
+    sa.event.listen(engine, "begin", _on_begin)
     known = None if beside is None else _FILES.get(beside.dialect)
     file = known or StoreFile(Path(url.database))
     _FILES[engine.dialect] = file

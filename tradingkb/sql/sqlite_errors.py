@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
+
+from sqlalchemy import exc
 
 from tradingkb.exceptions import (
     BackendUnavailableError,
@@ -60,8 +64,6 @@ def named(error: BaseException, where: str) -> TradingKBError | None:
         error: as the driver raised it.
         where: the store, as it may be shown.
     """
-    if isinstance(error, UnicodeEncodeError):
-        return None
     code = code_of(error)
     if code is None:
         return _of_driver(error, where)
@@ -91,6 +93,26 @@ def named(error: BaseException, where: str) -> TradingKBError | None:
             "mounted from, then try again"
         )
     return None
+
+
+@contextmanager
+def translated_sqlite(where: str) -> Iterator[None]:
+    """Turns errors of the driver and of the pool into those that `named` gives.
+
+    Args:
+        where: the store, as it may be shown.
+    """
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise BackendUnavailableError(
+            f"no connection to the store {where} became free in time: {error}"
+        ) from error
+    except (exc.DBAPIError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        if (found := named(cause, where)) is None:
+            raise  # a bug of ours, not a state of the world
+        raise found from error
 
 
 def _of_driver(error: BaseException, where: str) -> TradingKBError | None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from tradingkb.exceptions import BackendUnavailableError, InvalidBackupError, InvalidInputError
 from tradingkb.ports import BackupContents, Restored
 from tradingkb.progress import Progress
-from tradingkb.sql import identity, reading, writing
+from tradingkb.sql import identity, note_growth, reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.backup_contents import damaged
 from tradingkb.stores.backup_file import OpenBackup, new_backup, open_backup, seal, written
@@ -77,19 +77,12 @@ class BackupQueries:
         """
         self._refuse_own_file(path)
         _refuse_loss(self.row_counts(), replace)  # before a long check of the file
-        with open_backup(path) as backup:
-            try:
-                with writing(self.engine) as connection:
-                    _lock(connection)
-                    before = count_rows(connection)
-                    _refuse_loss(before, replace)
-                    _replace(connection, backup, path, progress)
-            except (sa.exc.IntegrityError, sa.exc.DataError) as error:
-                raise InvalidBackupError(
-                    f"the rows of {path} contradict each other: {error.orig}",
-                    field="path",
-                    remedy="restore another one; nothing has been changed",
-                ) from error
+        with open_backup(path) as backup, writing(self.engine) as connection:
+            _lock(connection)
+            before = count_rows(connection)
+            _refuse_loss(before, replace)
+            with _refused_rows_named(path):
+                _replace(connection, backup, path, progress)
         self._drop_helpers()
         return Restored(before, backup.contents)
 
@@ -116,6 +109,18 @@ class BackupQueries:
             raise InvalidInputError(
                 f"{path} is the file of this very store", field="path", remedy="name another file"
             )
+
+
+@contextmanager
+def _refused_rows_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        raise InvalidBackupError(
+            f"the rows of {path} contradict each other: {error.orig}",
+            field="path",
+            remedy="restore another one; nothing has been changed",
+        ) from error
 
 
 def _write(
@@ -184,6 +189,8 @@ def _replace(connection: sa.Connection, backup: OpenBackup, path: Path, progress
     _move_generations(connection, known)
     _drop_vectors(connection)
     _move_sequences(connection)
+    for table in TABLES:
+        note_growth(connection, table, backup.contents.rows.get(table.name, 0))
 
 
 def _rows(source: sqlite3.Connection, table: sa.Table, path: Path) -> Iterator[list[Any]]:

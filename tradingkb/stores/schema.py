@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Unique
 
 from tradingkb.domain import METRICS, STATUSES
 from tradingkb.sql import Json, Key, UtcTime, counter
-from tradingkb.stores import schema_base, schema_calibration, schema_events
+from tradingkb.stores import schema_base, schema_calibration, schema_events, schema_service
 from tradingkb.stores.schema_base import workspace_column
 
 metadata = schema_base.metadata
@@ -254,3 +254,5 @@ leases = Table(
 decision_outcomes = schema_calibration.decision_outcomes
 calibrations = schema_calibration.calibrations
 recommend_events = schema_events.recommend_events
+jobs = schema_service.jobs
+breaker_states = schema_service.breaker_states

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
-from tradingkb.sql import UtcTime
+from tradingkb.sql import UtcTime, copy_into
 from tradingkb.stores import schema
 
 #: Rows held in memory at once.
 CHUNK: Final = 5_000
-#: Not part of a backup: found out again by the next ingest.
-DERIVED: Final = (schema.index_checks,)
-#: The tables of truth, each after those that it refers to; leases belong to running processes.
-TABLES: Final = tuple(
-    t for t in schema.metadata.sorted_tables if t not in (*DERIVED, schema.leases)
-)
+#: Not part of a backup, and emptied by a restore: what the next ingest finds out again, and work
+#: that was asked for of the content that goes.
+DERIVED: Final = (schema.index_checks, schema.jobs)
+#: What belongs to running processes.
+_RUNNING: Final = (schema.leases, schema.breaker_states)
+#: The tables of truth, each after those that it refers to.
+TABLES: Final = tuple(t for t in schema.metadata.sorted_tables if t not in (*DERIVED, *_RUNNING))
 _PG_ISO: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 Row: TypeAlias = tuple[Any, ...]
@@ -63,7 +64,8 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> N
     """Appends plain rows.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: a row that this database does not take.
+        sqlalchemy.exc.IntegrityError, sqlalchemy.exc.DataError: a row that this database does not
+            take.
     """
     names = ", ".join(column_names(table))
     if connection.dialect.name != "postgresql":
@@ -71,18 +73,9 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> N
         statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"
         connection.exec_driver_sql(statement, list(rows))
         return
-    import psycopg
-
-    cursor = cast("psycopg.Cursor[Any]", connection.connection.cursor())
-    statement = f"COPY {table.name} ({names}) FROM STDIN"
-    try:
-        with cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except psycopg.Error as error:  # as SQLAlchemy would raise it
-        lost = isinstance(error, psycopg.OperationalError)
-        kind = sa.exc.OperationalError if lost else sa.exc.IntegrityError
-        raise kind(statement, None, error) from error
+    with copy_into(connection, table.name, column_names(table)) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _plain(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
@@ -11,7 +12,12 @@ from typing import Any, Final
 import polars as pl
 
 from tradingkb.domain import IndexTarget, Question, canonical_params
-from tradingkb.exceptions import BackendUnavailableError, InvalidInputError, TradingKBError
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    InvalidInputError,
+    NotReadyError,
+    TradingKBError,
+)
 from tradingkb.progress import Progress
 from tradingkb.recommend.answer import Recommendation
 from tradingkb.recommend.asking.event_log import EventLog
@@ -42,7 +48,9 @@ SCHEMA: Final[dict[str, Any]] = {
     "request_id": pl.String,
     "error": pl.String,
 }
-_ERRORS: Final = (InvalidInputError, BackendUnavailableError)
+#: Strategies whose trials are read together.
+_TOGETHER: Final = 64
+_ERRORS: Final = (InvalidInputError, BackendUnavailableError, NotReadyError)
 
 
 @dataclass(frozen=True)
@@ -74,19 +82,19 @@ def answer_many(
     """One row per question, in the order asked; each answer is recorded like a single one.
 
     Questions of one strategy are answered one after the other, so that its trials are looked up
-    once; in which order makes no difference to the answers.
+    once, and the trials of many strategies are read together; no answer depends on either.
 
     Raises:
         InvalidInputError: with `strict`, the first question that has no answer; then nothing is
             recorded.
-        BackendUnavailableError: likewise.
+        BackendUnavailableError, NotReadyError: likewise.
     """
     rows: dict[int, dict[str, Any]] = {}
     answered: dict[int, dict[str, Any]] = {}
     errors: dict[int, TradingKBError] = {}
     newest = cache(recommender.calibrations.newest)
     ask = partial(recommender.answer, target, newest=newest)
-    for done, one in enumerate(sorted(asked, key=_group), 1):
+    for done, one in enumerate(_prepared(recommender, target, sorted(asked, key=_group)), 1):
         try:
             answer = _answer(ask, one)
         except _ERRORS as error:
@@ -101,6 +109,21 @@ def answer_many(
         raise _located(*min(errors.items(), key=lambda item: item[0]))
     events.save([answered[row] for row in sorted(answered)])
     return pl.DataFrame([rows[row] for row in sorted(rows)], schema=SCHEMA)
+
+
+def _prepared(
+    recommender: Recommender, target: IndexTarget, asked: Sequence[Asked]
+) -> Iterator[Asked]:
+    """The questions, whose trials have been read when they come; asked strategy by strategy."""
+    names = list(dict.fromkeys(q.strategy_name for one in asked if (q := one.question)))
+    heads = {names[i]: names[i : i + _TOGETHER] for i in range(0, len(names), _TOGETHER)}
+    for one in asked:
+        name = one.question.strategy_name if one.question else ""
+        if name in heads:
+            # What cannot be read now is said by the questions that need it, each in its row.
+            with contextlib.suppress(BackendUnavailableError, NotReadyError):
+                recommender.prepare(target, heads.pop(name))
+        yield one
 
 
 def _group(one: Asked) -> tuple[Any, ...]:
@@ -128,7 +151,7 @@ def _answer(ask: Callable[[Question], Recommendation], one: Asked) -> Recommenda
 
 def _located(row: int, error: TradingKBError) -> TradingKBError:
     """The same kind of error, with the row of the question."""
-    kind = InvalidInputError if isinstance(error, InvalidInputError) else BackendUnavailableError
+    kind = next(kind for kind in _ERRORS if isinstance(error, kind))
     found = kind(f"row {row}: {error}")
     found.__cause__ = error
     return found

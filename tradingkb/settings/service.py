@@ -1,0 +1,105 @@
+"""What the HTTP service reads."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tradingkb.settings.environment import EnvironmentSettings
+
+
+class ServiceSettings(EnvironmentSettings):
+    """Who may ask what of the service, how much at once, and who is told of trouble."""
+
+    admin_token: str | None = Field(
+        None,
+        alias="ADMIN_TOKEN",
+        min_length=8,
+        description="what X-Admin-Token must hold on admin routes; without it they are closed",
+        repr=False,
+    )
+    workspace_tokens: dict[str, str] = Field(
+        {},
+        alias="WORKSPACE_TOKENS",
+        description='JSON object of slug or id to token, such as {"desk": "..."}; where it is set '
+        "every request needs the token of its workspace as Authorization: Bearer",
+        repr=False,
+    )
+    cors_origins: str = Field(
+        "", alias="CORS_ORIGINS", description="origins that browsers may ask from, with commas"
+    )
+    docs_enabled: bool = Field(
+        True, alias="DOCS_ENABLED", description="whether /docs and /openapi.json are served"
+    )
+    max_body_bytes: int = Field(
+        10_000_000,
+        alias="TRADINGKB_MAX_BODY_BYTES",
+        gt=0,
+        description="largest body of a request, in bytes",
+    )
+    max_rows: int = Field(
+        50_000,
+        alias="TRADINGKB_MAX_ROWS",
+        gt=0,
+        description="most trials or price bars in one request",
+    )
+    body_timeout_s: float = Field(
+        20.0,
+        alias="TRADINGKB_BODY_TIMEOUT_S",
+        gt=0,
+        description="seconds in which the body of a request has to arrive",
+    )
+    threads: int = Field(
+        8,
+        alias="TRADINGKB_THREADS",
+        gt=0,
+        description="requests that one replica works on at once; database pools are as large",
+    )
+    recommend_deadline_s: float = Field(
+        30.0,
+        alias="TRADINGKB_RECOMMEND_DEADLINE_S",
+        gt=0,
+        description="seconds after which a recommendation over HTTP is given up",
+    )
+    rate_limit_per_minute: int = Field(
+        30,
+        alias="RATE_LIMIT_PER_MINUTE",
+        ge=0,
+        description="requests of one workspace in any minute, per replica; 0 for no limit",
+    )
+    rate_limit_concurrent: int = Field(
+        2,
+        alias="RATE_LIMIT_CONCURRENT",
+        ge=0,
+        description="requests of one workspace at once, per replica; 0 for no limit",
+    )
+    rate_limit_backend: Literal["memory"] = Field(
+        "memory", alias="RATE_LIMIT_BACKEND", description="where requests are counted"
+    )
+    shutdown_grace_s: float = Field(
+        30.0,
+        alias="TRADINGKB_SHUTDOWN_GRACE_S",
+        ge=0,
+        description="seconds that requests in flight have to end after SIGTERM",
+    )
+    drain_s: float = Field(
+        0.0,
+        alias="TRADINGKB_DRAIN_S",
+        ge=0,
+        description="seconds after SIGTERM in which connections are still taken, while /ready "
+        "says no",
+    )
+    sentry_dsn: str | None = Field(
+        None,
+        alias="SENTRY_DSN",
+        description="where Sentry takes none and degraded answers, and failures",
+        repr=False,
+    )
+    sentry_sample_rate: float = Field(
+        0.1,
+        alias="SENTRY_SAMPLE_RATE",
+        ge=0,
+        le=1,
+        description="share of none and degraded answers that Sentry is told of",
+    )
