@@ -16,7 +16,7 @@ from tradingkb.domain import FEATURES, RegimeScaler, Workspace
 from tradingkb.embedding import EMBEDDERS
 from tradingkb.evaluate import Calibrator, Evaluator
 from tradingkb.exceptions import ConfigurationError
-from tradingkb.indexing import Indexer, Reconciler, Reconciliation, Reembedder
+from tradingkb.indexing import Contents, Indexer, Reconciler, Reconciliation, Reembedder
 from tradingkb.ingest import Ingester, IngestJob
 from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
@@ -224,6 +224,7 @@ def _use_cases(
         curator=Curator(store, indexer, leases),
         indexer=indexer,
         reconciler=reconciler,
+        contents=Contents(store),
         reembedder=Reembedder(store, indexer, leases),
         backups=Backups(store, leases, repair, clock=clock),
         retention=Retention(
