@@ -11,9 +11,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from tradingkb.printable import printable
+
 
 class TradingKBError(Exception):
-    """Root of every error that tradingkb raises on purpose."""
+    """Root of every error that tradingkb raises on purpose.
+
+    Messages repeat what a user gave: as a text they hold nothing that a terminal would obey.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InvalidInputError(TradingKBError, ValueError):

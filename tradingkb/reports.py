@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from tradingkb.plain import plain
+from tradingkb.printable import printable
 
 
 class Report:
@@ -27,7 +28,7 @@ class Report:
         return {f.name: plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        return "\n".join([self.summary(), *(f"  {line}" for line in self.details())])
+        return printable("\n".join([self.summary(), *(f"  {line}" for line in self.details())]))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.summary()}>"

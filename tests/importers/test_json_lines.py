@@ -42,7 +42,7 @@ def test_a_broken_line_is_a_refused_row_that_names_the_line(tmp_path: Path, brok
     assert broken[:20] in problem["message"]
     assert len(problem["message"]) < 400
     assert batch.n_rows == 3
-    batch.refused.write_csv(tmp_path / "r.csv")
+    batch.refused.write(tmp_path / "r.csv")
 
 
 @pytest.mark.parametrize("lines", [["[", "{", "}"], ['{"a":'], [""], ["1", "2"]])
@@ -76,7 +76,7 @@ def test_columns_that_are_not_used_may_hold_anything(tmp_path: Path) -> None:
     assert batch.trials.height == len(mess) + 1
     assert "columns not used: mine, w" in batch.notes
     refused = read_trials(path, now=NOW, mapping={"win_rate_oos": "source_id"}).refused
-    refused.write_csv(tmp_path / "r.csv")
+    refused.write(tmp_path / "r.csv")
     assert read_trials(tmp_path / "r.csv", now=NOW).trials.height == len(mess) + 1
 
 

@@ -237,7 +237,7 @@ def test_refused_rows_mean_the_same_once_they_are_corrected(tmp_path: Path, way:
     mapping = {"max_drawdown_frac_oos": "sharpe_oos", "win_rate_oos": "source_id"}
     wrong = read_trials(source, now=NOW, specs=[SPEC], mapping=mapping)
     assert wrong.trials.is_empty()
-    wrong.refused.write_csv(tmp_path / "r.csv")
+    wrong.refused.write(tmp_path / "r.csv")
     again = read_trials(tmp_path / "r.csv", now=NOW, specs=[SPEC])
     assert texts(again) == MEANT
 
@@ -249,12 +249,12 @@ def test_types_and_absent_parameters_survive_a_rejects_file_without_a_spec(tmp_p
         source = WAYS[way](mixed, tmp_path)
         right = read_trials(source, now=NOW)
         wrong = read_trials(source, now=NOW, mapping={"win_rate_oos": "source_id"})
-        wrong.refused.write_csv(tmp_path / "r.csv")
+        wrong.refused.write(tmp_path / "r.csv")
         again = read_trials(tmp_path / "r.csv", now=NOW)
         assert texts(again) == texts(right)
     struct = pl.DataFrame(rows([{"x": "a", "y": 1}, {"x": None, "y": 2}]))
     wrong = read_trials(struct, now=NOW, mapping={"win_rate_oos": "source_id"})
-    wrong.refused.write_csv(tmp_path / "r.csv")
+    wrong.refused.write(tmp_path / "r.csv")
     assert texts(read_trials(tmp_path / "r.csv", now=NOW)) == ['{"x":"a","y":1}', '{"y":2}']
 
 

@@ -26,7 +26,7 @@ from tradingkb.domain import (
 )
 from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
 from tradingkb.indexing import Indexer
-from tradingkb.ports import Floats32, Points, RunRecord, TrialDocument
+from tradingkb.ports import Floats32, HeldLease, Points, RunRecord, TrialDocument
 
 SPACE = "space"
 COLLECTION = "kb_regime_v1_v1"
@@ -159,6 +159,12 @@ class MemoryStore:
     def index_collections(self, workspace_id: str) -> list[str]:
         return sorted({name for _, name in self.entries})
 
+    def index_places(self) -> set[tuple[str, str]]:
+        return {(SPACE, name) for _, name in self.entries}
+
+    def populated(self) -> set[str]:
+        return {SPACE} if self.trials else set()
+
     def count_indexed(self, collection: str) -> int:
         there = pl.col("archived_at").is_null() & pl.col("reason").is_null()
         there &= pl.col("content_hash") != UNFINISHED
@@ -236,8 +242,14 @@ class MemoryStore:
     def acquire_lease(self, name: str, holder: str, at: datetime, expires_at: datetime) -> None:
         return None
 
-    def break_lease(self, name: str, holder: str) -> None:
-        return None
+    def renew_lease(self, name: str, holder: str, expires_at: datetime) -> bool:
+        return True
+
+    def break_lease(self, name: str, holder: str, expires_at: datetime | None = None) -> bool:
+        return True
+
+    def leases(self) -> list[HeldLease]:
+        return []
 
 
 class MemoryIndex:

@@ -9,6 +9,8 @@ import polars as pl
 
 from tradingkb.domain import Regime, Workspace, regime_to_json
 from tradingkb.importers import Batch
+from tradingkb.importers.columns import ROW
+from tradingkb.importers.rejects import Refused
 from tradingkb.ingest.before import Before
 from tradingkb.ingest.scope import Scope
 from tradingkb.ports import RunRecord
@@ -110,10 +112,18 @@ def stored(*regimes: tuple[str, str | None, str | None]) -> pl.DataFrame:
     return frame.with_columns(pl.Series("window_id", numbers, dtype=pl.Int64))
 
 
+def refused(rows: pl.DataFrame | None = None) -> Refused:
+    """These rows of a source, each refused for the same reason."""
+    rows = pl.DataFrame({"source_id": []}) if rows is None else rows
+    numbers = pl.Series(ROW, range(1, rows.height + 1), dtype=pl.UInt32)
+    said = [pl.lit("wrong").alias(n) for n in ("field", "message", "remedy")]
+    return Refused(pl.DataFrame([numbers]).with_columns(said), rows.with_columns(numbers), {})
+
+
 def batch(trials: pl.DataFrame, **facts: Any) -> Batch:
     plain: dict[str, Any] = {
         "rejects": NO_REJECTS,
-        "refused": pl.DataFrame(),
+        "refused": refused(),
         "n_rows": trials.height,
         "duplicates": 0,
         "notes": (),

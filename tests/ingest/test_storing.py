@@ -20,11 +20,13 @@ from tests.ingest.scopes import (
     before,
     incoming,
     known,
+    refused,
     scope,
     stored,
     windows,
 )
 from tradingkb.domain import FEATURES, RegimeScaler
+from tradingkb.importers.rejects import Refused
 from tradingkb.ingest import storing
 from tradingkb.ingest.scope import Scope, Written
 from tradingkb.ports import RunRecord
@@ -255,13 +257,29 @@ def test_a_scaler_is_written_only_by_the_run_that_fits_it() -> None:
 
 
 def test_refused_rows_go_as_they_came_into_a_file_named_for_the_run(tmp_path: Path) -> None:
-    refused = pl.DataFrame({"source_id": ["a"], "sharpe": ["many"], "_rejected_field": ["sharpe"]})
-    rejects = pl.DataFrame({"row": [3]}).with_columns(pl.lit("x").alias(n) for n in REJECTS)
-    bad = batch(incoming(), rejects=rejects, refused=refused)
+    rows = refused(pl.DataFrame({"source_id": ["a"], "sharpe": ["many"]}))
+    rejects = pl.DataFrame({"row": [1]}).with_columns(pl.lit("x").alias(n) for n in REJECTS)
+    bad = batch(incoming(), rejects=rejects, refused=rows)
     path, notes = storing.save_rejects(replace(scope(), batch=bad), tmp_path / "new" / "folder")
     assert path == tmp_path / "new" / "folder" / "run1.csv"
     assert notes == ()
-    assert pl.read_csv(path).rows() == refused.rows()
+    assert pl.read_csv(path).rows() == rows.table().rows()
+
+
+def test_half_a_file_of_refused_rows_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Refused, path: Path) -> None:
+        path.write_text("source_id")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Refused, "write", full)
+    rejects = pl.DataFrame({"row": [1]}).with_columns(pl.lit("x").alias(n) for n in REJECTS)
+    bad = batch(incoming(), rejects=rejects, refused=refused(pl.DataFrame({"source_id": ["a"]})))
+    path, (note,) = storing.save_rejects(replace(scope(), batch=bad), tmp_path)
+    assert path is None
+    assert "no space left" in note
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_refused_rows_there_is_no_file(tmp_path: Path) -> None:
@@ -273,9 +291,8 @@ def test_without_refused_rows_there_is_no_file(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_a_note_because_the_good_rows_are_stored(
     tmp_path: Path,
 ) -> None:
-    refused = pl.DataFrame({"source_id": ["a"]})
-    rejects = pl.DataFrame({"row": [3]}).with_columns(pl.lit("x").alias(n) for n in REJECTS)
-    bad = batch(incoming(), rejects=rejects, refused=refused)
+    rejects = pl.DataFrame({"row": [1]}).with_columns(pl.lit("x").alias(n) for n in REJECTS)
+    bad = batch(incoming(), rejects=rejects, refused=refused(pl.DataFrame({"source_id": ["a"]})))
     (tmp_path / "rejects").write_text("in the way")
     path, (note,) = storing.save_rejects(replace(scope(), batch=bad), tmp_path / "rejects")
     assert path is None

@@ -74,11 +74,26 @@ class Shelf:
             return PartitionNews(self.number, "added", now.slice(known.trials.height))
         return PartitionNews(self.number, "whole", now)
 
+    def partitions(
+        self, workspace_id: str, strategy_names: Sequence[str], collection: str
+    ) -> dict[str, Partition]:
+        self.reads["partitions"] += 1
+        trials = self.world.partition.trials
+        return {
+            n: Partition(self.number, trials if n == self.name else trials.clear())
+            for n in strategy_names
+        }
+
+    def trial_counts(self, workspace_id: str, strategy_names: Sequence[str]) -> dict[str, int]:
+        return {n: self.world.rows.height for n in strategy_names if n == self.name}
+
     def window_rows(self, workspace_id: str, among: pl.Series) -> pl.DataFrame:
         self.reads["windows"] += 1
         return self.world.windows.filter(pl.col("window_id").is_in(among.implode()))
 
-    def param_set_rows(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
+    def param_set_rows(
+        self, workspace_id: str, strategy_name: str | None = None, *, ids: pl.Series | None = None
+    ) -> pl.DataFrame:
         return self.world.sets
 
     def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tradingkb.cli import curation, quality, questions, upkeep
+from tradingkb.cli import curation, jobs, quality, questions, serving, upkeep
 from tradingkb.cli.common import (
     DEFAULT_WORKSPACE,
     AsJson,
@@ -30,6 +30,7 @@ from tradingkb.cli.output import (
     print_json,
     print_report,
     reported,
+    show,
 )
 from tradingkb.cli.usage import OneLineErrors
 
@@ -62,7 +63,7 @@ def init(context: typer.Context, workspace: Workspace = DEFAULT_WORKSPACE) -> No
     with reported(), context.obj.open() as kb:
         if workspace not in kb.workspaces()["slug"]:
             kb.create_workspace(workspace)
-        typer.echo(f"store {kb.settings.shown_store_url}, workspace {workspace}")
+        show(f"store {kb.settings.shown_store_url}, workspace {workspace}")
 
 
 @app.command()
@@ -154,11 +155,11 @@ def regime(
         if as_json:
             print_json(plain(found))
             return
-        typer.echo(f"{found.symbol or '?'} {found.timeframe}: {', '.join(found.tags) or 'no tag'}")
+        show(f"{found.symbol or '?'} {found.timeframe}: {', '.join(found.tags) or 'no tag'}")
         for item in found.evidence:
-            typer.echo(f"  {item.tag:<26}{item.rule} (is {item.value:.4g})")
+            show(f"  {item.tag:<26}{item.rule} (is {item.value:.4g})")
         for name, value in found.features.items():
-            typer.echo(f"  {name:<26}{value:.4g}")
+            show(f"  {name:<26}{value:.4g}")
 
 
 @app.command()
@@ -247,12 +248,14 @@ def demo(
     from tradingkb.cli.demo import run_demo
 
     with reported():
-        typer.echo(f"open {run_demo(data, home, out)}")
+        show(f"open {run_demo(data, home, out)}")
 
 
 curation.register(app)
+jobs.register(app)
 upkeep.register(app)
 quality.register(app)
+serving.register(app)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from tradingkb.cli.common import (
     Workspace,
 )
 from tradingkb.cli.options import read_ids, read_mapping
-from tradingkb.cli.output import print_frame, print_report, reported
+from tradingkb.cli.output import print_frame, print_report, reported, show
 
 Ids = Annotated[
     list[str] | None,
@@ -231,10 +231,10 @@ def seen(
         if as_json:
             print_frame(found, as_json=True)
             return
-        typer.echo(f"{found['seen'].sum():,} of {found.height:,} have been run already")
+        show(f"{found['seen'].sum():,} of {found.height:,} have been run already")
         print_frame(found.head(limit), as_json=False)
         if found.height > limit:
-            typer.echo(f"{found.height - limit:,} more rows: --limit shows them, --json has all")
+            show(f"{found.height - limit:,} more rows: --limit shows them, --json has all")
 
 
 def register(app: typer.Typer) -> None:

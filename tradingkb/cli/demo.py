@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import typer
-
+from tradingkb.cli.output import show
 from tradingkb.domain import Regime
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.ingest import IngestReport
@@ -40,10 +39,10 @@ def run_demo(data: Path, home: Path, out: Path) -> Path:
     with connect(home) as kb:
         kb.register_strategy(data / "strategies")
         report = kb.ingest(data / "trials.parquet", ohlcv=data / "ohlcv")
-        typer.echo(str(report))
-        typer.echo(f"confidence: {kb.calibrate()}")
+        show(str(report))
+        show(f"confidence: {kb.calibrate()}")
         answers = _ask(kb, data / "ohlcv" / MARKET)
-    typer.echo("\n" + answer_text(answers[0][1].to_dict()) + "\n")
+    show("\n" + answer_text(answers[0][1].to_dict()) + "\n")
     out.mkdir(parents=True, exist_ok=True)
     path = out / "report.html"
     path.write_text(_report(report, answers), encoding="utf-8")

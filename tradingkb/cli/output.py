@@ -20,6 +20,7 @@ from tradingkb.exceptions import (
     NotReadyError,
     TradingKBError,
 )
+from tradingkb.printable import printable, printable_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,6 +38,7 @@ EXIT_INTERRUPTED: Final = 130
 EXIT_NO_ANSWER: Final = 5
 EXIT_ROWS_REFUSED: Final = 6
 EXIT_DIFFERENCES: Final = 7
+EXIT_JOB_FAILED: Final = 8
 
 #: Columns of frames that hold JSON text. Any other text is what somebody wrote, "[1]" included.
 STRUCTURES: Final = frozenset(
@@ -57,6 +59,8 @@ STRUCTURES: Final = frozenset(
         "regime",
         "filters",
         "question",
+        "arguments",
+        "result",
     }
 )
 
@@ -65,6 +69,7 @@ EPILOG: Final = (
     "configuration; 4 a backend did not answer or something is not ready, try again later; "
     "5 recommend: status none; 6 ingest, recommend-many: some rows were refused, the others went "
     "in; 7 reconcile: differences found and not repaired (restore: an index is not complete); "
+    "8 jobs --work: a job failed; "
     "130 interrupted."
 )
 
@@ -100,7 +105,12 @@ def reported() -> Iterator[None]:
 
 def say(text: str) -> None:
     """One line on stderr, whatever a driver's message holds."""
-    typer.secho(" ".join(text.split()), fg=typer.colors.RED, err=True)
+    typer.secho(printable(" ".join(text.split())), fg=typer.colors.RED, err=True)
+
+
+def show(text: str) -> None:
+    """Text on stdout, whatever the names in it hold."""
+    typer.echo(printable(text))
 
 
 class Reported(Protocol):
@@ -115,12 +125,13 @@ def print_report(report: Reported, *, as_json: bool) -> None:
     if as_json:
         print_json(report.to_dict())
     else:
-        typer.echo(as_commands(str(report)))
+        show(as_commands(str(report)))
 
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    typer.echo(json.dumps(value, indent=2, default=str, allow_nan=False, ensure_ascii=False))
+    text = json.dumps(value, indent=2, default=str, allow_nan=False, ensure_ascii=False)
+    typer.echo(printable_json(text))
 
 
 def print_frame(frame: pl.DataFrame, *, as_json: bool, columns: Sequence[str] = ()) -> None:
@@ -144,25 +155,29 @@ def _print_table(frame: pl.DataFrame) -> None:
 
     table = Table()
     for name in frame.columns:  # a run is named by its whole id
-        table.add_column(name, overflow="fold", min_width=36 if name == "run_id" else None)
+        table.add_column(
+            printable(name), overflow="fold", min_width=36 if name == "run_id" else None
+        )
     for row in frame.rows():
         # As text: rich would read the brackets of a reason as markup, and drop or refuse them.
-        table.add_row(*(Text(_cell(v)) for v in row))
+        table.add_row(*(Text(printable(_cell(v))) for v in row))
     width = None if sys.stdout.isatty() else 160
     Console(width=width).print(table)
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
-    """A frame as a CSV file, lists with commas.
+    """A frame as a CSV file that a spreadsheet can open, lists with commas.
 
     Raises:
         ConfigurationError: it cannot be written.
     """
     import polars as pl
 
+    from tradingkb.spreadsheet import as_cells
+
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
     try:
-        frame.with_columns(pl.col(lists).list.join(",")).write_csv(path)
+        as_cells(frame.with_columns(pl.col(lists).list.join(","))).write_csv(path)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error}") from None
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tradingkb.cli.common import DEFAULT_WORKSPACE, AsJson, Workspace
-from tradingkb.cli.output import print_report, reported
+from tradingkb.cli.output import print_report, reported, show
 
 Objective = Annotated[str, typer.Option(help="What decisions are judged by.")]
 Seed = Annotated[int, typer.Option(help="Of every draw.")]
@@ -49,11 +49,11 @@ def evaluate(
         if markdown:
             from tradingkb.presentation import evaluation_markdown
 
-            typer.echo(evaluation_markdown(found.to_dict()))
+            show(evaluation_markdown(found.to_dict()))
         else:
             print_report(found, as_json=as_json)
         if out is not None and not as_json:
-            typer.echo(f"open {out}")
+            show(f"open {out}")
 
 
 def calibrate(

@@ -17,6 +17,7 @@ from tradingkb.cli.output import (
     print_report,
     reported,
     say,
+    show,
     write_csv,
 )
 from tradingkb.cli.wording import as_commands
@@ -117,7 +118,7 @@ def recommend(
         else:
             from tradingkb.presentation import answer_text
 
-            typer.echo(as_commands(answer_text(answer.to_dict())))
+            show(as_commands(answer_text(answer.to_dict())))
         if answer.status == "none":
             raise typer.Exit(EXIT_NO_ANSWER)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_TABLES: Final = "ingest|strategies|trials|runs|events|workspaces|history|backup|reconcile"
+_TABLES: Final = (
+    "ingest|strategies|trials|runs|events|workspaces|history|backup|reconcile|leases|jobs"
+)
 _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"kb\.create_workspace\('([^']*)'\)", r"tradingkb workspaces --create \1"),
     (
@@ -35,7 +37,7 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"\bactivate (\S+) with (\S+)", r"tradingkb activate --model \1 --collection \2"),
     (r"\b(events|runs)_older_than_days\b", r"--\1-days"),
     (r"strict=False takes the good rows", "without --strict the good rows go in"),
-    (r"\b(replace|force|readmit|restart)=True\b", r"--\1"),
+    (r"\b(replace|force|readmit|restart|compact)=True\b", r"--\1"),
     (r"\b(ohlcv|regime|symbol|timeframe)=(?=[\s,;.)]|$)", r"--\1"),
     (r"\b(run an ingest)\b", "run tradingkb ingest"),
 )

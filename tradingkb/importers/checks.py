@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from math import isnan
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tradingkb.domain import as_utc, regime_from_json, regime_to_json
@@ -20,6 +21,15 @@ PROBLEM_SCHEMA: Final = {
     "message": pl.String,
     "remedy": pl.String,
 }
+
+
+class Check(NamedTuple):
+    """A rule of one column: which rows break it, what is said of them, and what to do."""
+
+    bad: pl.Expr
+    field: str
+    message: pl.Expr | str
+    remedy: str
 
 
 class Problems:
@@ -35,24 +45,28 @@ class Problems:
         self, frame: pl.DataFrame, bad: pl.Expr, field: str, message: pl.Expr | str, remedy: str
     ) -> None:
         """Records one problem for each row of `frame` where `bad` is true."""
-        text = pl.lit(message) if isinstance(message, str) else message
-        found = frame.filter(bad.fill_null(False)).select(
-            pl.col(ROW).cast(pl.UInt32),
-            pl.lit(field).alias("field"),
-            text.alias("message"),
-            pl.lit(remedy).alias("remedy"),
-        )
-        if found.height:
-            self._found.append(found)
+        self.add_all(frame, [Check(bad, field, message, remedy)])
 
-    def note_undefined(self, frame: pl.DataFrame, undefined: pl.Expr) -> None:
+    def add_all(self, frame: pl.DataFrame, checks: Sequence[Check]) -> None:
+        """Records one problem for each row of `frame` and each check that it does not pass.
+
+        The rows are looked at once for all checks, and mostly pass: texts are made for those alone
+        that do not.
+        """
+        bad = (check.bad.fill_null(False).alias(f"{i}") for i, check in enumerate(checks))
+        masks = frame.select(ROW, *bad).get_columns()[1:]
+        for check, mask in zip(checks, masks, strict=True):
+            rows = mask.arg_true()
+            if rows.len():  # gathered by place: filtering leaves a chunk for each of the source
+                self._found.append(_problems(frame[rows], check))
+
+    def note_undefined(self, frame: pl.DataFrame, undefined: pl.Series) -> None:
         """Remembers rows with a metric that their tool computed, and found undefined."""
-        self._undefined.append(frame.filter(undefined)[ROW].cast(pl.UInt32))
+        self._undefined.append(frame[ROW].filter(undefined).cast(pl.UInt32))
 
     def undefined(self, frame: pl.DataFrame) -> pl.Series:
         """Which rows of `frame` have a metric of which the source says that it is undefined."""
-        rows = pl.concat(self._undefined) if self._undefined else pl.Series([], dtype=pl.UInt32)
-        return pl.Series("undefined", np.isin(frame[ROW].to_numpy(), rows.to_numpy()))
+        return pl.Series("undefined", _among(frame[ROW], self._undefined))
 
     def extend(self, found: pl.DataFrame) -> None:
         """Records problems that have been found: `ROW`, field, message, remedy."""
@@ -62,15 +76,29 @@ class Problems:
 
     def among(self, frame: pl.DataFrame) -> pl.Series:
         """Which rows of `frame` have a problem so far."""
-        # np.isin, because Polars' is_in compares every row with a list of its own.
-        bad = self.frame()[ROW].to_numpy()
-        return pl.Series("unsound", np.isin(frame[ROW].to_numpy(), bad))
+        return pl.Series("unsound", _among(frame[ROW], [found[ROW] for found in self._found]))
 
     def frame(self) -> pl.DataFrame:
         """Every problem, by row."""
         if not self._found:
             return pl.DataFrame(schema=PROBLEM_SCHEMA)
         return pl.concat(self._found).sort(ROW, "field", maintain_order=True)
+
+
+def _problems(rows: pl.DataFrame, check: Check) -> pl.DataFrame:
+    text = pl.lit(check.message) if isinstance(check.message, str) else check.message
+    return rows.select(
+        pl.col(ROW).cast(pl.UInt32),
+        pl.lit(check.field).alias("field"),
+        text.alias("message"),
+        pl.lit(check.remedy).alias("remedy"),
+    )
+
+
+def _among(rows: pl.Series, found: Sequence[pl.Series]) -> npt.NDArray[np.bool_]:
+    # np.isin, because Polars' is_in compares every row with a list of its own.
+    bad = np.concatenate([f.to_numpy() for f in found]) if found else np.array([], np.uint32)
+    return np.isin(rows.to_numpy(), bad)
 
 
 def read_column(frame: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
@@ -106,26 +134,28 @@ def _text(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
         raw = raw.with_columns(pl.col(name).fill_nan(None))
     text = pl.col(name).cast(pl.String).str.strip_chars()
     frame = raw.with_columns(pl.when(text.str.len_chars() > 0).then(text).alias(name))
-    problems.add(
-        frame,
-        pl.col(name).str.len_chars() > column.longest,
-        name,
-        f"is longer than {column.longest} characters",
-        "shorten it",
-    )
-    # PostgreSQL stores no NUL in a text.
-    problems.add(
-        frame,
-        pl.col(name).str.contains("\0", literal=True),
-        name,
-        "holds a NUL character",
-        "remove it",
-    )
-    if column.allowed:
-        bad = pl.col(name).is_not_null() & ~pl.col(name).is_in(list(column.allowed))
-        problems.add(frame, bad, name, pl.format("{} is not known", _quoted(name)), column.remedy)
-        frame = frame.with_columns(pl.when(~bad).then(pl.col(name)).alias(name))
-    return frame[name]
+    checks = [
+        Check(
+            pl.col(name).str.len_chars() > column.longest,
+            name,
+            f"is longer than {column.longest} characters",
+            "shorten it",
+        ),
+        # PostgreSQL stores no NUL in a text.
+        Check(
+            pl.col(name).str.contains("\0", literal=True),
+            name,
+            "holds a NUL character",
+            "remove it",
+        ),
+    ]
+    if not column.allowed:
+        problems.add_all(frame, checks)
+        return frame[name]
+    known = pl.col(name).is_in(list(column.allowed))
+    unknown = pl.format("{} is not known", _quoted(name))
+    problems.add_all(frame, [*checks, Check(~known, name, unknown, column.remedy)])
+    return frame.select(pl.when(known).then(pl.col(name)).alias(name))[name]
 
 
 def _number(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
@@ -140,37 +170,52 @@ def _number(raw: pl.DataFrame, column: Column, problems: Problems) -> pl.Series:
     if raw.schema[name] == pl.String:
         stripped = pl.col(name).str.strip_chars()
         raw = raw.with_columns(pl.when(~stripped.is_in(["", "null", "None"])).then(stripped))
-    frame = raw.with_columns(pl.col(name).cast(pl.Float64, strict=False).alias("value"))
-    unread = pl.col("value").is_null() & pl.col(name).is_not_null()
-    problems.add(frame, unread, name, pl.format("{} is no number", _quoted(name)), "give a number")
+    frame = raw.with_columns(pl.col(name).cast(pl.Float64, strict=False).alias("given"))
+    given = pl.col("given")
     # pandas writes missing values as NaN: they are missing, and are counted, not guessed at.
-    nan = pl.col("value").is_nan().fill_null(False)
-    if n := frame.select(nan.sum()).item():
-        problems.nan_counts[name] = int(n)
+    frame = frame.with_columns(
+        given.is_nan().fill_null(False).alias("nan"), _infinite(column).alias("infinite")
+    )
+    if n := int(frame["nan"].sum()):
+        problems.nan_counts[name] = n
+    n_infinite = int(frame["infinite"].sum())
+    if n_infinite and column.undefined is not None:
+        problems.infinite_counts[name] = n_infinite
     if column.undefined is not None:
-        problems.note_undefined(frame, nan | pl.col("value").is_infinite().fill_null(False))
-    frame = frame.with_columns(pl.when(~nan).then(pl.col("value")).alias("value"))
-    frame = _without_infinite(frame, column, problems)
-    bad = _out_of_bounds(column)
-    problems.add(frame, bad, name, _bounds_message(column), column.remedy)
-    final = frame.with_columns(pl.when(~bad).then(pl.col("value")).alias(name))[name]
+        undefined = frame.select(pl.col("nan") | given.is_infinite().fill_null(False))
+        problems.note_undefined(frame, undefined.to_series())
+    frame = frame.with_columns(_without_undefined(column).alias("value"))
+    bad, infinite = _out_of_bounds(column), pl.lit(column.undefined is None) & pl.col("infinite")
+    checks = [
+        Check(
+            given.is_null() & pl.col(name).is_not_null(),
+            name,
+            pl.format("{} is no number", _quoted(name)),
+            "give a number",
+        ),
+        Check(infinite, name, "is infinite", INFINITE_REMEDY),
+        Check(bad, name, _bounds_message(column), column.remedy),
+    ]
+    problems.add_all(frame, checks)
+    final = frame.select(pl.when(~bad).then(pl.col("value")).alias(name))[name]
     return final.cast(_dtype(column))
 
 
-def _without_infinite(frame: pl.DataFrame, column: Column, problems: Problems) -> pl.DataFrame:
-    """An infinite metric is undefined; one without losing trades says so, and counts as most."""
-    value = pl.col("value")
-    infinite = value.is_infinite().fill_null(False)
-    if column.low is not None:  # what cannot be negative is not undefined there, but wrong
-        infinite &= value > 0
-    n = int(frame.select(infinite.sum()).item())
-    if n and column.undefined is None:
-        problems.add(frame, infinite, column.name, "is infinite", INFINITE_REMEDY)
-    elif n:
-        problems.infinite_counts[column.name] = n
+def _infinite(column: Column) -> pl.Expr:
+    """Which numbers are infinite, and not wrong for being below what is possible."""
+    infinite = pl.col("given").is_infinite().fill_null(False)
+    return infinite if column.low is None else infinite & (pl.col("given") > 0)
+
+
+def _without_undefined(column: Column) -> pl.Expr:
+    """The numbers without NaN; an infinite metric is undefined.
+
+    One without losing trades says so, and counts as most.
+    """
+    given = pl.col("given")
     most = None if column.undefined is None or isnan(column.undefined) else column.undefined
-    at_most = pl.when(value > 0).then(pl.lit(most, pl.Float64))
-    return frame.with_columns(pl.when(infinite).then(at_most).otherwise(value).alias("value"))
+    at_most = pl.when(given > 0).then(pl.lit(most, pl.Float64))
+    return pl.when(pl.col("infinite")).then(at_most).when(~pl.col("nan")).then(given)
 
 
 def _out_of_bounds(column: Column) -> pl.Expr:

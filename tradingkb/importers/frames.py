@@ -7,7 +7,7 @@ written here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,12 +15,12 @@ import polars as pl
 
 from tradingkb.domain import StrategySpec, as_utc, canonical_timeframe
 from tradingkb.importers import unscored
-from tradingkb.importers.checks import Problems, read_column
+from tradingkb.importers.checks import Check, Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
 from tradingkb.importers.constants import check_constants
 from tradingkb.importers.hashing import hashed, hashed_once
 from tradingkb.importers.params import PREFIX, read_params
-from tradingkb.importers.rejects import refused_rows, rejects_table
+from tradingkb.importers.rejects import Refused, rejects_table
 from tradingkb.importers.samples import with_scores
 from tradingkb.importers.source import Const, Source, no_params, read_source
 
@@ -43,23 +43,21 @@ class Batch:
 
     Attributes:
         trials: the good rows: canonical columns, `window_key`, `params_hash`, `row_hash`, `ROW`.
-        rejects: row, field, message, remedy, values (the row as JSON): one per problem.
-        refused: the user's rows at fault with `MARKS`, as CSV can hold them: one per row.
+        rejects: row, field, message, remedy, values (see `rejects_table`): one per problem.
+        refused: the user's rows at fault, for a file to be corrected.
         n_rows: rows of the source.
         duplicates: rows that repeat an earlier row exactly, and were taken once.
         notes: what the user should know, as sentences.
         source: how messages call it.
-        kinds: what the user's columns that hold parameters are, for a rejects file.
     """
 
     trials: pl.DataFrame
     rejects: pl.DataFrame
-    refused: pl.DataFrame
+    refused: Refused
     n_rows: int
     duplicates: int
     notes: tuple[str, ...]
     source: str
-    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_trials(
@@ -120,11 +118,11 @@ def read_trials(
     found = problems.frame()
     rejects = rejects_table(found, source.frame)
     kinds = _own_names(params.kinds, mapping or {})
-    refused = refused_rows(found, source.original, kinds)
+    refused = Refused.of(found, source.original, kinds)
     told = _notes(problems, source.ignored, duplicates, good)
     notes = (*source.notes, *params.notes, *said, *told)
     n_rows = raw.height + source.left_out + len(source.broken)
-    return Batch(good, rejects, refused, n_rows, duplicates, notes, source.name, kinds)
+    return Batch(good, rejects, refused, n_rows, duplicates, notes, source.name)
 
 
 def refuse(
@@ -142,13 +140,13 @@ def refuse(
     """
     source = read_source(trials, mapping)
     rejects = pl.concat([batch.rejects, rejects_table(found, source.frame)])
-    refused = pl.concat([batch.refused, refused_rows(found, source.original, batch.kinds)])
+    strangers = Refused.of(found, source.original, batch.refused.kinds)
     bad = batch.trials[ROW].is_in(found[ROW].implode())
     return replace(
         batch,
         trials=batch.trials.filter(~bad),
         rejects=rejects.sort("row", maintain_order=True),
-        refused=refused.sort(refused.columns[0], maintain_order=True),
+        refused=batch.refused.and_also(strangers),
     )
 
 
@@ -185,37 +183,26 @@ def _known_by(now: datetime, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _check_rows(frame: pl.DataFrame, problems: Problems) -> None:
-    problems.add(
-        frame,
-        pl.col("strategy_name").is_null(),
-        "strategy_name",
-        "is missing",
-        "every trial names its strategy; map it or set a constant",
-    )
-    for start, end in (("is_start", "is_end"), ("oos_start", "oos_end")):
-        problems.add(
-            frame,
-            (pl.col(start) >= pl.col(end)).fill_null(False),
-            end,
-            pl.format(f"{{}} is not after {start} {{}}", _shown(end), _shown(start)),
-            "windows are half-open [start, end): swap reversed dates",
+    checks = [
+        Check(
+            pl.col("strategy_name").is_null(),
+            "strategy_name",
+            "is missing",
+            "every trial names its strategy; map it or set a constant",
         )
+    ]
+    for start, end in (("is_start", "is_end"), ("oos_start", "oos_end")):
+        message = pl.format(f"{{}} is not after {start} {{}}", _shown(end), _shown(start))
+        remedy = "windows are half-open [start, end): swap reversed dates"
+        checks.append(Check(pl.col(start) >= pl.col(end), end, message, remedy))
     overlap = (pl.col("oos_start") < pl.col("is_end")) & (pl.col("is_start") < pl.col("oos_end"))
-    problems.add(
-        frame,
-        overlap.fill_null(False),
-        "oos_start",
-        pl.format("starts {} inside the in-sample window", _shown("oos_start")),
-        "windows are half-open [start, end) and must not overlap",
-    )
+    inside = pl.format("starts {} inside the in-sample window", _shown("oos_start"))
+    apart = "windows are half-open [start, end) and must not overlap"
+    checks.append(Check(overlap, "oos_start", inside, apart))
     early = pl.col("known_at") < pl.max_horizontal("oos_end", "is_end")
-    problems.add(
-        frame,
-        early.fill_null(False),
-        "known_at",
-        "lies before the end of the trial's last window",
-        "a result cannot be known before its window has ended",
-    )
+    before = "lies before the end of the trial's last window"
+    remedy = "a result cannot be known before its window has ended"
+    problems.add_all(frame, [*checks, Check(early, "known_at", before, remedy)])
 
 
 def _shown(time: str) -> pl.Expr:

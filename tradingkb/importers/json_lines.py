@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +56,19 @@ def read_json_lines(path: Path, mappings: set[str]) -> tuple[pl.DataFrame, Broke
             remedy='write one JSON object per line: {"strategy_name": "sma_cross", ...}',
         )
     return pl.DataFrame([_joined(name, known, height) for name, known in parts.items()]), broken
+
+
+def from_rows(rows: Sequence[Mapping[str, Any]], mappings: set[str]) -> pl.DataFrame:
+    """Rows as JSON has them, as a table; a name that a row leaves out is null in it.
+
+    Args:
+        rows: one mapping per row.
+        mappings: columns of mappings that are kept as their JSON text.
+    """
+    names = dict.fromkeys(str(name) for row in rows for name in row)
+    return pl.DataFrame(
+        [_column(name, [row.get(name) for row in rows], name in mappings) for name in names]
+    )
 
 
 def _rows(lines: Iterator[str] | Any, broken: Broken) -> Iterator[Row]:

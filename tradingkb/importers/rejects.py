@@ -7,6 +7,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import polars as pl
 from tradingkb.domain import canonical_params
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import ROW
+from tradingkb.spreadsheet import as_cells, as_names, from_cells
 
 REJECTS_SCHEMA: Final = {
     "row": pl.UInt32,
@@ -35,36 +37,90 @@ MARKS: Final = (
 )
 
 
+#: Rows that are Python objects at one time.
+_SLICE: Final = 10_000
+#: Rows of which a report has the values; the file has those of all. A few kilobytes of Parquet
+#: can hold millions of rows, and a text for each of them would fill the memory.
+MOST_VALUES: Final = 10_000
+
+
 def rejects_table(problems: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
-    """One row per problem: row, field, message, remedy, and the row's values as JSON."""
+    """One row per problem: row, field, message, remedy, and the row's values as JSON.
+
+    The values are null after the first `MOST_VALUES` rows.
+    """
     if problems.is_empty():
         return pl.DataFrame(schema=REJECTS_SCHEMA)
-    bad = raw.filter(np.isin(raw[ROW].to_numpy(), problems[ROW].to_numpy()))
+    bad = raw.filter(np.isin(raw[ROW].to_numpy(), problems[ROW].to_numpy())).head(MOST_VALUES)
     rows = [_as_json(row) for row in bad.drop(ROW).to_dicts()]
     values = pl.DataFrame({ROW: bad[ROW].cast(pl.UInt32), "values": rows})
     return problems.join(values, on=ROW, how="left", maintain_order="left").rename({ROW: "row"})
 
 
-def refused_rows(
-    problems: pl.DataFrame, original: pl.DataFrame, kinds: Mapping[str, str]
-) -> pl.DataFrame:
-    """One row per refused row of the source: what is wrong, then the user's columns as they were.
+@dataclass(frozen=True, eq=False)
+class Refused:
+    """The refused rows of a source as the user gave them, to be corrected and ingested.
 
-    Args:
-        problems: row, field, message, remedy; several per row.
-        original: the user's table.
-        kinds: "number", "boolean", "text" or "json" by column of it, see `Cells.kind`.
+    Attributes:
+        problems: row, field, message, remedy, by row; several per row.
+        rows: the user's columns of each row that has problems, and `ROW`; by row.
+        kinds: "number", "boolean", "text" or "json" by column of them, see `Cells.kind`.
     """
-    joined = [pl.col(name).str.join(" | ") for name in ("field", "message", "remedy")]
-    bad = problems.group_by(ROW).agg(joined).sort(ROW)
-    rows = original[(bad[ROW].cast(pl.Int64) - 1).to_list()]
-    marks = [bad[name].alias(mark) for name, mark in zip(bad.columns, MARKS, strict=False)]
-    types = pl.Series(MARKS[-1], [json.dumps(dict(kinds))] * bad.height, dtype=pl.String)
-    return pl.DataFrame([*marks, types, *(_for_csv(c, kinds.get(c.name, "")) for c in rows)])
+
+    problems: pl.DataFrame
+    rows: pl.DataFrame
+    kinds: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls, problems: pl.DataFrame, original: pl.DataFrame, kinds: Mapping[str, str]
+    ) -> Refused:
+        """The rows of the user's table that the problems name."""
+        bad = problems[ROW].unique().sort()
+        rows = original[bad.cast(pl.Int64) - 1]
+        return cls(problems, rows.with_columns(bad.alias(ROW)), kinds)
+
+    def and_also(self, others: Refused) -> Refused:
+        """With rows of the same source that are refused for another reason."""
+        problems = pl.concat([self.problems, others.problems]).sort(ROW, maintain_order=True)
+        rows = pl.concat([self.rows, others.rows]).unique(ROW).sort(ROW)
+        return replace(self, problems=problems, rows=rows)
+
+    @property
+    def height(self) -> int:
+        """How many rows."""
+        return self.rows.height
+
+    def table(self, start: int = 0, length: int | None = None) -> pl.DataFrame:
+        """`MARKS`, which say what is wrong, then the user's columns, as CSV can hold them."""
+        rows = self.rows.slice(start, length)
+        joined = [pl.col(name).str.join(" | ") for name in ("field", "message", "remedy")]
+        bad = self._problems_of(rows[ROW]).group_by(ROW).agg(joined).sort(ROW)
+        marks = [bad[name].alias(mark) for name, mark in zip(bad.columns, MARKS, strict=False)]
+        types = pl.repeat(json.dumps(dict(self.kinds)), bad.height, dtype=pl.String, eager=True)
+        columns = (_for_csv(c, self.kinds.get(c.name, "")) for c in rows.drop(ROW))
+        return pl.DataFrame([*marks, types.alias(MARKS[-1]), *columns])
+
+    def _problems_of(self, rows: pl.Series) -> pl.DataFrame:
+        """Those of neighbouring rows."""
+        if rows.is_empty():
+            return self.problems.clear()
+        begin = self.problems[ROW].search_sorted(rows[0], side="left")
+        end = self.problems[ROW].search_sorted(rows[-1], side="right")
+        return self.problems.slice(begin, end - begin)
+
+    def write(self, path: Path) -> None:
+        """Writes them as a CSV file that a spreadsheet can open, some thousand at a time."""
+        with path.open("wb") as file:
+            for start in range(0, max(1, self.height), _SLICE):
+                part = as_cells(self.table(start, _SLICE))
+                part.write_csv(file, include_header=start == 0)
 
 
 def without_marks(frame: pl.DataFrame) -> pl.DataFrame:
     """A table without what a rejects file added to it."""
+    if MARKS[-1] in frame.columns:
+        frame = from_cells(frame)
     return frame.drop(MARKS, strict=False)
 
 
@@ -76,13 +132,14 @@ def kinds_in(frame: pl.DataFrame) -> dict[str, str]:
 
 
 def text_columns(path: Path) -> set[str]:
-    """The columns that a rejects file says are texts; none for any other CSV file."""
+    """The columns that a rejects file says are texts, by its header; none for any other file."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         try:
             first = next(csv.DictReader(file), None) or {}
         except csv.Error:
             return set()
-    return {name for name, kind in _kinds(first.get(MARKS[-1])).items() if is_text(kind)}
+    kinds = _kinds(first.get(MARKS[-1]))
+    return set(as_names([name for name, kind in kinds.items() if is_text(kind)]))
 
 
 def is_text(kind: str) -> bool:

@@ -14,6 +14,7 @@ from tradingkb.domain import Regime, Trial, canonical_params, regime_to_json
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS, ROW
 from tradingkb.importers.files import read_path, reading
+from tradingkb.importers.json_lines import from_rows
 from tradingkb.importers.objects import from_objects, from_pandas, is_pandas, settled
 from tradingkb.importers.rejects import kinds_in, without_marks
 from tradingkb.importers.states import COLUMNS_OF_STATE, without_result
@@ -84,7 +85,8 @@ def read_source(
     """Reads trials and renames their columns.
 
     Args:
-        trials: a path (.parquet, .csv, .ndjson), a Polars or pandas frame, or `Trial` objects.
+        trials: a path (.parquet, .csv, .ndjson), a Polars or pandas frame, `Trial` objects, or a
+            list of mappings, one per row.
         mapping: canonical name to the user's column, or to a constant.
         scored: whether rows have to be results: those that a column of states says are none are
             left out then.
@@ -171,10 +173,13 @@ def _load(trials: Any, mapping: Mapping[str, str | Const]) -> _Loaded:
         trials = [trials]
     if isinstance(trials, Sequence) and all(isinstance(t, Trial) for t in trials):
         return _Loaded(from_objects(trials), f"{len(trials)} Trial objects")
+    if isinstance(trials, Sequence) and all(isinstance(t, Mapping) for t in trials):
+        mappings = _columns_of(mapping, "params", "regime")
+        return _Loaded(from_rows(trials, mappings), f"{len(trials)} rows")
     raise InvalidTrialError(
         f"cannot read trials from {type(trials).__name__}",
         field="trials",
-        remedy="give a path, a Polars or pandas frame, or Trial objects",
+        remedy="give a path, a Polars or pandas frame, Trial objects, or a list of dicts",
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from tradingkb.printable import printable
+
 #: `action` values of `kb_ingest_action_total`.
 ACTIONS: Final = ("inserted", "updated", "skipped", "unarchived", "error")
 
@@ -31,7 +33,8 @@ class IngestReport:
         windows_measured: windows whose regime this run measured from OHLCV.
         collection, embed_model: where the vectors went.
         notes: what the user should know.
-        rejects: row, field, message, remedy, values; one line per problem.
+        rejects: row, field, message, remedy, values; one line per problem. Values are those of
+            the first 10,000 refused rows; the file has all.
         rejects_path: a CSV file of the refused rows as they came, with what is wrong in columns
             named `_rejected_*`, which an ingest does not look at: correct it, and ingest it like
             the source. None when there are none, or on a dry run.
@@ -89,7 +92,7 @@ class IngestReport:
             lines.append(f"  ... and {self.rejects.height - 5} more problems")
         if self.rejects_path:
             lines.append(f"  rejected rows: {self.rejects_path}: correct and ingest it, as before")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def _repr_html_(self) -> str:
         from tradingkb.presentation import ingest_card

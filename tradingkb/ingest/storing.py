@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -133,8 +134,10 @@ def save_rejects(scope: Scope, folder: Path) -> tuple[Path | None, tuple[str, ..
     path = folder / f"{scope.run.run_id}.csv"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scope.batch.refused.write_csv(path)
+        scope.batch.refused.write(path)
     except (OSError, pl.exceptions.PolarsError) as error:
+        with contextlib.suppress(OSError):  # half a file would look like all of it
+            path.unlink(missing_ok=True)
         return None, (
             f"the refused rows could not be written to {path} ({error}): `rejects` of this report "
             "has them; make the folder writable and ingest once more",

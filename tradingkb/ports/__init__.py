@@ -16,8 +16,16 @@ from tradingkb.ports.embedders import (
     TrialDocument,
 )
 from tradingkb.ports.index import DeletionStore, IndexStore
+from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.patience import Again, once, patience, seconds_left
-from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, RunStore
+from tradingkb.ports.records import (
+    BreakerStore,
+    EventStore,
+    HeldLease,
+    LeaseStore,
+    PageStore,
+    RunStore,
+)
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
@@ -34,6 +42,7 @@ from tradingkb.ports.values import Partition, PartitionNews, RunRecord
 from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
 
 __all__ = [
+    "FINISHED",
     "PAYLOAD",
     "PAYLOAD_VERSION",
     "Again",
@@ -49,10 +58,15 @@ __all__ = [
     "EmbedderFactory",
     "EventStore",
     "Floats32",
+    "HeldLease",
     "IdentityStore",
     "IndexStore",
+    "Job",
+    "JobState",
+    "JobStore",
     "LeaseStore",
     "ListingStore",
+    "PageStore",
     "Partition",
     "PartitionNews",
     "PartitionStore",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -22,6 +23,9 @@ class RunStore(Protocol):
 
     def close_runs(self, workspace_id: str, at: datetime) -> None:
         """Marks runs that are still `running` as `interrupted`: nobody runs them any more."""
+
+    def last_ingest(self) -> datetime | None:
+        """When the last ingest of any workspace was completed, UTC; None for never."""
 
 
 class EventStore(Protocol):
@@ -43,20 +47,86 @@ class EventStore(Protocol):
         """Recommend events, newest first."""
 
 
+@dataclass(frozen=True)
+class HeldLease:
+    """A lease as it is stored.
+
+    Attributes:
+        name: what it is of; "index:" and the id of a workspace.
+        holder: who has it.
+        acquired_at, expires_at: by the clock of the holder; it changes with each renewal.
+    """
+
+    name: str
+    holder: str
+    acquired_at: datetime
+    expires_at: datetime
+
+
 class LeaseStore(Protocol):
     """One long job of a name at a time."""
 
     def acquire_lease(
         self, name: str, holder: str, at: datetime, expires_at: datetime
-    ) -> str | None:
-        """Takes or renews a lease.
+    ) -> HeldLease | None:
+        """Takes a lease that nobody has, or renews one's own; whether a holder lives, others judge.
 
         Returns:
-            None when `holder` has it now, else who has it.
+            None when `holder` has it now, else the lease that is in the way.
         """
 
-    def break_lease(self, name: str, holder: str) -> None:
-        """Ends the lease of a holder, if it is still theirs."""
+    def renew_lease(self, name: str, holder: str, expires_at: datetime) -> bool:
+        """Renews a lease that is still the holder's; whether it was."""
+
+    def break_lease(self, name: str, holder: str, expires_at: datetime | None = None) -> bool:
+        """Ends the lease of a holder, if it is still theirs, and unchanged where a time is given.
+
+        Returns:
+            Whether it did.
+        """
+
+    def leases(self) -> list[HeldLease]:
+        """Those that somebody holds, by name."""
+
+
+class PageStore(Protocol):
+    """Lists that are too long to be read whole, page by page."""
+
+    def trial_page(
+        self, workspace_id: str, where: Mapping[str, Any], limit: int, after: int | None
+    ) -> pl.DataFrame:
+        """Trials as `trial_rows` has them, the one stored last first.
+
+        Args:
+            workspace_id: whose.
+            where: column of trials or windows to value; all hold.
+            limit: most rows.
+            after: trial_id of the last row of the page before; None for the first page.
+        """
+
+    def event_page(
+        self,
+        workspace_id: str,
+        where: Mapping[str, Any],
+        limit: int,
+        after: tuple[datetime, int] | None,
+    ) -> pl.DataFrame:
+        """Recommend events, newest first, with the column `id`.
+
+        Args:
+            workspace_id: whose.
+            where: column to value; all hold.
+            limit: most rows.
+            after: at and id of the last row of the page before; None for the first page.
+        """
+
+    def event_counts(self, workspace_id: str, since: datetime, until: datetime) -> pl.DataFrame:
+        """Recommendations in since <= at < until, without probes, by name.
+
+        Returns:
+            strategy_name, objective_type, status, count, and how many of them were
+            strict_to_relaxed, metadata_only, and had repaired_params.
+        """
 
 
 class BreakerStore(Protocol):

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
+from tradingkb.sql.postgres import named_errors, postgres_engine
 
 #: Marks a connection whose transaction will write.
 WRITER = {"tradingkb_writer": True}
@@ -31,27 +32,37 @@ _FROZEN = "tradingkb_frozen"
 _UNWRITABLE = ("readonly", "read-only", "unable to open", "disk is full", "disk i/o")
 
 
-def open_engine(url: str | sa.URL, *, timeout_s: float = 10.0) -> sa.Engine:
+def open_engine(
+    url: str | sa.URL,
+    *,
+    timeout_s: float = 10.0,
+    statement_timeout_s: float = 10.0,
+    pool_size: int = 5,
+) -> sa.Engine:
     """An engine for `sqlite:///path` or `postgresql+psycopg://...`.
 
     Args:
         url: a SQLAlchemy URL.
-        timeout_s: how long a statement waits for a lock; on PostgreSQL a connection, too.
+        timeout_s: how long a statement waits for a lock, and a thread for a connection.
+        statement_timeout_s: how long a statement may take on PostgreSQL, outside `unhurried`.
+        pool_size: connections that are kept open; ten more are opened when these are at work.
 
     Raises:
         ConfigurationError: the folder of a SQLite file cannot be written.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        # psycopg takes whole seconds, and at least two, for a connection.
-        connect_args = {
-            "connect_timeout": max(2, int(timeout_s)),
-            "options": f"-c lock_timeout={int(timeout_s * 1000)}",
-        }
-        return sa.create_engine(parsed, pool_pre_ping=True, connect_args=connect_args)
+        return postgres_engine(
+            parsed,
+            timeout_s=timeout_s,
+            statement_timeout_s=statement_timeout_s,
+            pool_size=pool_size,
+        )
+    pool = {}
     if parsed.database and not parsed.database.startswith((":memory:", "file:")):
         _prepare_folder(Path(parsed.database))
-    engine = sa.create_engine(parsed, connect_args={"timeout": timeout_s})
+        pool = {"pool_size": pool_size, "pool_timeout": timeout_s}
+    engine = sa.create_engine(parsed, connect_args={"timeout": timeout_s}, **pool)
     sa.event.listen(engine, "do_connect", _connect)
     sa.event.listen(engine, "checkout", _on_checkout)
     sa.event.listen(engine, "begin", _on_begin)
@@ -215,6 +226,10 @@ def _writes(connection: sa.Connection) -> bool:
 @contextmanager
 def translated(engine: sa.Engine) -> Iterator[None]:
     """Turns driver errors into errors that say what to do next."""
+    if engine.dialect.name == "postgresql":
+        with named_errors(engine.url.render_as_string(hide_password=True)):
+            yield
+        return
     try:
         yield
     except (exc.OperationalError, exc.TimeoutError, exc.InterfaceError) as error:

@@ -95,20 +95,9 @@ class ListingQueries:
             where: equality conditions on columns of trials or windows; a list means "any of".
             limit: most rows to return.
         """
-        left_out = ("id", "workspace_id", "window_id", "row_hash")
-        names = [c.name for c in schema.trials.columns if c.name not in left_out]
-        window_names = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")
         statement = (
-            sa.select(
-                _T.id.label("trial_id"),
-                *(_T[c] for c in names if c != "param_set_id"),
-                _P.params,
-                *(_W[c] for c in window_names),
-                _W.regime_is,
-                _W.regime_oos,
-            )
-            .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
-            .where(_T.workspace_id == workspace_id, *(_condition(n, v) for n, v in where.items()))
+            listed_trials(workspace_id)
+            .where(*(condition(n, v) for n, v in where.items()))
             .order_by(_T.known_at.desc(), _T.source_id)
             .limit(limit)
         )
@@ -151,7 +140,27 @@ class ListingQueries:
             return read(connection, statement)
 
 
-def _condition(name: str, value: Any) -> sa.ColumnElement[bool]:
+def listed_trials(workspace_id: str) -> sa.Select[Any]:
+    """Trials with params, window and status, in no order."""
+    left_out = ("id", "workspace_id", "window_id", "row_hash")
+    names = [c.name for c in schema.trials.columns if c.name not in left_out]
+    window_names = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")
+    return (
+        sa.select(
+            _T.id.label("trial_id"),
+            *(_T[c] for c in names if c != "param_set_id"),
+            _P.params,
+            *(_W[c] for c in window_names),
+            _W.regime_is,
+            _W.regime_oos,
+        )
+        .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
+        .where(_T.workspace_id == workspace_id)
+    )
+
+
+def condition(name: str, value: Any) -> sa.ColumnElement[bool]:
+    """Whether a column of trials or windows has a value, or one of several."""
     column = _T[name] if name in _T else _W[name]
     several = isinstance(value, list | tuple | set)
     return column.in_(value) if several else column == value

@@ -30,6 +30,8 @@ from tradingkb.testing.trial_store_calibration import CalibrationContract
 from tradingkb.testing.trial_store_curation import CurationContract
 from tradingkb.testing.trial_store_generations import GenerationContract
 from tradingkb.testing.trial_store_index import IndexContract
+from tradingkb.testing.trial_store_jobs import JobContract
+from tradingkb.testing.trial_store_pages import PageContract
 from tradingkb.testing.trial_store_records import RecordContract
 from tradingkb.testing.trial_store_shares import ShareContract
 from tradingkb.testing.trial_store_withdrawals import WithdrawalContract
@@ -42,6 +44,8 @@ class TrialStoreContract(
     GenerationContract,
     RecordContract,
     BreakerContract,
+    JobContract,
+    PageContract,
     ShareContract,
     CalibrationContract,
     BackupContract,

@@ -1,7 +1,8 @@
-"""Keeping a store for years: backup, retention and health."""
+"""Keeping a store for years: backup, retention, health, and rebuilding its index as a job."""
 
 from tradingkb.upkeep.backup import BackupReport, Backups, RestoreReport
 from tradingkb.upkeep.health import Check, Checks, Health, Readiness
+from tradingkb.upkeep.reembed_job import ReembedJob
 from tradingkb.upkeep.retention import PruneReport, Retention
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Health",
     "PruneReport",
     "Readiness",
+    "ReembedJob",
     "RestoreReport",
     "Retention",
 ]

@@ -11,6 +11,7 @@ import polars as pl
 
 from tradingkb.domain import ParamValue, Regime
 from tradingkb.plain import plain
+from tradingkb.printable import printable
 from tradingkb.ranking import Expectation
 from tradingkb.recommend.answer.codes import meanings
 from tradingkb.recommend.answer.parts import AgainstDefaults, Baseline, NearSet, Recommended
@@ -93,7 +94,7 @@ class Explanation:
     def __str__(self) -> str:
         from tradingkb.presentation import explanation_text
 
-        return explanation_text(self.to_dict())
+        return printable(explanation_text(self.to_dict()))
 
     def explain_codes(self) -> dict[str, str]:
         """Each reason and warning with what it means."""

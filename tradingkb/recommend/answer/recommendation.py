@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ import polars as pl
 
 from tradingkb.domain import ParamValue, Regime, Rejection, Relaxation
 from tradingkb.plain import plain
+from tradingkb.printable import printable
 from tradingkb.ranking import Expectation, Spread
 from tradingkb.recommend.answer.codes import meanings
 from tradingkb.recommend.answer.parts import (
@@ -134,7 +135,7 @@ class Recommendation:
     def __str__(self) -> str:
         from tradingkb.presentation import answer_text
 
-        return answer_text(self.to_dict())
+        return printable(answer_text(self.to_dict()))
 
     @property
     def uncalibrated(self) -> bool:
@@ -155,9 +156,14 @@ class Recommendation:
         """Each reason and warning with what it means."""
         return meanings([*self.reasons, *self.warnings])
 
-    def to_dict(self) -> dict[str, Any]:
-        """The one JSON form that command line, HTTP and notebooks share."""
-        facts = {name: value for name, value in vars(self).items() if name != "debug"}
+    def to_dict(self, without: Collection[str] = ()) -> dict[str, Any]:
+        """The one JSON form that command line, HTTP and notebooks share.
+
+        Args:
+            without: facts to leave out, such as the tables "evidence" and "trials".
+        """
+        left_out = {"debug", *without}
+        facts = {name: value for name, value in vars(self).items() if name not in left_out}
         if self.debug is not None:
             facts["debug"] = self.debug
         facts |= {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +91,10 @@ class Recommender:
         answer = assemble(context, findings, self.config, known, watch.total)
         question.check_deadline("choosing")
         return answer
+
+    def prepare(self, target: IndexTarget, strategy_names: Sequence[str]) -> None:
+        """Reads the trials of strategies that will be asked about in few queries."""
+        self._contexts.prepare(target, strategy_names)
 
     def explain(self, target: IndexTarget, question: Question, given: Any) -> Explanation:
         """The evidence for given parameters. Nothing is stored, only logged.

@@ -1,0 +1,121 @@
+"""Long lists page by page: what a page is, and where the next one begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from tradingkb.exceptions import InvalidInputError
+from tradingkb.plain import time_text
+from tradingkb.ports import PageStore
+
+#: What trials and events can be asked by.
+TRIAL_FIELDS: Final = (
+    *("strategy_name", "symbol", "timeframe", "kb_status"),
+    *("source_id", "source_type", "run_id"),
+)
+EVENT_FIELDS: Final = (
+    *("status", "strategy_name", "objective_type"),
+    *("request_id", "source", "replica"),
+)
+#: Rows of one page at most: a page is held in memory, and sent in one piece.
+LARGEST_PAGE: Final = 1000
+_LARGEST_ID: Final = 2**63 - 1
+_DIGITS: Final = 19
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows of a long list.
+
+    Attributes:
+        rows: this page's.
+        next: where the next page begins, None after the last one.
+    """
+
+    rows: pl.DataFrame
+    next: str | None
+
+
+def trial_page(
+    store: PageStore, workspace_id: str, where: Mapping[str, Any], limit: int, after: str | None
+) -> Page:
+    """Trials, the one stored last first; raises as `KnowledgeBase.trial_page`."""
+    _check(where, TRIAL_FIELDS, limit)
+    last = None if after is None else _number(after, after)
+    rows = store.trial_page(workspace_id, where, limit + 1, last)
+    return _page(rows, limit, lambda row: str(row["trial_id"]))
+
+
+def event_page(
+    store: PageStore, workspace_id: str, where: Mapping[str, Any], limit: int, after: str | None
+) -> Page:
+    """Events, newest first; raises as `KnowledgeBase.event_page`."""
+    _check(where, EVENT_FIELDS, limit)
+    rows = store.event_page(workspace_id, where, limit + 1, _moment(after))
+    page = _page(rows, limit, lambda row: f"{time_text(row['at'])}~{row['id']}")
+    return Page(page.rows.drop("id"), page.next)
+
+
+def event_summary(store: PageStore, workspace_id: str, hours: float, now: datetime) -> pl.DataFrame:
+    """How many answers of each status; raises as `KnowledgeBase.event_summary`."""
+    if not (math.isfinite(hours) and 0 < hours <= 24 * 366 * 10):
+        raise InvalidInputError(
+            f"{hours!r} is no number of hours", field="hours", remedy="give more than 0, such as 24"
+        )
+    # The end is open, and what is recorded at this very moment counts.
+    until = now + timedelta(microseconds=1)
+    return store.event_counts(workspace_id, now - timedelta(hours=hours), until)
+
+
+def _check(where: Mapping[str, Any], known: tuple[str, ...], limit: Any) -> None:
+    for name in where:
+        if name not in known:
+            raise InvalidInputError(
+                f"{name!r} is nothing to select by",
+                field="where",
+                remedy=f"use {', '.join(known)}",
+            )
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= LARGEST_PAGE:
+        raise InvalidInputError(
+            f"{limit!r} is no number of rows",
+            field="limit",
+            remedy=f"give 1 to {LARGEST_PAGE}",
+        )
+
+
+def _page(rows: pl.DataFrame, limit: int, place: Any) -> Page:
+    """One row more than wanted was read: whether it came says whether there is a next page."""
+    if rows.height <= limit:
+        return Page(rows, None)
+    return Page(rows.head(limit), place(rows.row(limit - 1, named=True)))
+
+
+def _moment(after: str | None) -> tuple[datetime, int] | None:
+    if after is None:
+        return None
+    at, _, last = after.partition("~")
+    try:
+        moment = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise _no_place(after) from None
+    return moment, _number(last, after)
+
+
+def _number(text: str, after: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise _no_place(after)
+    return min(int(text), _LARGEST_ID)
+
+
+def _no_place(after: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{after[:80]!r} is no place in the list",
+        field="after",
+        remedy="give `next` of the page before, or nothing for the first page",
+    )

@@ -1,0 +1,85 @@
+"""Queries that read long lists page by page, each by an index from where the last one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from tradingkb.sql import read, reading
+from tradingkb.stores import schema
+from tradingkb.stores.listing import condition, listed_trials
+
+_E, _T = schema.recommend_events.c, schema.trials.c
+
+
+class PageQueries:
+    """Part of `SqlTrialStore`."""
+
+    engine: sa.Engine
+
+    def trial_page(
+        self, workspace_id: str, where: Mapping[str, Any], limit: int, after: int | None
+    ) -> pl.DataFrame:
+        """Trials as `trial_rows` has them, the one stored last first; see the port."""
+        statement = listed_trials(workspace_id).where(
+            *(condition(name, value) for name, value in where.items())
+        )
+        if after is not None:
+            statement = statement.where(_T.id < after)
+        with reading(self.engine) as connection:
+            return read(connection, statement.order_by(_T.id.desc()).limit(limit))
+
+    def event_page(
+        self,
+        workspace_id: str,
+        where: Mapping[str, Any],
+        limit: int,
+        after: tuple[datetime, int] | None,
+    ) -> pl.DataFrame:
+        """Recommend events, newest first, with the column `id`; see the port."""
+        statement = sa.select(schema.recommend_events).where(
+            _E.workspace_id == workspace_id, *(_E[name] == value for name, value in where.items())
+        )
+        if after is not None:
+            at, last = after
+            older = (_E.at < at) | ((_E.at == at) & (_E.id < last))
+            # The first condition is implied: it is what the index is searched by.
+            statement = statement.where(_E.at <= at, older)
+        statement = statement.order_by(_E.at.desc(), _E.id.desc()).limit(limit)
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+    def event_counts(self, workspace_id: str, since: datetime, until: datetime) -> pl.DataFrame:
+        """How often each status was given; see the port."""
+        key = (_E.strategy_name, _E.objective_type, _E.status)
+        repaired = sa.cast(_E.repaired_params, sa.Text).not_in(("{}", "[]"))
+        flags = {
+            "strict_to_relaxed": _E.strict_to_relaxed,
+            "metadata_only": _E.metadata_only,
+            "repaired_params": repaired,
+        }
+        statement = (
+            sa.select(
+                *key,
+                sa.func.count().label("count"),
+                *(_how_many(flag).label(name) for name, flag in flags.items()),
+            )
+            .where(
+                _E.workspace_id == workspace_id,
+                _E.at >= since,
+                _E.at < until,
+                _E.source != "probe",
+            )
+            .group_by(*key)
+            .order_by(*key)
+        )
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
+
+def _how_many(flag: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((flag, 1), else_=0), type_=sa.BigInteger())
