@@ -9,7 +9,7 @@ import getpass
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -47,7 +47,7 @@ from tradingkb.lifecycle import (
     strategy_table,
     trial_page,
 )
-from tradingkb.ports import Job, TrialStore
+from tradingkb.ports import Again, Job, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
     Asking,
@@ -95,6 +95,7 @@ class UseCases:
     checks: Checks
     breakers: Breakers
     journal: BreakerJournal
+    again: Again
 
 
 _P = ParamSpec("_P")
@@ -112,6 +113,18 @@ def _takes_long(
             return verb(self, *args, **kwargs)
 
     return unhurried
+
+
+def _only_reads(
+    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
+) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
+    """A verb that is run again from its beginning when the database was lost during it."""
+
+    @wraps(verb)
+    def again(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return self.use_cases.again(partial(verb, self, *args, **kwargs))
+
+    return again
 
 
 class KnowledgeBase:
@@ -974,6 +987,7 @@ class KnowledgeBase:
 
     # --- looking around ---------------------------------------------------------------------------
 
+    @_only_reads
     def trials(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -996,15 +1010,18 @@ class KnowledgeBase:
             self.use_cases.workspaces.find(workspace).id, _given(where), limit
         )
 
+    @_only_reads
     def strategies(self, workspace: str = DEFAULT_WORKSPACE) -> pl.DataFrame:
         """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
         return strategy_table(self.use_cases.store, self.use_cases.workspaces.find(workspace).id)
 
+    @_only_reads
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
         specs = self.use_cases.store.specs(self.use_cases.workspaces.find(workspace).id, name)
         return specs[-1] if specs else None
 
+    @_only_reads
     def events(
         self,
         workspace: str | None = DEFAULT_WORKSPACE,
@@ -1022,6 +1039,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
         return self.use_cases.store.events(space, limit, where)
 
+    @_only_reads
     def trial_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -1044,6 +1062,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
 
+    @_only_reads
     def event_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -1067,6 +1086,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return event_page(self.use_cases.store, space.id, where or {}, limit, after)
 
+    @_only_reads
     def event_summary(
         self, workspace: str = DEFAULT_WORKSPACE, hours: float = 24.0
     ) -> pl.DataFrame:
@@ -1083,6 +1103,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return event_summary(self.use_cases.store, space.id, hours, self.use_cases.indexer.clock())
 
+    @_only_reads
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""
         return self.use_cases.store.runs(self.use_cases.workspaces.find(workspace).id, limit)

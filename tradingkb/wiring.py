@@ -112,6 +112,7 @@ def connect(
         collection=chosen.collection,
         clock=clock,
         new_id=new_id,
+        again=door.again,
     )
     asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, door.again)
     tell = silent if progress is False else say
@@ -141,6 +142,7 @@ def connect(
         leases,
         rejects,
         breakers,
+        door.again,
         kinds,
         runner,
         set_alias,
@@ -186,6 +188,7 @@ def _use_cases(
     leases: Leases,
     rejects: Path,
     breakers: Breakers,
+    again: Again,
     kinds: Mapping[str, Kind],
     runner: Callable[[], JobRunner],
     set_alias: Callable[[], None],
@@ -220,6 +223,7 @@ def _use_cases(
         checks=Checks(store, indexer.vectors, indexer.embedders, workspaces, breakers),
         breakers=breakers,
         journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
+        again=again,
     )
 
 
