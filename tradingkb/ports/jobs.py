@@ -25,7 +25,7 @@ class Job:
         workspace_id: whose work it is.
         kind: what is done: "reembed", "ingest".
         arguments: of the kind, complete.
-        state: of `JobState`; the last three are never left.
+        state: queued, running, succeeded, failed or cancelled; the last three are never left.
         idempotency_key: the caller's name for it; asked for twice, it is one job.
         progress_done: how much is done, in what the kind counts.
         progress_total: of how much; None while it is not known.
