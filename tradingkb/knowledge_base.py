@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
@@ -35,7 +36,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
-from tradingkb.jobs import BrokenLease, break_lease, lease_table
+from tradingkb.jobs import BrokenLease, JobRunner, Jobs, break_lease, lease_table
 from tradingkb.lifecycle import (
     CurationReport,
     Curator,
@@ -46,7 +47,7 @@ from tradingkb.lifecycle import (
     strategy_table,
     trial_page,
 )
-from tradingkb.ports import TrialStore
+from tradingkb.ports import Job, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
     Asking,
@@ -86,6 +87,9 @@ class UseCases:
     reembedder: Reembedder
     backups: Backups
     retention: Retention
+    jobs: Jobs
+    job_runner: Callable[[], JobRunner]
+    set_alias: Callable[[], None]
     evaluator: Evaluator
     calibrator: Calibrator
     checks: Checks
@@ -170,7 +174,7 @@ class KnowledgeBase:
         with progress_bar(self._progress) as progress:
             report = self.use_cases.ingester.run(target, request, progress)
         if not dry_run:
-            self._set_alias()
+            self.use_cases.set_alias()
         return report
 
     def register_strategy(
@@ -627,7 +631,7 @@ class KnowledgeBase:
             self.use_cases.workspaces.targets(workspace), repair=repair
         )
         if repair:
-            self._set_alias()
+            self.use_cases.set_alias()
         return found
 
     @_takes_long
@@ -655,7 +659,7 @@ class KnowledgeBase:
         target = self.use_cases.workspaces.chosen(active, target_model, target_collection)
         with progress_bar(self._progress) as progress:
             report = self.use_cases.reembedder.run(target, restart=restart, progress=progress)
-        self._set_alias()
+        self.use_cases.set_alias()
         return report
 
     @_takes_long
@@ -690,10 +694,97 @@ class KnowledgeBase:
         report = activate(
             self.use_cases.store, self.use_cases.indexer, before, after, stored=stored, force=force
         )
-        self._set_alias()
+        self.use_cases.set_alias()
         return report
 
     # --- long work -------------------------------------------------------------------------------
+
+    def submit_job(
+        self,
+        kind: str,
+        workspace: str = DEFAULT_WORKSPACE,
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        request_id: str | None = None,
+    ) -> Job:
+        """Asks for long work that is done later, by whichever process runs jobs.
+
+        Those of one workspace are run one after the other.
+
+        Args:
+            kind: "reembed" (as `reembed`, with target_model, target_collection and restart) or
+                "ingest" (indexes what is stored; without arguments).
+            workspace: slug or id.
+            arguments: of the kind.
+            idempotency_key: your name for it, up to 128 printable characters: asked for again under
+                the same one, it is the same job, as long as that is kept.
+            actor: who asks; default the user name.
+            request_id: of the request that asks, up to 64 printable characters.
+
+        Raises:
+            NotFoundError: an unknown kind, argument or workspace, with near names.
+            InvalidInputError: an argument of another type, or a key of another job.
+        """
+        space = self.use_cases.workspaces.find(workspace, create_default=True)
+        return self.use_cases.jobs.submit(
+            space,
+            kind,
+            arguments,
+            _actor(actor, "admin", None),
+            idempotency_key=idempotency_key,
+            request_id=request_id,
+        )
+
+    def job(self, job_id: str) -> Job:
+        """One job: its state, progress, error and result.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        return self.use_cases.jobs.job(job_id)
+
+    def jobs(
+        self,
+        workspace: str | None = None,
+        state: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> pl.DataFrame:
+        """Jobs, newest first; arguments and result as JSON text.
+
+        Args:
+            workspace: slug or id; None for all.
+            state: queued, running, succeeded, failed or cancelled; None for all.
+            limit: most rows.
+            before: the job_id of the last row of the page before.
+
+        Raises:
+            NotFoundError: no such workspace, state or job.
+            InvalidInputError: a limit below 1.
+        """
+        space = None if workspace is None else self.use_cases.workspaces.find(workspace).id
+        return self.use_cases.jobs.table(space, state, limit, before)
+
+    def cancel_job(self, job_id: str) -> Job:
+        """Cancels a queued job at once; a running one stops at its next progress.
+
+        What it has done stays, and the next one of its kind goes on with it. One that has ended is
+        left as it is.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        return self.use_cases.jobs.cancel(job_id)
+
+    def job_runner(self) -> JobRunner:
+        """What runs jobs: `start()` a thread, `stop()` it before `close()`; or `run_next()` here.
+
+        Any number of processes may run jobs of one store; each job is run by one at a time, and one
+        that dies is followed by another.
+        """
+        return self.use_cases.job_runner()
 
     def leases(self) -> pl.DataFrame:
         """Who works on which workspace: name, workspace, holder, state, acquired_at, expires_at.
@@ -769,7 +860,7 @@ class KnowledgeBase:
             report = self.use_cases.backups.restore(
                 Path(path).expanduser(), replace=replace, progress=progress
             )
-        self._set_alias()
+        self.use_cases.set_alias()
         return report
 
     @_takes_long
@@ -780,12 +871,12 @@ class KnowledgeBase:
         dry_run: bool = True,
         compact: bool = False,
     ) -> PruneReport:
-        """Forgets old recommend events and finished runs of all workspaces; trials stay.
+        """Forgets old recommend events, finished runs and ended jobs; trials stay.
 
         Args:
             events_older_than_days: default TRADINGKB_EVENTS_RETENTION_DAYS.
             runs_older_than_days: default TRADINGKB_RUNS_RETENTION_DAYS. Runs that stored trials
-                came from are kept: withdrawing one needs it.
+                came from are kept: withdrawing one needs it. Jobs go by the same age.
             dry_run: count only; False deletes.
             compact: give the room that deleting left in SQLite's file back; it takes room for a
                 copy while it works, and writers wait.
@@ -1021,10 +1112,6 @@ class KnowledgeBase:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _set_alias(self) -> None:
-        with self.use_cases.store.reading():
-            self.use_cases.indexer.set_alias(self.use_cases.workspaces.alias_target())
 
 
 def _given(where: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,8 @@ from tradingkb.embedding import EMBEDDERS
 from tradingkb.evaluate import Calibrator, Evaluator
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.indexing import Indexer, Reconciler, Reconciliation, Reembedder
-from tradingkb.ingest import Ingester
-from tradingkb.jobs import Leases
+from tradingkb.ingest import Ingester, IngestJob
+from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
 from tradingkb.ports import Again, Embedder, TrialStore, VectorIndex
@@ -45,7 +45,7 @@ from tradingkb.settings import (
 )
 from tradingkb.sql import is_contended, of_database, open_engine, put_door
 from tradingkb.stores import SqlTrialStore
-from tradingkb.upkeep import Backups, Checks, Retention
+from tradingkb.upkeep import Backups, Checks, ReembedJob, Retention
 from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
 from tradingkb.workspaces import Workspaces
 
@@ -53,6 +53,8 @@ from tradingkb.workspaces import Workspaces
 SQL: Final = Policy(total_s=10.0)
 QDRANT: Final = Policy(total_s=10.0)
 EMBEDDING: Final = Policy(total_s=5.0)
+#: How long a job waits for the lease of its workspace before it goes back into the queue.
+_JOB_PATIENCE_S: Final = 2.0
 
 
 def connect(
@@ -115,7 +117,34 @@ def connect(
     tell = silent if progress is False else say
     leases = Leases(store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell)
     rejects = home_path / "rejects"
-    use_cases = _use_cases(chosen, store, indexer, workspaces, asking, leases, rejects, breakers)
+    # A job that cannot begin makes room for those of other workspaces.
+    impatient = Leases(
+        store, clock=clock, new_id=new_id, monotonic=monotonic, patience_s=_JOB_PATIENCE_S
+    )
+    set_alias = partial(_set_alias, store, indexer, workspaces)
+    kinds = _kinds(store, indexer, workspaces, impatient, rejects, set_alias)
+    runner = partial(
+        JobRunner,
+        store,
+        kinds,
+        clock=clock,
+        new_id=new_id,
+        monotonic=monotonic,
+        hidden=_hidden(chosen, home_path),
+    )
+    use_cases = _use_cases(
+        chosen,
+        store,
+        indexer,
+        workspaces,
+        asking,
+        leases,
+        rejects,
+        breakers,
+        kinds,
+        runner,
+        set_alias,
+    )
     return KnowledgeBase(use_cases, chosen, progress=progress)
 
 
@@ -157,6 +186,9 @@ def _use_cases(
     leases: Leases,
     rejects: Path,
     breakers: Breakers,
+    kinds: Mapping[str, Kind],
+    runner: Callable[[], JobRunner],
+    set_alias: Callable[[], None],
 ) -> UseCases:
     clock, recommender = indexer.clock, asking.recommender
     reconciler = Reconciler(store, indexer, leases)
@@ -180,6 +212,9 @@ def _use_cases(
             runs_days=settings.runs_retention_days,
             clock=clock,
         ),
+        jobs=Jobs(store, kinds, clock=clock, new_id=indexer.new_id),
+        job_runner=runner,
+        set_alias=set_alias,
         evaluator=Evaluator(store, recommender, clock=clock),
         calibrator=Calibrator(store, recommender, clock=clock),
         checks=Checks(store, indexer.vectors, indexer.embedders, workspaces, breakers),
@@ -200,6 +235,34 @@ def _breakers(
         "ollama": settings.embed_model not in EMBEDDERS,
     }
     return Breakers(in_use, clock=clock, monotonic=monotonic)
+
+
+def _kinds(
+    store: TrialStore,
+    indexer: Indexer,
+    workspaces: Workspaces,
+    leases: Leases,
+    rejects: Path,
+    set_alias: Callable[[], None],
+) -> dict[str, Kind]:
+    """What jobs can do, by the name of the kind."""
+    ingester = Ingester(store, indexer, leases, rejects_dir=rejects)
+    reembedder = Reembedder(store, indexer, leases)
+    return {
+        "ingest": IngestJob(store, workspaces, ingester, set_alias),
+        "reembed": ReembedJob(workspaces, reembedder, indexer.embedders, set_alias),
+    }
+
+
+def _set_alias(store: TrialStore, indexer: Indexer, workspaces: Workspaces) -> None:
+    with store.reading():
+        indexer.set_alias(workspaces.alias_target())
+
+
+def _hidden(settings: Settings, home: Path) -> tuple[str, ...]:
+    """What no error of a job says."""
+    found = (str(home), settings.database_url, settings.qdrant_url, settings.qdrant_api_key)
+    return tuple(text for text in found if text)
 
 
 def _event_log(settings: ProcessSettings, store: TrialStore) -> EventLog:

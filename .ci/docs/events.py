@@ -30,6 +30,10 @@ MEANINGS = {
     "kb_explain": "parameters were explained",
     "kb_index_pending": "changed trials could not be indexed at once; the next ingest does it",
     "kb_ingest_action_total": "an ingest has ended: one line per action",
+    "kb_job_ended": "a job is no longer run here, and its state (queued: it was given back or "
+    "waits for another attempt; lost: another process has it, or it is gone)",
+    "kb_job_started": "a job was begun, or taken over from a process that died (attempt > 1)",
+    "kb_job_submitted": "somebody asked for a job",
     "kb_lease_broken": "a lease was taken from its holder, which stops at its next progress",
     "kb_lease_wait": "a run waits for another one of the same workspace to end",
     "kb_prune_complete": "old recorded answers and runs were deleted",

@@ -21,6 +21,18 @@ ADMIN = {"X-Admin-Token": "a-secret-token"}
 #: No limits but where they are what a test is about.
 UNLIMITED = {"rate_limit_per_minute": 0, "rate_limit_concurrent": 0}
 Serve = Callable[..., TestClient]
+#: A trial as a request brings it.
+ROW = {
+    "source_id": "1",
+    "strategy_name": "s",
+    "symbol": "X",
+    "timeframe": "1d",
+    "params": {"fast": 10},
+    "oos_start": "2020-01-01",
+    "oos_end": "2020-04-01",
+    "sharpe_oos": 1.5,
+    "n_trades_oos": 12,
+}
 
 
 @pytest.fixture

@@ -9,19 +9,7 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
-from tests.service.conftest import ADMIN, Serve
-
-ROW = {
-    "source_id": "1",
-    "strategy_name": "s",
-    "symbol": "X",
-    "timeframe": "1d",
-    "params": {"fast": 10},
-    "oos_start": "2020-01-01",
-    "oos_end": "2020-04-01",
-    "sharpe_oos": 1.5,
-    "n_trades_oos": 12,
-}
+from tests.service.conftest import ADMIN, ROW, Serve
 
 
 def ended(served, job: dict) -> dict:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tradingkb.ingest.before import IngestStore
 from tradingkb.ingest.ingester import Ingester
 from tradingkb.ingest.request import IngestRequest
 from tradingkb.jobs import read_arguments
-from tradingkb.ports import Job
+from tradingkb.ports import Job, SpecStore
 from tradingkb.progress import Progress
 from tradingkb.workspaces import Workspaces
 
@@ -19,7 +18,7 @@ class IngestJob:
 
     def __init__(
         self,
-        store: IngestStore,
+        store: SpecStore,
         workspaces: Workspaces,
         ingester: Ingester,
         set_alias: Callable[[], None],

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from functools import partial
 from types import FrameType
+from typing import Final
 
 import uvicorn
 
 from tradingkb import __version__
+from tradingkb.exceptions import ConfigurationError
+from tradingkb.observability import emit
 from tradingkb.service.app import create_app
 from tradingkb.service.sentry import start_sentry
 from tradingkb.service.state import Service
 from tradingkb.settings import Settings
 from tradingkb.wiring import connect
+
+#: Connections that wait to be taken.
+_BACKLOG: Final = 2048
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
@@ -34,10 +41,9 @@ def serve(settings: Settings, host: str, port: int) -> None:
         monotonic=time.monotonic,
         sentry=sentry,
     )
+    listening = _socket(host, port)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -47,10 +53,22 @@ def serve(settings: Settings, host: str, port: int) -> None:
     )
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     try:
-        _Server(config, app.state.service).run()
+        emit("service_listens", port=listening.getsockname()[1])
+        _Server(config, app.state.service).run(sockets=[listening])
     finally:
         if sentry is not None:
             sentry.end()
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"port {port} of {host} cannot be listened on: {error.strerror or error}; "
+            "choose another with --port and --host, or end what listens there"
+        ) from None
 
 
 class _Server(uvicorn.Server):

@@ -1,6 +1,7 @@
 """SQL plumbing that stores and the embedded vector index share: engines, types, bulk access."""
 
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
+from tradingkb.sql.copying import copy_into, note_growth
 from tradingkb.sql.counters import counter, moved, only_added
 from tradingkb.sql.counting import Asked, counted
 from tradingkb.sql.engine import open_engine, put_door, reading, together, writing
@@ -16,10 +17,12 @@ __all__ = [
     "Key",
     "UtcTime",
     "compact",
+    "copy_into",
     "counted",
     "counter",
     "is_contended",
     "moved",
+    "note_growth",
     "of_database",
     "only_added",
     "open_engine",

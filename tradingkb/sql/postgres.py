@@ -197,17 +197,14 @@ def named_errors(where: str) -> Iterator[None]:
     Args:
         where: the database, as it may be shown.
     """
-    import psycopg
-
     try:
         yield
     except exc.TimeoutError as error:
         raise BackendUnavailableError(
             f"no connection to the database {where} became free in time: {error}"
         ) from error
-    except (exc.DBAPIError, psycopg.Error) as error:
-        said = error.orig if isinstance(error, exc.DBAPIError) else error
-        if isinstance(said, psycopg.Error) and (named := _named(said, where)) is not None:
+    except exc.DBAPIError as error:
+        if (named := _named(error.orig, where)) is not None:
             raise named from error
         raise
 

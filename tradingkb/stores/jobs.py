@@ -10,7 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.ports import FINISHED, Job, JobState
-from tradingkb.sql import read, reading, writing
+from tradingkb.sql import UtcTime, read, reading, writing
 from tradingkb.stores import schema_service
 
 _T: Final = schema_service.jobs
@@ -136,8 +136,8 @@ class JobQueries:
     ) -> bool:
         """Puts a job back into the queue, if it is still the holder's; whether it was."""
         attempts = _J.attempts if counted else _J.attempts - 1
-        values = {"state": "queued", "attempts": attempts, "error": error, **_NOBODY}
-        values["expires_at"] = not_before
+        values: dict[str, Any] = {"state": "queued", "attempts": attempts, "error": error}
+        values |= {"holder": None, "expires_at": not_before}
         return self._changed(job_id, _held(job_id, holder), values) is not None
 
     def end_job(
@@ -219,7 +219,7 @@ def _taken(holder: str, at: datetime, expires_at: datetime) -> dict[str, Any]:
         "heartbeat_at": at,
         "expires_at": expires_at,
         "attempts": _J.attempts + 1,
-        "started_at": sa.func.coalesce(_J.started_at, sa.literal(at, schema_service.UtcTime)),
+        "started_at": sa.func.coalesce(_J.started_at, sa.literal(at, UtcTime)),
     }
 
 

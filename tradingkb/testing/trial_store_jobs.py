@@ -206,7 +206,7 @@ class JobContract:
         assert kb.beat_job(held.job_id, "a", LATEST, LATEST, (9, 9)) is None
         assert not kb.release_job(held.job_id, "a")
         for state in FINISHED:
-            assert not kb.end_job(held.job_id, "a", cast(JobState, state), LATEST)
+            assert not kb.end_job(held.job_id, "a", state, LATEST)
         assert kb.job(held.job_id) == taken
 
     # ending
