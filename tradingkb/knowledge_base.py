@@ -5,6 +5,7 @@ Each verb is its docstring and a delegation: what it does is done by the use cas
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,6 +24,7 @@ from tradingkb.evaluate import (
     Evaluator,
     names,
 )
+from tradingkb.exceptions import ForkedError, InvalidInputError
 from tradingkb.importers import Const, read_specs
 from tradingkb.indexing import (
     ActivationReport,
@@ -138,8 +140,21 @@ class KnowledgeBase(LongWork):
     ) -> None:
         """Takes what it delegates to; `progress` None shows bars where a person looks on."""
         self.settings = settings
-        self.use_cases = use_cases
+        self._use_cases = use_cases
+        self._opened_by = os.getpid()
         self._progress = progress
+
+    @property
+    def use_cases(self) -> UseCases:
+        """What every verb delegates to.
+
+        Raises:
+            ForkedError: this process was forked from the one that opened it.
+        """
+        # Before any verb, because Polars may hang in such a process before a connection is asked.
+        if os.getpid() != self._opened_by:
+            raise ForkedError
+        return self._use_cases
 
     # --- trials in --------------------------------------------------------------------------------
 
@@ -730,7 +745,7 @@ class KnowledgeBase(LongWork):
         self.use_cases.asking.events.flush()
         with progress_bar(self._progress, unit="rows") as progress:
             return self.use_cases.backups.backup(
-                Path(path).expanduser(), replace=replace, progress=progress
+                _own_path(path), replace=replace, progress=progress
             )
 
     @_takes_long
@@ -753,7 +768,7 @@ class KnowledgeBase(LongWork):
         self.use_cases.asking.events.flush()  # they belong to the old content
         with progress_bar(self._progress, unit="rows") as progress:
             report = self.use_cases.backups.restore(
-                Path(path).expanduser(), replace=replace, progress=progress
+                _own_path(path), replace=replace, progress=progress
             )
         self.use_cases.set_alias()
         return report
@@ -1005,7 +1020,9 @@ class KnowledgeBase(LongWork):
         return self.use_cases.workspaces.create(slug, embed_model, collection)
 
     def close(self) -> None:
-        """Writes what is queued and releases connections."""
+        """Writes what is queued and releases connections; those of another process stay its own."""
+        if os.getpid() != self._opened_by:
+            return
         self.use_cases.asking.events.close()
         self.use_cases.indexer.vectors.close()
         self.use_cases.store.close()
@@ -1019,6 +1036,13 @@ class KnowledgeBase(LongWork):
 
 def _given(where: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in where.items() if value is not None}
+
+
+def _own_path(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # ~somebody who has no home
+        raise InvalidInputError(str(error), field="path", remedy="name another file") from None
 
 
 def _actor(name: str | None, kind: str, reason: str | None) -> Actor:
