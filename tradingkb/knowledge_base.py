@@ -14,7 +14,17 @@ from typing import Any
 
 import polars as pl
 
-from tradingkb.domain import Actor, Caller, Mode, Overrides, Regime, Selection, Status, StrategySpec
+from tradingkb.domain import (
+    Actor,
+    Caller,
+    Mode,
+    Overrides,
+    Regime,
+    Selection,
+    Status,
+    StrategySpec,
+    check_param_names,
+)
 from tradingkb.evaluate import (
     CalibrationReport,
     Calibrator,
@@ -150,10 +160,14 @@ class KnowledgeBase:
             workspace: slug or id.
 
         Raises:
-            InvalidSpecError: a file that cannot be read, or a spec that contradicts itself.
+            InvalidSpecError: a file that cannot be read, a spec that contradicts itself, or a
+                parameter whose name is none.
         """
         space = self.use_cases.workspaces.find(workspace, create_default=True)
-        for one in [spec] if isinstance(spec, StrategySpec) else read_specs(spec):
+        specs = [spec] if isinstance(spec, StrategySpec) else read_specs(spec)
+        for one in specs:  # all of a folder, before any of it is stored
+            check_param_names(one)
+        for one in specs:
             self.use_cases.store.save_spec(space.id, one, self.use_cases.indexer.clock())
 
     # --- answers out ------------------------------------------------------------------------------
