@@ -13,6 +13,13 @@ from hypothesis import Phase, settings
 import tradingkb as tkb
 from tests import shared_statements
 from tests.kills import Kills
+from tests.postgres import (  # noqa: F401 - fixtures of every folder
+    postgres_database,
+    postgres_module_database,
+    postgres_schema,
+    postgres_url,
+    with_tables,
+)
 from tradingkb.evaluate.result import Evaluation
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore

@@ -6,11 +6,13 @@ Each verb is its docstring and a delegation: what it does is done by the use cas
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -44,6 +46,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
+from tradingkb.jobs import BrokenLease, JobRunner, Jobs, break_lease, lease_table
 from tradingkb.lifecycle import (
     CurationReport,
     Curator,
@@ -54,7 +57,7 @@ from tradingkb.lifecycle import (
     strategy_table,
     trial_page,
 )
-from tradingkb.ports import TrialStore
+from tradingkb.ports import Job, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
     Asking,
@@ -65,8 +68,18 @@ from tradingkb.recommend import (
     RegimeLike,
 )
 from tradingkb.regimes import measure_regime, read_ohlcv
+from tradingkb.resilience import BreakerJournal, Breakers
 from tradingkb.settings import Settings
-from tradingkb.upkeep import BackupReport, Backups, PruneReport, RestoreReport, Retention
+from tradingkb.upkeep import (
+    BackupReport,
+    Backups,
+    Checks,
+    Health,
+    PruneReport,
+    Readiness,
+    RestoreReport,
+    Retention,
+)
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
 
 
@@ -84,8 +97,31 @@ class UseCases:
     reembedder: Reembedder
     backups: Backups
     retention: Retention
+    jobs: Jobs
+    job_runner: Callable[[], JobRunner]
+    set_alias: Callable[[], None]
     evaluator: Evaluator
     calibrator: Calibrator
+    checks: Checks
+    breakers: Breakers
+    journal: BreakerJournal
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _takes_long(
+    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
+) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
+    """What the verb asks of the store has no deadline, unlike what a question asks."""
+
+    @wraps(verb)
+    def unhurried(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self.use_cases.store.unhurried():
+            return verb(self, *args, **kwargs)
+
+    return unhurried
 
 
 class KnowledgeBase:
@@ -104,6 +140,7 @@ class KnowledgeBase:
 
     # --- trials in --------------------------------------------------------------------------------
 
+    @_takes_long
     def ingest(
         self,
         trials: Any = None,
@@ -147,7 +184,7 @@ class KnowledgeBase:
         with progress_bar(self._progress) as progress:
             report = self.use_cases.ingester.run(target, request, progress)
         if not dry_run:
-            self._set_alias()
+            self.use_cases.set_alias()
         return report
 
     def register_strategy(
@@ -391,6 +428,7 @@ class KnowledgeBase:
 
     # --- what counts ------------------------------------------------------------------------------
 
+    @_takes_long
     def promote(
         self,
         trials: Any = None,
@@ -435,6 +473,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.promote(target, selection, who, dry_run=dry_run)
 
+    @_takes_long
     def reject(
         self,
         trials: Any = None,
@@ -462,6 +501,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reject(target, selection, who, dry_run=dry_run)
 
+    @_takes_long
     def archive(
         self,
         trials: Any = None,
@@ -513,6 +553,7 @@ class KnowledgeBase:
             self.use_cases.workspaces.named(workspace), selection, limit
         )
 
+    @_takes_long
     def withdraw(
         self,
         run_id: str,
@@ -545,6 +586,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.withdraw(target, run_id, who, dry_run=dry_run)
 
+    @_takes_long
     def reinstate(
         self,
         run_id: str,
@@ -559,6 +601,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reinstate(target, run_id, who, dry_run=dry_run)
 
+    @_takes_long
     def seen(
         self,
         trials: Any,
@@ -587,6 +630,7 @@ class KnowledgeBase:
 
     # --- the derived index ------------------------------------------------------------------------
 
+    @_takes_long
     def reconcile(self, repair: bool = False, workspace: str | None = None) -> Reconciliation:
         """Compares SQL, which is right, with the vector index, per workspace and collection.
 
@@ -601,9 +645,10 @@ class KnowledgeBase:
             self.use_cases.workspaces.targets(workspace), repair=repair
         )
         if repair:
-            self._set_alias()
+            self.use_cases.set_alias()
         return found
 
+    @_takes_long
     def reembed(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -628,9 +673,10 @@ class KnowledgeBase:
         target = self.use_cases.workspaces.chosen(active, target_model, target_collection)
         with progress_bar(self._progress) as progress:
             report = self.use_cases.reembedder.run(target, restart=restart, progress=progress)
-        self._set_alias()
+        self.use_cases.set_alias()
         return report
 
+    @_takes_long
     def activate(
         self,
         embed_model: str | None = None,
@@ -662,11 +708,130 @@ class KnowledgeBase:
         report = activate(
             self.use_cases.store, self.use_cases.indexer, before, after, stored=stored, force=force
         )
-        self._set_alias()
+        self.use_cases.set_alias()
         return report
+
+    # --- long work -------------------------------------------------------------------------------
+
+    def submit_job(
+        self,
+        kind: str,
+        workspace: str = DEFAULT_WORKSPACE,
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        request_id: str | None = None,
+    ) -> Job:
+        """Asks for long work that is done later, by whichever process runs jobs.
+
+        Those of one workspace are run one after the other.
+
+        Args:
+            kind: "reembed" (as `reembed`, with target_model, target_collection and restart) or
+                "ingest" (indexes what is stored; without arguments).
+            workspace: slug or id.
+            arguments: of the kind.
+            idempotency_key: your name for it, up to 128 printable characters: asked for again under
+                the same one, it is the same job, as long as that is kept.
+            actor: who asks; default the user name.
+            request_id: of the request that asks, up to 64 printable characters.
+
+        Raises:
+            NotFoundError: an unknown kind, argument or workspace, with near names.
+            InvalidInputError: an argument of another type, or a key of another job.
+        """
+        space = self.use_cases.workspaces.find(workspace, create_default=True)
+        return self.use_cases.jobs.submit(
+            space,
+            kind,
+            arguments,
+            _actor(actor, "admin", None),
+            idempotency_key=idempotency_key,
+            request_id=request_id,
+        )
+
+    def job(self, job_id: str) -> Job:
+        """One job: its state, progress, error and result.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        return self.use_cases.jobs.job(job_id)
+
+    def jobs(
+        self,
+        workspace: str | None = None,
+        state: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> pl.DataFrame:
+        """Jobs, newest first; arguments and result as JSON text.
+
+        Args:
+            workspace: slug or id; None for all.
+            state: queued, running, succeeded, failed or cancelled; None for all.
+            limit: most rows.
+            before: the job_id of the last row of the page before.
+
+        Raises:
+            NotFoundError: no such workspace, state or job.
+            InvalidInputError: a limit below 1.
+        """
+        space = None if workspace is None else self.use_cases.workspaces.find(workspace).id
+        return self.use_cases.jobs.table(space, state, limit, before)
+
+    def cancel_job(self, job_id: str) -> Job:
+        """Cancels a queued job at once; a running one stops at its next progress.
+
+        What it has done stays, and the next one of its kind goes on with it. One that has ended is
+        left as it is.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        return self.use_cases.jobs.cancel(job_id)
+
+    def job_runner(self) -> JobRunner:
+        """What runs jobs: `start()` a thread, `stop()` it before `close()`; or `run_next()` here.
+
+        Any number of processes may run jobs of one store; each job is run by one at a time, and one
+        that dies is followed by another.
+        """
+        return self.use_cases.job_runner()
+
+    def leases(self) -> pl.DataFrame:
+        """Who works on which workspace: name, workspace, holder, state, acquired_at, expires_at.
+
+        "dead" is a process of this machine that is gone: the next one takes its lease at once. One
+        of another machine loses it when it has not renewed it for 60 seconds. Times are those of
+        the holder's clock.
+        """
+        return lease_table(self.use_cases.store)
+
+    def break_lease(
+        self, name: str, *, reason: str, actor: str | None = None, actor_type: str = "admin"
+    ) -> BrokenLease:
+        """Takes a lease from its holder, so that others can work on the workspace; nothing is lost.
+
+        A holder that lives stops at its next progress; what it has written stays, and the next
+        ingest or re-embedding finishes it.
+
+        Args:
+            name: of the lease, or slug or id of its workspace.
+            reason: why; logged.
+            actor: who does it; default the user name.
+            actor_type: "admin", "system", ...
+
+        Raises:
+            NotFoundError: nobody holds such a lease.
+            InvalidInputError: an empty reason.
+        """
+        return break_lease(self.use_cases.store, name, _actor(actor, actor_type, reason))
 
     # --- keeping a store for years ----------------------------------------------------------------
 
+    @_takes_long
     def backup(self, path: str | Path, replace: bool = False) -> BackupReport:
         """Writes everything but vectors and leases to one file, while others read and write.
 
@@ -687,6 +852,7 @@ class KnowledgeBase:
                 Path(path).expanduser(), replace=replace, progress=progress
             )
 
+    @_takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
         """Replaces everything by the content of a backup, then makes the index again.
 
@@ -708,9 +874,10 @@ class KnowledgeBase:
             report = self.use_cases.backups.restore(
                 Path(path).expanduser(), replace=replace, progress=progress
             )
-        self._set_alias()
+        self.use_cases.set_alias()
         return report
 
+    @_takes_long
     def prune(
         self,
         events_older_than_days: int | None = None,
@@ -718,12 +885,12 @@ class KnowledgeBase:
         dry_run: bool = True,
         compact: bool = False,
     ) -> PruneReport:
-        """Forgets old recommend events and finished runs of all workspaces; trials stay.
+        """Forgets old recommend events, finished runs and ended jobs; trials stay.
 
         Args:
             events_older_than_days: default TRADINGKB_EVENTS_RETENTION_DAYS.
             runs_older_than_days: default TRADINGKB_RUNS_RETENTION_DAYS. Runs that stored trials
-                came from are kept: withdrawing one needs it.
+                came from are kept: withdrawing one needs it. Jobs go by the same age.
             dry_run: count only; False deletes.
             compact: give the room that deleting left in SQLite's file back; it takes room for a
                 copy while it works, and writers wait.
@@ -736,8 +903,27 @@ class KnowledgeBase:
             events_older_than_days, runs_older_than_days, dry_run=dry_run, compact=compact
         )
 
+    # --- is it well? ------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """How the database, the vector index and the embedder were when they were last used.
+
+        Asks nobody. `health().circuit_breakers` has one entry for each of "supabase" (the
+        database), "qdrant" and "ollama": failures in a row, whether calls are rejected, since when,
+        and after which error.
+        """
+        return self.use_cases.checks.health()
+
+    def ready(self) -> Readiness:
+        """Whether questions can be answered now: asks database, vector index and embedder.
+
+        Side by side, each within 2 s. What is down is told by `ready().checks`, never raised.
+        """
+        return self.use_cases.checks.ready()
+
     # --- measured quality -------------------------------------------------------------------------
 
+    @_takes_long
     def evaluate(
         self,
         strategies: Sequence[str] | str | None = None,
@@ -774,6 +960,7 @@ class KnowledgeBase:
                 self.use_cases.workspaces.named(workspace), request, progress
             )
 
+    @_takes_long
     def calibrate(
         self,
         objective_type: str = "sharpe",
@@ -939,10 +1126,6 @@ class KnowledgeBase:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _set_alias(self) -> None:
-        with self.use_cases.store.reading():
-            self.use_cases.indexer.set_alias(self.use_cases.workspaces.alias_target())
 
 
 def _given(where: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -17,29 +17,44 @@ from tradingkb.embedding import EMBEDDERS
 from tradingkb.evaluate import Calibrator, Evaluator
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.indexing import Indexer, Reconciler, Reconciliation, Reembedder
-from tradingkb.ingest import Ingester
-from tradingkb.jobs import Leases
+from tradingkb.ingest import Ingester, IngestJob
+from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
-from tradingkb.ports import Embedder, TrialStore, VectorIndex
+from tradingkb.ports import Again, Embedder, TrialStore, VectorIndex
 from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
 from tradingkb.progress import say, silent
 from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
+from tradingkb.resilience import (
+    BreakerJournal,
+    Breakers,
+    DatabaseDoor,
+    Guard,
+    GuardedVectorIndex,
+    Policy,
+    guarded_embedders,
+)
 from tradingkb.settings import (
     AnswerSettings,
     IndexSettings,
     ProcessSettings,
-    RetentionSettings,
     Settings,
     StoreSettings,
     load_settings,
 )
-from tradingkb.sql import open_engine
+from tradingkb.sql import is_contended, of_database, open_engine, put_door
 from tradingkb.stores import SqlTrialStore
-from tradingkb.upkeep import Backups, Retention
+from tradingkb.upkeep import Backups, Checks, ReembedJob, Retention
 from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
 from tradingkb.workspaces import Workspaces
+
+#: How long one call may take in all: of the database to be reached, of the others to be answered.
+SQL: Final = Policy(total_s=10.0)
+QDRANT: Final = Policy(total_s=10.0)
+EMBEDDING: Final = Policy(total_s=5.0)
+#: How long a job waits for the lease of its workspace before it goes back into the queue.
+_JOB_PATIENCE_S: Final = 2.0
 
 
 def connect(
@@ -74,13 +89,23 @@ def connect(
     _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
     home_path = chosen.home.expanduser().resolve()
-    store = SqlTrialStore(open_engine(_store_url(chosen, home_path)))
+    breakers = _breakers(chosen, clock, monotonic)
+    engine = open_engine(_store_url(chosen, home_path))
+    door = DatabaseDoor(
+        Guard(breakers["db"], SQL, monotonic=monotonic),
+        of_database=of_database,
+        is_contended=is_contended,
+    )
+    put_door(engine, door)
+    store = SqlTrialStore(engine)
     try:
-        vectors = _vectors(chosen, store)
+        vectors = _vectors(chosen, store, Guard(breakers["qdrant"], QDRANT, monotonic=monotonic))
     except BaseException:
         store.close()
         raise
-    indexer = Indexer(store, vectors, make_embedder, clock=clock, new_id=new_id)
+    ollama = Guard(breakers["ollama"], EMBEDDING, monotonic=monotonic)
+    embedders = guarded_embedders(make_embedder, ollama)
+    indexer = Indexer(store, vectors, embedders, clock=clock, new_id=new_id)
     workspaces = Workspaces(
         store,
         embed_model=chosen.embed_model,
@@ -88,11 +113,38 @@ def connect(
         clock=clock,
         new_id=new_id,
     )
-    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress)
+    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, door.again)
     tell = silent if progress is False else say
-    leases = Leases(store, clock=clock, new_id=new_id, tell=tell)
+    leases = Leases(store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell)
     rejects = home_path / "rejects"
-    use_cases = _use_cases(chosen, store, indexer, workspaces, asking, leases, rejects)
+    # A job that cannot begin makes room for those of other workspaces.
+    impatient = Leases(
+        store, clock=clock, new_id=new_id, monotonic=monotonic, patience_s=_JOB_PATIENCE_S
+    )
+    set_alias = partial(_set_alias, store, indexer, workspaces)
+    kinds = _kinds(store, indexer, workspaces, impatient, rejects, set_alias)
+    runner = partial(
+        JobRunner,
+        store,
+        kinds,
+        clock=clock,
+        new_id=new_id,
+        monotonic=monotonic,
+        hidden=_hidden(chosen, home_path),
+    )
+    use_cases = _use_cases(
+        chosen,
+        store,
+        indexer,
+        workspaces,
+        asking,
+        leases,
+        rejects,
+        breakers,
+        kinds,
+        runner,
+        set_alias,
+    )
     return KnowledgeBase(use_cases, chosen, progress=progress)
 
 
@@ -103,9 +155,15 @@ def _asking(
     workspaces: Workspaces,
     monotonic: Callable[[], float],
     progress: bool | None,
+    again: Again,
 ) -> Asking:
     recommender = Recommender(
-        store, indexer.vectors, make_embedder, _config(settings), clock=indexer.clock
+        store,
+        indexer.vectors,
+        indexer.embedders,
+        _config(settings),
+        clock=indexer.clock,
+        again=again,
     )
     return Asking(
         workspaces,
@@ -120,13 +178,17 @@ def _asking(
 
 
 def _use_cases(
-    settings: RetentionSettings,
+    settings: Settings,
     store: TrialStore,
     indexer: Indexer,
     workspaces: Workspaces,
     asking: Asking,
     leases: Leases,
     rejects: Path,
+    breakers: Breakers,
+    kinds: Mapping[str, Kind],
+    runner: Callable[[], JobRunner],
+    set_alias: Callable[[], None],
 ) -> UseCases:
     clock, recommender = indexer.clock, asking.recommender
     reconciler = Reconciler(store, indexer, leases)
@@ -150,9 +212,57 @@ def _use_cases(
             runs_days=settings.runs_retention_days,
             clock=clock,
         ),
+        jobs=Jobs(store, kinds, clock=clock, new_id=indexer.new_id),
+        job_runner=runner,
+        set_alias=set_alias,
         evaluator=Evaluator(store, recommender, clock=clock),
         calibrator=Calibrator(store, recommender, clock=clock),
+        checks=Checks(store, indexer.vectors, indexer.embedders, workspaces, breakers),
+        breakers=breakers,
+        journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
     )
+
+
+def _breakers(
+    settings: IndexSettings,
+    clock: Callable[[], datetime],
+    monotonic: Callable[[], float],
+) -> Breakers:
+    # What is embedded lives and dies with this process, and is not guarded.
+    in_use = {
+        "db": True,
+        "qdrant": settings.qdrant_url is not None,
+        "ollama": settings.embed_model not in EMBEDDERS,
+    }
+    return Breakers(in_use, clock=clock, monotonic=monotonic)
+
+
+def _kinds(
+    store: TrialStore,
+    indexer: Indexer,
+    workspaces: Workspaces,
+    leases: Leases,
+    rejects: Path,
+    set_alias: Callable[[], None],
+) -> dict[str, Kind]:
+    """What jobs can do, by the name of the kind."""
+    ingester = Ingester(store, indexer, leases, rejects_dir=rejects)
+    reembedder = Reembedder(store, indexer, leases)
+    return {
+        "ingest": IngestJob(store, workspaces, ingester, set_alias),
+        "reembed": ReembedJob(workspaces, reembedder, indexer.embedders, set_alias),
+    }
+
+
+def _set_alias(store: TrialStore, indexer: Indexer, workspaces: Workspaces) -> None:
+    with store.reading():
+        indexer.set_alias(workspaces.alias_target())
+
+
+def _hidden(settings: Settings, home: Path) -> tuple[str, ...]:
+    """What no error of a job says."""
+    found = (str(home), settings.database_url, settings.qdrant_url, settings.qdrant_api_key)
+    return tuple(text for text in found if text)
 
 
 def _event_log(settings: ProcessSettings, store: TrialStore) -> EventLog:
@@ -214,12 +324,8 @@ def _check_dimension(settings: IndexSettings) -> None:
 _NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
 
 
-def _vectors(settings: IndexSettings, store: SqlTrialStore) -> VectorIndex:
+def _vectors(settings: IndexSettings, store: SqlTrialStore, guard: Guard) -> VectorIndex:
     if settings.qdrant_url is None:
-        if store.engine.dialect.name != "sqlite":
-            raise ConfigurationError(
-                "DATABASE_URL names a server, and the embedded vector index needs SQLite: "
-                "set QDRANT_URL too"
-            )
         return EmbeddedVectorIndex(store.engine)
-    return qdrant_index(settings.qdrant_url, settings.qdrant_api_key)
+    index = qdrant_index(settings.qdrant_url, settings.qdrant_api_key)
+    return GuardedVectorIndex(index, guard)

@@ -118,6 +118,12 @@ class Workspaces:
         spaces = self._store.workspaces() if name is None else [self.find(name)]
         return [self.target(space) for space in spaces]
 
+    def default_target(self) -> IndexTarget:
+        """The environment's model and collection, of no workspace."""
+        model = self._embed_model
+        nobody = Workspace("", "", None, None, {}, self._clock())
+        return IndexTarget(nobody, model, self._environment(model))
+
     def chosen(
         self, active: IndexTarget, embed_model: str | None, collection: str | None
     ) -> IndexTarget:

@@ -15,6 +15,10 @@ from pages import ROOT, code, table
 
 #: What each event says. `--check` names an entry whose event is gone, a test an event without one.
 MEANINGS = {
+    "circuit_closed": "a service answered again: calls pass",
+    "circuit_half_open": "a service was left alone for long enough: one call is let through",
+    "circuit_opened": "a service failed so often that it is left alone for a while; `error` is why",
+    "db_retry": "the database did not answer, and is asked again after `wait_s` seconds",
     "kb_admin_status_change_total": "trials changed their status, per kind of change",
     "kb_archive_qdrant_failed": "the vector index did not delete a point of an archived trial; "
     "the next ingest tries again. After the first of one failure a line counts the rest (`more`)",
@@ -26,6 +30,11 @@ MEANINGS = {
     "kb_explain": "parameters were explained",
     "kb_index_pending": "changed trials could not be indexed at once; the next ingest does it",
     "kb_ingest_action_total": "an ingest has ended: one line per action",
+    "kb_job_ended": "a job is no longer run here, and its state (queued: it was given back or "
+    "waits for another attempt; lost: another process has it, or it is gone)",
+    "kb_job_started": "a job was begun, or taken over from a process that died (attempt > 1)",
+    "kb_job_submitted": "somebody asked for a job",
+    "kb_lease_broken": "a lease was taken from its holder, which stops at its next progress",
     "kb_lease_wait": "a run waits for another one of the same workspace to end",
     "kb_prune_complete": "old recorded answers and runs were deleted",
     "kb_recommend_complete": "a question was answered",
@@ -37,6 +46,8 @@ MEANINGS = {
     "kb_run_withdraw": "a run was taken back",
     "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",
     "kb_workspace_activated": "a workspace was switched to a model and a collection",
+    "ollama_retry": "the embedding server did not answer, and is asked again",
+    "qdrant_retry": "the vector server did not answer, and is asked again",
 }
 
 

@@ -49,6 +49,10 @@ EVERY_COMMAND = {
     "withdraw {run} --reason bug --dry-run": dict,
     "reinstate {run} --dry-run": dict,
     "seen few.parquet": list,
+    # long work
+    "jobs": list,
+    "jobs --work": list,
+    "leases": list,
     # upkeep
     "reconcile": dict,
     "activate": dict,
@@ -58,7 +62,7 @@ EVERY_COMMAND = {
     "evaluate --strategy sma_cross --symbol AAPL --max-decisions 5": dict,
 }
 #: Tried in test_administration.py, on stores that they may change.
-ELSEWHERE = {"calibrate", "demo", "reembed", "restore"}
+ELSEWHERE = {"calibrate", "demo", "job", "reembed", "restore"}
 
 
 @pytest.fixture(autouse=True)

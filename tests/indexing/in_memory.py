@@ -26,7 +26,7 @@ from tradingkb.domain import (
 )
 from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
 from tradingkb.indexing import Indexer
-from tradingkb.ports import Floats32, Points, RunRecord, TrialDocument
+from tradingkb.ports import Floats32, HeldLease, Points, RunRecord, TrialDocument
 
 SPACE = "space"
 COLLECTION = "kb_regime_v1_v1"
@@ -242,8 +242,14 @@ class MemoryStore:
     def acquire_lease(self, name: str, holder: str, at: datetime, expires_at: datetime) -> None:
         return None
 
-    def break_lease(self, name: str, holder: str) -> None:
-        return None
+    def renew_lease(self, name: str, holder: str, expires_at: datetime) -> bool:
+        return True
+
+    def break_lease(self, name: str, holder: str, expires_at: datetime | None = None) -> bool:
+        return True
+
+    def leases(self) -> list[HeldLease]:
+        return []
 
 
 class MemoryIndex:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +22,9 @@ import tradingkb as tkb
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import WorkspaceBusyError
 from tradingkb.jobs import lease
-from tradingkb.jobs.lease import TTL, Leases
+from tradingkb.jobs.holder import own_name
+from tradingkb.jobs.lease import Leases
+from tradingkb.jobs.watch import RENEW_S, TTL
 from tradingkb.ports import TrialStore
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
@@ -49,7 +52,8 @@ class Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path):
+def store(tmp_path: Path, sqlite_schema: Path):
+    shutil.copy(sqlite_schema, tmp_path / "kb.db")
     store = SqlTrialStore(open_engine(f"sqlite:///{tmp_path / 'kb.db'}"))
     yield store
     store.close()
@@ -65,7 +69,8 @@ def hold(store: TrialStore, time: Clock, **more: Any):
 
 
 def leases(store: TrialStore, time: Clock, **more: Any) -> Leases:
-    return Leases(store, clock=time, new_id=new_id, **{"sleep": time.sleep, **more})
+    arguments = {"sleep": time.sleep, "monotonic": lambda: time.slept, **more}
+    return Leases(store, clock=time, new_id=new_id, **arguments)
 
 
 def new_id() -> str:
@@ -77,9 +82,7 @@ def held_by(store: TrialStore, holder: str, until: datetime) -> None:
 
 
 def is_free(store: TrialStore) -> bool:
-    free = store.acquire_lease(NAME, "probe", NOW, NOW) is None
-    store.break_lease(NAME, "probe")
-    return free
+    return store.leases() == []
 
 
 def dead_pid() -> int:
@@ -148,30 +151,61 @@ def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(
         assert time.slept == 0
 
 
-def test_the_lease_of_a_living_process_is_honoured_until_it_expires(
-    store: TrialStore, time: Clock
+@pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="the kernel does not say")
+@pytest.mark.parametrize(("namespace", "waits"), [("", False), ("4026-", True)])
+def test_numbers_of_another_container_with_this_host_name_are_not_looked_up(
+    store: TrialStore, time: Clock, namespace: str, waits: bool
 ) -> None:
-    me = lease._own_name("nonce")
-    held_by(store, me, NOW + TTL)
+    held_by(store, f"{HOST}:{dead_pid()}:123:{namespace}abc", NOW + timedelta(days=1))
+    with hold(store, time):
+        assert (time.slept > 0) == waits
+
+
+#: How wrong a clock may be.
+SKEWS = [timedelta(0), *(sign * timedelta(days=d) for d in (1, 30, 3000) for sign in (1, -1))]
+
+
+@pytest.mark.parametrize("skew", SKEWS, ids=str)
+@pytest.mark.parametrize(
+    "holder", ["elsewhere:1:2:3", "somebody", "a:b", "elsewhere:1:2:3:4", "a living process"]
+)
+def test_a_lease_that_nobody_renews_blocks_for_its_time_and_no_longer_whatever_the_clocks(
+    store: TrialStore, time: Clock, holder: str, skew: timedelta
+) -> None:
+    me = own_name("nonce") if holder == "a living process" else holder
+    held_by(store, me, NOW + skew + TTL)
     with hold(store, time):
         assert time.slept == pytest.approx(TTL.total_seconds(), abs=0.3)
 
 
-def test_the_lease_of_another_machine_is_honoured_until_it_expires(
+@pytest.mark.parametrize("skew", SKEWS, ids=str)
+def test_a_lease_that_is_renewed_is_honoured_whatever_the_clocks(
+    store: TrialStore, time: Clock, skew: timedelta
+) -> None:
+    held_by(store, "elsewhere:1:2:3", NOW + skew + TTL)
+
+    def sleep(seconds: float) -> None:
+        before, _ = time.slept // RENEW_S, time.sleep(seconds)
+        if time.slept // RENEW_S > before:
+            assert store.renew_lease(NAME, "elsewhere:1:2:3", time.now + skew + TTL)
+
+    with (
+        pytest.raises(WorkspaceBusyError),
+        hold(store, time, sleep=sleep, patience_s=300.0),
+    ):
+        raise AssertionError("never runs")
+
+
+def test_what_was_seen_of_a_lease_is_remembered_from_one_attempt_to_the_next(
     store: TrialStore, time: Clock
 ) -> None:
-    held_by(store, f"elsewhere:{dead_pid()}:123:abc", NOW + timedelta(seconds=20))
-    with hold(store, time):
-        assert time.slept == pytest.approx(20, abs=0.3)
-
-
-@pytest.mark.parametrize("holder", ["somebody", "a:b", "elsewhere:1:2:3:4"])
-def test_a_holder_of_another_form_is_honoured_too(
-    store: TrialStore, time: Clock, holder: str
-) -> None:
-    held_by(store, holder, NOW + timedelta(seconds=1))
-    with hold(store, time):
-        assert time.slept == pytest.approx(1, abs=0.3)
+    held_by(store, "elsewhere:1:2:3", NOW + timedelta(days=30))
+    impatient = leases(store, time, patience_s=0.0)
+    with pytest.raises(WorkspaceBusyError), impatient.hold(SPACE):
+        raise AssertionError("never runs")
+    time.sleep(TTL.total_seconds())
+    with impatient.hold(SPACE):
+        pass
 
 
 def test_patience_ends_with_an_error_that_names_the_process(
@@ -204,28 +238,41 @@ def test_a_lease_is_renewed_while_it_is_held(
 ) -> None:
     monkeypatch.setattr(lease, "_RENEW_S", 0.01)
     renewed = threading.Event()
-    acquire = store.acquire_lease
+    renew = store.renew_lease
 
-    def watched(name: str, holder: str, at: datetime, until: datetime) -> str | None:
-        other = acquire(name, holder, at, until)
-        if at > NOW:
+    def watched(name: str, holder: str, until: datetime) -> bool:
+        mine = renew(name, holder, until)
+        if until > NOW + TTL:
             renewed.set()
-        return other
+        return mine
 
-    monkeypatch.setattr(store, "acquire_lease", watched)
-    with hold(store, time):
+    monkeypatch.setattr(store, "renew_lease", watched)
+    with hold(store, time) as held:
         time.now = NOW + TTL * 2
         assert renewed.wait(30)
-        assert acquire(NAME, "other", time.now, time.now) is not None
+        held.guarded(lambda *_: None)("index", 1, 2)
+        assert store.leases()[0].expires_at == NOW + TTL * 3
 
 
-def test_a_lease_that_was_lost_is_not_taken_from_its_new_holder_at_the_end(
-    store: TrialStore, time: Clock
+@pytest.mark.parametrize("successor", ["new", None])
+def test_whoever_lost_a_lease_stops_at_the_next_progress_and_takes_it_from_nobody(
+    store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch, successor: str | None
 ) -> None:
-    with hold(store, time):
-        time.now += TTL * 2
-        assert store.acquire_lease(NAME, "new", time.now, time.now + TTL) is None
-    assert store.acquire_lease(NAME, "probe", time.now, time.now) == "new"
+    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    told: list[int] = []
+    with (
+        pytest.raises(WorkspaceBusyError, match="broken or taken over"),
+        hold(store, time) as held,
+    ):
+        advance = held.guarded(lambda _what, done, _total: told.append(done))
+        advance("index", 1, 9)
+        store.break_lease(NAME, store.leases()[0].holder)
+        if successor:
+            held_by(store, successor, NOW)
+        held._beat.join(30)
+        advance("index", 2, 9)
+    assert told == [1]
+    assert [one.holder for one in store.leases()] == ([successor] if successor else [])
 
 
 # --- through the front door -----------------------------------------------------------------------

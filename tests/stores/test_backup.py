@@ -395,6 +395,21 @@ def test_rows_that_contradict_each_other_are_refused_and_nothing_changes(
     assert everything(store) == before
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_backup_with_a_text_that_postgresql_does_not_take_is_refused(
+    store: SqlTrialStore, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.db"
+    old.write_bytes(gzip.decompress(OLD.read_bytes()))
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute("UPDATE trials SET engine = 'a' || char(0) WHERE id = 3")
+        connection.commit()
+    before = everything(store)
+    with pytest.raises(InvalidBackupError, match=r"NUL|0x00"):
+        restore(store, old)
+    assert everything(store) == before
+
+
 def test_a_schema_of_a_later_release_is_backed_up_as_far_as_it_is_known_and_says_so(
     store: SqlTrialStore, tmp_path: Path
 ) -> None:

@@ -49,6 +49,18 @@ def test_what_is_older_goes_and_runs_that_trials_came_from_stay(aged: tkb.Knowle
     assert aged.prune(50, 50, dry_run=False).to_dict()["events"] == 0
 
 
+def test_jobs_that_ended_go_by_the_age_of_runs(open_kb: Open, clock: Any) -> None:
+    kb = open_kb()
+    old = kb.submit_job("ingest")
+    kb.cancel_job(old.job_id)
+    waiting = kb.submit_job("ingest")
+    clock.now += timedelta(days=100)
+    fresh = kb.cancel_job(kb.submit_job("ingest").job_id)
+    assert kb.prune(50, 50).jobs == 1
+    assert kb.prune(50, 50, dry_run=False).jobs == 1
+    assert set(kb.jobs()["job_id"]) == {waiting.job_id, fresh.job_id}
+
+
 def test_the_settings_say_how_old_when_the_call_does_not(open_kb: Open, clock: Any) -> None:
     kb = open_kb(events_retention_days=7, runs_retention_days=30)
     report = kb.prune(runs_older_than_days=2)

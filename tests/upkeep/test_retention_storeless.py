@@ -15,11 +15,11 @@ NOW = datetime(2024, 3, 1, tzinfo=UTC)
 
 
 class Old:
-    """A store with some old events and runs; five older runs are kept."""
+    """A store with some old events, runs and jobs; five older runs are kept."""
 
-    def __init__(self, events: int = 0, runs: int = 0, free: int | None = 0) -> None:
+    def __init__(self, events: int = 0, runs: int = 0, jobs: int = 0, free: int | None = 0) -> None:
         self.events, self.runs = list(range(events)), [f"run{n:06}" for n in range(runs)]
-        self.free = free
+        self.jobs, self.free = jobs, free
         self.portions: list[int] = []
         self.limits: tuple[datetime, ...] = ()
         self.compacted = 0
@@ -47,6 +47,16 @@ class Old:
         self.compacted += 1
         self.free = 0
 
+    def count_old_jobs(self, before: datetime) -> int:
+        assert before == self.limits[1]
+        return self.jobs
+
+    def delete_jobs(self, before: datetime, limit: int) -> int:
+        assert before == self.limits[1]
+        n = min(self.jobs, limit)
+        self.jobs -= n
+        return n
+
 
 def prune(
     store: Any, events_days: int | None = None, runs_days: int | None = None, **more: Any
@@ -67,25 +77,29 @@ def prune(
     ],
 )
 def test_all_that_is_old_goes_in_portions(events: int, portions: list[int]) -> None:
-    store = Old(events, runs=2 * BATCH)
+    store = Old(events, runs=2 * BATCH, jobs=BATCH + 1)
     report = prune(store)
     assert (report.events, report.runs, report.runs_kept) == (events, 2 * BATCH, 5)
+    assert report.jobs == BATCH + 1
     assert store.portions == portions
-    assert (store.events, store.runs) == ([], [])
+    assert (store.events, store.runs, store.jobs) == ([], [], 0)
 
 
 def test_a_dry_run_counts_the_same_and_deletes_nothing() -> None:
-    store = Old(7, 3)
+    store = Old(7, 3, 2)
     report = prune(store, dry_run=True)
-    assert (report.events, report.runs, len(store.events), len(store.runs)) == (7, 3, 7, 3)
-    assert (
-        report.summary() == "would delete 7 events before 2024-01-31 and 3 runs before 2024-01-01"
+    assert (report.events, report.runs, report.jobs) == (7, 3, 2)
+    assert (len(store.events), len(store.runs), store.jobs) == (7, 3, 2)
+    assert report.summary() == (
+        "would delete 7 events before 2024-01-31, and 3 runs and 2 jobs before 2024-01-01"
     )
 
 
 def test_what_was_deleted_before_when_and_what_is_kept_is_said() -> None:
     report = prune(Old(1200, 3))
-    assert report.summary() == "deleted 1,200 events before 2024-01-31 and 3 runs before 2024-01-01"
+    assert report.summary() == (
+        "deleted 1,200 events before 2024-01-31, and 3 runs and 0 jobs before 2024-01-01"
+    )
     assert report.details() == ["5 older runs are kept, because stored trials came from them"]
 
 

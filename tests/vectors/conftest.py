@@ -1,27 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
 
 from tradingkb.sql.engine import open_engine
-from tradingkb.vectors import tables
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 from tradingkb.vectors.qdrant import QdrantVectorIndex
 from tradingkb.vectors.qdrant_connection import connect_qdrant
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'kb.db'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, with_tables: Callable[[str], str]) -> str:
+    return with_tables(request.param)
 
 
 @pytest.fixture
 def engine(url: str) -> Iterator[sa.Engine]:
     engine = open_engine(url)
-    tables.metadata.create_all(engine)
     yield engine
     engine.dispose()
 

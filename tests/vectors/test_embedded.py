@@ -1,9 +1,10 @@
-"""Exact search over vectors in SQLite, shared between processes."""
+"""Exact search over vectors in SQLite or PostgreSQL, shared between processes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tradingkb.sql.engine import open_engine
 from tradingkb.testing.sample_points import AWAY, EAST, EVERYTHING, NORTH, UP, points, uid, windows
 from tradingkb.vectors import embedded as module
 from tradingkb.vectors import partition as partition_module
+from tradingkb.vectors import tables
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
 UPSERT_IN_ANOTHER_PROCESS = """
@@ -149,6 +151,32 @@ def test_only_points_that_were_added_are_read(index, second, monkeypatch):
     assert rows == [1, 3]
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_point_whose_number_was_taken_first_and_committed_last_is_found(
+    index, second, url, monkeypatch
+):
+    """PostgreSQL lets two writers take numbers at once, and commit in the other order."""
+    upserted, both = threading.Barrier(2, timeout=30), module.upsert
+
+    def slow(connection, table, *args, **kwargs):
+        both(connection, table, *args, **kwargs)
+        if table is tables.vectors and threading.current_thread() is early:
+            upserted.wait()  # the number is taken
+            upserted.wait()  # the other one has committed
+
+    monkeypatch.setattr(module, "upsert", slow)
+    row = points((3, AWAY, {"window_key": "early"}))
+    early = threading.Thread(target=lambda: second.upsert("kb", row))
+    early.start()
+    upserted.wait()
+    index.upsert("kb", points((4, UP, {"window_key": "late"})))
+    assert nearest(index, UP) == ["late", "a", "b"]
+    upserted.wait()
+    early.join()
+    assert sorted(nearest(index)) == ["a", "b", "early", "late"]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_writing_points_looks_for_them_alone_however_many_there_are(index):
     plans = []
 

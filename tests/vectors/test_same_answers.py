@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tradingkb.ports import Points, VectorFilter
+from tradingkb.sql.engine import open_engine
 from tradingkb.testing.sample_points import STRATEGY, WORKSPACE, points, uid
+from tradingkb.vectors.embedded import EmbeddedVectorIndex
 from tradingkb.vectors.order import rounded
 
 #: Length 1 in every arithmetic, few different similarities: ties everywhere.
@@ -79,9 +81,14 @@ def brute_force(pts: Points, query, where, limit) -> list[tuple[str, float, set[
     return [(key, similarity, ids) for key, (similarity, ids) in ranked[:limit]]
 
 
-@pytest.fixture(params=["embedded", "qdrant"])
-def index(request):
-    return request.getfixturevalue(request.param)
+@pytest.fixture(params=["sqlite", "postgresql", "qdrant"])
+def index(request, with_tables):
+    if request.param == "qdrant":
+        yield request.getfixturevalue("qdrant")
+        return
+    engine = open_engine(with_tables(request.param))
+    yield EmbeddedVectorIndex(engine)
+    engine.dispose()
 
 
 collections = (f"c{n}" for n in range(10**9))

@@ -38,6 +38,7 @@ EXIT_INTERRUPTED: Final = 130
 EXIT_NO_ANSWER: Final = 5
 EXIT_ROWS_REFUSED: Final = 6
 EXIT_DIFFERENCES: Final = 7
+EXIT_JOB_FAILED: Final = 8
 
 #: Columns of frames that hold JSON text. Any other text is what somebody wrote, "[1]" included.
 STRUCTURES: Final = frozenset(
@@ -58,6 +59,8 @@ STRUCTURES: Final = frozenset(
         "regime",
         "filters",
         "question",
+        "arguments",
+        "result",
     }
 )
 
@@ -66,6 +69,7 @@ EPILOG: Final = (
     "configuration; 4 a backend did not answer or something is not ready, try again later; "
     "5 recommend: status none; 6 ingest, recommend-many: some rows were refused, the others went "
     "in; 7 reconcile: differences found and not repaired (restore: an index is not complete); "
+    "8 jobs --work: a job failed; "
     "130 interrupted."
 )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_TABLES: Final = "ingest|strategies|trials|runs|events|workspaces|history|backup|reconcile"
+_TABLES: Final = (
+    "ingest|strategies|trials|runs|events|workspaces|history|backup|reconcile|leases|jobs"
+)
 _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"kb\.create_workspace\('([^']*)'\)", r"tradingkb workspaces --create \1"),
     (

@@ -60,9 +60,13 @@ class Deadline:
     at_s: float
     clock: Callable[[], float]
 
+    def left(self) -> float:
+        """Seconds that are left, negative when it has passed."""
+        return self.at_s - self.clock()
+
     def check(self, step: str) -> None:
         """Raises DeadlineExceededError when it has passed; `step` is what was done last."""
-        late = self.clock() - self.at_s
+        late = -self.left()
         if late > 0:
             raise DeadlineExceededError(
                 f"the answer was not ready in time: {late:.1f} s late after {step}; "

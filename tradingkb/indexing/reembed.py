@@ -87,10 +87,10 @@ class Reembedder:
         began = time.monotonic()
         embedder = self._indexer.embedder(target)
         self._indexer.vectors.ensure_collection(target.collection, embedder.dimension)
-        with self._leases.hold(target.workspace):
+        with self._leases.hold(target.workspace) as lease:
             run, resumed = self._run_record(target, embedder.pipeline, restart)
             try:
-                done = self._work(target, embedder.pipeline, progress)
+                done = self._work(target, embedder.pipeline, lease.guarded(progress))
             except BaseException as error:
                 with contextlib.suppress(Exception):  # the record must not hide what happened
                     self._finish(run, "failed", {}, repr(error))

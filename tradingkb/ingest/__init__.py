@@ -1,6 +1,7 @@
 """Ingestion: trials into the store, and the store into the vector index."""
 
 from tradingkb.ingest.ingester import Ingester
+from tradingkb.ingest.job import IngestJob
 from tradingkb.ingest.report import IngestReport
 from tradingkb.ingest.request import IngestRequest
 from tradingkb.ingest.storing import WRITE_BATCH
@@ -9,6 +10,7 @@ from tradingkb.ingest.trial_ingester import IngestConfig, KBTrialIngester
 __all__ = [
     "WRITE_BATCH",
     "IngestConfig",
+    "IngestJob",
     "IngestReport",
     "IngestRequest",
     "Ingester",

@@ -79,7 +79,7 @@ class Ingester:
         with self._leases.hold(workspace) as lease:
             scope = self._scope(target, request, batch)
             try:
-                report = self._work(scope, target, request, progress, began)
+                report = self._work(scope, target, request, lease.guarded(progress), began)
             except BaseException as error:
                 with contextlib.suppress(Exception):  # the record must not hide what happened
                     self._finish(scope.run, "failed", {}, repr(error))

@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import structlog
-
-from tradingkb.printable import printable
+from tradingkb.observability.lines import json_line, logfmt
 
 _LOGGER: Final = logging.getLogger("tradingkb")
 _LOGGER.addHandler(logging.NullHandler())
@@ -56,36 +54,25 @@ def subscribe(subscriber: Subscriber) -> Callable[[], None]:
 
 
 class _Formatter(logging.Formatter):
-    """Renders events with structlog's renderers, in UTC; other records keep their message."""
+    """One line per record, in UTC: an event with its fields, or another record's message."""
 
     def __init__(self, style: Literal["logfmt", "json"]) -> None:
         super().__init__()
-        self._render: Any = (
-            structlog.processors.JSONRenderer()
-            if style == "json"
-            else structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "event"], bool_as_flag=False
-            )
-        )
+        self._render = json_line if style == "json" else logfmt
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
-        fields = {
-            # The form of `plain.time_text`, without what a JSON form needs to be loaded.
-            "timestamp": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **_flat(getattr(record, "tradingkb_fields", {})),
-        }
-        return printable(str(self._render(_LOGGER, record.levelname.lower(), fields)))
-
-
-def _flat(fields: dict[str, Any]) -> dict[str, Any]:
-    """Lists as comma-separated text: logfmt holds no structures, and grep wants words."""
-    return {
-        key: ",".join(map(str, value)) if isinstance(value, list | tuple) else value
-        for key, value in fields.items()
-    }
+        """One line; of an error its type and message, for a traceback has many."""
+        error = record.exc_info[1] if record.exc_info else None
+        return self._render(
+            {
+                # The form of `plain.time_text`, without what a JSON form needs to be loaded.
+                "timestamp": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+                "level": record.levelname.lower(),
+                "event": record.getMessage(),
+                **({} if error is None else {"error": f"{type(error).__name__}: {error}"}),
+                **getattr(record, "tradingkb_fields", {}),
+            }
+        )
 
 
 def configure_logging(level: str, style: Literal["logfmt", "json"]) -> None:

@@ -16,7 +16,16 @@ from tradingkb.ports.embedders import (
     TrialDocument,
 )
 from tradingkb.ports.index import DeletionStore, IndexStore
-from tradingkb.ports.records import EventStore, LeaseStore, PageStore, RunStore
+from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
+from tradingkb.ports.patience import Again, once, patience, seconds_left
+from tradingkb.ports.records import (
+    BreakerStore,
+    EventStore,
+    HeldLease,
+    LeaseStore,
+    PageStore,
+    RunStore,
+)
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
@@ -33,10 +42,13 @@ from tradingkb.ports.values import Partition, PartitionNews, RunRecord
 from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
 
 __all__ = [
+    "FINISHED",
     "PAYLOAD",
     "PAYLOAD_VERSION",
+    "Again",
     "BackupContents",
     "BackupStore",
+    "BreakerStore",
     "Calibration",
     "CalibrationStore",
     "ContentStore",
@@ -46,8 +58,12 @@ __all__ = [
     "EmbedderFactory",
     "EventStore",
     "Floats32",
+    "HeldLease",
     "IdentityStore",
     "IndexStore",
+    "Job",
+    "JobState",
+    "JobStore",
     "LeaseStore",
     "ListingStore",
     "PageStore",
@@ -73,4 +89,7 @@ __all__ = [
     "WithdrawalStore",
     "WorkspaceStore",
     "WriterStore",
+    "once",
+    "patience",
+    "seconds_left",
 ]

@@ -103,3 +103,9 @@ class RetentionStore(Protocol):
             ConfigurationError: no room for the copy that this takes.
             BackendUnavailableError: somebody else writes, and did not end in time.
         """
+
+    def count_old_jobs(self, before: datetime) -> int:
+        """Jobs that ended before a time, and would be deleted."""
+
+    def delete_jobs(self, before: datetime, limit: int) -> int:
+        """Deletes jobs that ended before a time, likewise."""

@@ -1,8 +1,9 @@
-"""The ports of what happened: runs and events; and of who works on what."""
+"""The ports of what happened: runs and events; of who works on what, and of circuit breakers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -22,6 +23,9 @@ class RunStore(Protocol):
 
     def close_runs(self, workspace_id: str, at: datetime) -> None:
         """Marks runs that are still `running` as `interrupted`: nobody runs them any more."""
+
+    def last_ingest(self) -> datetime | None:
+        """When the last ingest of any workspace was completed, UTC; None for never."""
 
 
 class EventStore(Protocol):
@@ -43,20 +47,46 @@ class EventStore(Protocol):
         """Recommend events, newest first."""
 
 
+@dataclass(frozen=True)
+class HeldLease:
+    """A lease as it is stored.
+
+    Attributes:
+        name: what it is of; "index:" and the id of a workspace.
+        holder: who has it.
+        acquired_at, expires_at: by the clock of the holder; it changes with each renewal.
+    """
+
+    name: str
+    holder: str
+    acquired_at: datetime
+    expires_at: datetime
+
+
 class LeaseStore(Protocol):
     """One long job of a name at a time."""
 
     def acquire_lease(
         self, name: str, holder: str, at: datetime, expires_at: datetime
-    ) -> str | None:
-        """Takes or renews a lease.
+    ) -> HeldLease | None:
+        """Takes a lease that nobody has, or renews one's own; whether a holder lives, others judge.
 
         Returns:
-            None when `holder` has it now, else who has it.
+            None when `holder` has it now, else the lease that is in the way.
         """
 
-    def break_lease(self, name: str, holder: str) -> None:
-        """Ends the lease of a holder, if it is still theirs."""
+    def renew_lease(self, name: str, holder: str, expires_at: datetime) -> bool:
+        """Renews a lease that is still the holder's; whether it was."""
+
+    def break_lease(self, name: str, holder: str, expires_at: datetime | None = None) -> bool:
+        """Ends the lease of a holder, if it is still theirs, and unchanged where a time is given.
+
+        Returns:
+            Whether it did.
+        """
+
+    def leases(self) -> list[HeldLease]:
+        """Those that somebody holds, by name."""
 
 
 class PageStore(Protocol):
@@ -96,4 +126,30 @@ class PageStore(Protocol):
         Returns:
             strategy_name, objective_type, status, count, and how many of them were
             strict_to_relaxed, metadata_only, and had repaired_params.
+        """
+
+
+class BreakerStore(Protocol):
+    """The circuit breakers of every replica, as it last said."""
+
+    def save_breakers(
+        self, replica: str, states: Sequence[Mapping[str, Any]], at: datetime, forget_s: float
+    ) -> None:
+        """Replaces what a replica says of its breakers, without waiting for other writers.
+
+        Args:
+            replica: who says it.
+            states: service, state, failures, open_since, last_error of each; none when it ends.
+            at: the time of the heartbeat; a state that is not what it was has changed then.
+            forget_s: replicas without a heartbeat for so many seconds are forgotten.
+
+        Raises:
+            BackendUnavailableError: it could not be written at once.
+        """
+
+    def breakers(self, since: datetime) -> pl.DataFrame:
+        """The breakers of the replicas with a heartbeat since then, by replica and service.
+
+        Returns:
+            replica, service, state, failures, open_since, last_error, changed_at, heartbeat_at.
         """

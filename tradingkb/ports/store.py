@@ -8,7 +8,8 @@ from tradingkb.ports.backup import BackupStore, RetentionStore
 from tradingkb.ports.calibration import CalibrationStore
 from tradingkb.ports.curation import StatusStore, WithdrawalStore
 from tradingkb.ports.index import DeletionStore, IndexStore
-from tradingkb.ports.records import EventStore, LeaseStore, PageStore, RunStore
+from tradingkb.ports.jobs import JobStore
+from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
     ContentStore,
@@ -40,7 +41,9 @@ class TrialStore(
     RunStore,
     EventStore,
     LeaseStore,
+    JobStore,
     PageStore,
+    BreakerStore,
     CalibrationStore,
     BackupStore,
     RetentionStore,

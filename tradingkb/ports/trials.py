@@ -26,6 +26,9 @@ class TransactionStore(Protocol):
         that takes time belongs inside.
         """
 
+    def unhurried(self) -> AbstractContextManager[None]:
+        """What this thread asks of the store inside has no deadline: long work, not a question."""
+
 
 class IdentityStore(Protocol):
     """Which trials there are."""

@@ -18,3 +18,11 @@ class LogSettings(EnvironmentSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", alias="LOG_LEVEL", description="least severe event that is written"
     )
+
+    @property
+    def service_log_level(self) -> str:
+        """The level of a service: INFO unless LOG_LEVEL says otherwise.
+
+        Whoever looks after a service reads in its log what it did; at a terminal that is noise.
+        """
+        return self.log_level if "log_level" in self.model_fields_set else "INFO"

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from tradingkb.exceptions import ConfigurationError
+from tradingkb.masking import masked_url
 from tradingkb.settings.environment import PREFIX
 from tradingkb.settings.model import Settings
-from tradingkb.settings.urls import masked_url
 
 
 def load_settings(**arguments: Any) -> Settings:

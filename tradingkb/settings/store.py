@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from tradingkb.masking import masked_url
 from tradingkb.settings.environment import EnvironmentSettings
-from tradingkb.settings.urls import masked_url, parse_url
+from tradingkb.settings.urls import parse_url
 
 
 class StoreSettings(EnvironmentSettings):

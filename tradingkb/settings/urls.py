@@ -1,13 +1,6 @@
-"""URLs of databases and servers: readable ones, and what is shown of them."""
+"""URLs of databases: whether one can be reached by them."""
 
 from __future__ import annotations
-
-import re
-
-
-def masked_url(url: str) -> str:
-    """The URL with `***` in place of a password, as SQLAlchemy does it."""
-    return re.sub(r"(?<=://)([^/?#]*?):[^/?#]*@", r"\1:***@", url)
 
 
 def parse_url(url: str) -> None:

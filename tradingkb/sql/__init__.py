@@ -1,9 +1,12 @@
 """SQL plumbing that stores and the embedded vector index share: engines, types, bulk access."""
 
 from tradingkb.sql.bulk import MOST_PARAMETERS, read, read_in, upsert
+from tradingkb.sql.copying import copy_into, note_growth
 from tradingkb.sql.counters import counter, moved, only_added
 from tradingkb.sql.counting import Asked, counted
-from tradingkb.sql.engine import open_engine, reading, together, writing
+from tradingkb.sql.engine import open_engine, put_door, reading, together, writing
+from tradingkb.sql.faults import is_contended, of_database
+from tradingkb.sql.postgres import unhurried
 from tradingkb.sql.space import compact
 from tradingkb.sql.types import Json, Key, UtcTime
 
@@ -14,15 +17,21 @@ __all__ = [
     "Key",
     "UtcTime",
     "compact",
+    "copy_into",
     "counted",
     "counter",
+    "is_contended",
     "moved",
+    "note_growth",
+    "of_database",
     "only_added",
     "open_engine",
+    "put_door",
     "read",
     "read_in",
     "reading",
     "together",
+    "unhurried",
     "upsert",
     "writing",
 ]

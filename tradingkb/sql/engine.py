@@ -10,46 +10,59 @@ folder, a full disk) the store is read as it lies there, without locks, if no wr
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
+from tradingkb.sql.postgres import named_errors, postgres_engine
 
 #: Marks a connection whose transaction will write.
 WRITER = {"tradingkb_writer": True}
+_DOOR: Final = "tradingkb_door"
 #: Of a pooled connection that reads without locks: the file, and what it looked like.
 _FROZEN = "tradingkb_frozen"
 _UNWRITABLE = ("readonly", "read-only", "unable to open", "disk is full", "disk i/o")
 
 
-def open_engine(url: str | sa.URL, *, timeout_s: float = 10.0) -> sa.Engine:
+def open_engine(
+    url: str | sa.URL,
+    *,
+    timeout_s: float = 10.0,
+    statement_timeout_s: float = 10.0,
+    pool_size: int = 5,
+) -> sa.Engine:
     """An engine for `sqlite:///path` or `postgresql+psycopg://...`.
 
     Args:
         url: a SQLAlchemy URL.
-        timeout_s: how long a statement waits for a lock; on PostgreSQL a connection, too.
+        timeout_s: how long a statement waits for a lock, and a thread for a connection.
+        statement_timeout_s: how long a statement may take on PostgreSQL, outside `unhurried`.
+        pool_size: connections that are kept open; ten more are opened when these are at work.
 
     Raises:
         ConfigurationError: the folder of a SQLite file cannot be written.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        # psycopg takes whole seconds, and at least two, for a connection.
-        connect_args = {
-            "connect_timeout": max(2, int(timeout_s)),
-            "options": f"-c lock_timeout={int(timeout_s * 1000)}",
-        }
-        return sa.create_engine(parsed, pool_pre_ping=True, connect_args=connect_args)
+        return postgres_engine(
+            parsed,
+            timeout_s=timeout_s,
+            statement_timeout_s=statement_timeout_s,
+            pool_size=pool_size,
+        )
+    pool = {}
     if parsed.database and not parsed.database.startswith((":memory:", "file:")):
         _prepare_folder(Path(parsed.database))
-    engine = sa.create_engine(parsed, connect_args={"timeout": timeout_s})
+        pool = {"pool_size": pool_size, "pool_timeout": timeout_s}
+    engine = sa.create_engine(parsed, connect_args={"timeout": timeout_s}, **pool)
     sa.event.listen(engine, "do_connect", _connect)
     sa.event.listen(engine, "checkout", _on_checkout)
     sa.event.listen(engine, "begin", _on_begin)
@@ -130,7 +143,7 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     if (joined := _OPEN.get().get(engine)) is not None:
         yield joined
         return
-    with translated(engine), engine.connect() as connection:
+    with _entered(engine, write=False) as connection:
         yield connection
 
 
@@ -144,12 +157,49 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     if joined is not None and _writes(joined):
         yield joined
         return
-    with (
-        translated(engine),
-        engine.connect().execution_options(**WRITER) as connection,
-        connection.begin(),
-    ):
+    with _entered(engine, write=True) as connection:
         yield connection
+
+
+class Door(Protocol):
+    """Through which transactions pass: it may connect again, or not at all."""
+
+    def __call__(
+        self, begin: Callable[[], sa.Connection], write: bool
+    ) -> AbstractContextManager[sa.Connection]:
+        """The connection that `begin` gives."""
+
+
+def put_door(engine: sa.Engine, door: Door) -> None:
+    """From now on the engine's transactions pass through a door."""
+    engine.update_execution_options(**{_DOOR: door})
+
+
+@contextmanager
+def _entered(engine: sa.Engine, *, write: bool) -> Iterator[sa.Connection]:
+    begin = partial(_begun, engine, write)
+    door: Door | None = engine.get_execution_options().get(_DOOR)
+    passed = nullcontext(begin()) if door is None else door(begin, write)
+    with passed as connection, translated(engine), connection, _begun_in(connection):
+        yield connection
+
+
+def _begun_in(connection: sa.Connection) -> AbstractContextManager[Any]:
+    """The transaction that was begun, to be ended."""
+    return connection.get_transaction() or nullcontext()
+
+
+def _begun(engine: sa.Engine, write: bool) -> sa.Connection:
+    """A connection; for writers with a transaction, others begin when they first read."""
+    with translated(engine):
+        connection = engine.connect()
+        if write:
+            try:
+                connection.execution_options(**WRITER).begin()
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
 
 @contextmanager
@@ -176,6 +226,10 @@ def _writes(connection: sa.Connection) -> bool:
 @contextmanager
 def translated(engine: sa.Engine) -> Iterator[None]:
     """Turns driver errors into errors that say what to do next."""
+    if engine.dialect.name == "postgresql":
+        with named_errors(engine.url.render_as_string(hide_password=True)):
+            yield
+        return
     try:
         yield
     except (exc.OperationalError, exc.TimeoutError, exc.InterfaceError) as error:

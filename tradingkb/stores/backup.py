@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from tradingkb.exceptions import BackendUnavailableError, InvalidBackupError, InvalidInputError
 from tradingkb.ports import BackupContents, Restored
 from tradingkb.progress import Progress
-from tradingkb.sql import reading, writing
+from tradingkb.sql import note_growth, reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.backup_file import new_backup, open_backup, seal
 from tradingkb.stores.migrate import VERSION_TABLE, is_known
@@ -76,19 +76,12 @@ class BackupQueries:
         """
         self._refuse_own_file(path)
         _refuse_loss(self.row_counts(), replace)  # before a long check of the file
-        with open_backup(path) as backup:
-            try:
-                with writing(self.engine) as connection:
-                    _lock(connection)
-                    before = count_rows(connection)
-                    _refuse_loss(before, replace)
-                    _replace(connection, backup.connection, backup.contents.rows, progress)
-            except (sa.exc.IntegrityError, sa.exc.DataError) as error:
-                raise InvalidBackupError(
-                    f"the rows of {path} contradict each other: {error.orig}",
-                    field="path",
-                    remedy="restore another one; nothing has been changed",
-                ) from error
+        with open_backup(path) as backup, writing(self.engine) as connection:
+            _lock(connection)
+            before = count_rows(connection)
+            _refuse_loss(before, replace)
+            with _refused_rows_named(path):
+                _replace(connection, backup.connection, backup.contents.rows, progress)
         self._drop_helpers()
         return Restored(before, backup.contents)
 
@@ -115,6 +108,18 @@ class BackupQueries:
             raise InvalidInputError(
                 f"{path} is the file of this very store", field="path", remedy="name another file"
             )
+
+
+@contextmanager
+def _refused_rows_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        raise InvalidBackupError(
+            f"the rows of {path} contradict each other: {error.orig}",
+            field="path",
+            remedy="restore another one; nothing has been changed",
+        ) from error
 
 
 def _write(
@@ -182,6 +187,8 @@ def _replace(
     _move_generations(connection, known)
     _drop_vectors(connection)
     _move_sequences(connection)
+    for table in TABLES:
+        note_growth(connection, table, rows.get(table.name, 0))
 
 
 def _empty(connection: sa.Connection) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from tradingkb.exceptions import ConfigurationError, StoreTooNewError
-from tradingkb.sql import reading, writing
+from tradingkb.sql import reading, unhurried, writing
 from tradingkb.stores import schema
 
 #: Raised when a release can no longer read or write what the previous one wrote.
@@ -39,7 +39,7 @@ def migrate(engine: sa.Engine) -> None:
     from alembic import command
     from alembic.config import Config
 
-    with writing(engine) as connection:
+    with unhurried(), writing(engine) as connection:
         if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is a lock already
             lock = "SELECT pg_advisory_xact_lock(hashtext('tradingkb.migrate'))"
             connection.execute(sa.text(lock))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql import read, read_in, reading, upsert, writing
+from tradingkb.sql import note_growth, read, read_in, reading, upsert, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import UNFINISHED, chunks
 from tradingkb.stores.generations import bump, bump_all, generations_of
@@ -241,6 +241,7 @@ class TrialQueries:
             pl.lit("status came with the import").alias("reason"),
         )
         connection.execute(sa.insert(schema.kb_status_history), rows.to_dicts())
+        note_growth(connection, schema.kb_status_history, rows.height)
 
 
 def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:

@@ -29,6 +29,7 @@ from tradingkb.testing.trial_store_calibration import CalibrationContract
 from tradingkb.testing.trial_store_curation import CurationContract
 from tradingkb.testing.trial_store_generations import GenerationContract
 from tradingkb.testing.trial_store_index import IndexContract
+from tradingkb.testing.trial_store_jobs import JobContract
 from tradingkb.testing.trial_store_pages import PageContract
 from tradingkb.testing.trial_store_records import RecordContract
 from tradingkb.testing.trial_store_shares import ShareContract
@@ -41,6 +42,7 @@ class TrialStoreContract(
     IndexContract,
     GenerationContract,
     RecordContract,
+    JobContract,
     PageContract,
     ShareContract,
     CalibrationContract,

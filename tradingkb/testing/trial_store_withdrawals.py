@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tradingkb.exceptions import NotFoundError
-from tradingkb.ports import TrialStore
+from tradingkb.ports import HeldLease, TrialStore
 from tradingkb.testing.stored import (
     ADA,
     COLLECTION,
@@ -145,18 +145,46 @@ class WithdrawalContract:
 
     # leases
 
-    def test_a_lease_has_one_holder_until_it_expires_or_is_given_back(self, kb: TrialStore) -> None:
+    def test_a_lease_has_one_holder_until_it_is_given_back(self, kb: TrialStore) -> None:
         def acquire(holder: str, minute: int, name: str = "job") -> str | None:
             at = NOON + timedelta(minutes=minute)
-            return kb.acquire_lease(name, holder, at, at + timedelta(minutes=5))
+            other = kb.acquire_lease(name, holder, at, at + timedelta(minutes=5))
+            return other.holder if other else None
 
         assert acquire("a", 0) is None
         assert acquire("b", 4) == "a"
         assert acquire("b", 4, "another job") is None
         assert acquire("a", 4) is None  # renewed
-        assert acquire("b", 8) == "a"
-        assert acquire("b", 9) is None
-        kb.break_lease("job", "a")  # no longer theirs
+        assert acquire("b", 99) == "a"  # whether they live, others judge
+        assert not kb.break_lease("job", "b")
+        assert acquire("b", 99) == "a"
+        assert kb.break_lease("job", "a")
+        assert acquire("b", 10) is None
         assert acquire("a", 10) == "b"
-        kb.break_lease("job", "b")
-        assert acquire("a", 10) is None
+
+    def test_leases_are_told_with_the_times_of_their_holders(self, kb: TrialStore) -> None:
+        assert kb.leases() == []
+        hours = [NOON + timedelta(hours=n) for n in range(4)]
+        for name, holder in (("two", "b"), ("one", "a")):
+            kb.acquire_lease(name, holder, hours[0], hours[1])
+        kb.acquire_lease("one", "a", hours[1], hours[2])
+        assert kb.renew_lease("two", "b", hours[3])
+        one, two = HeldLease("one", "a", hours[0], hours[2]), HeldLease("two", "b", *hours[::3])
+        assert kb.leases() == [one, two]
+        assert kb.acquire_lease("one", "c", hours[1], hours[2]) == one
+
+    def test_a_lease_that_was_lost_is_not_renewed(self, kb: TrialStore) -> None:
+        assert not kb.renew_lease("job", "a", LATER)
+        kb.acquire_lease("job", "b", NOON, LATER)
+        assert not kb.renew_lease("job", "a", LATER)
+        assert [lease.holder for lease in kb.leases()] == ["b"]
+
+    def test_a_lease_that_was_renewed_since_it_was_looked_at_is_not_broken(
+        self, kb: TrialStore
+    ) -> None:
+        kb.acquire_lease("job", "a", NOON, LATER)
+        seen = kb.acquire_lease("job", "b", NOON, LATER)
+        assert seen is not None
+        kb.renew_lease("job", "a", LATER + timedelta(microseconds=1))
+        assert not kb.break_lease("job", "a", seen.expires_at)
+        assert kb.break_lease("job", "a", LATER + timedelta(microseconds=1))

@@ -1,4 +1,4 @@
-"""Retention: old events and runs are forgotten, trials never."""
+"""Retention: old events, runs and jobs are forgotten, trials never."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class PruneReport(Report):
         events: recommend events older than `events_before`.
         runs: runs that finished before `runs_before` and that nothing refers to.
         runs_kept: older runs that stored trials, or versions of them, came from.
+        jobs: jobs that ended before `runs_before`.
         events_before, runs_before: the limits, UTC.
         free_bytes: of the database's file, which hold nothing and are filled first; None on
             PostgreSQL, whose autovacuum sees to it.
@@ -38,6 +39,7 @@ class PruneReport(Report):
     events: int
     runs: int
     runs_kept: int
+    jobs: int
     events_before: datetime
     runs_before: datetime
     free_bytes: int | None = None
@@ -46,8 +48,8 @@ class PruneReport(Report):
         """One line."""
         verb = "would delete" if self.dry_run else "deleted"
         return (
-            f"{verb} {self.events:,} events before {self.events_before:%Y-%m-%d} and {self.runs:,} "
-            f"runs before {self.runs_before:%Y-%m-%d}"
+            f"{verb} {self.events:,} events before {self.events_before:%Y-%m-%d}, and "
+            f"{self.runs:,} runs and {self.jobs:,} jobs before {self.runs_before:%Y-%m-%d}"
         )
 
     def details(self) -> list[str]:
@@ -92,7 +94,7 @@ class Retention:
 
         Args:
             events_days: age from which recommend events go, at least 1; None is the setting's.
-            runs_days: age from which finished runs go, at least 1; None is the setting's.
+            runs_days: age from which finished runs and jobs go, at least 1; None is the setting's.
             dry_run: count only.
             compact: give the room that this leaves back to the file system; writers wait.
 
@@ -107,17 +109,21 @@ class Retention:
         runs_before = _limit(now, runs_days, "runs_older_than_days")
         events = self._store.old_events(events_before)
         runs, kept = self._store.old_runs(runs_before)
+        jobs = self._store.count_old_jobs(runs_before)
         if not dry_run:
             _in_portions(self._store.delete_events, events)
             _in_portions(self._store.delete_runs, runs)
+            while self._store.delete_jobs(runs_before, BATCH) == BATCH:
+                pass
             if compact:
                 self._store.compact()
-            emit("kb_prune_complete", events=len(events), runs=len(runs), runs_kept=kept)
+            emit("kb_prune_complete", events=len(events), runs=len(runs), runs_kept=kept, jobs=jobs)
         return PruneReport(
             dry_run,
             len(events),
             len(runs),
             kept,
+            jobs,
             events_before,
             runs_before,
             self._store.free_bytes(),

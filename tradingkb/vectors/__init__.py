@@ -1,4 +1,4 @@
-"""Vector indexes: embedded (SQLite and NumPy, exact) and Qdrant."""
+"""Vector indexes: embedded (exact, in NumPy over tables of the store) and Qdrant."""
 
 from tradingkb.ports import VectorIndex
 from tradingkb.vectors.embedded import EmbeddedVectorIndex

@@ -1,7 +1,7 @@
-"""Exact vector search in NumPy over vectors kept in SQLite.
+"""Exact vector search in NumPy over vectors kept in the store's own database.
 
 The vectors and filter columns of one (collection, workspace, strategy) are cached as arrays and
-read again when its generation counter has moved, so any number of processes may share the file.
+read again when its generation counter has moved, so any number of processes may share it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ KEPT_POINTS: Final = 2_000_000
 
 
 class EmbeddedVectorIndex(EmbeddedCollections):
-    """The `VectorIndex` port on a SQLite engine whose schema is migrated."""
+    """The `VectorIndex` port on an engine of the store, whose schema is migrated."""
 
     exact = True
 
@@ -162,8 +162,9 @@ def _state(connection: sa.Connection, asked: dict[str, str]) -> sa.Row[Any]:
 
 
 def _bump(connection: sa.Connection, touched: pl.DataFrame, *, only_added: bool = False) -> None:
-    partitions = touched.unique().with_columns(generation=pl.lit(0))
     key = ("collection_id", "workspace_id", "strategy_name")
+    # In one order, or two writers at once could each wait for a row of the other's.
+    partitions = touched.unique().sort(key).with_columns(generation=pl.lit(0))
     upsert(connection, tables.generations, partitions, key=key, update=())
     for collection, workspace, strategy, _ in partitions.rows():
         connection.execute(

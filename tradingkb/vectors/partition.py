@@ -122,6 +122,9 @@ def load_partition(
         known: the partition as it was, when points were only added to it since.
     """
     rows = read(connection, _statement(key, after=known.last if known else 0))
+    if known and _count(connection, key) != len(known) + rows.height:
+        # On PostgreSQL a number may be taken first and committed last.
+        return load_partition(connection, key, dimension)
     last = int(rows["id"].max() or 0)  # type: ignore[arg-type]
     matrix = _matrix(rows.drop_in_place("vector"), dimension)
     rows = rows.with_columns(pl.col(_NUMBERS).cast(pl.Float64))
@@ -139,12 +142,15 @@ def _statement(key: tuple[int, str, str], after: int) -> sa.Select[Any]:
         _V.n_trades,
         _V.overfit_gap,
         _V.vector,
-    ).where(
-        _V.collection_id == key[0],
-        _V.workspace_id == key[1],
-        _V.strategy_name == key[2],
-        _V.id > after,
-    )
+    ).where(*_of(key), _V.id > after)
+
+
+def _count(connection: sa.Connection, key: tuple[int, str, str]) -> int:
+    return int(connection.scalar(sa.select(sa.func.count()).where(*_of(key))) or 0)
+
+
+def _of(key: tuple[int, str, str]) -> tuple[sa.ColumnElement[bool], ...]:
+    return _V.collection_id == key[0], _V.workspace_id == key[1], _V.strategy_name == key[2]
 
 
 def _matrix(vectors: pl.Series, dimension: int) -> Floats32:

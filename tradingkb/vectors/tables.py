@@ -1,4 +1,4 @@
-"""Tables of the embedded vector index; they live in the same SQLite file as the trials."""
+"""Tables of the embedded vector index; they live in the same database as the trials."""
 
 from __future__ import annotations
 

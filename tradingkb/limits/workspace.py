@@ -1,0 +1,112 @@
+"""What a workspace may ask, and what its client is told of it.
+
+Header fields: draft-ietf-httpapi-ratelimit-headers in its form of 2025, where `RateLimit-Policy`
+lists the policies, and `RateLimit` what is left of each (`r`) and in how many seconds there will be
+more (`t`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tradingkb.limits.slots import MemorySlots, Slots
+from tradingkb.limits.windows import WINDOW_S, MemoryWindows, Take, Windows
+
+#: Names of the two policies, as header fields and problem details give them.
+PER_MINUTE: Final = "workspace"
+AT_ONCE: Final = "workspace-concurrent"
+#: Nobody knows when a request in flight will end; most do within a second.
+_SLOT_RETRY_S: Final = 1
+
+
+def _nothing() -> None:
+    """Gives nothing back, where nothing was taken."""
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Whether a request may be worked on.
+
+    Attributes:
+        ok: whether it may.
+        violated: the policy that refused it, `PER_MINUTE` or `AT_ONCE`; None where `ok`.
+        retry_after_s: whole seconds after which to try again; None where `ok`. After the limit per
+            minute a slot is free by then, unless another request took it.
+        release: to be called when the request has ended, whatever became of it; more than once
+            does no harm.
+    """
+
+    ok: bool
+    violated: str | None = None
+    retry_after_s: int | None = None
+    release: Callable[[], None] = field(default=_nothing, compare=False)
+    _fields: tuple[tuple[str, str], ...] = ()
+
+    def headers(self) -> dict[str, str]:
+        """Header fields of the response; none where no limit is set."""
+        return dict(self._fields)
+
+
+class WorkspaceLimits:
+    """Limits of every workspace alike, each counted by itself."""
+
+    def __init__(
+        self,
+        per_minute: int,
+        concurrent: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        windows: Windows | None = None,
+        slots: Slots | None = None,
+    ) -> None:
+        """Sets the limits; they are counted in this process unless told otherwise.
+
+        Args:
+            per_minute: requests of a workspace in any 60 seconds; 0 for no limit.
+            concurrent: requests of a workspace at once; 0 for no limit.
+            clock: seconds that never go back.
+            windows: counts requests in a window of `per_minute`.
+            slots: counts `concurrent` requests at once.
+        """
+        self._windows = windows if per_minute else None
+        self._slots = slots if concurrent else None
+        if per_minute and windows is None:
+            self._windows = MemoryWindows(per_minute, clock)
+        if concurrent and slots is None:
+            self._slots = MemorySlots(concurrent)
+        policies = [f'"{PER_MINUTE}";q={per_minute};w={WINDOW_S}'] if per_minute else []
+        if concurrent:
+            policies.append(f'"{AT_ONCE}";q={concurrent};qu="concurrent-requests"')
+        self._policies = ", ".join(policies)
+
+    def admit(self, workspace_id: str) -> Admission:
+        """Admits a request or refuses it, at once; one that is refused counts for nothing."""
+        release = _nothing if self._slots is None else self._slots.take(workspace_id)
+        if release is None:
+            return self._refused(AT_ONCE, _SLOT_RETRY_S)
+        if self._windows is None:
+            return Admission(True, release=release, _fields=self._fields(""))
+        take = self._windows.take(workspace_id)
+        if take.ok:
+            return Admission(True, release=release, _fields=self._fields(_left(take)))
+        release()
+        # More than the time that is left: rounding must not refuse anybody twice.
+        return self._refused(PER_MINUTE, math.floor(take.more_in_s) + 1)
+
+    def _refused(self, policy: str, retry_after_s: int) -> Admission:
+        # Only of the policy that refused: `Retry-After` must not come before any `t`.
+        fields = self._fields(f'"{policy}";r=0;t={retry_after_s}')
+        again = ("Retry-After", str(retry_after_s))
+        return Admission(False, policy, retry_after_s, _fields=(*fields, again))
+
+    def _fields(self, left: str) -> tuple[tuple[str, str], ...]:
+        named = (("RateLimit-Policy", self._policies), ("RateLimit", left))
+        return tuple((name, value) for name, value in named if value)
+
+
+def _left(take: Take) -> str:
+    return f'"{PER_MINUTE}";r={take.remaining};t={math.ceil(take.more_in_s)}'
