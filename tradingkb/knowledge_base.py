@@ -25,7 +25,6 @@ from tradingkb.domain import (
     Selection,
     Status,
     StrategySpec,
-    check_param_names,
 )
 from tradingkb.evaluate import (
     CalibrationReport,
@@ -35,7 +34,7 @@ from tradingkb.evaluate import (
     Evaluator,
     names,
 )
-from tradingkb.importers import Const, read_specs
+from tradingkb.importers import Const, specs_to_register
 from tradingkb.indexing import (
     ActivationReport,
     Indexer,
@@ -201,10 +200,7 @@ class KnowledgeBase:
                 parameter whose name is none.
         """
         space = self.use_cases.workspaces.find(workspace, create_default=True)
-        specs = [spec] if isinstance(spec, StrategySpec) else read_specs(spec)
-        for one in specs:  # all of a folder, before any of it is stored
-            check_param_names(one)
-        for one in specs:
+        for one in specs_to_register(spec):
             self.use_cases.store.save_spec(space.id, one, self.use_cases.indexer.clock())
 
     # --- answers out ------------------------------------------------------------------------------
