@@ -15,7 +15,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
-from tradingkb.domain import Actor, Caller, Mode, Overrides, Regime, Selection, Status, StrategySpec
+from tradingkb.domain import (
+    Actor,
+    Caller,
+    Mode,
+    Overrides,
+    Regime,
+    Selection,
+    Status,
+    StrategySpec,
+)
 from tradingkb.evaluate import (
     CalibrationReport,
     Calibrator,
@@ -25,7 +34,7 @@ from tradingkb.evaluate import (
     names,
 )
 from tradingkb.exceptions import ForkedError, InvalidInputError
-from tradingkb.importers import Const, read_specs
+from tradingkb.importers import Const, specs_to_register
 from tradingkb.indexing import (
     ActivationReport,
     Indexer,
@@ -133,8 +142,6 @@ class KnowledgeBase(LongWork):
     Safe to use from several threads; any number of processes may share one embedded store.
     """
 
-    use_cases: UseCases
-
     def __init__(
         self, use_cases: UseCases, settings: Settings, *, progress: bool | None = None
     ) -> None:
@@ -215,10 +222,11 @@ class KnowledgeBase(LongWork):
             workspace: slug or id.
 
         Raises:
-            InvalidSpecError: a file that cannot be read, or a spec that contradicts itself.
+            InvalidSpecError: a file that cannot be read, a spec that contradicts itself, or a
+                parameter whose name is none.
         """
         space = self.use_cases.workspaces.find(workspace, create_default=True)
-        for one in [spec] if isinstance(spec, StrategySpec) else read_specs(spec):
+        for one in specs_to_register(spec):
             self.use_cases.store.save_spec(space.id, one, self.use_cases.indexer.clock())
 
     # --- answers out ------------------------------------------------------------------------------
