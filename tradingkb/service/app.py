@@ -31,6 +31,8 @@ from tradingkb.settings import Settings
 
 #: Threads for probes: as many as may ask at once.
 _PROBES: Final = 4
+#: Seconds that the first attempt to open it may hold up the start.
+_FIRST_TRY_S: Final = 10.0
 #: Seconds between two attempts to open a knowledge base whose database does not answer.
 _REOPEN_S: Final = 2.0
 
@@ -116,9 +118,12 @@ async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> Async
     to_thread.current_default_thread_limiter().total_tokens = service.settings.threads
     async with AsyncExitStack() as stack:
         stack.callback(subscribe(service.metrics.subscriber))
-        opening = asyncio.create_task(_open(open_kb, service))
-        # A database that answers has answered before the first request.
-        await asyncio.wait({opening}, timeout=_REOPEN_S)
+        tried = asyncio.Event()
+        opening = asyncio.create_task(_open(open_kb, service, tried))
+        # A database that answers has answered before the first request; for one that hangs, whoever
+        # watches this process does not wait.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(tried.wait(), _FIRST_TRY_S)
         if opening.done():
             opening.result()
         emit("service_started", version=__version__, replica=service.settings.replica)
@@ -132,19 +137,26 @@ async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> Async
         emit("service_stopped", replica=service.settings.replica)
 
 
-async def _open(open_kb: Callable[[], KnowledgeBase], service: Service) -> None:
+async def _open(
+    open_kb: Callable[[], KnowledgeBase], service: Service, tried: asyncio.Event
+) -> None:
     """Opens the knowledge base, however long its database takes to come up."""
     while True:
         try:
             kb = await to_thread.run_sync(open_kb)
         except BackendUnavailableError as error:
+            tried.set()
             emit("service_waits", error=scrubbed(str(error)))
             await asyncio.sleep(_REOPEN_S)
             continue
+        except BaseException:
+            tried.set()
+            raise
         runner, journal = kb.job_runner(), kb.use_cases.journal
         runner.start()
         journal.start()
         service.opened.append(Opened(kb, runner, journal))
+        tried.set()
         return
 
 

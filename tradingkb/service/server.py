@@ -15,7 +15,7 @@ from tradingkb import __version__
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.observability import emit
 from tradingkb.service.app import create_app
-from tradingkb.service.sentry import start_sentry
+from tradingkb.service.sentry import Sentry, start_sentry
 from tradingkb.service.state import Service
 from tradingkb.settings import Settings
 from tradingkb.wiring import connect
@@ -35,6 +35,29 @@ def serve(settings: Settings, host: str, port: int) -> None:
         ConfigurationError: what `connect` raises; the port is taken.
     """
     sentry = start_sentry(settings, version=__version__)
+    server, listening = prepare(settings, host, port, sentry)
+    try:
+        emit("service_listens", port=listening.getsockname()[1])
+        server.run(sockets=[listening])
+    finally:
+        if sentry is not None:
+            sentry.end()
+
+
+def prepare(
+    settings: Settings, host: str, port: int, sentry: Sentry | None = None
+) -> tuple[uvicorn.Server, socket.socket]:
+    """A server, and the socket that it is to listen on.
+
+    Args:
+        settings: of the service and of the knowledge base.
+        host: address to listen on.
+        port: 0 for any that is free.
+        sentry: told of what nobody foresaw.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
     app = create_app(
         partial(connect, settings=settings, progress=False),
         settings,
@@ -52,12 +75,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         ws="none",
     )
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    try:
-        emit("service_listens", port=listening.getsockname()[1])
-        _Server(config, app.state.service).run(sockets=[listening])
-    finally:
-        if sentry is not None:
-            sentry.end()
+    return _Server(config, app.state.service), listening
 
 
 def _socket(host: str, port: int) -> socket.socket:
