@@ -28,7 +28,7 @@ from tradingkb.domain.lifecycle import (
     transition_name,
     unmarked,
 )
-from tradingkb.domain.names import near_names
+from tradingkb.domain.names import is_unicode, near_names
 from tradingkb.domain.objective import (
     MAX_PROFIT_FACTOR,
     Objective,
@@ -129,6 +129,7 @@ __all__ = [
     "document_text",
     "failures",
     "get_objective",
+    "is_unicode",
     "looks_typed",
     "marked",
     "near_names",

@@ -1,9 +1,18 @@
-"""Names that a user may have meant."""
+"""Names: those that a user may have meant, and texts that can be none."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold a text; a lone half of a surrogate pair it cannot, nor a database."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def near_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:

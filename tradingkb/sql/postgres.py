@@ -21,9 +21,12 @@ from sqlalchemy import exc
 from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
+    DiskFullError,
     InvalidInputError,
+    StoreDamagedError,
     TradingKBError,
 )
+from tradingkb.ports import seconds_left
 
 #: How much longer than the server's own deadline the client waits for an answer.
 GRACE_S: Final = 2.0
@@ -36,6 +39,8 @@ _SERVER: Final = {
     "tcp_keepalives_idle": 60,
     "tcp_keepalives_interval": 10,
     "tcp_keepalives_count": 3,
+    # A statement whose client was killed ends, and its locks with it.
+    "client_connection_check_interval": 2_000,
 }
 
 
@@ -106,7 +111,7 @@ def _ms(seconds: float) -> int:
 
 @cache
 def _impatient_class() -> Any:
-    """The driver's class of connections, of which no wait lasts longer than its `patience_s`."""
+    """The driver's class of connections: no wait outlasts its `patience_s`, or its caller's."""
     import psycopg
 
     class Impatient(psycopg.Connection[Any]):
@@ -114,11 +119,13 @@ def _impatient_class() -> Any:
 
         def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
             try:
-                return super().wait(_until(gen, self.patience_s), *args, **kwargs)
+                most = self.patience_s if _UNHURRIED.get() else seconds_left(self.patience_s)
+                return super().wait(_until(gen, most), *args, **kwargs)
             except TimeoutError as error:
                 self.pgconn.finish()  # an answer that comes later would be taken for another's
                 raise psycopg.OperationalError(
-                    f"no answer within {self.patience_s:g} s: the connection is given up"
+                    f"no answer in time ({self.patience_s:g} s, or what the caller had left): "
+                    "the connection is given up"
                 ) from error
 
     return Impatient
@@ -151,7 +158,7 @@ _MEANS: Final[Mapping[str, tuple[type[TradingKBError], str]]] = {
     "40": (BackendUnavailableError, ""),
     "42501": (ConfigurationError, "give the role of DATABASE_URL the rights on the tables"),
     "53": (BackendUnavailableError, ""),
-    "53100": (ConfigurationError, "make room on the server's disk"),
+    "53100": (DiskFullError, "make room on the server's disk"),
     "53400": (ConfigurationError, "raise the server's limit"),
     "55006": (BackendUnavailableError, ""),
     "55P03": (BackendUnavailableError, ""),
@@ -160,8 +167,8 @@ _MEANS: Final[Mapping[str, tuple[type[TradingKBError], str]]] = {
     "58": (BackendUnavailableError, ""),
     "F0": (ConfigurationError, "mend the server's configuration file"),
     "XX": (BackendUnavailableError, ""),
-    "XX001": (ConfigurationError, "its data is damaged: restore a backup"),
-    "XX002": (ConfigurationError, "an index of it is damaged: REINDEX, or restore a backup"),
+    "XX001": (StoreDamagedError, "its data is damaged: restore a backup"),
+    "XX002": (StoreDamagedError, "an index of it is damaged: REINDEX, or restore a backup"),
 }
 #: Why a login was refused: libpq passes on the text of that, but not its SQLSTATE.
 _REFUSED_LOGINS: Final = (
@@ -225,8 +232,8 @@ def _named(said: Any, where: str) -> TradingKBError | None:
     reason = f"{said}; {remedy}" if remedy else str(said)
     if kind is InvalidInputError:
         return InvalidInputError(f"the database {where} cannot store a value: {said}")
-    if kind is ConfigurationError:
-        return ConfigurationError(f"the database {where} cannot be used: {reason}")
+    if issubclass(kind, ConfigurationError):
+        return kind(f"the database {where} cannot be used: {reason}")
     return kind(f"the database {where} did not answer: {reason}")
 
 
