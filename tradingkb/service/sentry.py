@@ -1,8 +1,8 @@
 """Sentry: a sample of `none` and `degraded` answers, and every error that nobody expected.
 
 The client is our own, not the one of the process: nothing is patched, no log line and no request is
-collected. What is sent holds no request, no body, no line of source, no local variable, no path and no secret
-of the settings.
+collected. What is sent holds no request, no body, no line of source, no local variable, no path and
+no secret of the settings.
 """
 
 from __future__ import annotations
