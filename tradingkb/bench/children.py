@@ -1,8 +1,8 @@
 """Processes of the benchmark: an ingest of its own memory, readers and a writer side by side.
 
-`ingest` prints one JSON line. `read`, `write` and `call` print "ready", then one JSON line for every
-line of their input, which says for how many seconds to work. `serve` serves over HTTP, prints its
-port, and for every line the processor time that it has taken. All end with their input.
+`ingest` prints one JSON line. `read`, `write` and `call` print "ready", then one JSON line for
+every line of their input, which says for how many seconds to work. `serve` serves over HTTP, prints
+its port, and for every line the processor time that it has taken. All end with their input.
 """
 
 from __future__ import annotations

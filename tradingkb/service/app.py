@@ -124,8 +124,9 @@ async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> Async
         # watches this process does not wait.
         with suppress(TimeoutError):
             await asyncio.wait_for(tried.wait(), _FIRST_TRY_S)
-        if opening.done():
-            opening.result()
+        if opening.done() and (error := opening.exception()) is not None:
+            service.failed.append(error)
+            raise error
         emit("service_started", version=__version__, replica=service.settings.replica)
         yield
         service.draining.set()
@@ -144,14 +145,15 @@ async def _open(
     while True:
         try:
             kb = await to_thread.run_sync(open_kb)
-        except BackendUnavailableError as error:
+        except Exception as error:
+            # What is wrong with the settings shows at once; what comes later passes, or is mended.
+            if not (isinstance(error, BackendUnavailableError) or tried.is_set()):
+                tried.set()
+                raise
             tried.set()
-            emit("service_waits", error=scrubbed(str(error)))
+            emit("service_waits", error=f"{type(error).__name__}: {scrubbed(str(error))}")
             await asyncio.sleep(_REOPEN_S)
             continue
-        except BaseException:
-            tried.set()
-            raise
         runner, journal = kb.job_runner(), kb.use_cases.journal
         runner.start()
         journal.start()

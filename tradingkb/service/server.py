@@ -39,6 +39,10 @@ def serve(settings: Settings, host: str, port: int) -> None:
     try:
         emit("service_listens", port=listening.getsockname()[1])
         server.run(sockets=[listening])
+    except SystemExit:
+        if server.service.failed:
+            raise server.service.failed[0] from None
+        raise
     finally:
         if sentry is not None:
             sentry.end()
@@ -46,7 +50,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 def prepare(
     settings: Settings, host: str, port: int, sentry: Sentry | None = None
-) -> tuple[uvicorn.Server, socket.socket]:
+) -> tuple[DrainingServer, socket.socket]:
     """A server, and the socket that it is to listen on.
 
     Args:
@@ -74,8 +78,8 @@ def prepare(
         timeout_graceful_shutdown=max(1, round(settings.shutdown_grace_s)),
         ws="none",
     )
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    return _Server(config, app.state.service), listening
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it logs whole tracebacks
+    return DrainingServer(config, app.state.service), listening
 
 
 def _socket(host: str, port: int) -> socket.socket:
@@ -89,19 +93,19 @@ def _socket(host: str, port: int) -> socket.socket:
         ) from None
 
 
-class _Server(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """Drains before it stops to listen."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._service = service
+        self.service = service
         self._leave_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Marks the service as draining at once; a second signal ends it at once."""
-        wait = self._service.settings.drain_s
-        first = not self._service.draining.is_set()
-        self._service.draining.set()
+        wait = self.service.settings.drain_s
+        first = not self.service.draining.is_set()
+        self.service.draining.set()
         if first and wait > 0:
             self._captured_signals.append(sig)
             self._leave_at = time.monotonic() + wait
