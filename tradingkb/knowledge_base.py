@@ -6,13 +6,12 @@ Each verb is its docstring and a delegation: what it does is done by the use cas
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import polars as pl
 
@@ -36,7 +35,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
-from tradingkb.jobs import BrokenLease, JobRunner, Jobs, break_lease, lease_table
+from tradingkb.jobs import BrokenLease, JobRunner, Jobs, break_lease, lease_table, takes_long
 from tradingkb.lifecycle import (
     CurationReport,
     Curator,
@@ -97,23 +96,6 @@ class UseCases:
     journal: BreakerJournal
 
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-def _takes_long(
-    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
-) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
-    """What the verb asks of the store has no deadline, unlike what a question asks."""
-
-    @wraps(verb)
-    def unhurried(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with self.use_cases.store.unhurried():
-            return verb(self, *args, **kwargs)
-
-    return unhurried
-
-
 class KnowledgeBase:
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
@@ -130,7 +112,7 @@ class KnowledgeBase:
 
     # --- trials in --------------------------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def ingest(
         self,
         trials: Any = None,
@@ -414,7 +396,7 @@ class KnowledgeBase:
 
     # --- what counts ------------------------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def promote(
         self,
         trials: Any = None,
@@ -459,7 +441,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.promote(target, selection, who, dry_run=dry_run)
 
-    @_takes_long
+    @takes_long
     def reject(
         self,
         trials: Any = None,
@@ -487,7 +469,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reject(target, selection, who, dry_run=dry_run)
 
-    @_takes_long
+    @takes_long
     def archive(
         self,
         trials: Any = None,
@@ -539,7 +521,7 @@ class KnowledgeBase:
             self.use_cases.workspaces.named(workspace), selection, limit
         )
 
-    @_takes_long
+    @takes_long
     def withdraw(
         self,
         run_id: str,
@@ -572,7 +554,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.withdraw(target, run_id, who, dry_run=dry_run)
 
-    @_takes_long
+    @takes_long
     def reinstate(
         self,
         run_id: str,
@@ -587,7 +569,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reinstate(target, run_id, who, dry_run=dry_run)
 
-    @_takes_long
+    @takes_long
     def seen(
         self,
         trials: Any,
@@ -616,7 +598,7 @@ class KnowledgeBase:
 
     # --- the derived index ------------------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def reconcile(self, repair: bool = False, workspace: str | None = None) -> Reconciliation:
         """Compares SQL, which is right, with the vector index, per workspace and collection.
 
@@ -634,7 +616,7 @@ class KnowledgeBase:
             self.use_cases.set_alias()
         return found
 
-    @_takes_long
+    @takes_long
     def reembed(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -662,7 +644,7 @@ class KnowledgeBase:
         self.use_cases.set_alias()
         return report
 
-    @_takes_long
+    @takes_long
     def activate(
         self,
         embed_model: str | None = None,
@@ -817,7 +799,7 @@ class KnowledgeBase:
 
     # --- keeping a store for years ----------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def backup(self, path: str | Path, replace: bool = False) -> BackupReport:
         """Writes everything but vectors and leases to one file, while others read and write.
 
@@ -838,7 +820,7 @@ class KnowledgeBase:
                 Path(path).expanduser(), replace=replace, progress=progress
             )
 
-    @_takes_long
+    @takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
         """Replaces everything by the content of a backup, then makes the index again.
 
@@ -863,7 +845,7 @@ class KnowledgeBase:
         self.use_cases.set_alias()
         return report
 
-    @_takes_long
+    @takes_long
     def prune(
         self,
         events_older_than_days: int | None = None,
@@ -909,7 +891,7 @@ class KnowledgeBase:
 
     # --- measured quality -------------------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def evaluate(
         self,
         strategies: Sequence[str] | str | None = None,
@@ -946,7 +928,7 @@ class KnowledgeBase:
                 self.use_cases.workspaces.named(workspace), request, progress
             )
 
-    @_takes_long
+    @takes_long
     def calibrate(
         self,
         objective_type: str = "sharpe",

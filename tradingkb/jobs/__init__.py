@@ -5,6 +5,7 @@ from tradingkb.jobs.kinds import Kind, read_arguments
 from tradingkb.jobs.lease import Lease, Leases
 from tradingkb.jobs.queue import Jobs
 from tradingkb.jobs.runner import JobRunner
+from tradingkb.jobs.unhurried import takes_long
 
 __all__ = [
     "BrokenLease",
@@ -16,4 +17,5 @@ __all__ = [
     "break_lease",
     "lease_table",
     "read_arguments",
+    "takes_long",
 ]
