@@ -5,17 +5,26 @@ Each verb is its docstring and a delegation: what it does is done by the use cas
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial, wraps
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
-from tradingkb.domain import Actor, Caller, Mode, Overrides, Regime, Selection, Status, StrategySpec
+from tradingkb.domain import (
+    Actor,
+    Caller,
+    Mode,
+    Overrides,
+    Regime,
+    Selection,
+    Status,
+    StrategySpec,
+)
 from tradingkb.evaluate import (
     CalibrationReport,
     Calibrator,
@@ -24,7 +33,8 @@ from tradingkb.evaluate import (
     Evaluator,
     names,
 )
-from tradingkb.importers import Const, read_specs
+from tradingkb.exceptions import ForkedError, InvalidInputError
+from tradingkb.importers import Const, specs_to_register
 from tradingkb.indexing import (
     ActivationReport,
     Indexer,
@@ -35,7 +45,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
-from tradingkb.jobs import BrokenLease, JobRunner, Jobs, break_lease, lease_table, takes_long
+from tradingkb.jobs import JobRunner, Jobs, LongWork, user_name
 from tradingkb.lifecycle import (
     CurationReport,
     Curator,
@@ -46,7 +56,7 @@ from tradingkb.lifecycle import (
     strategy_table,
     trial_page,
 )
-from tradingkb.ports import Job, TrialStore
+from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
     Asking,
@@ -94,9 +104,39 @@ class UseCases:
     checks: Checks
     breakers: Breakers
     journal: BreakerJournal
+    again: Again
 
 
-class KnowledgeBase:
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _takes_long(
+    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
+) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
+    """What the verb asks of the store has no deadline, unlike what a question asks."""
+
+    @wraps(verb)
+    def unhurried(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self.use_cases.store.unhurried():
+            return verb(self, *args, **kwargs)
+
+    return unhurried
+
+
+def _only_reads(
+    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
+) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
+    """A verb that is run again from its beginning when the database was lost during it."""
+
+    @wraps(verb)
+    def again(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return self.use_cases.again(partial(verb, self, *args, **kwargs))
+
+    return again
+
+
+class KnowledgeBase(LongWork):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
@@ -107,12 +147,25 @@ class KnowledgeBase:
     ) -> None:
         """Takes what it delegates to; `progress` None shows bars where a person looks on."""
         self.settings = settings
-        self.use_cases = use_cases
+        self._use_cases = use_cases
+        self._opened_by = os.getpid()
         self._progress = progress
+
+    @property
+    def use_cases(self) -> UseCases:
+        """What every verb delegates to.
+
+        Raises:
+            ForkedError: this process was forked from the one that opened it.
+        """
+        # Before any verb, because Polars may hang in such a process before a connection is asked.
+        if os.getpid() != self._opened_by:
+            raise ForkedError
+        return self._use_cases
 
     # --- trials in --------------------------------------------------------------------------------
 
-    @takes_long
+    @_takes_long
     def ingest(
         self,
         trials: Any = None,
@@ -169,10 +222,11 @@ class KnowledgeBase:
             workspace: slug or id.
 
         Raises:
-            InvalidSpecError: a file that cannot be read, or a spec that contradicts itself.
+            InvalidSpecError: a file that cannot be read, a spec that contradicts itself, or a
+                parameter whose name is none.
         """
         space = self.use_cases.workspaces.find(workspace, create_default=True)
-        for one in [spec] if isinstance(spec, StrategySpec) else read_specs(spec):
+        for one in specs_to_register(spec):
             self.use_cases.store.save_spec(space.id, one, self.use_cases.indexer.clock())
 
     # --- answers out ------------------------------------------------------------------------------
@@ -396,7 +450,7 @@ class KnowledgeBase:
 
     # --- what counts ------------------------------------------------------------------------------
 
-    @takes_long
+    @_takes_long
     def promote(
         self,
         trials: Any = None,
@@ -441,7 +495,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.promote(target, selection, who, dry_run=dry_run)
 
-    @takes_long
+    @_takes_long
     def reject(
         self,
         trials: Any = None,
@@ -469,7 +523,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reject(target, selection, who, dry_run=dry_run)
 
-    @takes_long
+    @_takes_long
     def archive(
         self,
         trials: Any = None,
@@ -521,7 +575,7 @@ class KnowledgeBase:
             self.use_cases.workspaces.named(workspace), selection, limit
         )
 
-    @takes_long
+    @_takes_long
     def withdraw(
         self,
         run_id: str,
@@ -554,7 +608,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.withdraw(target, run_id, who, dry_run=dry_run)
 
-    @takes_long
+    @_takes_long
     def reinstate(
         self,
         run_id: str,
@@ -569,7 +623,7 @@ class KnowledgeBase:
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reinstate(target, run_id, who, dry_run=dry_run)
 
-    @takes_long
+    @_takes_long
     def seen(
         self,
         trials: Any,
@@ -598,7 +652,7 @@ class KnowledgeBase:
 
     # --- the derived index ------------------------------------------------------------------------
 
-    @takes_long
+    @_takes_long
     def reconcile(self, repair: bool = False, workspace: str | None = None) -> Reconciliation:
         """Compares SQL, which is right, with the vector index, per workspace and collection.
 
@@ -616,7 +670,7 @@ class KnowledgeBase:
             self.use_cases.set_alias()
         return found
 
-    @takes_long
+    @_takes_long
     def reembed(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -644,7 +698,7 @@ class KnowledgeBase:
         self.use_cases.set_alias()
         return report
 
-    @takes_long
+    @_takes_long
     def activate(
         self,
         embed_model: str | None = None,
@@ -679,127 +733,9 @@ class KnowledgeBase:
         self.use_cases.set_alias()
         return report
 
-    # --- long work -------------------------------------------------------------------------------
-
-    def submit_job(
-        self,
-        kind: str,
-        workspace: str = DEFAULT_WORKSPACE,
-        arguments: Mapping[str, Any] = MappingProxyType({}),
-        *,
-        idempotency_key: str | None = None,
-        actor: str | None = None,
-        request_id: str | None = None,
-    ) -> Job:
-        """Asks for long work that is done later, by whichever process runs jobs.
-
-        Those of one workspace are run one after the other.
-
-        Args:
-            kind: "reembed" (as `reembed`, with target_model, target_collection and restart) or
-                "ingest" (indexes what is stored; without arguments).
-            workspace: slug or id.
-            arguments: of the kind.
-            idempotency_key: your name for it, up to 128 printable characters: asked for again under
-                the same one, it is the same job, as long as that is kept.
-            actor: who asks; default the user name.
-            request_id: of the request that asks, up to 64 printable characters.
-
-        Raises:
-            NotFoundError: an unknown kind, argument or workspace, with near names.
-            InvalidInputError: an argument of another type, or a key of another job.
-        """
-        space = self.use_cases.workspaces.find(workspace, create_default=True)
-        return self.use_cases.jobs.submit(
-            space,
-            kind,
-            arguments,
-            _actor(actor, "admin", None),
-            idempotency_key=idempotency_key,
-            request_id=request_id,
-        )
-
-    def job(self, job_id: str) -> Job:
-        """One job: its state, progress, error and result.
-
-        Raises:
-            NotFoundError: there is none of that id.
-        """
-        return self.use_cases.jobs.job(job_id)
-
-    def jobs(
-        self,
-        workspace: str | None = None,
-        state: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> pl.DataFrame:
-        """Jobs, newest first; arguments and result as JSON text.
-
-        Args:
-            workspace: slug or id; None for all.
-            state: queued, running, succeeded, failed or cancelled; None for all.
-            limit: most rows.
-            before: the job_id of the last row of the page before.
-
-        Raises:
-            NotFoundError: no such workspace, state or job.
-            InvalidInputError: a limit below 1.
-        """
-        space = None if workspace is None else self.use_cases.workspaces.find(workspace).id
-        return self.use_cases.jobs.table(space, state, limit, before)
-
-    def cancel_job(self, job_id: str) -> Job:
-        """Cancels a queued job at once; a running one stops at its next progress.
-
-        What it has done stays, and the next one of its kind goes on with it. One that has ended is
-        left as it is.
-
-        Raises:
-            NotFoundError: there is none of that id.
-        """
-        return self.use_cases.jobs.cancel(job_id)
-
-    def job_runner(self) -> JobRunner:
-        """What runs jobs: `start()` a thread, `stop()` it before `close()`; or `run_next()` here.
-
-        Any number of processes may run jobs of one store; each job is run by one at a time, and one
-        that dies is followed by another.
-        """
-        return self.use_cases.job_runner()
-
-    def leases(self) -> pl.DataFrame:
-        """Who works on which workspace: name, workspace, holder, state, acquired_at, expires_at.
-
-        "dead" is a process of this machine that is gone: the next one takes its lease at once. One
-        of another machine loses it when it has not renewed it for 60 seconds. Times are those of
-        the holder's clock.
-        """
-        return lease_table(self.use_cases.store)
-
-    def break_lease(
-        self, name: str, *, reason: str, actor: str | None = None, actor_type: str = "admin"
-    ) -> BrokenLease:
-        """Takes a lease from its holder, so that others can work on the workspace; nothing is lost.
-
-        A holder that lives stops at its next progress; what it has written stays, and the next
-        ingest or re-embedding finishes it.
-
-        Args:
-            name: of the lease, or slug or id of its workspace.
-            reason: why; logged.
-            actor: who does it; default the user name.
-            actor_type: "admin", "system", ...
-
-        Raises:
-            NotFoundError: nobody holds such a lease.
-            InvalidInputError: an empty reason.
-        """
-        return break_lease(self.use_cases.store, name, _actor(actor, actor_type, reason))
-
     # --- keeping a store for years ----------------------------------------------------------------
 
-    @takes_long
+    @_takes_long
     def backup(self, path: str | Path, replace: bool = False) -> BackupReport:
         """Writes everything but vectors and leases to one file, while others read and write.
 
@@ -817,10 +753,10 @@ class KnowledgeBase:
         self.use_cases.asking.events.flush()
         with progress_bar(self._progress, unit="rows") as progress:
             return self.use_cases.backups.backup(
-                Path(path).expanduser(), replace=replace, progress=progress
+                _own_path(path), replace=replace, progress=progress
             )
 
-    @takes_long
+    @_takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
         """Replaces everything by the content of a backup, then makes the index again.
 
@@ -840,12 +776,12 @@ class KnowledgeBase:
         self.use_cases.asking.events.flush()  # they belong to the old content
         with progress_bar(self._progress, unit="rows") as progress:
             report = self.use_cases.backups.restore(
-                Path(path).expanduser(), replace=replace, progress=progress
+                _own_path(path), replace=replace, progress=progress
             )
         self.use_cases.set_alias()
         return report
 
-    @takes_long
+    @_takes_long
     def prune(
         self,
         events_older_than_days: int | None = None,
@@ -891,7 +827,7 @@ class KnowledgeBase:
 
     # --- measured quality -------------------------------------------------------------------------
 
-    @takes_long
+    @_takes_long
     def evaluate(
         self,
         strategies: Sequence[str] | str | None = None,
@@ -928,7 +864,7 @@ class KnowledgeBase:
                 self.use_cases.workspaces.named(workspace), request, progress
             )
 
-    @takes_long
+    @_takes_long
     def calibrate(
         self,
         objective_type: str = "sharpe",
@@ -956,6 +892,7 @@ class KnowledgeBase:
 
     # --- looking around ---------------------------------------------------------------------------
 
+    @_only_reads
     def trials(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -978,15 +915,18 @@ class KnowledgeBase:
             self.use_cases.workspaces.find(workspace).id, _given(where), limit
         )
 
+    @_only_reads
     def strategies(self, workspace: str = DEFAULT_WORKSPACE) -> pl.DataFrame:
         """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
         return strategy_table(self.use_cases.store, self.use_cases.workspaces.find(workspace).id)
 
+    @_only_reads
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
         specs = self.use_cases.store.specs(self.use_cases.workspaces.find(workspace).id, name)
         return specs[-1] if specs else None
 
+    @_only_reads
     def events(
         self,
         workspace: str | None = DEFAULT_WORKSPACE,
@@ -1004,6 +944,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
         return self.use_cases.store.events(space, limit, where)
 
+    @_only_reads
     def trial_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -1026,6 +967,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
 
+    @_only_reads
     def event_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -1049,6 +991,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return event_page(self.use_cases.store, space.id, where or {}, limit, after)
 
+    @_only_reads
     def event_summary(
         self, workspace: str = DEFAULT_WORKSPACE, hours: float = 24.0
     ) -> pl.DataFrame:
@@ -1065,6 +1008,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return event_summary(self.use_cases.store, space.id, hours, self.use_cases.indexer.clock())
 
+    @_only_reads
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""
         return self.use_cases.store.runs(self.use_cases.workspaces.find(workspace).id, limit)
@@ -1084,7 +1028,9 @@ class KnowledgeBase:
         return self.use_cases.workspaces.create(slug, embed_model, collection)
 
     def close(self) -> None:
-        """Writes what is queued and releases connections."""
+        """Writes what is queued and releases connections; those of another process stay its own."""
+        if os.getpid() != self._opened_by:
+            return
         self.use_cases.asking.events.close()
         self.use_cases.indexer.vectors.close()
         self.use_cases.store.close()
@@ -1100,12 +1046,12 @@ def _given(where: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in where.items() if value is not None}
 
 
-def _actor(name: str | None, kind: str, reason: str | None) -> Actor:
-    return Actor(name or _user(), kind, reason)
-
-
-def _user() -> str:
+def _own_path(path: str | Path) -> Path:
     try:
-        return getpass.getuser()
-    except OSError:  # a container's user may have no name
-        return "unknown"
+        return Path(path).expanduser()
+    except RuntimeError as error:  # ~somebody who has no home
+        raise InvalidInputError(str(error), field="path", remedy="name another file") from None
+
+
+def _actor(name: str | None, kind: str, reason: str | None) -> Actor:
+    return Actor(name or user_name(), kind, reason)

@@ -43,7 +43,7 @@ from tradingkb.settings import (
     StoreSettings,
     load_settings,
 )
-from tradingkb.sql import is_contended, of_database, open_engine, put_door
+from tradingkb.sql import is_contended, of_database, open_engine, put_door, refuse_dead_threads
 from tradingkb.stores import SqlTrialStore
 from tradingkb.upkeep import Backups, Checks, ReembedJob, Retention
 from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
@@ -81,14 +81,16 @@ def connect(
     Raises:
         ConfigurationError: a setting cannot be used, EMBED_DIM is not that of EMBED_MODEL, or the
             home cannot be written.
+        ForkedError: this process was forked from one that has used Polars.
         StoreTooNewError: a newer release wrote the store.
         BackendUnavailableError: the database or the vector index does not answer.
     """
+    refuse_dead_threads()
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
     _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
-    home_path = chosen.home.expanduser().resolve()
+    home_path = _absolute(chosen.home)
     breakers = _breakers(chosen, clock, monotonic)
     engine = open_engine(_store_url(chosen, home_path))
     door = DatabaseDoor(
@@ -112,9 +114,10 @@ def connect(
         collection=chosen.collection,
         clock=clock,
         new_id=new_id,
+        again=door.again,
     )
-    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, door.again)
     tell = silent if progress is False else say
+    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, tell, door.again)
     leases = Leases(store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell)
     rejects = home_path / "rejects"
     # A job that cannot begin makes room for those of other workspaces.
@@ -141,11 +144,29 @@ def connect(
         leases,
         rejects,
         breakers,
+        door.again,
         kinds,
         runner,
         set_alias,
     )
     return KnowledgeBase(use_cases, chosen, progress=progress)
+
+
+def _absolute(home: Path) -> Path:
+    """The home as an absolute path.
+
+    Raises:
+        ConfigurationError: it cannot be one.
+    """
+    try:
+        found = home.expanduser().resolve()
+        found.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL; no such user
+        raise ConfigurationError(
+            f"the home {str(home)!a} cannot be used: {error}; give another one to connect(), or "
+            "set TRADINGKB_HOME"
+        ) from error
+    return found
 
 
 def _asking(
@@ -155,6 +176,7 @@ def _asking(
     workspaces: Workspaces,
     monotonic: Callable[[], float],
     progress: bool | None,
+    tell: Callable[[str], None],
     again: Again,
 ) -> Asking:
     recommender = Recommender(
@@ -169,7 +191,7 @@ def _asking(
         workspaces,
         store,
         recommender,
-        _event_log(settings, store),
+        _event_log(settings, store, tell),
         clock=indexer.clock,
         monotonic=monotonic,
         new_id=indexer.new_id,
@@ -186,6 +208,7 @@ def _use_cases(
     leases: Leases,
     rejects: Path,
     breakers: Breakers,
+    again: Again,
     kinds: Mapping[str, Kind],
     runner: Callable[[], JobRunner],
     set_alias: Callable[[], None],
@@ -220,6 +243,7 @@ def _use_cases(
         checks=Checks(store, indexer.vectors, indexer.embedders, workspaces, breakers),
         breakers=breakers,
         journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
+        again=again,
     )
 
 
@@ -265,8 +289,10 @@ def _hidden(settings: Settings, home: Path) -> tuple[str, ...]:
     return tuple(text for text in found if text)
 
 
-def _event_log(settings: ProcessSettings, store: TrialStore) -> EventLog:
-    return EventLog(store, settings.replica)
+def _event_log(
+    settings: ProcessSettings, store: TrialStore, tell: Callable[[str], None]
+) -> EventLog:
+    return EventLog(store, settings.replica, tell=tell)
 
 
 def _config(settings: AnswerSettings) -> RecommendConfig:

@@ -15,7 +15,7 @@ import polars as pl
 
 from tests.recommend.worlds import SPACE, START, World
 from tradingkb.domain import Regime, RegimeScaler, StrategySpec, Workspace
-from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.exceptions import BackendUnavailableError, DiskFullError
 from tradingkb.ports import (
     Calibration,
     Partition,
@@ -33,6 +33,7 @@ class Shelf:
         reads: how often each thing was read.
         events: what was written, in order; `batches` are the sizes of the writes.
         busy: whether another process is writing.
+        full: whether the disk has no room.
         refused: request ids of events that are never accepted.
         newest: the newest calibration.
     """
@@ -45,6 +46,7 @@ class Shelf:
         self.events: list[Mapping[str, Any]] = []
         self.batches: list[int] = []
         self.busy = False
+        self.full = False
         self.refused: set[str] = set()
         self.newest: Calibration | None = None
 
@@ -136,6 +138,8 @@ class Shelf:
     def save_events(self, events: Sequence[Mapping[str, Any]]) -> None:
         if self.busy:
             raise BackendUnavailableError("another process is writing")
+        if self.full:
+            raise DiskFullError("the disk has no room")
         if self.refused & {event["request_id"] for event in events}:
             raise ValueError("no such column")
         self.batches.append(len(events))

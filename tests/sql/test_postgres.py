@@ -16,7 +16,9 @@ from tests.postgres import database
 from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
+    DiskFullError,
     InvalidInputError,
+    StoreDamagedError,
     TradingKBError,
 )
 from tradingkb.ports import patience
@@ -63,7 +65,7 @@ def ask(engine: sa.Engine, text: str) -> object:
         ("42501", ConfigurationError),
         ("42601", None),
         ("42P01", None),
-        ("53100", ConfigurationError),
+        ("53100", DiskFullError),
         ("53200", BackendUnavailableError),
         ("53300", BackendUnavailableError),
         ("55P03", BackendUnavailableError),
@@ -71,7 +73,7 @@ def ask(engine: sa.Engine, text: str) -> object:
         ("57P01", BackendUnavailableError),
         ("57P03", BackendUnavailableError),
         ("57P04", ConfigurationError),
-        ("XX001", ConfigurationError),
+        ("XX001", StoreDamagedError),
     ],
 )
 def test_the_state_of_an_error_says_what_it_is(

@@ -13,7 +13,7 @@ _CONTENDED: Final = ("55P03", "40P01", "40001")
 
 def of_database(error: BaseException) -> bool:
     """Whether an error is what a database's error was translated into."""
-    return isinstance(error.__cause__, exc.SQLAlchemyError)
+    return isinstance(error.__cause__, exc.SQLAlchemyError | sqlite3.Error)
 
 
 def is_contended(error: BaseException) -> bool:

@@ -21,7 +21,9 @@ from sqlalchemy import exc
 from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
+    DiskFullError,
     InvalidInputError,
+    StoreDamagedError,
     TradingKBError,
 )
 from tradingkb.ports import seconds_left
@@ -156,7 +158,7 @@ _MEANS: Final[Mapping[str, tuple[type[TradingKBError], str]]] = {
     "40": (BackendUnavailableError, ""),
     "42501": (ConfigurationError, "give the role of DATABASE_URL the rights on the tables"),
     "53": (BackendUnavailableError, ""),
-    "53100": (ConfigurationError, "make room on the server's disk"),
+    "53100": (DiskFullError, "make room on the server's disk"),
     "53400": (ConfigurationError, "raise the server's limit"),
     "55006": (BackendUnavailableError, ""),
     "55P03": (BackendUnavailableError, ""),
@@ -165,8 +167,8 @@ _MEANS: Final[Mapping[str, tuple[type[TradingKBError], str]]] = {
     "58": (BackendUnavailableError, ""),
     "F0": (ConfigurationError, "mend the server's configuration file"),
     "XX": (BackendUnavailableError, ""),
-    "XX001": (ConfigurationError, "its data is damaged: restore a backup"),
-    "XX002": (ConfigurationError, "an index of it is damaged: REINDEX, or restore a backup"),
+    "XX001": (StoreDamagedError, "its data is damaged: restore a backup"),
+    "XX002": (StoreDamagedError, "an index of it is damaged: REINDEX, or restore a backup"),
 }
 #: Why a login was refused: libpq passes on the text of that, but not its SQLSTATE.
 _REFUSED_LOGINS: Final = (
@@ -230,8 +232,8 @@ def _named(said: Any, where: str) -> TradingKBError | None:
     reason = f"{said}; {remedy}" if remedy else str(said)
     if kind is InvalidInputError:
         return InvalidInputError(f"the database {where} cannot store a value: {said}")
-    if kind is ConfigurationError:
-        return ConfigurationError(f"the database {where} cannot be used: {reason}")
+    if issubclass(kind, ConfigurationError):
+        return kind(f"the database {where} cannot be used: {reason}")
     return kind(f"the database {where} did not answer: {reason}")
 
 

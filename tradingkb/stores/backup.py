@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from tradingkb.exceptions import BackendUnavailableError, InvalidBackupError, InvalidInputError
 from tradingkb.ports import BackupContents, Restored
 from tradingkb.progress import Progress
-from tradingkb.sql import note_growth, reading, writing
+from tradingkb.sql import identity, note_growth, reading, writing
 from tradingkb.stores import schema
-from tradingkb.stores.backup_file import new_backup, open_backup, seal
+from tradingkb.stores.backup_contents import damaged
+from tradingkb.stores.backup_file import OpenBackup, new_backup, open_backup, seal, written
 from tradingkb.stores.migrate import VERSION_TABLE, is_known
 from tradingkb.stores.transfer import (
     DERIVED,
@@ -62,7 +63,7 @@ class BackupQueries:
         with new_backup(path, replace=replace) as target:
             with self._snapshot() as connection:
                 counts, notes = count_rows(connection), _notes(connection)
-                _write(connection, target, counts, progress)
+                _write(connection, target, path, counts, progress)
             revision = seal(target, at, counts)
         return BackupContents(at, revision, counts, notes)
 
@@ -81,7 +82,7 @@ class BackupQueries:
             before = count_rows(connection)
             _refuse_loss(before, replace)
             with _refused_rows_named(path):
-                _replace(connection, backup.connection, backup.contents.rows, progress)
+                _replace(connection, backup, path, progress)
         self._drop_helpers()
         return Restored(before, backup.contents)
 
@@ -102,9 +103,9 @@ class BackupQueries:
 
     def _refuse_own_file(self, path: Path) -> None:
         database = self.engine.url.database
-        if self.engine.dialect.name != "sqlite" or not database or not path.exists():
+        if self.engine.dialect.name != "sqlite" or not database:
             return
-        if Path(database).exists() and path.samefile(database):
+        if (own := identity(Path(database))) is not None and identity(path) == own:
             raise InvalidInputError(
                 f"{path} is the file of this very store", field="path", remedy="name another file"
             )
@@ -125,6 +126,7 @@ def _refused_rows_named(path: Path) -> Iterator[None]:
 def _write(
     connection: sa.Connection,
     target: sqlite3.Connection,
+    path: Path,
     counts: dict[str, int],
     progress: Progress,
 ) -> None:
@@ -136,10 +138,12 @@ def _write(
             f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         )
         for rows in stream(connection, table):
-            target.executemany(statement, rows)
+            with written(path):
+                target.executemany(statement, rows)
             done += len(rows)
             progress("backup", done, total)
-    target.execute("COMMIT")
+    with written(path):
+        target.execute("COMMIT")
 
 
 def _notes(connection: sa.Connection) -> tuple[str, ...]:
@@ -173,14 +177,12 @@ def _lock(connection: sa.Connection) -> None:
         connection.execute(sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _replace(
-    connection: sa.Connection, source: sqlite3.Connection, rows: Any, progress: Progress
-) -> None:
+def _replace(connection: sa.Connection, backup: OpenBackup, path: Path, progress: Progress) -> None:
     known = connection.execute(sa.select(schema.generations)).all()
     _empty(connection)
-    done, total = 0, sum(rows.values())
+    done, total = 0, sum(backup.contents.rows.values())
     for table in TABLES:
-        for chunk in stream_file(source, table.name, _sources(table), _key(table)):
+        for chunk in _rows(backup.connection, table, path):
             insert(connection, table, chunk)
             done += len(chunk)
             progress("restore", done, total)
@@ -188,7 +190,15 @@ def _replace(
     _drop_vectors(connection)
     _move_sequences(connection)
     for table in TABLES:
-        note_growth(connection, table, rows.get(table.name, 0))
+        note_growth(connection, table, backup.contents.rows.get(table.name, 0))
+
+
+def _rows(source: sqlite3.Connection, table: sa.Table, path: Path) -> Iterator[list[Any]]:
+    """The rows of a backup; what cannot be read is its damage, not that of the store."""
+    try:
+        yield from stream_file(source, table.name, _sources(table), _key(table))
+    except sqlite3.Error as error:
+        raise damaged(path, str(error)) from error
 
 
 def _empty(connection: sa.Connection) -> None:

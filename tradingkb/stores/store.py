@@ -7,7 +7,7 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
-from tradingkb.sql import open_engine, together, unhurried
+from tradingkb.sql import cut_log, open_engine, together, unhurried
 from tradingkb.stores.backup import BackupQueries
 from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
@@ -66,7 +66,10 @@ class SqlTrialStore(
     @cached_property
     def _impatient(self) -> sa.Engine:
         return open_engine(
-            self.engine.url, timeout_s=EVENT_TIMEOUT_S, statement_timeout_s=EVENT_WRITE_S
+            self.engine.url,
+            timeout_s=EVENT_TIMEOUT_S,
+            statement_timeout_s=EVENT_WRITE_S,
+            beside=self.engine,
         )
 
     def reading(self) -> AbstractContextManager[None]:
@@ -85,4 +88,5 @@ class SqlTrialStore(
         """Releases connections."""
         if "_impatient" in self.__dict__:
             self._impatient.dispose()
+        cut_log(self.engine)
         self.engine.dispose()

@@ -20,6 +20,7 @@ from tradingkb.exceptions import (
     EmptyCollectionError,
     TradingKBError,
 )
+from tradingkb.masking import masked, masked_url
 from tradingkb.resilience import patient_transport
 
 #: How long one request may take in all.
@@ -58,8 +59,11 @@ def connect_qdrant(
             check_compatibility=False,
             transport=patient_transport(url),
         )
-    except ValueError as error:
-        raise ConfigurationError(f"QDRANT_URL {url!r} cannot be used: {error}") from error
+    except ValueError:  # its text may hold a part of a password
+        raise ConfigurationError(
+            f"QDRANT_URL {masked_url(url)!r} cannot be used: give it as http://host:6333, with / "
+            "as %2F, # as %23 and @ as %40 in a user or password, and the key as QDRANT_API_KEY"
+        ) from None
 
 
 def translated(error: Exception, name: str) -> TradingKBError:
@@ -67,12 +71,12 @@ def translated(error: Exception, name: str) -> TradingKBError:
     if isinstance(error, UnexpectedResponse):
         return _of_status(error, error.status_code or 0, name)
     if isinstance(error, QdrantException):  # 429 that says when to come again
-        return BackendUnavailableError(f"Qdrant did not answer: {error!r}")
+        return BackendUnavailableError(f"Qdrant did not answer: {masked(repr(error))}")
     if isinstance(error, ResponseHandlingException):
         source = error.source
         if isinstance(source, ValueError | httpx.DecodingError):  # ValidationError is one
             return _not_qdrant("its answer cannot be read")
-        return BackendUnavailableError(f"Qdrant did not answer: {source!r}")
+        return BackendUnavailableError(f"Qdrant did not answer: {masked(repr(source))}")
     if isinstance(error, ValueError):
         return _not_qdrant("its answer cannot be read")
     return _not_qdrant("it does not answer as Qdrant does")
