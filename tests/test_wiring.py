@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import tradingkb as tkb
 from tests.recommend.sweeps import grid
+from tradingkb.exceptions import ConfigurationError
 
 #: Seconds between two looks at a clock: a lease that is seen a few times has not changed for long.
 LOOK_S = 25
@@ -33,3 +36,41 @@ def test_whoever_waits_for_another_process_is_told_unless_no_progress_is_wanted(
     assert shown.out == ""
     if progress is False:
         assert shown.err == ""
+
+
+def test_a_home_that_can_be_no_folder_is_the_operators_to_change(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "file").touch()
+    homes = ("a", "a/x/y", "with\0nul", "\ud800", "x" * 300, "file", "file/x")
+    for home in homes:
+        with pytest.raises(ConfigurationError, match="give another"):
+            tkb.connect(tmp_path / home, progress=False)
+    with pytest.raises(ConfigurationError, match="give another"):
+        tkb.connect("~nobody-of-this-name/x", progress=False)
+
+
+def test_on_a_full_disk_answers_come_and_stderr_says_that_events_wait(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with tkb.connect(tmp_path / "home", progress=None) as kb:
+        kb.ingest(grid(3))
+        store = kb.use_cases.store
+        full = [False]
+
+        @sa.event.listens_for(store._impatient, "begin")
+        def begin(_: sa.Connection) -> None:
+            if full[0]:
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
+
+        full[0] = True
+        assert [kb.recommend("s").status for _ in range(2)] == ["degraded"] * 2
+        said = capfd.readouterr()
+        assert said.err.count("recommend events wait to be written") == 1
+        assert "free space" in said.err
+        assert said.out == ""
+        full[0] = False
+        assert kb.events().height == 2
+    assert capfd.readouterr().err == ""

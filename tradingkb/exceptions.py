@@ -111,6 +111,25 @@ class ConfigurationError(TradingKBError):
     """A setting, path or version must be changed by whoever operates tradingkb."""
 
 
+class StoreDamagedError(ConfigurationError):
+    """The store's file is damaged, or no longer the one that was opened: a backup is needed."""
+
+
+class DiskFullError(ConfigurationError):
+    """There is no room to write; what was to be written can be written once there is."""
+
+
+class ForkedError(ConfigurationError):
+    """What was opened in one process was used in another that was forked from it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this knowledge base was opened in another process, and neither its connections nor "
+            "the threads of Polars survive a fork: start processes with 'spawn' "
+            "(multiprocessing.get_context('spawn')), and connect() in the child"
+        )
+
+
 class StoreTooNewError(ConfigurationError):
     """The store was written by a newer release; this one must not touch it."""
 

@@ -5,15 +5,26 @@ Each verb is its docstring and a delegation: what it does is done by the use cas
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
-from tradingkb.domain import Actor, Caller, Mode, Overrides, Regime, Selection, Status, StrategySpec
+from tradingkb.domain import (
+    Actor,
+    Caller,
+    Mode,
+    Overrides,
+    Regime,
+    Selection,
+    Status,
+    StrategySpec,
+)
 from tradingkb.evaluate import (
     CalibrationReport,
     Calibrator,
@@ -22,7 +33,8 @@ from tradingkb.evaluate import (
     Evaluator,
     names,
 )
-from tradingkb.importers import Const, read_specs
+from tradingkb.exceptions import ForkedError, InvalidInputError
+from tradingkb.importers import Const, specs_to_register
 from tradingkb.indexing import (
     ActivationReport,
     Indexer,
@@ -44,7 +56,7 @@ from tradingkb.lifecycle import (
     strategy_table,
     trial_page,
 )
-from tradingkb.ports import TrialStore
+from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
     Asking,
@@ -55,8 +67,18 @@ from tradingkb.recommend import (
     RegimeLike,
 )
 from tradingkb.regimes import measure_regime, read_ohlcv
+from tradingkb.resilience import BreakerJournal, Breakers
 from tradingkb.settings import Settings
-from tradingkb.upkeep import BackupReport, Backups, PruneReport, RestoreReport, Retention
+from tradingkb.upkeep import (
+    BackupReport,
+    Backups,
+    Checks,
+    Health,
+    PruneReport,
+    Readiness,
+    RestoreReport,
+    Retention,
+)
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
 
 
@@ -79,6 +101,39 @@ class UseCases:
     set_alias: Callable[[], None]
     evaluator: Evaluator
     calibrator: Calibrator
+    checks: Checks
+    breakers: Breakers
+    journal: BreakerJournal
+    again: Again
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _takes_long(
+    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
+) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
+    """What the verb asks of the store has no deadline, unlike what a question asks."""
+
+    @wraps(verb)
+    def unhurried(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self.use_cases.store.unhurried():
+            return verb(self, *args, **kwargs)
+
+    return unhurried
+
+
+def _only_reads(
+    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
+) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
+    """A verb that is run again from its beginning when the database was lost during it."""
+
+    @wraps(verb)
+    def again(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return self.use_cases.again(partial(verb, self, *args, **kwargs))
+
+    return again
 
 
 class KnowledgeBase(LongWork):
@@ -87,18 +142,30 @@ class KnowledgeBase(LongWork):
     Safe to use from several threads; any number of processes may share one embedded store.
     """
 
-    use_cases: UseCases
-
     def __init__(
         self, use_cases: UseCases, settings: Settings, *, progress: bool | None = None
     ) -> None:
         """Takes what it delegates to; `progress` None shows bars where a person looks on."""
         self.settings = settings
-        self.use_cases = use_cases
+        self._use_cases = use_cases
+        self._opened_by = os.getpid()
         self._progress = progress
+
+    @property
+    def use_cases(self) -> UseCases:
+        """What every verb delegates to.
+
+        Raises:
+            ForkedError: this process was forked from the one that opened it.
+        """
+        # Before any verb, because Polars may hang in such a process before a connection is asked.
+        if os.getpid() != self._opened_by:
+            raise ForkedError
+        return self._use_cases
 
     # --- trials in --------------------------------------------------------------------------------
 
+    @_takes_long
     def ingest(
         self,
         trials: Any = None,
@@ -155,10 +222,11 @@ class KnowledgeBase(LongWork):
             workspace: slug or id.
 
         Raises:
-            InvalidSpecError: a file that cannot be read, or a spec that contradicts itself.
+            InvalidSpecError: a file that cannot be read, a spec that contradicts itself, or a
+                parameter whose name is none.
         """
         space = self.use_cases.workspaces.find(workspace, create_default=True)
-        for one in [spec] if isinstance(spec, StrategySpec) else read_specs(spec):
+        for one in specs_to_register(spec):
             self.use_cases.store.save_spec(space.id, one, self.use_cases.indexer.clock())
 
     # --- answers out ------------------------------------------------------------------------------
@@ -382,6 +450,7 @@ class KnowledgeBase(LongWork):
 
     # --- what counts ------------------------------------------------------------------------------
 
+    @_takes_long
     def promote(
         self,
         trials: Any = None,
@@ -426,6 +495,7 @@ class KnowledgeBase(LongWork):
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.promote(target, selection, who, dry_run=dry_run)
 
+    @_takes_long
     def reject(
         self,
         trials: Any = None,
@@ -453,6 +523,7 @@ class KnowledgeBase(LongWork):
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reject(target, selection, who, dry_run=dry_run)
 
+    @_takes_long
     def archive(
         self,
         trials: Any = None,
@@ -504,6 +575,7 @@ class KnowledgeBase(LongWork):
             self.use_cases.workspaces.named(workspace), selection, limit
         )
 
+    @_takes_long
     def withdraw(
         self,
         run_id: str,
@@ -536,6 +608,7 @@ class KnowledgeBase(LongWork):
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.withdraw(target, run_id, who, dry_run=dry_run)
 
+    @_takes_long
     def reinstate(
         self,
         run_id: str,
@@ -550,6 +623,7 @@ class KnowledgeBase(LongWork):
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
         return self.use_cases.curator.reinstate(target, run_id, who, dry_run=dry_run)
 
+    @_takes_long
     def seen(
         self,
         trials: Any,
@@ -578,6 +652,7 @@ class KnowledgeBase(LongWork):
 
     # --- the derived index ------------------------------------------------------------------------
 
+    @_takes_long
     def reconcile(self, repair: bool = False, workspace: str | None = None) -> Reconciliation:
         """Compares SQL, which is right, with the vector index, per workspace and collection.
 
@@ -595,6 +670,7 @@ class KnowledgeBase(LongWork):
             self.use_cases.set_alias()
         return found
 
+    @_takes_long
     def reembed(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -622,6 +698,7 @@ class KnowledgeBase(LongWork):
         self.use_cases.set_alias()
         return report
 
+    @_takes_long
     def activate(
         self,
         embed_model: str | None = None,
@@ -658,6 +735,7 @@ class KnowledgeBase(LongWork):
 
     # --- keeping a store for years ----------------------------------------------------------------
 
+    @_takes_long
     def backup(self, path: str | Path, replace: bool = False) -> BackupReport:
         """Writes everything but vectors and leases to one file, while others read and write.
 
@@ -675,9 +753,10 @@ class KnowledgeBase(LongWork):
         self.use_cases.asking.events.flush()
         with progress_bar(self._progress, unit="rows") as progress:
             return self.use_cases.backups.backup(
-                Path(path).expanduser(), replace=replace, progress=progress
+                _own_path(path), replace=replace, progress=progress
             )
 
+    @_takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
         """Replaces everything by the content of a backup, then makes the index again.
 
@@ -697,16 +776,18 @@ class KnowledgeBase(LongWork):
         self.use_cases.asking.events.flush()  # they belong to the old content
         with progress_bar(self._progress, unit="rows") as progress:
             report = self.use_cases.backups.restore(
-                Path(path).expanduser(), replace=replace, progress=progress
+                _own_path(path), replace=replace, progress=progress
             )
         self.use_cases.set_alias()
         return report
 
+    @_takes_long
     def prune(
         self,
         events_older_than_days: int | None = None,
         runs_older_than_days: int | None = None,
         dry_run: bool = True,
+        compact: bool = False,
     ) -> PruneReport:
         """Forgets old recommend events, finished runs and ended jobs; trials stay.
 
@@ -715,16 +796,38 @@ class KnowledgeBase(LongWork):
             runs_older_than_days: default TRADINGKB_RUNS_RETENTION_DAYS. Runs that stored trials
                 came from are kept: withdrawing one needs it. Jobs go by the same age.
             dry_run: count only; False deletes.
+            compact: give the room that deleting left in SQLite's file back; it takes room for a
+                copy while it works, and writers wait.
 
         Raises:
             InvalidInputError: an age below one day.
+            ConfigurationError: no room to compact in.
         """
         return self.use_cases.retention.prune(
-            events_older_than_days, runs_older_than_days, dry_run=dry_run
+            events_older_than_days, runs_older_than_days, dry_run=dry_run, compact=compact
         )
+
+    # --- is it well? ------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """How the database, the vector index and the embedder were when they were last used.
+
+        Asks nobody. `health().circuit_breakers` has one entry for each of "supabase" (the
+        database), "qdrant" and "ollama": failures in a row, whether calls are rejected, since when,
+        and after which error.
+        """
+        return self.use_cases.checks.health()
+
+    def ready(self) -> Readiness:
+        """Whether questions can be answered now: asks database, vector index and embedder.
+
+        Side by side, each within 2 s. What is down is told by `ready().checks`, never raised.
+        """
+        return self.use_cases.checks.ready()
 
     # --- measured quality -------------------------------------------------------------------------
 
+    @_takes_long
     def evaluate(
         self,
         strategies: Sequence[str] | str | None = None,
@@ -761,6 +864,7 @@ class KnowledgeBase(LongWork):
                 self.use_cases.workspaces.named(workspace), request, progress
             )
 
+    @_takes_long
     def calibrate(
         self,
         objective_type: str = "sharpe",
@@ -788,6 +892,7 @@ class KnowledgeBase(LongWork):
 
     # --- looking around ---------------------------------------------------------------------------
 
+    @_only_reads
     def trials(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -810,15 +915,18 @@ class KnowledgeBase(LongWork):
             self.use_cases.workspaces.find(workspace).id, _given(where), limit
         )
 
+    @_only_reads
     def strategies(self, workspace: str = DEFAULT_WORKSPACE) -> pl.DataFrame:
         """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
         return strategy_table(self.use_cases.store, self.use_cases.workspaces.find(workspace).id)
 
+    @_only_reads
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
         specs = self.use_cases.store.specs(self.use_cases.workspaces.find(workspace).id, name)
         return specs[-1] if specs else None
 
+    @_only_reads
     def events(
         self,
         workspace: str | None = DEFAULT_WORKSPACE,
@@ -836,6 +944,7 @@ class KnowledgeBase(LongWork):
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
         return self.use_cases.store.events(space, limit, where)
 
+    @_only_reads
     def trial_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -858,6 +967,7 @@ class KnowledgeBase(LongWork):
         space = self.use_cases.workspaces.find(workspace)
         return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
 
+    @_only_reads
     def event_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -881,6 +991,7 @@ class KnowledgeBase(LongWork):
         space = self.use_cases.workspaces.find(workspace)
         return event_page(self.use_cases.store, space.id, where or {}, limit, after)
 
+    @_only_reads
     def event_summary(
         self, workspace: str = DEFAULT_WORKSPACE, hours: float = 24.0
     ) -> pl.DataFrame:
@@ -897,6 +1008,7 @@ class KnowledgeBase(LongWork):
         space = self.use_cases.workspaces.find(workspace)
         return event_summary(self.use_cases.store, space.id, hours, self.use_cases.indexer.clock())
 
+    @_only_reads
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""
         return self.use_cases.store.runs(self.use_cases.workspaces.find(workspace).id, limit)
@@ -916,7 +1028,9 @@ class KnowledgeBase(LongWork):
         return self.use_cases.workspaces.create(slug, embed_model, collection)
 
     def close(self) -> None:
-        """Writes what is queued and releases connections."""
+        """Writes what is queued and releases connections; those of another process stay its own."""
+        if os.getpid() != self._opened_by:
+            return
         self.use_cases.asking.events.close()
         self.use_cases.indexer.vectors.close()
         self.use_cases.store.close()
@@ -930,6 +1044,13 @@ class KnowledgeBase(LongWork):
 
 def _given(where: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in where.items() if value is not None}
+
+
+def _own_path(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # ~somebody who has no home
+        raise InvalidInputError(str(error), field="path", remedy="name another file") from None
 
 
 def _actor(name: str | None, kind: str, reason: str | None) -> Actor:

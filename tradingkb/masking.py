@@ -1,15 +1,89 @@
-"""What is shown of a URL, alone or within a text: never a password."""
+"""What is shown of URLs of databases and servers: nothing that may be secret.
+
+What may be secret is recognised by its place, however it is written: passwords with `/`, `#`, `?`,
+`@` and `%` that nobody has quoted are common, and then nothing says where the password ends.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Final
+
+MASK: Final = "***"
+#: Options of a URL whose value is shown.
+_HARMLESS: Final = frozenset(
+    {
+        *("application_name", "channel_binding", "connect_timeout", "dbname", "gssencmode"),
+        *("host", "hostaddr", "immutable", "keepalives", "mode", "nolock", "port", "sslmode"),
+        *("sslcert", "sslkey", "sslrootcert", "target_session_attrs", "timeout", "uri", "user"),
+    }
+)
+#: Options whose name is shown; of any other one nothing is.
+_SECRET: Final = frozenset(
+    {
+        *("access_token", "api_key", "api-key", "apikey", "auth", "key", "passfile", "passwd"),
+        *("password", "pwd", "secret", "sslpassword", "token"),
+    }
+)
+_PLAIN: Final = re.compile(r"[\w.:/,+~-]*")
+_IN_TEXT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_WEB: Final = ("http", "https", "ws", "wss", "grpc", "grpcs")
 
 
 def masked(text: str) -> str:
     """A text of any kind, with every URL in it as `masked_url` shows it."""
-    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", lambda found: masked_url(found[0]), text)
+    if "://" not in text:
+        return text
+    return _IN_TEXT.sub(lambda found: masked_url(found[0]), text)
 
 
 def masked_url(url: str) -> str:
-    """The URL with `***` in place of a password, as SQLAlchemy does it."""
-    return re.sub(r"(?<=://)([^/?#]*?):[^/?#]*@", r"\1:***@", url)
+    """The URL with `***` in place of everything that may be secret.
+
+    That is what stands between user and host, what the address of a web server has before its
+    host, and options that are not known to be harmless. Where an unquoted password leaves open
+    what is the host, that is not shown either.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        scheme, rest = "", url
+    before, at, place = rest.rpartition("@")
+    if not at:
+        return f"{scheme}{mark}{_masked_port(rest)}"
+    if re.search(r"[/?#]", before):  # of the password, or the @ is one of an option
+        shown = "" if scheme in _WEB else re.split(r"[:/?#@]", before)[0]
+        return f"{scheme}{mark}{shown}:{MASK}" if shown else f"{scheme}{mark}{MASK}"
+    user, colon, _ = before.partition(":")
+    if scheme in _WEB or (not colon and "@" in user):
+        user, colon = "", ""  # a web server's user is a token more often than a name
+    who = f"{user}:{MASK}" if colon else user or MASK
+    return f"{scheme}{mark}{who}@{_masked_options(place)}"
+
+
+def _masked_port(rest: str) -> str:
+    """Without an @: the end of what comes after a colon that no port follows is not known."""
+    if rest.startswith((":", "/", "[", ".")) or re.match(r"[^:/?#]*(:\d+)?([/?#]|$)", rest):
+        return _masked_options(rest)
+    return f"{rest.partition(':')[0]}:{MASK}"
+
+
+def _masked_options(place: str) -> str:
+    where, mark, options = _split(place)
+    if not mark:
+        return where
+    shown = [_masked_option(option) for option in options.split("&")]
+    return f"{where}{mark}{'&'.join(dict.fromkeys(shown))}"
+
+
+def _split(place: str) -> tuple[str, str, str]:
+    found = re.search(r"[?#]", place)
+    if found is None:
+        return place, "", ""
+    return place[: found.start()], found[0], place[found.end() :]
+
+
+def _masked_option(option: str) -> str:
+    name, _, value = option.partition("=")
+    if name in _HARMLESS and _PLAIN.fullmatch(value):
+        return option
+    return f"{name}={MASK}" if name.lower() in _SECRET else MASK

@@ -61,6 +61,10 @@ class Memo(Generic[V]):
                     self._makers.pop(key, None)
         return value
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether a value of the key is kept, with whatever stamp."""
+        return key in self._values
+
     def clear(self) -> None:
         """Forgets everything."""
         with self._lock:

@@ -21,26 +21,38 @@ from tradingkb.ingest import Ingester, IngestJob
 from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
-from tradingkb.ports import Embedder, TrialStore, VectorIndex
+from tradingkb.ports import Again, Embedder, TrialStore, VectorIndex
 from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
 from tradingkb.progress import say, silent
 from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
+from tradingkb.resilience import (
+    BreakerJournal,
+    Breakers,
+    DatabaseDoor,
+    Guard,
+    GuardedVectorIndex,
+    Policy,
+    guarded_embedders,
+)
 from tradingkb.settings import (
     AnswerSettings,
     IndexSettings,
     ProcessSettings,
-    RetentionSettings,
     Settings,
     StoreSettings,
     load_settings,
 )
-from tradingkb.sql import open_engine
+from tradingkb.sql import is_contended, of_database, open_engine, put_door, refuse_dead_threads
 from tradingkb.stores import SqlTrialStore
-from tradingkb.upkeep import Backups, ReembedJob, Retention
+from tradingkb.upkeep import Backups, Checks, ReembedJob, Retention
 from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
 from tradingkb.workspaces import Workspaces
 
+#: How long one call may take in all: of the database to be reached, of the others to be answered.
+SQL: Final = Policy(total_s=10.0)
+QDRANT: Final = Policy(total_s=10.0)
+EMBEDDING: Final = Policy(total_s=5.0)
 #: How long a job waits for the lease of its workspace before it goes back into the queue.
 _JOB_PATIENCE_S: Final = 2.0
 
@@ -69,30 +81,43 @@ def connect(
     Raises:
         ConfigurationError: a setting cannot be used, EMBED_DIM is not that of EMBED_MODEL, or the
             home cannot be written.
+        ForkedError: this process was forked from one that has used Polars.
         StoreTooNewError: a newer release wrote the store.
         BackendUnavailableError: the database or the vector index does not answer.
     """
+    refuse_dead_threads()
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
     _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
-    home_path = chosen.home.expanduser().resolve()
-    store = SqlTrialStore(open_engine(_store_url(chosen, home_path)))
+    home_path = _absolute(chosen.home)
+    breakers = _breakers(chosen, clock, monotonic)
+    engine = open_engine(_store_url(chosen, home_path))
+    door = DatabaseDoor(
+        Guard(breakers["db"], SQL, monotonic=monotonic),
+        of_database=of_database,
+        is_contended=is_contended,
+    )
+    put_door(engine, door)
+    store = SqlTrialStore(engine)
     try:
-        vectors = _vectors(chosen, store)
+        vectors = _vectors(chosen, store, Guard(breakers["qdrant"], QDRANT, monotonic=monotonic))
     except BaseException:
         store.close()
         raise
-    indexer = Indexer(store, vectors, make_embedder, clock=clock, new_id=new_id)
+    ollama = Guard(breakers["ollama"], EMBEDDING, monotonic=monotonic)
+    embedders = guarded_embedders(make_embedder, ollama)
+    indexer = Indexer(store, vectors, embedders, clock=clock, new_id=new_id)
     workspaces = Workspaces(
         store,
         embed_model=chosen.embed_model,
         collection=chosen.collection,
         clock=clock,
         new_id=new_id,
+        again=door.again,
     )
-    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress)
     tell = silent if progress is False else say
+    asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, tell, door.again)
     leases = Leases(store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell)
     rejects = home_path / "rejects"
     # A job that cannot begin makes room for those of other workspaces.
@@ -111,9 +136,37 @@ def connect(
         hidden=_hidden(chosen, home_path),
     )
     use_cases = _use_cases(
-        chosen, store, indexer, workspaces, asking, leases, rejects, kinds, runner, set_alias
+        chosen,
+        store,
+        indexer,
+        workspaces,
+        asking,
+        leases,
+        rejects,
+        breakers,
+        door.again,
+        kinds,
+        runner,
+        set_alias,
     )
     return KnowledgeBase(use_cases, chosen, progress=progress)
+
+
+def _absolute(home: Path) -> Path:
+    """The home as an absolute path.
+
+    Raises:
+        ConfigurationError: it cannot be one.
+    """
+    try:
+        found = home.expanduser().resolve()
+        found.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL; no such user
+        raise ConfigurationError(
+            f"the home {str(home)!a} cannot be used: {error}; give another one to connect(), or "
+            "set TRADINGKB_HOME"
+        ) from error
+    return found
 
 
 def _asking(
@@ -123,15 +176,22 @@ def _asking(
     workspaces: Workspaces,
     monotonic: Callable[[], float],
     progress: bool | None,
+    tell: Callable[[str], None],
+    again: Again,
 ) -> Asking:
     recommender = Recommender(
-        store, indexer.vectors, make_embedder, _config(settings), clock=indexer.clock
+        store,
+        indexer.vectors,
+        indexer.embedders,
+        _config(settings),
+        clock=indexer.clock,
+        again=again,
     )
     return Asking(
         workspaces,
         store,
         recommender,
-        _event_log(settings, store),
+        _event_log(settings, store, tell),
         clock=indexer.clock,
         monotonic=monotonic,
         new_id=indexer.new_id,
@@ -140,13 +200,15 @@ def _asking(
 
 
 def _use_cases(
-    settings: RetentionSettings,
+    settings: Settings,
     store: TrialStore,
     indexer: Indexer,
     workspaces: Workspaces,
     asking: Asking,
     leases: Leases,
     rejects: Path,
+    breakers: Breakers,
+    again: Again,
     kinds: Mapping[str, Kind],
     runner: Callable[[], JobRunner],
     set_alias: Callable[[], None],
@@ -178,7 +240,25 @@ def _use_cases(
         set_alias=set_alias,
         evaluator=Evaluator(store, recommender, clock=clock),
         calibrator=Calibrator(store, recommender, clock=clock),
+        checks=Checks(store, indexer.vectors, indexer.embedders, workspaces, breakers),
+        breakers=breakers,
+        journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
+        again=again,
     )
+
+
+def _breakers(
+    settings: IndexSettings,
+    clock: Callable[[], datetime],
+    monotonic: Callable[[], float],
+) -> Breakers:
+    # What is embedded lives and dies with this process, and is not guarded.
+    in_use = {
+        "db": True,
+        "qdrant": settings.qdrant_url is not None,
+        "ollama": settings.embed_model not in EMBEDDERS,
+    }
+    return Breakers(in_use, clock=clock, monotonic=monotonic)
 
 
 def _kinds(
@@ -209,8 +289,10 @@ def _hidden(settings: Settings, home: Path) -> tuple[str, ...]:
     return tuple(text for text in found if text)
 
 
-def _event_log(settings: ProcessSettings, store: TrialStore) -> EventLog:
-    return EventLog(store, settings.replica)
+def _event_log(
+    settings: ProcessSettings, store: TrialStore, tell: Callable[[str], None]
+) -> EventLog:
+    return EventLog(store, settings.replica, tell=tell)
 
 
 def _config(settings: AnswerSettings) -> RecommendConfig:
@@ -268,7 +350,8 @@ def _check_dimension(settings: IndexSettings) -> None:
 _NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
 
 
-def _vectors(settings: IndexSettings, store: SqlTrialStore) -> VectorIndex:
+def _vectors(settings: IndexSettings, store: SqlTrialStore, guard: Guard) -> VectorIndex:
     if settings.qdrant_url is None:
         return EmbeddedVectorIndex(store.engine)
-    return qdrant_index(settings.qdrant_url, settings.qdrant_api_key)
+    index = qdrant_index(settings.qdrant_url, settings.qdrant_api_key)
+    return GuardedVectorIndex(index, guard)

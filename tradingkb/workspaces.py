@@ -13,7 +13,7 @@ import polars as pl
 
 from tradingkb.domain import IndexTarget, Workspace
 from tradingkb.exceptions import InvalidInputError, UnknownWorkspaceError
-from tradingkb.ports import WorkspaceStore
+from tradingkb.ports import Again, WorkspaceStore, once
 
 DEFAULT_WORKSPACE: Final = "default"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -32,6 +32,7 @@ class Workspaces:
         collection: str | None,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        again: Again = once,
     ) -> None:
         """Takes what is in force where a workspace says nothing.
 
@@ -41,12 +42,14 @@ class Workspaces:
             collection: the environment's; None for the model's own.
             clock: aware UTC time.
             new_id: makes ids of workspaces.
+            again: runs what only reads.
         """
         self._store = store
         self._embed_model = embed_model
         self._collection = collection
         self._clock = clock
         self._new_id = new_id
+        self._again = again
 
     def find(self, name: str, *, create_default: bool = False) -> Workspace:
         """The workspace of that slug or id.
@@ -57,7 +60,7 @@ class Workspaces:
         Raises:
             UnknownWorkspaceError: no such workspace; near names are suggested.
         """
-        spaces = self._store.workspaces()
+        spaces = self._all()
         for space in spaces:
             if name in (space.slug, space.id):
                 return space
@@ -115,8 +118,14 @@ class Workspaces:
 
     def targets(self, name: str | None) -> list[IndexTarget]:
         """The workspace of that slug or id, or all of them; raises as `find`."""
-        spaces = self._store.workspaces() if name is None else [self.find(name)]
+        spaces = self._all() if name is None else [self.find(name)]
         return [self.target(space) for space in spaces]
+
+    def default_target(self) -> IndexTarget:
+        """The environment's model and collection, of no workspace."""
+        model = self._embed_model
+        nobody = Workspace("", "", None, None, {}, self._clock())
+        return IndexTarget(nobody, model, self._environment(model))
 
     def chosen(
         self, active: IndexTarget, embed_model: str | None, collection: str | None
@@ -134,17 +143,20 @@ class Workspaces:
         collection = collection or self._environment(model)
         return IndexTarget(workspace, model, collection)
 
+    def _all(self) -> list[Workspace]:
+        return self._again(self._store.workspaces)
+
     def _environment(self, model: str) -> str:
         return self._collection or collection_name(model)
 
     def alias_target(self) -> str:
         """The collection that all workspaces search; the environment's where they differ."""
-        searched = {self.target(space).collection for space in self._store.workspaces()}
+        searched = {self.target(space).collection for space in self._all()}
         return searched.pop() if len(searched) == 1 else self._environment(self._embed_model)
 
     def table(self) -> pl.DataFrame:
         """id, slug, embed_model, collection, created_at of every workspace."""
-        spaces = self._store.workspaces()
+        spaces = self._all()
         targets = [self.target(s) for s in spaces]
         return pl.DataFrame(
             {

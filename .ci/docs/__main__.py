@@ -9,12 +9,15 @@ import argparse
 import sys
 from pathlib import Path
 
+import alerts
 import architecture
 import commands
 import errors
 import events
 import markets
+import metrics
 import python_verbs
+import service
 import settings
 import trials
 from pages import REFERENCE, ROOT, Blocks, filled
@@ -39,6 +42,14 @@ PAGES: dict[str, Blocks] = {
         "explanation": python_verbs.explanation_fields,
         "parts": python_verbs.part_fields,
         "reports": python_verbs.report_fields,
+    },
+    "service.md": {
+        "routes": service.routes,
+        "recommend-fields": service.recommend_fields,
+        "ingest-fields": service.ingest_fields,
+        "statuses": service.statuses,
+        "metrics": metrics.metrics,
+        "alerts": alerts.alerts,
     },
     "settings.md": {"settings": settings.settings},
     "trials.md": {

@@ -15,6 +15,10 @@ from pages import ROOT, code, table
 
 #: What each event says. `--check` names an entry whose event is gone, a test an event without one.
 MEANINGS = {
+    "circuit_closed": "a service answered again: calls pass",
+    "circuit_half_open": "a service was left alone for long enough: one call is let through",
+    "circuit_opened": "a service failed so often that it is left alone for a while; `error` is why",
+    "db_retry": "the database did not answer, and is asked again after `wait_s` seconds",
     "kb_admin_status_change_total": "trials changed their status, per kind of change",
     "kb_archive_qdrant_failed": "the vector index did not delete a point of an archived trial; "
     "the next ingest tries again. After the first of one failure a line counts the rest (`more`)",
@@ -32,6 +36,7 @@ MEANINGS = {
     "kb_job_submitted": "somebody asked for a job",
     "kb_lease_broken": "a lease was taken from its holder, which stops at its next progress",
     "kb_lease_wait": "a run waits for another one of the same workspace to end",
+    "kb_metrics_unread": "a scrape lacks metrics: what they are read from did not answer",
     "kb_prune_complete": "old recorded answers and runs were deleted",
     "kb_recommend_complete": "a question was answered",
     "kb_recommend_start": "a question was asked",
@@ -42,6 +47,8 @@ MEANINGS = {
     "kb_run_withdraw": "a run was taken back",
     "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",
     "kb_workspace_activated": "a workspace was switched to a model and a collection",
+    "ollama_retry": "the embedding server did not answer, and is asked again",
+    "qdrant_retry": "the vector server did not answer, and is asked again",
 }
 
 

@@ -159,6 +159,12 @@ class MemoryStore:
     def index_collections(self, workspace_id: str) -> list[str]:
         return sorted({name for _, name in self.entries})
 
+    def index_places(self) -> set[tuple[str, str]]:
+        return {(SPACE, name) for _, name in self.entries}
+
+    def populated(self) -> set[str]:
+        return {SPACE} if self.trials else set()
+
     def count_indexed(self, collection: str) -> int:
         there = pl.col("archived_at").is_null() & pl.col("reason").is_null()
         there &= pl.col("content_hash") != UNFINISHED

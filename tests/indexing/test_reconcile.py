@@ -22,7 +22,9 @@ from tests.small_store import (
     sql,
     trials,
 )
+from tradingkb.indexing import Reconciler
 from tradingkb.ports import PAYLOAD, Points
+from tradingkb.sql import counted
 
 Open = Callable[..., tkb.KnowledgeBase]
 CLEAN = {"missing": 0, "orphaned": 0, "stale": 0, "unfinished": 0}
@@ -272,3 +274,52 @@ def test_a_vector_index_that_does_not_answer_is_said_and_nothing_is_written(
     with pytest.raises(tkb.BackendUnavailableError):
         kb.reconcile(repair=True)
     assert sql(kb, "SELECT * FROM kb_trial_index ORDER BY id") == before
+
+
+# --- what it costs --------------------------------------------------------------------------------
+
+
+def test_workspaces_without_anything_cost_no_query_and_take_no_lease(kb: tkb.KnowledgeBase) -> None:
+    for n in range(3):
+        kb.create_workspace(f"a{n}")
+    for repair in (False, True):
+        with counted() as few:
+            kb.reconcile(repair)
+        for n in range(20):
+            kb.create_workspace(f"b{n}{repair}".lower())
+        with counted() as many:
+            found = kb.reconcile(repair)
+        assert (many.statements, many.transactions) == (few.statements, few.transactions)
+        assert found.clean
+        table = found.before if found.after is None else found.after
+        empty = table.filter(pl.col("workspace") != "default")
+        assert empty.height >= 23
+        assert empty.select(pl.sum_horizontal("expected", "held")).to_series().sum() == 0
+
+
+def test_points_of_a_workspace_without_a_trial_are_found_and_go(kb: tkb.KnowledgeBase) -> None:
+    kb.create_workspace("empty")
+    kb.create_workspace("other")
+    (space,) = [row[0] for row in sql(kb, "SELECT id FROM workspaces WHERE slug = 'empty'")]
+    index = kb.use_cases.indexer.vectors
+    stray = foreign_points(kb, "00000000-0000-4000-8000-000000000009")
+    payload = stray.payload.with_columns(workspace_id=pl.lit(str(space)))
+    index.upsert(REGIME_V1, Points(stray.ids, stray.vectors, payload))
+    found = kb.reconcile(repair=True)
+    orphaned = found.before.filter(pl.col("orphaned") > 0).select("workspace", "orphaned")
+    assert orphaned.rows() == [("empty", 1)]
+    assert found.clean
+    assert index.count(REGIME_V1) == 8
+
+
+def test_a_place_where_nothing_differs_is_not_repaired(
+    kb: tkb.KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repaired: list[str] = []
+    monkeypatch.setattr(
+        Reconciler, "_repair", lambda _, target, *, active: repaired.append(target.collection)
+    )
+    kb.ingest(trials(), workspace=kb.create_workspace("clean"))
+    lose_points(kb)
+    kb.reconcile(repair=True)
+    assert repaired == [REGIME_V1]

@@ -15,7 +15,7 @@ import polars as pl
 
 from tests.recommend.worlds import SPACE, START, World
 from tradingkb.domain import Regime, RegimeScaler, StrategySpec, Workspace
-from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.exceptions import BackendUnavailableError, DiskFullError
 from tradingkb.ports import (
     Calibration,
     Partition,
@@ -33,6 +33,7 @@ class Shelf:
         reads: how often each thing was read.
         events: what was written, in order; `batches` are the sizes of the writes.
         busy: whether another process is writing.
+        full: whether the disk has no room.
         refused: request ids of events that are never accepted.
         newest: the newest calibration.
     """
@@ -45,6 +46,7 @@ class Shelf:
         self.events: list[Mapping[str, Any]] = []
         self.batches: list[int] = []
         self.busy = False
+        self.full = False
         self.refused: set[str] = set()
         self.newest: Calibration | None = None
 
@@ -74,11 +76,26 @@ class Shelf:
             return PartitionNews(self.number, "added", now.slice(known.trials.height))
         return PartitionNews(self.number, "whole", now)
 
+    def partitions(
+        self, workspace_id: str, strategy_names: Sequence[str], collection: str
+    ) -> dict[str, Partition]:
+        self.reads["partitions"] += 1
+        trials = self.world.partition.trials
+        return {
+            n: Partition(self.number, trials if n == self.name else trials.clear())
+            for n in strategy_names
+        }
+
+    def trial_counts(self, workspace_id: str, strategy_names: Sequence[str]) -> dict[str, int]:
+        return {n: self.world.rows.height for n in strategy_names if n == self.name}
+
     def window_rows(self, workspace_id: str, among: pl.Series) -> pl.DataFrame:
         self.reads["windows"] += 1
         return self.world.windows.filter(pl.col("window_id").is_in(among.implode()))
 
-    def param_set_rows(self, workspace_id: str, strategy_name: str) -> pl.DataFrame:
+    def param_set_rows(
+        self, workspace_id: str, strategy_name: str | None = None, *, ids: pl.Series | None = None
+    ) -> pl.DataFrame:
         return self.world.sets
 
     def specs(self, workspace_id: str, name: str | None = None) -> list[StrategySpec]:
@@ -121,6 +138,8 @@ class Shelf:
     def save_events(self, events: Sequence[Mapping[str, Any]]) -> None:
         if self.busy:
             raise BackendUnavailableError("another process is writing")
+        if self.full:
+            raise DiskFullError("the disk has no room")
         if self.refused & {event["request_id"] for event in events}:
             raise ValueError("no such column")
         self.batches.append(len(events))

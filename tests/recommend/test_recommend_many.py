@@ -16,7 +16,9 @@ import pytest
 import tradingkb as tkb
 from tests.recommend.sweeps import STRATEGIES, grid, spec
 from tradingkb.recommend.asking import event_log as record
+from tradingkb.recommend.asking import many
 from tradingkb.regimes import read
+from tradingkb.sql import counted
 
 Open = Callable[..., tkb.KnowledgeBase]
 MOVING = ("request_id",)
@@ -282,3 +284,48 @@ def test_events_of_a_batch_wait_while_the_database_is_busy_and_drops_are_counted
     writer.execute("ROLLBACK")
     writer.close()
     assert sorted(kb.events()["request_id"]) == sorted(table["request_id"][3:])
+
+
+# --- what it costs --------------------------------------------------------------------------------
+
+
+def many_strategies(n: int) -> pl.DataFrame:
+    """Two sets of each strategy in four windows; which one is better differs."""
+    rows = [
+        {
+            "strategy_name": f"s{s}",
+            "param_fast": fast,
+            "symbol": "AAPL",
+            "timeframe": "1d",
+            "sharpe_oos": (1.0 if (s + fast) % 2 else 0.2) + year / 100,
+            "n_trades_oos": 100,
+            "max_drawdown_frac_oos": 0.1,
+            "oos_start": f"{2010 + year}-01-01",
+            "oos_end": f"{2010 + year}-12-31",
+        }
+        for s in range(n)
+        for fast in (5, 10)
+        for year in range(4)
+    ]
+    return pl.DataFrame(rows)
+
+
+def test_a_strategy_more_costs_one_statement_more_and_changes_no_answer(
+    open_kb: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "_TOGETHER", 8)
+    kb = open_kb()
+    kb.ingest(many_strategies(24))
+    kb.recommend_many([{"strategy_name": "s0"}])  # what is read once is read
+    statements = {}
+    for n in (8, 16, 24):
+        kb.use_cases.asking.recommender.forget()
+        with counted() as asked:
+            table = kb.recommend_many([{"strategy_name": f"s{i}"} for i in range(n)])
+        statements[n] = asked.statements
+        assert rows_of(table) == [
+            {"market": None, **expected_row(kb.recommend(f"s{i}"))} for i in range(n)
+        ]
+    together = statements[24] - statements[16]
+    assert together == statements[16] - statements[8]
+    assert together <= 8 + 7

@@ -235,6 +235,9 @@ def test_a_killed_backup_leaves_the_file_of_that_name_as_it_was(
     code = KILLED + "store.write_backup(Path(sys.argv[2]), NOON, replace=True, progress=progress)"
     assert in_another_process(code, url, str(backup), check=False).returncode == -signal.SIGKILL
     assert backup.read_bytes() == before
+    assert [p.suffix for p in backup.parent.glob(".*")] == [".partial"]
+    write(store, backup.with_name("another"))
+    assert list(backup.parent.glob(".*")) == []
 
 
 def test_caches_of_embedded_vectors_notice_a_restore(open_store: Open, tmp_path: Path) -> None:
@@ -281,7 +284,7 @@ def test_a_backup_for_which_there_is_no_room_says_so_and_leaves_nothing(
     action = "store.write_backup(Path(sys.argv[2]), NOON, replace=False, progress=lambda *_: 0)"
     code, url = NO_ROOM.replace("ACTION", action), str(large.engine.url)
     said = in_another_process(code, url, str(folder / "b"), room).stdout
-    assert said.startswith("ConfigurationError the backup"), said
+    assert said.startswith("DiskFullError the backup"), said
     assert "cannot be written" in said
     assert "free space" in said
     assert list(folder.iterdir()) == []
@@ -298,7 +301,7 @@ def test_a_restore_for_which_there_is_no_room_says_so_and_changes_nothing(
     action = "store.restore_backup(Path(sys.argv[2]), replace=True, progress=lambda *_: 0)"
     code = NO_ROOM.replace("ACTION", action)
     said = in_another_process(code, url, str(tmp_path / "backup"), "1000000").stdout
-    assert said.startswith("ConfigurationError"), said
+    assert said.startswith("DiskFullError the store"), said
     assert "free space" in said
     assert everything(store) == before
 
@@ -329,7 +332,7 @@ def test_a_folder_that_cannot_be_written_is_the_operators_to_change(
 ) -> None:
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("needs a folder that not even root can write to")
-    with pytest.raises(ConfigurationError, match=r"cannot be written: unable to open.*permissions"):
+    with pytest.raises(ConfigurationError, match=r"cannot be written: .*permissions"):
         write(store, Path("/proc/self/backup"))
 
 
@@ -391,6 +394,21 @@ def test_rows_that_contradict_each_other_are_refused_and_nothing_changes(
         connection.commit()
     before = everything(store)
     with pytest.raises(InvalidBackupError, match="contradict"):
+        restore(store, old)
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_backup_with_a_text_that_postgresql_does_not_take_is_refused(
+    store: SqlTrialStore, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.db"
+    old.write_bytes(gzip.decompress(OLD.read_bytes()))
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute("UPDATE trials SET engine = 'a' || char(0) WHERE id = 3")
+        connection.commit()
+    before = everything(store)
+    with pytest.raises(InvalidBackupError, match=r"NUL|0x00"):
         restore(store, old)
     assert everything(store) == before
 

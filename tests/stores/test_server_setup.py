@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 import tradingkb as tkb
+from tests.survival.workload import sample
 
 
 def answers(kb: tkb.KnowledgeBase, data: Path) -> list[Any]:
@@ -83,3 +87,37 @@ def test_a_backup_moves_an_embedded_store_to_the_servers(
         assert (told.status, told.params, told.reasons) == embedded[4][:3]
         assert told.trials["source_id"].to_list() == embedded[4][5]
         assert kb.events().height == 4
+
+
+def test_long_work_has_no_deadline_and_a_question_has_one(
+    with_tables: Callable[[str], str], tmp_path: Path
+) -> None:
+    counts = Counter[str]()
+    with tkb.connect(tmp_path, progress=False, database_url=with_tables("postgresql")) as kb:
+        engine = kb.use_cases.store.engine  # type: ignore[attr-defined]
+
+        @sa.event.listens_for(engine, "begin")
+        def begin(_: sa.Connection) -> None:
+            counts["all"] += 1
+
+        @sa.event.listens_for(engine, "before_cursor_execute")
+        def execute(_: sa.Connection, __: object, statement: str, *___: object) -> None:
+            counts["long"] += statement.startswith("SET LOCAL statement_timeout")
+
+        def long_ones() -> str:
+            found = {0: "none", counts["all"]: "all"}.get(counts["long"], "some")
+            assert counts["all"]
+            counts.clear()
+            return found
+
+        kb.ingest(sample([0, 1]))
+        assert long_ones() == "all"
+        kb.reject(strategy_name="sma_cross", reason="none", dry_run=True)
+        kb.reconcile(repair=True)
+        kb.backup(tmp_path / "b")
+        kb.prune(dry_run=True)
+        kb.evaluate(["sma_cross"])
+        assert long_ones() == "all"
+        kb.recommend("sma_cross", regime=["uptrend"])
+        kb.trials()
+        assert long_ones() == "none"

@@ -40,7 +40,7 @@ def home(small: Path, tmp_path: Path) -> Path:
 def _says_what_to_do(outcome: Outcome) -> None:
     assert outcome.error is not None
     kind, message, trace = outcome.error
-    assert kind == "ConfigurationError", trace
+    assert kind == "DiskFullError", trace
     assert "cannot be written" in message
     assert "free space" in message
 

@@ -12,6 +12,8 @@ import pytest
 
 import tradingkb as tkb
 from tradingkb.exceptions import InvalidInputError
+from tradingkb.ports import RunRecord
+from tradingkb.sql import compact, counted, open_engine, reading, writing
 from tradingkb.upkeep import retention
 
 Open = Callable[..., tkb.KnowledgeBase]
@@ -89,3 +91,52 @@ def test_an_age_that_is_none_is_refused(aged: tkb.KnowledgeBase, field: str, day
     with pytest.raises(InvalidInputError, match=f"{field}.*give"):
         aged.prune(**{field: days}, dry_run=False)
     assert aged.events().height == 3
+
+
+def test_compacting_makes_the_file_smaller_and_loses_nothing(open_kb: Open, clock: Any) -> None:
+    kb = open_kb()
+    trials = pl.DataFrame({"strategy_name": "s", "param_x": range(300), "sharpe_oos": 1.0})
+    kb.ingest(trials)
+    for _ in range(40):
+        kb.recommend("s")
+    clock.now += timedelta(days=100)
+    file = Path(kb.use_cases.store.engine.url.database)
+    shown = kb.trials()
+    before = kb.prune(50, 50, dry_run=False)
+    assert before.events == 40
+    assert (before.free_bytes or 0) > 40_000
+    with reading(kb.use_cases.store.engine) as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        size = pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    after = kb.prune(50, 50, dry_run=False, compact=True)
+    assert after.free_bytes == 0
+    assert file.stat().st_size <= size - (before.free_bytes or 0)
+    assert kb.trials().equals(shown)
+    assert kb.reconcile().clean
+
+
+def test_compacting_beside_a_writer_says_that_the_database_is_busy(open_kb: Open) -> None:
+    kb = open_kb()
+    engine = open_engine(kb.use_cases.store.engine.url, timeout_s=0.01)
+    with writing(kb.use_cases.store.engine), pytest.raises(tkb.BackendUnavailableError):
+        compact(engine)
+    engine.dispose()
+
+
+def test_which_runs_are_used_is_asked_once_however_many_go(
+    open_kb: Open, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kb = open_kb()
+    store, space = kb.use_cases.store, kb.create_workspace("w")
+    monkeypatch.setattr(retention, "BATCH", 5)
+    statements = []
+    for n in (10, 30):
+        for k in range(n):
+            run = RunRecord(f"{n} {k}", space, clock(), "x")
+            store.save_run(run.ended("completed", clock(), {}))
+        clock.now += timedelta(days=100)
+        with counted() as asked:
+            assert kb.prune(1, 1, dry_run=False).runs == n
+        statements.append(asked.statements)
+    # What more there is, is one deletion for each portion, by key.
+    assert statements[1] - statements[0] == (30 - 10) // 5

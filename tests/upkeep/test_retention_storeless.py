@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tradingkb.exceptions import InvalidInputError
@@ -16,25 +17,35 @@ NOW = datetime(2024, 3, 1, tzinfo=UTC)
 class Old:
     """A store with some old events, runs and jobs; five older runs are kept."""
 
-    def __init__(self, events: int = 0, runs: int = 0, jobs: int = 0) -> None:
-        self.events, self.runs, self.jobs = events, runs, jobs
+    def __init__(self, events: int = 0, runs: int = 0, jobs: int = 0, free: int | None = 0) -> None:
+        self.events, self.runs = list(range(events)), [f"run{n:06}" for n in range(runs)]
+        self.jobs, self.free = jobs, free
         self.portions: list[int] = []
         self.limits: tuple[datetime, ...] = ()
+        self.compacted = 0
 
-    def count_old(self, events_before: datetime, runs_before: datetime) -> tuple[int, int, int]:
-        self.limits = (events_before, runs_before)
-        return self.events, self.runs, 5
+    def old_events(self, before: datetime) -> pl.Series:
+        self.limits = (before,)
+        return pl.Series(self.events, dtype=pl.Int64)
 
-    def delete_events(self, before: datetime, limit: int) -> int:
-        n = min(self.events, limit)
-        self.events -= n
-        self.portions.append(n)
-        return n
+    def old_runs(self, before: datetime) -> tuple[pl.Series, int]:
+        self.limits = (*self.limits, before)
+        return pl.Series(self.runs, dtype=pl.String), 5
 
-    def delete_runs(self, before: datetime, limit: int) -> int:
-        n = min(self.runs, limit)
-        self.runs -= n
-        return n
+    def delete_events(self, keys: pl.Series) -> None:
+        self.portions.append(len(keys))
+        self.events = [key for key in self.events if key not in set(keys)]
+
+    def delete_runs(self, keys: pl.Series) -> None:
+        self.runs = [key for key in self.runs if key not in set(keys)]
+
+    def free_bytes(self) -> int | None:
+        return self.free
+
+    def compact(self) -> None:
+        assert not self.events
+        self.compacted += 1
+        self.free = 0
 
     def count_old_jobs(self, before: datetime) -> int:
         assert before == self.limits[1]
@@ -58,10 +69,10 @@ def prune(
 @pytest.mark.parametrize(
     ("events", "portions"),
     [
-        (0, [0]),
+        (0, []),
         (1, [1]),
         (BATCH - 1, [BATCH - 1]),
-        (BATCH, [BATCH, 0]),
+        (BATCH, [BATCH]),
         (2 * BATCH + 3, [BATCH, BATCH, 3]),
     ],
 )
@@ -71,14 +82,14 @@ def test_all_that_is_old_goes_in_portions(events: int, portions: list[int]) -> N
     assert (report.events, report.runs, report.runs_kept) == (events, 2 * BATCH, 5)
     assert report.jobs == BATCH + 1
     assert store.portions == portions
-    assert (store.events, store.runs, store.jobs) == (0, 0, 0)
+    assert (store.events, store.runs, store.jobs) == ([], [], 0)
 
 
 def test_a_dry_run_counts_the_same_and_deletes_nothing() -> None:
     store = Old(7, 3, 2)
     report = prune(store, dry_run=True)
     assert (report.events, report.runs, report.jobs) == (7, 3, 2)
-    assert (store.events, store.runs, store.jobs) == (7, 3, 2)
+    assert (len(store.events), len(store.runs), store.jobs) == (7, 3, 2)
     assert report.summary() == (
         "would delete 7 events before 2024-01-31, and 3 runs and 2 jobs before 2024-01-01"
     )
@@ -121,4 +132,16 @@ def test_an_age_that_is_none_is_refused_by_name_and_deletes_nothing(
     with pytest.raises(InvalidInputError) as caught:
         prune(store, *days)
     assert caught.value.field == field
-    assert (store.events, store.runs) == (7, 3)
+    assert (len(store.events), len(store.runs)) == (7, 3)
+
+
+def test_room_in_the_file_is_said_with_what_gives_it_back() -> None:
+    assert prune(Old(7, free=None)).details() == prune(Old(7, free=1_000)).details()
+    store = Old(7, free=12_345_678)
+    assert "12.3 MB of the database's file hold nothing" in prune(store).details()[-1]
+    assert "compact=True gives them back" in str(prune(store))
+    assert store.compacted == 0
+    assert prune(store, dry_run=True, compact=True).free_bytes == 12_345_678
+    assert store.compacted == 0
+    assert prune(store, compact=True).free_bytes == 0
+    assert store.compacted == 1

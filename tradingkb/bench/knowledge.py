@@ -18,12 +18,14 @@ NEIGHBOURS: Final = 100
 SYMBOL: Final = "SYM01"
 
 
-def open_kb(home: Path) -> KnowledgeBase:
-    """The embedded knowledge base in that folder, whatever the environment says.
+def open_kb(home: Path, database_url: str | None = None) -> KnowledgeBase:
+    """The knowledge base in that folder, or in that database, whatever the environment says.
 
     With settings from the environment, a million made-up trials could land in somebody's server.
     """
-    return connect(settings=Settings.model_construct(home=home), progress=False)
+    return connect(
+        settings=Settings.model_construct(home=home, database_url=database_url), progress=False
+    )
 
 
 def ask(kb: KnowledgeBase, strategy_name: str, market: Regime) -> Recommendation:

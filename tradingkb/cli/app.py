@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tradingkb.cli import curation, jobs, quality, questions, upkeep
+from tradingkb.cli import curation, jobs, quality, questions, serving, upkeep
 from tradingkb.cli.common import (
     DEFAULT_WORKSPACE,
     AsJson,
@@ -255,6 +255,7 @@ curation.register(app)
 jobs.register(app)
 upkeep.register(app)
 quality.register(app)
+serving.register(app)
 
 
 def main() -> None:

@@ -45,8 +45,31 @@ class State:
         _configure_logging(settings)
         return connect(settings=settings)
 
+    def serve(self, host: str, port: int) -> None:
+        """Serves these options and the environment over HTTP.
 
-def _configure_logging(settings: LogSettings) -> None:
+        Raises:
+            ConfigurationError: the `service` extra is not installed, or the port is taken.
+        """
+        from tradingkb.settings import load_settings
+
+        settings = load_settings(**self.arguments)
+        _configure_logging(settings, otherwise="INFO")
+        try:
+            from tradingkb.service import serve
+        except ModuleNotFoundError as error:
+            from tradingkb.exceptions import ConfigurationError
+
+            raise ConfigurationError(
+                f"{error.name} is not installed: pip install 'tradingkb[service]'"
+            ) from None
+        serve(settings, host, port)
+
+
+def _configure_logging(settings: LogSettings, otherwise: str | None = None) -> None:
+    """Configures the log; `otherwise` is the level where nobody has set one."""
     from tradingkb.observability import configure_logging
 
-    configure_logging(settings.log_level, settings.log_format)
+    given = "log_level" in settings.model_fields_set
+    level = settings.log_level if given or otherwise is None else otherwise
+    configure_logging(level, settings.log_format)

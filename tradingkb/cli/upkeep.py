@@ -103,11 +103,15 @@ def prune(
         typer.Option(help="Age of runs, jobs; default TRADINGKB_RUNS_RETENTION_DAYS."),
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Delete; without it, only count.")] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="With --apply: give room in the file back.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Count, or delete, old recommend events, runs and ended jobs; trials stay."""
     with reported(), context.obj.open() as kb:
-        print_report(kb.prune(events_days, runs_days, dry_run=not apply), as_json=as_json)
+        report = kb.prune(events_days, runs_days, dry_run=not apply, compact=compact)
+        print_report(report, as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -28,7 +28,7 @@ from tradingkb.domain.lifecycle import (
     transition_name,
     unmarked,
 )
-from tradingkb.domain.names import near_names
+from tradingkb.domain.names import as_param_name, is_param_name, is_unicode, near_names
 from tradingkb.domain.objective import (
     MAX_PROFIT_FACTOR,
     Objective,
@@ -59,7 +59,14 @@ from tradingkb.domain.scaling import (
     regime_similarity,
 )
 from tradingkb.domain.selection import Selection
-from tradingkb.domain.strategy import Params, ParamSpec, ParamValue, StrategySpec, spec_for
+from tradingkb.domain.strategy import (
+    Params,
+    ParamSpec,
+    ParamValue,
+    StrategySpec,
+    check_param_names,
+    spec_for,
+)
 from tradingkb.domain.tenancy import Actor, IndexTarget, Workspace
 from tradingkb.domain.timeframe import canonical_timeframe
 from tradingkb.domain.trial import (
@@ -120,15 +127,19 @@ __all__ = [
     "StrategySpec",
     "Trial",
     "Workspace",
+    "as_param_name",
     "as_utc",
     "boolean_in",
     "canonical_params",
     "canonical_timeframe",
     "check_names",
     "check_overrides",
+    "check_param_names",
     "document_text",
     "failures",
     "get_objective",
+    "is_param_name",
+    "is_unicode",
     "looks_typed",
     "marked",
     "near_names",

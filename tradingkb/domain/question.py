@@ -8,6 +8,7 @@ from datetime import datetime
 from numbers import Real
 from typing import Any, Final, Literal
 
+from tradingkb.domain.names import is_unicode
 from tradingkb.domain.overrides import Overrides
 from tradingkb.domain.regime import Regime
 from tradingkb.exceptions import DeadlineExceededError, InvalidInputError
@@ -60,9 +61,13 @@ class Deadline:
     at_s: float
     clock: Callable[[], float]
 
+    def left(self) -> float:
+        """Seconds that are left, negative when it has passed."""
+        return self.at_s - self.clock()
+
     def check(self, step: str) -> None:
         """Raises DeadlineExceededError when it has passed; `step` is what was done last."""
-        late = self.clock() - self.at_s
+        late = -self.left()
         if late > 0:
             raise DeadlineExceededError(
                 f"the answer was not ready in time: {late:.1f} s late after {step}; "
@@ -107,7 +112,13 @@ class Question:
     deadline: Deadline | None = None
 
     def __post_init__(self) -> None:
-        for name in ("objective_type", "strategy_version"):
+        if not self.strategy_name or not isinstance(self.strategy_name, str):
+            raise InvalidInputError(
+                f"{self.strategy_name!r} is no strategy name",
+                field="strategy_name",
+                remedy="name a strategy; kb.strategies() lists them",
+            )
+        for name in ("strategy_name", "objective_type", "strategy_version"):
             _check_text(name, getattr(self, name))
         if self.own_trades is not None:  # what the caller does to theirs must not matter
             object.__setattr__(self, "own_trades", dict(self.own_trades))
@@ -115,12 +126,6 @@ class Question:
         _check_choice("caller", self.caller, _CALLERS)
         for name in ("min_deflated_sharpe", "max_pbo"):
             _check_probability(name, getattr(self, name))
-        if not self.strategy_name or not isinstance(self.strategy_name, str):
-            raise InvalidInputError(
-                f"{self.strategy_name!r} is no strategy name",
-                field="strategy_name",
-                remedy="name a strategy; kb.strategies() lists them",
-            )
         wanted: Any = self.request_id
         if not isinstance(wanted, str) or len(wanted) > _LONGEST_ID or not wanted.isprintable():
             shown = wanted[:80] if isinstance(wanted, str) else wanted
@@ -149,12 +154,10 @@ def _check_text(name: str, value: Any) -> None:
         return
     if not isinstance(value, str):
         raise InvalidInputError(f"{value!r} is no text", field=name, remedy="give a text or none")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
+    if not is_unicode(value):
         raise InvalidInputError(
             f"{value!r} is no Unicode text", field=name, remedy="give a text that UTF-8 can hold"
-        ) from None
+        )
 
 
 def _check_probability(name: str, value: Any) -> None:

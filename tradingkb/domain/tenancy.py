@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from tradingkb.domain.names import is_unicode
 from tradingkb.exceptions import InvalidInputError
 
 #: What the store's columns hold.
@@ -63,4 +64,10 @@ class Actor:
         for field, some in given:
             if "\0" in (some or ""):  # PostgreSQL stores no NUL in a text
                 raise InvalidInputError("holds a NUL character", field=field, remedy="remove it")
+            if not is_unicode(some or ""):
+                raise InvalidInputError(
+                    f"{some!a} is no Unicode text",
+                    field=field,
+                    remedy="give a text that UTF-8 can hold",
+                )
         object.__setattr__(self, "reason", (self.reason or "").strip() or None)

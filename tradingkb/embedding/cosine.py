@@ -37,6 +37,7 @@ class CosineRegimeEmbedder:
     model = MODEL
     dimension = DIMENSION
     reads: Literal["regime", "text"] = "regime"
+    remote = False
 
     def __init__(self, scaler: RegimeScaler) -> None:
         self.scaler = scaler

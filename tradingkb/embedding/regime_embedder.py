@@ -38,6 +38,7 @@ class RegimeEmbedder:
     model = MODEL
     dimension = DIMENSION
     reads: Literal["regime", "text"] = "regime"
+    remote = False
 
     def __init__(self, scaler: RegimeScaler) -> None:
         self.scaler = scaler

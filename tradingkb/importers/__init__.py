@@ -3,7 +3,7 @@
 from tradingkb.importers.frames import Batch, read_trials, refuse
 from tradingkb.importers.objects import from_pandas, is_pandas
 from tradingkb.importers.source import Const, const
-from tradingkb.importers.specs import read_specs
+from tradingkb.importers.specs import specs_to_register
 
 __all__ = [
     "Batch",
@@ -11,7 +11,7 @@ __all__ = [
     "const",
     "from_pandas",
     "is_pandas",
-    "read_specs",
     "read_trials",
     "refuse",
+    "specs_to_register",
 ]

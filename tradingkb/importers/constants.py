@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from tradingkb.domain import is_unicode
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.checks import Problems, read_column
 from tradingkb.importers.columns import COLUMNS, ROW
@@ -26,6 +27,12 @@ def check_constants(mapping: Mapping[str, Any]) -> None:
 
 
 def _check(name: str, value: Any) -> None:
+    if isinstance(value, str) and not is_unicode(value):  # Polars would put other letters in
+        raise InvalidTrialError(
+            f"the constant {value!a} is no Unicode text",
+            field=name,
+            remedy="give a text that UTF-8 can hold",
+        )
     found = check_param(name, value) if name.startswith(PREFIX) else _of_column(name, value)
     if value is not None and found:
         message, remedy = found

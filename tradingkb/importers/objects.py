@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tradingkb.domain import Regime, Trial, as_utc, regime_to_json
+from tradingkb.domain import Regime, Trial, as_utc, is_unicode, regime_to_json
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS, Column
 
@@ -115,7 +115,20 @@ def _column(column: Column, values: list[Any]) -> pl.Series:
     if column.kind in ("number", "count") and all(v is None or _is_number(v) for v in values):
         return pl.Series(name, [v if v is None else float(v) for v in values], dtype=pl.Float64)
     texts = [regime_to_json(v) if isinstance(v, Regime) else _text(v) for v in values]
+    _refuse_halves(name, texts)
     return pl.Series(name, texts, dtype=pl.String)
+
+
+def _refuse_halves(name: str, texts: Sequence[str | None]) -> None:
+    """Refuses a lone half of a surrogate pair, which no column of texts can hold."""
+    for row, text in enumerate(texts, 1):
+        if text is not None and not text.isascii() and not is_unicode(text):
+            raise InvalidTrialError(
+                f"{text!a} is no Unicode text",
+                field=name,
+                row=row,
+                remedy="give a text that UTF-8 can hold",
+            )
 
 
 def _times(name: str, values: list[Any]) -> pl.Series:

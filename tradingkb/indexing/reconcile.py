@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Final, Protocol
 
 import polars as pl
 
 from tradingkb.domain import Actor, IndexTarget
+from tradingkb.exceptions import EmptyCollectionError
 from tradingkb.indexing.apply import IndexedStore
 from tradingkb.indexing.compare import Differences, compare
 from tradingkb.indexing.indexer import Indexer
@@ -28,7 +31,9 @@ SCHEMA: Final = {
     "orphaned": pl.Int64,
     "stale": pl.Int64,
     "unfinished": pl.Int64,
+    "outdated": pl.Int64,
 }
+_HELD: Final = list(SCHEMA).index("held")
 _FAULTS: Final = ("missing", "orphaned", "stale", "unfinished")
 
 
@@ -41,7 +46,9 @@ class Reconciliation(Report):
             held points, and how many are missing (SQL says that they are there), orphaned (no
             standing entry names them), stale (another content hash or payload than the trial has
             now) or unfinished (an eligible trial without a current entry, or an archived entry
-            whose point is not known to be gone).
+            whose point is not known to be gone). Outdated ones are no difference: an earlier
+            release made them of what their trials still are, and the next ingest, or a repair,
+            embeds them again.
         after: the same after a repair; None when none was asked for.
     """
 
@@ -56,10 +63,10 @@ class Reconciliation(Report):
 
     def summary(self) -> str:
         """One line."""
+        table = self.before if self.after is None else self.after
         if self.clean:
             done = "" if self.after is None else ": repaired" if self._faults(self.before) else ""
-            return f"SQL and the vector index agree{done}"
-        table = self.before if self.after is None else self.after
+            return f"SQL and the vector index agree{done}{_waiting(table)}"
         places = self._faults(table)
         return f"SQL and the vector index differ in {places:,} place{'s' if places > 1 else ''}"
 
@@ -72,7 +79,7 @@ class Reconciliation(Report):
             + ", ".join(
                 _count(name, row, old, self.after is not None)
                 for name in SCHEMA
-                if SCHEMA[name] == pl.Int64
+                if SCHEMA[name] == pl.Int64 and (name != "outdated" or row[name] or old[name])
             )
             for row, old in zip(table.rows(named=True), was, strict=True)
         ]
@@ -86,9 +93,40 @@ class Reconciliation(Report):
         return int(table.select(pl.sum_horizontal(_FAULTS)).to_series().sum())
 
 
+def _waiting(table: pl.DataFrame) -> str:
+    """What the next ingest will do anyway."""
+    n = int(table["outdated"].sum())
+    return f"; an earlier release embedded {n:,} trials: the next ingest does it anew" if n else ""
+
+
 def _count(name: str, row: dict[str, Any], old: dict[str, Any], repaired: bool) -> str:
     was = f" (before: {old[name]:,})" if repaired and old[name] != row[name] else ""
     return f"{row[name]:,} {name}{was}"
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A collection, as one workspace sees it.
+
+    Attributes:
+        target: the workspace and the collection.
+        active: whether the workspace searches it.
+        known: whether SQL says that something of the workspace should be there.
+    """
+
+    target: IndexTarget
+    active: bool
+    known: bool
+
+    @property
+    def named(self) -> tuple[str, str, bool]:
+        """How a row begins."""
+        return (self.target.workspace.slug, self.target.collection, self.active)
+
+
+def _nothing(place: Place) -> tuple[Any, ...]:
+    """The row of a place where nothing is, and nothing should be."""
+    return (*place.named, *[0] * (len(SCHEMA) - len(place.named)))
 
 
 class ReconciledStore(IndexedStore, StatusStore, Protocol):
@@ -115,40 +153,75 @@ class Reconciler:
             BackendUnavailableError: the database or the vector index does not answer.
             WorkspaceBusyError: an ingest did not end in time (repair only).
         """
-        before, after = [], []
-        for active in targets:
-            everywhere = self._everywhere(active)
-            before += [self._row(target, target == active) for target in everywhere]
-            if not repair:
-                continue
-            with self._leases.hold(active.workspace):
-                for target in everywhere:
-                    self._repair(target, active=target == active)
-            after += [self._row(target, target == active) for target in everywhere]
+        places = self._places(targets)
+        looked_at = self._look(places)
+        before = [looked_at.get(place, _nothing(place)) for place in places]
         found = pl.DataFrame(before, schema=SCHEMA, orient="row")
         if not repair:
             return Reconciliation(found, None)
-        return Reconciliation(found, pl.DataFrame(after, schema=SCHEMA, orient="row"))
+        at_fault = [place for place, row in looked_at.items() if any(row[_HELD + 1 :])]
+        after = {**looked_at, **self._repaired(at_fault)}
+        rows = [after.get(place, _nothing(place)) for place in places]
+        return Reconciliation(found, pl.DataFrame(rows, schema=SCHEMA, orient="row"))
 
-    def _everywhere(self, active: IndexTarget) -> list[IndexTarget]:
-        """The collections with entries of the workspace, the active one, and ours that exist."""
-        ours = [name for name in self._vectors.collections() if name.startswith(_PREFIX)]
-        entries = self._store.index_collections(active.workspace.id)
-        names = sorted({active.collection, *ours, *entries})
-        return [replace(active, collection=name) for name in names]
+    def _places(self, targets: Sequence[IndexTarget]) -> list[Place]:
+        """The collections with entries of each workspace, its active one, and ours that exist."""
+        ours = {name for name in self._vectors.collections() if name.startswith(_PREFIX)}
+        entries = self._store.index_places()
+        populated = self._store.populated()
+        places = []
+        for active in targets:
+            mine = {name for space, name in entries if space == active.workspace.id}
+            for name in sorted({active.collection, *ours, *mine}):
+                is_active = name == active.collection
+                known = name in mine or (is_active and active.workspace.id in populated)
+                places.append(Place(replace(active, collection=name), is_active, known))
+        return places
 
-    def _row(self, target: IndexTarget, active: bool) -> tuple[Any, ...]:
-        d = self._compare(target, active)
+    def _look(self, places: Sequence[Place]) -> dict[Place, tuple[Any, ...]]:
+        """Rows of the places where something is; the others need no look.
+
+        Where SQL knows of nothing there may still be points. As many as a collection has were
+        found in the places that SQL knows: then there are no others.
+        """
+        found = {place: self._row(place) for place in places if place.known}
+        held: Counter[str] = Counter()
+        for place, row in found.items():
+            held[place.target.collection] += row[_HELD]
+        unknown = [place for place in places if not place.known]
+        strange = {
+            name
+            for name in {place.target.collection for place in unknown}
+            if self._count(name) != held[name]
+        }
+        for place in unknown:
+            if place.target.collection in strange:
+                found[place] = self._row(place)
+        return {place: found[place] for place in places if place in found}
+
+    def _repaired(self, places: Iterable[Place]) -> dict[Place, tuple[Any, ...]]:
+        """Repairs each of these places, and looks again: rows as they are then."""
+        after = {}
+        for _, group in groupby(places, lambda place: place.target.workspace.id):
+            mine = list(group)
+            with self._leases.hold(mine[0].target.workspace):
+                for place in mine:
+                    self._repair(place.target, active=place.active)
+            after.update({place: self._row(place) for place in mine})
+        return after
+
+    def _count(self, collection: str) -> int:
+        try:
+            return self._vectors.count(collection)
+        except EmptyCollectionError:
+            return 0
+
+    def _row(self, place: Place) -> tuple[Any, ...]:
+        d = self._compare(place.target, place.active)
         counts = (d.missing, d.orphaned, d.stale)
-        return (
-            target.workspace.slug,
-            target.collection,
-            active,
-            d.expected,
-            d.held,
-            *(len(c) for c in counts),
-            len(d.unfinished) + d.pending,
-        )
+        unfinished = len(d.unfinished) + d.pending
+        numbers = (d.expected, d.held, *(len(c) for c in counts), unfinished, len(d.outdated))
+        return (*place.named, *numbers)
 
     def _compare(self, target: IndexTarget, active: bool) -> Differences:
         embedder = self._indexer.embedder(target) if active else None
@@ -160,7 +233,7 @@ class Reconciler:
         found = self._compare(target, active)
         self._archive_ghosts(target)
         self._indexer.remover.retry(workspace_id)
-        doubtful = pl.concat([found.missing, found.stale]).unique()
+        doubtful = pl.concat([found.missing, found.stale, found.outdated]).unique()
         self._store.mark_unfinished(workspace_id, doubtful, name)
         if active:
             # Not what the store thinks is unfinished: that trusts earlier checks.
@@ -175,6 +248,7 @@ class Reconciler:
             collection=name,
             missing=len(found.missing),
             stale=len(found.stale),
+            outdated=len(found.outdated),
             orphaned=len(orphaned),
             unfinished=len(found.unfinished) + found.pending,
         )

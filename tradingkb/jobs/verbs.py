@@ -43,7 +43,10 @@ class _UseCases(Protocol):
 class LongWork:
     """Part of `KnowledgeBase`."""
 
-    use_cases: _UseCases
+    @property
+    def use_cases(self) -> _UseCases:
+        """What the verbs delegate to."""
+        raise NotImplementedError
 
     def submit_job(
         self,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from tradingkb.masking import masked
 from tradingkb.observability.lines import json_line, logfmt
 
 _LOGGER: Final = logging.getLogger("tradingkb")
@@ -25,7 +26,7 @@ _SUBSCRIBERS: Final[list[Subscriber]] = []
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Tells subscribers of one event and logs it; the field order is kept.
+    """Tells subscribers of one event and logs it; the field order is kept, and no secret of a URL.
 
     What a subscriber raises is logged, and hurts nobody else.
     """
@@ -35,7 +36,8 @@ def emit(event: str, **fields: Any) -> None:
         except Exception:
             _LOGGER.exception("a subscriber of events failed")
     if _LOGGER.isEnabledFor(logging.INFO):
-        _LOGGER.info(event, extra={"tradingkb_fields": fields})
+        shown = {k: masked(v) if isinstance(v, str) else v for k, v in fields.items()}
+        _LOGGER.info(event, extra={"tradingkb_fields": shown})
 
 
 def subscribe(subscriber: Subscriber) -> Callable[[], None]:

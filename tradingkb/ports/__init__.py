@@ -17,7 +17,15 @@ from tradingkb.ports.embedders import (
 )
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
-from tradingkb.ports.records import EventStore, HeldLease, LeaseStore, PageStore, RunStore
+from tradingkb.ports.patience import Again, once, patience, seconds_left
+from tradingkb.ports.records import (
+    BreakerStore,
+    EventStore,
+    HeldLease,
+    LeaseStore,
+    PageStore,
+    RunStore,
+)
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
@@ -37,8 +45,10 @@ __all__ = [
     "FINISHED",
     "PAYLOAD",
     "PAYLOAD_VERSION",
+    "Again",
     "BackupContents",
     "BackupStore",
+    "BreakerStore",
     "Calibration",
     "CalibrationStore",
     "ContentStore",
@@ -79,4 +89,7 @@ __all__ = [
     "WithdrawalStore",
     "WorkspaceStore",
     "WriterStore",
+    "once",
+    "patience",
+    "seconds_left",
 ]

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+import polars as pl
+
 from tradingkb.progress import Progress
 
 
@@ -73,22 +75,33 @@ class BackupStore(Protocol):
 
 
 class RetentionStore(Protocol):
-    """A store that can forget old records."""
+    """A store that can forget old records, and say what room that leaves."""
 
-    def delete_events(self, before: datetime, limit: int) -> int:
-        """Deletes the oldest recommend events before a time, in one short transaction.
+    def old_events(self, before: datetime) -> pl.Series:
+        """Keys of the recommend events before a time, ascending."""
 
-        Returns:
-            How many; fewer than `limit` when none is left.
+    def old_runs(self, before: datetime) -> tuple[pl.Series, int]:
+        """Keys of the runs that finished before a time and that nothing refers to, ascending.
+
+        And how many others finished before it: a run is kept while a trial or a version of one
+        came from it, because withdrawing needs it.
         """
 
-    def delete_runs(self, before: datetime, limit: int) -> int:
-        """Deletes runs that finished before a time and that nothing refers to, likewise."""
+    def delete_events(self, keys: pl.Series) -> None:
+        """Deletes the events of these keys in one short transaction; missing ones are no error."""
 
-    def count_old(self, events_before: datetime, runs_before: datetime) -> tuple[int, int, int]:
-        """Events and runs that would be deleted, and old runs that are kept.
+    def delete_runs(self, keys: pl.Series) -> None:
+        """Deletes the runs of these keys likewise."""
 
-        A run is kept while a trial or a version of one came from it: withdrawing needs it.
+    def free_bytes(self) -> int | None:
+        """Bytes of the database's file that hold nothing; None where the server sees to it."""
+
+    def compact(self) -> None:
+        """Gives such bytes back to the file system. Whoever writes waits meanwhile.
+
+        Raises:
+            ConfigurationError: no room for the copy that this takes.
+            BackendUnavailableError: somebody else writes, and did not end in time.
         """
 
     def count_old_jobs(self, before: datetime) -> int:

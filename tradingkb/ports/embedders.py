@@ -45,6 +45,8 @@ class Embedder(Protocol):
     pipeline: str
     #: "regime": a vector depends on the regimes alone, so one per window serves all its trials.
     reads: Literal["regime", "text"]
+    #: Whether making a vector asks a server, which may be down.
+    remote: bool
 
     def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
         """Unit vectors, shape (n, dimension); a row of zeros where nothing can be embedded."""

@@ -32,6 +32,9 @@ class IndexStore(Protocol):
     def index_collections(self, workspace_id: str) -> list[str]:
         """The collections in which the workspace has entries, by name."""
 
+    def index_places(self) -> set[tuple[str, str]]:
+        """Workspace id and collection of every entry of every workspace."""
+
     def count_indexed(self, collection: str) -> int:
         """How many points the collection should hold: finished entries, not archived, not bare."""
 

@@ -210,5 +210,12 @@ class JobStore(Protocol):
     def count_jobs(self) -> dict[str, int]:
         """How many jobs are in each state, 0 included."""
 
+    def waiting_jobs(self) -> dict[str, datetime]:
+        """When the oldest queued job was asked for, and the most silent running one last spoke.
+
+        Returns:
+            By state, "queued" and "running"; nothing where there is no such job.
+        """
+
     def last_job_successes(self) -> dict[str, datetime]:
         """When a job of each kind last succeeded."""

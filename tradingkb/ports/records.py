@@ -1,4 +1,4 @@
-"""The ports of what happened: runs and events; and of who works on what."""
+"""The ports of what happened: runs and events; of who works on what, and of circuit breakers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class RunStore(Protocol):
 
     def close_runs(self, workspace_id: str, at: datetime) -> None:
         """Marks runs that are still `running` as `interrupted`: nobody runs them any more."""
+
+    def last_ingest(self) -> datetime | None:
+        """When the last ingest of any workspace was completed, UTC; None for never."""
 
 
 class EventStore(Protocol):
@@ -123,4 +126,30 @@ class PageStore(Protocol):
         Returns:
             strategy_name, objective_type, status, count, and how many of them were
             strict_to_relaxed, metadata_only, and had repaired_params.
+        """
+
+
+class BreakerStore(Protocol):
+    """The circuit breakers of every replica, as it last said."""
+
+    def save_breakers(
+        self, replica: str, states: Sequence[Mapping[str, Any]], at: datetime, forget_s: float
+    ) -> None:
+        """Replaces what a replica says of its breakers, without waiting for other writers.
+
+        Args:
+            replica: who says it.
+            states: service, state, failures, open_since, last_error of each; none when it ends.
+            at: the time of the heartbeat; a state that is not what it was has changed then.
+            forget_s: replicas without a heartbeat for so many seconds are forgotten.
+
+        Raises:
+            BackendUnavailableError: it could not be written at once.
+        """
+
+    def breakers(self, since: datetime) -> pl.DataFrame:
+        """The breakers of the replicas with a heartbeat since then, by replica and service.
+
+        Returns:
+            replica, service, state, failures, open_since, last_error, changed_at, heartbeat_at.
         """

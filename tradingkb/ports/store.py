@@ -9,7 +9,7 @@ from tradingkb.ports.calibration import CalibrationStore
 from tradingkb.ports.curation import StatusStore, WithdrawalStore
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import JobStore
-from tradingkb.ports.records import EventStore, LeaseStore, PageStore, RunStore
+from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
     ContentStore,
@@ -43,6 +43,7 @@ class TrialStore(
     LeaseStore,
     JobStore,
     PageStore,
+    BreakerStore,
     CalibrationStore,
     BackupStore,
     RetentionStore,

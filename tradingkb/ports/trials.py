@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -26,12 +26,18 @@ class TransactionStore(Protocol):
         that takes time belongs inside.
         """
 
+    def unhurried(self) -> AbstractContextManager[None]:
+        """What this thread asks of the store inside has no deadline: long work, not a question."""
+
 
 class IdentityStore(Protocol):
     """Which trials there are."""
 
     def count_trials(self, workspace_id: str, at_most: int | None = None) -> int:
         """How many trials are stored, whatever their status; counts no further than `at_most`."""
+
+    def populated(self) -> set[str]:
+        """Ids of the workspaces with a trial, whatever its status."""
 
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """One row per trial of the workspace, or of those with these (source_type, source_id).
@@ -89,11 +95,17 @@ class ContentStore(Protocol):
         """Whether at least n windows have a regime."""
 
     def param_set_rows(
-        self, workspace_id: str, strategy_name: str | None, among: pl.DataFrame | None = None
+        self,
+        workspace_id: str,
+        strategy_name: str | None = None,
+        among: pl.DataFrame | None = None,
+        *,
+        ids: pl.Series | None = None,
     ) -> pl.DataFrame:
         """Parameter sets: param_set_id, strategy_name, params_hash, params (canonical JSON).
 
-        All of them, those of a strategy, or those with these (strategy_name, params_hash).
+        All of them, those of a strategy, those with these (strategy_name, params_hash), or those
+        with these ids.
         """
 
     def scaler(self, workspace_id: str) -> RegimeScaler | None:
@@ -145,6 +157,14 @@ class PartitionStore(Protocol):
         Whatever their status, withdrawn ones left out; read in one snapshot with the generation.
         Who keeps partitions, and how many, is the reader's business.
         """
+
+    def partitions(
+        self, workspace_id: str, strategy_names: Sequence[str], collection: str
+    ) -> dict[str, Partition]:
+        """What `partition` says of many strategies, in one snapshot; each name has one."""
+
+    def trial_counts(self, workspace_id: str, strategy_names: Sequence[str]) -> dict[str, int]:
+        """How many trials each of these strategies has, withdrawn ones too; those with any."""
 
     def trial_versions(
         self, workspace_id: str, strategy_name: str, collection: str

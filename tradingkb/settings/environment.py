@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tradingkb.masking import masked
 
 PREFIX: Final = "TRADINGKB_"
 
@@ -25,4 +28,10 @@ class EnvironmentSettings(BaseSettings):
         frozen=True,
         populate_by_name=True,
         env_prefix=PREFIX,
+        hide_input_in_errors=True,  # it may be a URL with a password
     )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What is shown of a field: no secret of a URL."""
+        for name, value in super().__repr_args__():
+            yield name, masked(value) if isinstance(value, str) else value

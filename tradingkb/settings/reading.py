@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from tradingkb.exceptions import ConfigurationError
-from tradingkb.masking import masked_url
+from tradingkb.masking import masked, masked_url
 from tradingkb.settings.environment import PREFIX
 from tradingkb.settings.model import Settings
 
@@ -46,7 +46,9 @@ def _problem(error: ValidationError) -> str:
         return f"settings: {first['msg']}"
     field = Settings.model_fields[name]
     variable = str(field.alias)
-    value = "" if name.endswith("_url") or not field.repr else f" = {first.get('input')!r}"
+    value = (
+        "" if name.endswith("_url") or not field.repr else f" = {masked(repr(first.get('input')))}"
+    )
     reason = str(first["msg"]).removeprefix("Value error, ")
     return f"setting {variable}{value}: {reason}; correct or unset {variable}"
 

@@ -83,6 +83,13 @@ class ServiceSettings(EnvironmentSettings):
         ge=0,
         description="seconds that requests in flight have to end after SIGTERM",
     )
+    drain_s: float = Field(
+        0.0,
+        alias="TRADINGKB_DRAIN_S",
+        ge=0,
+        description="seconds after SIGTERM in which connections are still taken, while /ready "
+        "says no",
+    )
     sentry_dsn: str | None = Field(
         None,
         alias="SENTRY_DSN",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def parse_url(url: str) -> None:
     """Tries the URL of a database.
@@ -13,9 +15,16 @@ def parse_url(url: str) -> None:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        make_url(url).get_dialect()
+        made = make_url(url)
+        made.get_dialect()
     except (ArgumentError, ImportError, ValueError):  # NoSuchModuleError is an ArgumentError
         raise ValueError(
             "is no SQLAlchemy URL of a known database, such as "
             "postgresql+psycopg://user:password@host/name"
         ) from None
+    place = url.partition("?")[0]
+    if made.host and (place.count("@") > 1 or re.search(r"[?#]", made.username or "")):
+        raise ValueError(
+            "does not say where its password ends: write @ as %40, / as %2F, # as %23 and ? as "
+            "%3F in a user or password"
+        )

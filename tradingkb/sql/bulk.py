@@ -10,6 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from tradingkb.sql.copying import copies, copy_rows
 from tradingkb.sql.types import ISO_FORMAT, UtcTime
 
 _UTC = pl.Datetime("us", "UTC")
@@ -40,17 +41,20 @@ def upsert(
     """
     if frame.is_empty():
         return
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
-    columns = ", ".join(frame.columns)
     value = f"COALESCE(excluded.{{0}}, {table.name}.{{0}})" if keep_known else "excluded.{0}"
     action = (
         "DO UPDATE SET " + ", ".join(f"{c} = {value.format(c)}" for c in update)
         if update
         else "DO NOTHING"
     )
+    on_conflict = f"ON CONFLICT ({', '.join(key)}) {action}"
+    if copies(connection, frame, key):
+        copy_rows(connection, table, frame, on_conflict)
+        return
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
     statement = (
-        f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join([mark] * frame.width)}) "
-        f"ON CONFLICT ({', '.join(key)}) {action}"
+        f"INSERT INTO {table.name} ({', '.join(frame.columns)}) "
+        f"VALUES ({', '.join([mark] * frame.width)}) {on_conflict}"
     )
     connection.exec_driver_sql(statement, _driver_rows(connection, frame))
 

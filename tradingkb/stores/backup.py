@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from tradingkb.exceptions import BackendUnavailableError, InvalidBackupError, InvalidInputError
 from tradingkb.ports import BackupContents, Restored
 from tradingkb.progress import Progress
-from tradingkb.sql import reading, writing
+from tradingkb.sql import identity, note_growth, reading, writing
 from tradingkb.stores import schema
-from tradingkb.stores.backup_file import new_backup, open_backup, seal
+from tradingkb.stores.backup_contents import damaged
+from tradingkb.stores.backup_file import OpenBackup, new_backup, open_backup, seal, written
 from tradingkb.stores.migrate import VERSION_TABLE, is_known
 from tradingkb.stores.transfer import (
     DERIVED,
@@ -62,7 +63,7 @@ class BackupQueries:
         with new_backup(path, replace=replace) as target:
             with self._snapshot() as connection:
                 counts, notes = count_rows(connection), _notes(connection)
-                _write(connection, target, counts, progress)
+                _write(connection, target, path, counts, progress)
             revision = seal(target, at, counts)
         return BackupContents(at, revision, counts, notes)
 
@@ -76,19 +77,12 @@ class BackupQueries:
         """
         self._refuse_own_file(path)
         _refuse_loss(self.row_counts(), replace)  # before a long check of the file
-        with open_backup(path) as backup:
-            try:
-                with writing(self.engine) as connection:
-                    _lock(connection)
-                    before = count_rows(connection)
-                    _refuse_loss(before, replace)
-                    _replace(connection, backup.connection, backup.contents.rows, progress)
-            except (sa.exc.IntegrityError, sa.exc.DataError) as error:
-                raise InvalidBackupError(
-                    f"the rows of {path} contradict each other: {error.orig}",
-                    field="path",
-                    remedy="restore another one; nothing has been changed",
-                ) from error
+        with open_backup(path) as backup, writing(self.engine) as connection:
+            _lock(connection)
+            before = count_rows(connection)
+            _refuse_loss(before, replace)
+            with _refused_rows_named(path):
+                _replace(connection, backup, path, progress)
         self._drop_helpers()
         return Restored(before, backup.contents)
 
@@ -109,17 +103,30 @@ class BackupQueries:
 
     def _refuse_own_file(self, path: Path) -> None:
         database = self.engine.url.database
-        if self.engine.dialect.name != "sqlite" or not database or not path.exists():
+        if self.engine.dialect.name != "sqlite" or not database:
             return
-        if Path(database).exists() and path.samefile(database):
+        if (own := identity(Path(database))) is not None and identity(path) == own:
             raise InvalidInputError(
                 f"{path} is the file of this very store", field="path", remedy="name another file"
             )
 
 
+@contextmanager
+def _refused_rows_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        raise InvalidBackupError(
+            f"the rows of {path} contradict each other: {error.orig}",
+            field="path",
+            remedy="restore another one; nothing has been changed",
+        ) from error
+
+
 def _write(
     connection: sa.Connection,
     target: sqlite3.Connection,
+    path: Path,
     counts: dict[str, int],
     progress: Progress,
 ) -> None:
@@ -131,10 +138,12 @@ def _write(
             f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         )
         for rows in stream(connection, table):
-            target.executemany(statement, rows)
+            with written(path):
+                target.executemany(statement, rows)
             done += len(rows)
             progress("backup", done, total)
-    target.execute("COMMIT")
+    with written(path):
+        target.execute("COMMIT")
 
 
 def _notes(connection: sa.Connection) -> tuple[str, ...]:
@@ -168,20 +177,28 @@ def _lock(connection: sa.Connection) -> None:
         connection.execute(sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _replace(
-    connection: sa.Connection, source: sqlite3.Connection, rows: Any, progress: Progress
-) -> None:
+def _replace(connection: sa.Connection, backup: OpenBackup, path: Path, progress: Progress) -> None:
     known = connection.execute(sa.select(schema.generations)).all()
     _empty(connection)
-    done, total = 0, sum(rows.values())
+    done, total = 0, sum(backup.contents.rows.values())
     for table in TABLES:
-        for chunk in stream_file(source, table.name, _sources(table), _key(table)):
+        for chunk in _rows(backup.connection, table, path):
             insert(connection, table, chunk)
             done += len(chunk)
             progress("restore", done, total)
     _move_generations(connection, known)
     _drop_vectors(connection)
     _move_sequences(connection)
+    for table in TABLES:
+        note_growth(connection, table, backup.contents.rows.get(table.name, 0))
+
+
+def _rows(source: sqlite3.Connection, table: sa.Table, path: Path) -> Iterator[list[Any]]:
+    """The rows of a backup; what cannot be read is its damage, not that of the store."""
+    try:
+        yield from stream_file(source, table.name, _sources(table), _key(table))
+    except sqlite3.Error as error:
+        raise damaged(path, str(error)) from error
 
 
 def _empty(connection: sa.Connection) -> None:

@@ -34,9 +34,7 @@ def verified(connection: sqlite3.Connection, path: Path) -> datetime | None:
     Raises:
         InvalidBackupError: a table, or the table of contents, is not what was written.
     """
-    if not connection.execute(
-        "SELECT 1 FROM sqlite_master WHERE name = ?", (_CONTENTS,)
-    ).fetchone():
+    if not is_backup(connection):
         return None
     made_at, contents = _contents(connection, path)
     for table in TABLES:
@@ -46,6 +44,16 @@ def verified(connection: sqlite3.Connection, path: Path) -> datetime | None:
         if summary(connection, name, entry["columns"]) != entry:
             raise damaged(path, f"the rows of {name} are not those that were written")
     return made_at
+
+
+def is_backup(connection: sqlite3.Connection) -> bool:
+    """Whether a database has the table of contents of a backup.
+
+    Raises:
+        sqlite3.Error: it is no database, or a damaged one.
+    """
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (_CONTENTS,))
+    return known.fetchone() is not None
 
 
 def _contents(

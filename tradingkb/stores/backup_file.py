@@ -6,11 +6,11 @@ keeps a digest of them, so that a file that has lost or changed a value is told 
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import sqlite3
+import stat
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,21 +23,21 @@ import sqlalchemy as sa
 
 from tradingkb.exceptions import (
     ConfigurationError,
+    DiskFullError,
     InvalidBackupError,
-    InvalidInputError,
     StoreTooNewError,
     TradingKBError,
 )
 from tradingkb.ports import BackupContents
-from tradingkb.sql import open_engine
+from tradingkb.sql import named, open_engine
 from tradingkb.stores.backup_contents import damaged, summary, verified, write_contents
+from tradingkb.stores.backup_place import WAL, WAL_BYTE, refuse_place
 from tradingkb.stores.migrate import SCHEMA_MAJOR, VERSION_TABLE, is_older, migrate
+from tradingkb.stores.partial import partial
 from tradingkb.stores.transfer import TABLES, column_names
 
 _MAGIC: Final = b"SQLite format 3\x00"
-#: Byte 18 of a SQLite file is 2 when it was last opened in WAL mode, as stores are.
-_WAL_BYTE, _WAL = 18, 2
-_SIDECARS: Final = ("-wal", "-shm", "-journal")
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -48,24 +48,18 @@ def new_backup(path: Path, *, replace: bool) -> Iterator[sqlite3.Connection]:
         InvalidInputError: `path` exists (without `replace`), is a folder or in no folder.
         ConfigurationError: the file cannot be written.
     """
-    _refuse_place(path, replace)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        with _written(path):
-            _create(temporary)
-            with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
-                # No other process knows the file, and it is on disk before it gets its name.
-                for pragma in ("journal_mode=DELETE", "journal_mode=OFF", "synchronous=OFF"):
-                    connection.execute(f"PRAGMA {pragma}")
-                yield connection
-            _sync(temporary)
-            _refuse_place(path, replace)
-            temporary.replace(path)
-            _sync(path.parent)
-    finally:
-        for suffix in ("", *_SIDECARS):
-            with contextlib.suppress(OSError):  # it must not hide what happened
-                temporary.with_name(temporary.name + suffix).unlink()
+    refuse_place(path, replace=replace)
+    with written(path), partial(path) as temporary:
+        _create(temporary)
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            # No other process knows the file, and it is on disk before it gets its name.
+            for pragma in ("journal_mode=DELETE", "journal_mode=OFF", "synchronous=OFF"):
+                connection.execute(f"PRAGMA {pragma}")
+            yield connection
+        _sync(temporary)
+        refuse_place(path, replace=replace)
+        temporary.replace(path)
+        _sync(path.parent)
 
 
 def seal(connection: sqlite3.Connection, at: datetime, expected: dict[str, int]) -> str:
@@ -129,33 +123,24 @@ def _create(path: Path) -> None:
         engine.dispose()
 
 
-def _refuse_place(path: Path, replace: bool) -> None:
-    def refusal(message: str, remedy: str) -> InvalidInputError:
-        return InvalidInputError(message, field="path", remedy=remedy)
-
-    if path.is_dir():
-        raise refusal(f"{path} is a folder", "name a file in it")
-    if not path.parent.is_dir():
-        raise refusal(f"the folder {path.parent} does not exist", "create it, or name another")
-    if path.exists() and not replace:
-        raise refusal(f"{path} exists", "name another file, or say replace=True")
-    for suffix in _SIDECARS:
-        if path.with_name(path.name + suffix).exists():
-            raise refusal(
-                f"{path} is a database in use ({path.name}{suffix} exists)", "name another file"
-            )
-
-
 @contextmanager
-def _written(path: Path) -> Iterator[None]:
+def written(path: Path) -> Iterator[None]:
+    """What fails inside is the backup that is being written."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(
+        kind = DiskFullError if _has_no_room(error) else ConfigurationError
+        raise kind(
             f"the backup {path} cannot be written: {reason}; "
             "check the folder's permissions and free space, or name another folder"
         ) from error
+
+
+def _has_no_room(error: Exception) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return isinstance(named(error, ""), DiskFullError)
+    return isinstance(error.__cause__, DiskFullError) or getattr(error, "errno", None) in _NO_ROOM
 
 
 def _sync(path: Path) -> None:
@@ -176,15 +161,23 @@ def _is_sealed(path: Path) -> bool:
         InvalidBackupError: it is no SQLite file, or cannot be read.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise _no_backup(path, "it is no file")
         with path.open("rb") as file:
             head = file.read(100)
     except OSError as error:
         raise InvalidBackupError(
             f"{path} cannot be read: {error.strerror}", field="path", remedy="check the path"
         ) from error
+    except ValueError as error:
+        if isinstance(error, InvalidBackupError):
+            raise
+        raise InvalidBackupError(
+            f"{str(path)!a} cannot be a path", field="path", remedy="check the path"
+        ) from None
     if not head.startswith(_MAGIC):
         raise _no_backup(path, "it is no SQLite file")
-    return head[_WAL_BYTE] != _WAL
+    return head[WAL_BYTE] != WAL
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tradingkb.domain import MARK, Actor, Status, marked, refusal, unmarked
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.sql import MOST_PARAMETERS, read, read_in, reading, writing
+from tradingkb.sql import MOST_PARAMETERS, note_growth, read, read_in, reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.generations import bump, bump_all
 
@@ -256,6 +256,7 @@ def _record(
         for trial, before in changing.select("trial_id", "from_status").rows()
     ]
     connection.execute(sa.insert(schema.kb_status_history), rows)
+    note_growth(connection, schema.kb_status_history, len(rows))
 
 
 def _note(connection: sa.Connection, collection: str, ids: list[int], error: str | None) -> None:

@@ -53,6 +53,12 @@ class IndexQueries:
         with reading(self.engine) as connection:
             return sorted(connection.scalars(statement))
 
+    def index_places(self) -> set[tuple[str, str]]:
+        """Workspace id and collection of every entry of every workspace."""
+        with reading(self.engine) as connection:
+            found = connection.execute(sa.select(_I.workspace_id, _I.collection).distinct())
+            return {(workspace_id, name) for workspace_id, name in found}
+
     def count_indexed(self, collection: str) -> int:
         """How many points the collection should hold: finished entries, not archived, not bare."""
         entries = sa.select(sa.func.count()).where(_I.collection == collection)

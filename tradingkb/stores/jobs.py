@@ -182,6 +182,20 @@ class JobQueries:
         with reading(self.engine) as connection:
             return {row[0]: row[1] for row in connection.execute(last.group_by(_J.kind))}
 
+    def waiting_jobs(self) -> dict[str, datetime]:
+        """Since when jobs wait, by state; see the port."""
+        since = {
+            "queued": _J.created_at,
+            "running": sa.func.coalesce(_J.heartbeat_at, _J.started_at),
+        }
+        found: dict[str, datetime] = {}
+        with reading(self.engine) as connection:
+            for state, time in since.items():
+                first = sa.select(sa.func.min(time, type_=UtcTime())).where(_J.state == state)
+                if (at := connection.scalar(first)) is not None:
+                    found[state] = at
+        return found
+
     def count_old_jobs(self, before: datetime) -> int:
         """Jobs that ended before a time."""
         with reading(self.engine) as connection:

@@ -15,8 +15,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tradingkb.exceptions import ConfigurationError, StoreTooNewError
-from tradingkb.sql import reading, writing
+from tradingkb.exceptions import ConfigurationError, StoreDamagedError, StoreTooNewError
+from tradingkb.sql import reading, shown_url, unhurried, writing
 from tradingkb.stores import schema
 
 #: Raised when a release can no longer read or write what the previous one wrote.
@@ -39,7 +39,7 @@ def migrate(engine: sa.Engine) -> None:
     from alembic import command
     from alembic.config import Config
 
-    with writing(engine) as connection:
+    with unhurried(), writing(engine) as connection:
         if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is a lock already
             lock = "SELECT pg_advisory_xact_lock(hashtext('tradingkb.migrate'))"
             connection.execute(sa.text(lock))
@@ -90,10 +90,18 @@ def _revisions() -> tuple[str, ...]:
 def _no_database_refused(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
+    except StoreDamagedError as error:
+        if error.__cause__ is None:
+            raise
+        reason = getattr(error.__cause__, "orig", error.__cause__)
+        raise StoreDamagedError(
+            f"{shown_url(engine)} is not a tradingkb store, or a damaged one: {reason}; move the "
+            "file away, and restore a backup or choose another home"
+        ) from error
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
         reason = getattr(error, "orig", error)
         raise ConfigurationError(
-            f"{engine.url.render_as_string(True)} is not a tradingkb store: {reason}; "
+            f"{shown_url(engine)} is not a tradingkb store: {reason}; "
             "move the file away or choose another home"
         ) from error
 
@@ -102,7 +110,7 @@ def _refuse_foreign(names: set[str], engine: sa.Engine) -> None:
     taken = sorted(names & set(schema.metadata.tables))
     if taken:
         raise ConfigurationError(
-            f"{engine.url.render_as_string(True)} holds tables of another program: "
+            f"{shown_url(engine)} holds tables of another program: "
             f"{', '.join(taken)}; choose a database or home of its own for tradingkb"
         )
 
@@ -111,6 +119,6 @@ def _refuse_newer(connection: sa.Connection, engine: sa.Engine) -> None:
     major = connection.scalar(sa.text("SELECT max(major) FROM tradingkb_schema"))
     if major is not None and int(major) > SCHEMA_MAJOR:
         raise StoreTooNewError(
-            f"{engine.url.render_as_string(True)} has schema {major}, this release reads "
+            f"{shown_url(engine)} has schema {major}, this release reads "
             f"{SCHEMA_MAJOR}: upgrade tradingkb, or restore a backup made by this release"
         )

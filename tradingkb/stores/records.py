@@ -47,6 +47,16 @@ class RecordQueries:
         with reading(self.engine) as connection:
             return read(connection, statement)
 
+    def last_ingest(self) -> datetime | None:
+        """When the last ingest of any workspace was completed, UTC; None for never."""
+        r = schema.ingest_runs.c
+        statement = sa.select(sa.func.max(r.finished_at)).where(
+            (r.kind == "ingest") & (r.status == "completed")
+        )
+        with reading(self.engine) as connection:
+            found: datetime | None = connection.execute(statement).scalar()
+            return found
+
     def save_event(self, event: Mapping[str, Any]) -> None:
         """Inserts one recommend event, without waiting for other writers on SQLite.
 

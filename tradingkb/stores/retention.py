@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql import reading, writing
+from tradingkb.sql import compact, read, reading, writing
 from tradingkb.stores import schema
+from tradingkb.stores.curation import chunks
 
 _E, _R = schema.recommend_events.c, schema.ingest_runs.c
 
@@ -18,33 +20,49 @@ class RetentionQueries:
 
     engine: sa.Engine
 
-    def count_old(self, events_before: datetime, runs_before: datetime) -> tuple[int, int, int]:
-        """Events and runs that would be deleted, and old runs that are kept."""
-        events = sa.select(sa.func.count()).where(_E.at < events_before)
-        runs = sa.select(sa.func.count()).where(_R.finished_at < runs_before)
+    def old_events(self, before: datetime) -> pl.Series:
+        """Keys of the recommend events before a time, ascending."""
+        statement = sa.select(_E.id).where(_E.at < before).order_by(_E.id)
         with reading(self.engine) as connection:
-            old = int(connection.scalar(runs) or 0)
-            unused = int(connection.scalar(runs.where(*_UNUSED)) or 0)
-            return int(connection.scalar(events) or 0), unused, old - unused
+            return read(connection, statement)["id"]
 
-    def delete_events(self, before: datetime, limit: int) -> int:
-        """Deletes the oldest recommend events before a time; how many."""
-        chosen = sa.select(_E.id).where(_E.at < before).order_by(_E.id).limit(limit)
-        return self._delete(schema.recommend_events, _E.id, chosen)
-
-    def delete_runs(self, before: datetime, limit: int) -> int:
-        """Deletes runs that finished before a time and that nothing refers to; how many."""
-        chosen = sa.select(_R.run_id).where(_R.finished_at < before, *_UNUSED).limit(limit)
-        return self._delete(schema.ingest_runs, _R.run_id, chosen)
-
-    def _delete(self, table: sa.Table, key: sa.Column[Any], chosen: sa.Select[Any]) -> int:
-        # Found by reading, which nobody waits for; a run that has finished gains no new trials.
+    def old_runs(self, before: datetime) -> tuple[pl.Series, int]:
+        """Keys of old runs that nothing refers to, ascending, and how many others are old."""
+        old = sa.select(_R.run_id).where(_R.finished_at < before)
+        counted = sa.select(sa.func.count()).where(_R.finished_at < before)
+        # Once for all of them: which runs trials came from, only the trials say.
         with reading(self.engine) as connection:
-            keys = connection.scalars(chosen).all()
-        if keys:
-            with writing(self.engine) as connection:
-                connection.execute(sa.delete(table).where(key.in_(keys)))
-        return len(keys)
+            unused = read(connection, old.where(*_UNUSED).order_by(_R.run_id))["run_id"]
+            return unused, int(connection.scalar(counted) or 0) - len(unused)
+
+    def delete_events(self, keys: pl.Series) -> None:
+        """Deletes the events of these keys in one transaction."""
+        self._delete(schema.recommend_events, _E.id, keys)
+
+    def delete_runs(self, keys: pl.Series) -> None:
+        """Deletes the runs of these keys; one that has finished gains no new trials."""
+        self._delete(schema.ingest_runs, _R.run_id, keys)
+
+    def _delete(self, table: sa.Table, key: sa.Column[Any], keys: pl.Series) -> None:
+        with writing(self.engine) as connection:
+            for some in chunks(keys):
+                connection.execute(sa.delete(table).where(key.in_(some)))
+
+    def free_bytes(self) -> int | None:
+        """Bytes of SQLite's file that hold nothing; PostgreSQL's autovacuum sees to its own."""
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with reading(self.engine) as connection:
+            free, size = (
+                int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+                for name in ("freelist_count", "page_size")
+            )
+        return free * size
+
+    def compact(self) -> None:
+        """Writes SQLite's file anew, without what holds nothing."""
+        if self.engine.dialect.name == "sqlite":
+            compact(self.engine)
 
 
 _UNUSED = (

@@ -7,8 +7,9 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
-from tradingkb.sql import open_engine, together
+from tradingkb.sql import cut_log, open_engine, together, unhurried
 from tradingkb.stores.backup import BackupQueries
+from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.curation import CurationQueries
 from tradingkb.stores.generations import GenerationQueries
@@ -27,6 +28,8 @@ from tradingkb.stores.versions import VersionQueries
 
 #: How long an event waits for a writer before it is queued: an answer must not be delayed.
 EVENT_TIMEOUT_S = 0.05
+#: How long PostgreSQL may take to write it.
+EVENT_WRITE_S = 1.0
 
 
 class SqlTrialStore(
@@ -42,6 +45,7 @@ class SqlTrialStore(
     IndexQueries,
     RecordQueries,
     PageQueries,
+    BreakerQueries,
     CalibrationQueries,
     BackupQueries,
     RetentionQueries,
@@ -61,7 +65,12 @@ class SqlTrialStore(
 
     @cached_property
     def _impatient(self) -> sa.Engine:
-        return open_engine(self.engine.url, timeout_s=EVENT_TIMEOUT_S)
+        return open_engine(
+            self.engine.url,
+            timeout_s=EVENT_TIMEOUT_S,
+            statement_timeout_s=EVENT_WRITE_S,
+            beside=self.engine,
+        )
 
     def reading(self) -> AbstractContextManager[None]:
         """What is read inside is read in one transaction."""
@@ -71,8 +80,13 @@ class SqlTrialStore(
         """What is done inside is one transaction: all of it is written at the end, or nothing."""
         return together(self.engine, write=True)
 
+    def unhurried(self) -> AbstractContextManager[None]:
+        """What is asked inside has no deadline, of this store or of the index beside it."""
+        return unhurried()
+
     def close(self) -> None:
         """Releases connections."""
         if "_impatient" in self.__dict__:
             self._impatient.dispose()
+        cut_log(self.engine)
         self.engine.dispose()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
-from tradingkb.sql import UtcTime
+from tradingkb.sql import UtcTime, copy_into
 from tradingkb.stores import schema
 
 #: Rows held in memory at once.
@@ -64,7 +64,8 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> N
     """Appends plain rows.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: a row that this database does not take.
+        sqlalchemy.exc.IntegrityError, sqlalchemy.exc.DataError: a row that this database does not
+            take.
     """
     names = ", ".join(column_names(table))
     if connection.dialect.name != "postgresql":
@@ -72,18 +73,9 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> N
         statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"
         connection.exec_driver_sql(statement, list(rows))
         return
-    import psycopg
-
-    cursor = cast("psycopg.Cursor[Any]", connection.connection.cursor())
-    statement = f"COPY {table.name} ({names}) FROM STDIN"
-    try:
-        with cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except psycopg.Error as error:  # as SQLAlchemy would raise it
-        lost = isinstance(error, psycopg.OperationalError)
-        kind = sa.exc.OperationalError if lost else sa.exc.IntegrityError
-        raise kind(statement, None, error) from error
+    with copy_into(connection, table.name, column_names(table)) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _plain(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[Any]:

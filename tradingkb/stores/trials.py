@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql import read, read_in, reading, upsert, writing
+from tradingkb.sql import note_growth, read, read_in, reading, upsert, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import UNFINISHED, chunks
 from tradingkb.stores.generations import bump, bump_all, generations_of
@@ -50,6 +50,13 @@ class TrialQueries:
         trials = sa.select(sa.literal(1)).where(_T.workspace_id == workspace_id).limit(at_most)
         with reading(self.engine) as connection:
             return _count(connection, trials)
+
+    def populated(self) -> set[str]:
+        """Ids of the workspaces with a trial, whatever its status."""
+        space = schema.workspaces.c.id
+        statement = sa.select(space).where(sa.exists().where(_T.workspace_id == space))
+        with reading(self.engine) as connection:
+            return set(connection.scalars(statement))
 
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         """One row per trial; see the port."""
@@ -113,6 +120,8 @@ class TrialQueries:
         workspace_id: str,
         strategy_name: str | None = None,
         among: pl.DataFrame | None = None,
+        *,
+        ids: pl.Series | None = None,
     ) -> pl.DataFrame:
         """param_set_id, strategy_name, params_hash, params."""
         statement = sa.select(
@@ -121,6 +130,8 @@ class TrialQueries:
         if strategy_name is not None:
             statement = statement.where(_P.strategy_name == strategy_name)
         with reading(self.engine) as connection:
+            if ids is not None:
+                return read_in(connection, statement, _P.id, ids)
             if among is None:
                 return read(connection, statement)
             # One index has both; asked for at once, each name would be tried with each hash.
@@ -230,6 +241,7 @@ class TrialQueries:
             pl.lit("status came with the import").alias("reason"),
         )
         connection.execute(sa.insert(schema.kb_status_history), rows.to_dicts())
+        note_growth(connection, schema.kb_status_history, rows.height)
 
 
 def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:

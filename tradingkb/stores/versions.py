@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from tradingkb.domain import Actor
 from tradingkb.exceptions import NotFoundError
-from tradingkb.sql import read, read_in, reading, writing
+from tradingkb.sql import note_growth, read, read_in, reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import archive_entries, chunks, mark_entries
 from tradingkb.stores.generations import bump
@@ -142,6 +142,7 @@ def supersede(connection: sa.Connection, trial_ids: pl.Series) -> None:
         names = ["workspace_id", "trial_id", *schema.CONTENT]
         connection.execute(sa.insert(schema.trial_versions).from_select(names, said))
         mark_entries(connection, ids)
+    note_growth(connection, schema.trial_versions, len(trial_ids))
 
 
 def _mark_run(

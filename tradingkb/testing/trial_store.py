@@ -25,6 +25,7 @@ from tradingkb.testing.stored import (
     workspace,
 )
 from tradingkb.testing.trial_store_backup import BackupContract
+from tradingkb.testing.trial_store_breakers import BreakerContract
 from tradingkb.testing.trial_store_calibration import CalibrationContract
 from tradingkb.testing.trial_store_curation import CurationContract
 from tradingkb.testing.trial_store_generations import GenerationContract
@@ -42,6 +43,7 @@ class TrialStoreContract(
     IndexContract,
     GenerationContract,
     RecordContract,
+    BreakerContract,
     JobContract,
     PageContract,
     ShareContract,

@@ -235,10 +235,13 @@ class BackupContract:
 
     # retention
 
-    def test_events_go_by_age_in_portions(self, full: TrialStore) -> None:
+    def test_events_go_by_age_and_key(self, full: TrialStore) -> None:
         limit = NOON + timedelta(days=3)
-        assert full.count_old(limit, NOON)[0] == 3
-        assert [full.delete_events(limit, 2) for _ in range(3)] == [2, 1, 0]
+        old = full.old_events(limit)
+        assert (len(old), old.is_sorted()) == (3, True)
+        full.delete_events(old[:2])
+        assert full.old_events(limit).to_list() == old[2:].to_list()
+        full.delete_events(old)  # two of them are gone
         assert full.events(None, 9, {})["at"].to_list() == [limit]
 
     def test_runs_go_by_age_unless_a_trial_or_a_version_came_from_them(
@@ -246,13 +249,19 @@ class BackupContract:
     ) -> None:
         later = NOON + timedelta(days=9)
         full.save_run(RunRecord("unfinished", WORKSPACE, NOON, "a.csv"))
-        assert full.count_old(NOON, NOON + timedelta(days=3)) == (0, 0, 2)
-        assert full.count_old(NOON, later) == (0, 1, 2)
-        assert [full.delete_runs(later, 5) for _ in range(2)] == [1, 0]
+        unused, kept = full.old_runs(NOON + timedelta(days=3))
+        assert (len(unused), kept) == (0, 2)
+        unused, kept = full.old_runs(later)
+        assert (len(unused), kept) == (1, 2)
+        full.delete_runs(unused)
+        assert full.old_runs(later)[0].is_empty()
         assert sorted(full.runs(WORKSPACE, None)["run_id"]) == [RUN_ID, OTHER_RUN, "unfinished"]
 
-    def test_deleting_records_leaves_trials_alone(self, full: TrialStore) -> None:
+    def test_deleting_records_and_compacting_leave_trials_alone(self, full: TrialStore) -> None:
         before = full.trial_rows(WORKSPACE, {}, None)
-        full.delete_events(NOON + timedelta(days=9), 99)
-        full.delete_runs(NOON + timedelta(days=9), 99)
+        later = NOON + timedelta(days=9)
+        full.delete_events(full.old_events(later))
+        full.delete_runs(full.old_runs(later)[0])
+        full.compact()
         assert full.trial_rows(WORKSPACE, {}, None).equals(before)
+        assert full.free_bytes() in (0, None)

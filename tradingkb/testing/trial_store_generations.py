@@ -172,6 +172,34 @@ class GenerationContract:
         kb.write_index(WORKSPACE, index_frame(trial), NOON)
         assert partition_rows(kb)["archived_at"].to_list() == [None]
 
+    def test_many_partitions_read_together_are_those_that_each_strategy_has(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        fill(kb, "rsi")
+        kb.write_trials(
+            WORKSPACE,
+            trial_frame(
+                kb,
+                {"source_id": "r1", "strategy_name": "rsi", "kb_status": "rejected"},
+                {"source_id": "r2", "strategy_name": "rsi"},
+            ),
+        )
+        kb.write_index(WORKSPACE, index_frame(trial), NOON)
+        kb.archive(WORKSPACE, pl.Series([trial]), ADA, NOON)
+        names = ["rsi", STRATEGY, "never seen", "rsi"]
+        for collection in (COLLECTION, "kb2"):
+            found = kb.partitions(WORKSPACE, names, collection)
+            assert sorted(found) == sorted(set(names))
+            for name, partition in found.items():
+                alone = kb.partition(WORKSPACE, name, collection).onto(None)
+                assert partition.generation == alone.generation
+                assert partition.trials.schema == alone.trials.schema
+                assert partition.trials.sort("trial_id").equals(alone.trials.sort("trial_id"))
+        assert kb.trial_counts(WORKSPACE, names) == {STRATEGY: 1, "rsi": 2}
+        assert kb.partitions(OTHER_WORKSPACE, names, COLLECTION)["rsi"].trials.is_empty()
+        ids = kb.param_set_rows(WORKSPACE)["param_set_id"]
+        assert kb.param_set_rows(WORKSPACE, ids=ids[:1])["param_set_id"].to_list() == [ids[0]]
+
     def test_a_partition_holds_the_trials_of_its_strategy_alone_whatever_their_status(
         self, kb: TrialStore
     ) -> None:

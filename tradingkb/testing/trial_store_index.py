@@ -114,6 +114,11 @@ class IndexContract:
             kb.write_index(WORKSPACE, index_frame(trial, collection=name), NOON)
         assert kb.index_collections(WORKSPACE) == ["kb", "kb2"]
         assert kb.index_collections(OTHER_WORKSPACE) == []
+        assert kb.index_places() == {(WORKSPACE, "kb"), (WORKSPACE, "kb2")}
+
+    def test_a_workspace_with_a_trial_is_populated(self, kb: TrialStore, trial: int) -> None:
+        assert trial
+        assert kb.populated() == {WORKSPACE}
 
     def test_only_entries_with_a_point_are_counted_as_indexed(
         self, kb: TrialStore, trial: int

@@ -48,6 +48,23 @@ class RecordContract:
         assert kb.runs(WORKSPACE, 1)["run_id"].to_list() == [second.run_id]
         assert kb.runs(OTHER_WORKSPACE, 10).is_empty()
 
+    def test_the_last_ingest_is_the_last_that_was_completed_in_any_workspace(
+        self, kb: TrialStore
+    ) -> None:
+        kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
+        assert kb.last_ingest() is None
+        for hours, changes in (
+            (1, {"workspace_id": OTHER_WORKSPACE}),
+            (3, {}),
+            (2, {}),
+            (4, {"kind": "reembed"}),
+        ):
+            run = run_record(str(hours), **changes)
+            kb.save_run(run.ended("completed", NOON + timedelta(hours=hours), {}))
+        kb.save_run(run_record("5").ended("failed", NOON + timedelta(hours=5), {}))
+        kb.save_run(run_record("6"))
+        assert kb.last_ingest() == NOON + timedelta(hours=3)
+
     def test_runs_that_nobody_runs_any_more_are_closed(self, kb: TrialStore) -> None:
         kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
         for run in (

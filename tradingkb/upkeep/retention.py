@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import polars as pl
+
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.observability import emit
 from tradingkb.ports import RetentionStore
@@ -14,6 +16,8 @@ from tradingkb.reports import Report
 
 #: Rows per transaction: nobody waits for it.
 BATCH: Final = 1_000
+#: Less room than this in a file is no news.
+_WORTH_SAYING: Final = 1_000_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +31,8 @@ class PruneReport(Report):
         runs_kept: older runs that stored trials, or versions of them, came from.
         jobs: jobs that ended before `runs_before`.
         events_before, runs_before: the limits, UTC.
+        free_bytes: of the database's file, which hold nothing and are filled first; None on
+            PostgreSQL, whose autovacuum sees to it.
     """
 
     dry_run: bool
@@ -36,6 +42,7 @@ class PruneReport(Report):
     jobs: int
     events_before: datetime
     runs_before: datetime
+    free_bytes: int | None = None
 
     def summary(self) -> str:
         """One line."""
@@ -46,10 +53,17 @@ class PruneReport(Report):
         )
 
     def details(self) -> list[str]:
-        """Why older runs are kept."""
-        if not self.runs_kept:
-            return []
-        return [f"{self.runs_kept:,} older runs are kept, because stored trials came from them"]
+        """Why older runs are kept, and how much room is left in the file."""
+        lines = []
+        if self.runs_kept:
+            kept = f"{self.runs_kept:,} older runs are kept"
+            lines.append(f"{kept}, because stored trials came from them")
+        if self.free_bytes is not None and self.free_bytes >= _WORTH_SAYING:
+            lines.append(
+                f"{self.free_bytes / 1e6:,.1f} MB of the database's file hold nothing: what comes "
+                "in fills them first; compact=True gives them back, while writers wait"
+            )
+        return lines
 
 
 class Retention:
@@ -69,7 +83,12 @@ class Retention:
         self._clock = clock
 
     def prune(
-        self, events_days: int | None, runs_days: int | None, *, dry_run: bool
+        self,
+        events_days: int | None,
+        runs_days: int | None,
+        *,
+        dry_run: bool,
+        compact: bool = False,
     ) -> PruneReport:
         """Deletes what is older, in short transactions: killed anywhere, the rest is left.
 
@@ -77,23 +96,43 @@ class Retention:
             events_days: age from which recommend events go, at least 1; None is the setting's.
             runs_days: age from which finished runs and jobs go, at least 1; None is the setting's.
             dry_run: count only.
+            compact: give the room that this leaves back to the file system; writers wait.
 
         Raises:
             InvalidInputError: an age below one day.
+            ConfigurationError: no room for the copy that compacting takes.
         """
         now = self._clock()
         events_days = self._days[0] if events_days is None else events_days
         runs_days = self._days[1] if runs_days is None else runs_days
         events_before = _limit(now, events_days, "events_older_than_days")
         runs_before = _limit(now, runs_days, "runs_older_than_days")
-        events, runs, kept = self._store.count_old(events_before, runs_before)
+        events = self._store.old_events(events_before)
+        runs, kept = self._store.old_runs(runs_before)
         jobs = self._store.count_old_jobs(runs_before)
         if not dry_run:
-            events = _all_of(lambda: self._store.delete_events(events_before, BATCH))
-            runs = _all_of(lambda: self._store.delete_runs(runs_before, BATCH))
-            jobs = _all_of(lambda: self._store.delete_jobs(runs_before, BATCH))
-            emit("kb_prune_complete", events=events, runs=runs, runs_kept=kept, jobs=jobs)
-        return PruneReport(dry_run, events, runs, kept, jobs, events_before, runs_before)
+            _in_portions(self._store.delete_events, events)
+            _in_portions(self._store.delete_runs, runs)
+            while self._store.delete_jobs(runs_before, BATCH) == BATCH:
+                pass
+            if compact:
+                self._store.compact()
+            emit("kb_prune_complete", events=len(events), runs=len(runs), runs_kept=kept, jobs=jobs)
+        return PruneReport(
+            dry_run,
+            len(events),
+            len(runs),
+            kept,
+            jobs,
+            events_before,
+            runs_before,
+            self._store.free_bytes(),
+        )
+
+
+def _in_portions(delete: Callable[[pl.Series], None], keys: pl.Series) -> None:
+    for start in range(0, len(keys), BATCH):
+        delete(keys.slice(start, BATCH))
 
 
 def _limit(now: datetime, days: int, field: str) -> datetime:
@@ -105,12 +144,3 @@ def _limit(now: datetime, days: int, field: str) -> datetime:
         raise InvalidInputError(
             f"{days} days is before the calendar begins", field=field, remedy="give fewer"
         ) from None
-
-
-def _all_of(delete: Callable[[], int]) -> int:
-    total = 0
-    while (n := delete()) > 0:
-        total += n
-        if n < BATCH:
-            break
-    return total

@@ -13,21 +13,23 @@ from typing import Any, Final
 
 import polars as pl
 from qdrant_client import QdrantClient, models
-from qdrant_client.common.client_exceptions import QdrantException
-from qdrant_client.http.exceptions import (
-    ApiException,
-    UnexpectedResponse,
-)
+from qdrant_client.http.exceptions import UnexpectedResponse
 from qdrant_client.local.qdrant_local import QdrantLocal
 
 from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
     EmptyCollectionError,
+    TradingKBError,
 )
-from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit
+from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit, patience
 from tradingkb.vectors.order import by_similarity, complete, rounded
-from tradingkb.vectors.qdrant_connection import translated
+from tradingkb.vectors.qdrant_connection import (
+    TIMEOUT_S,
+    UNFORESEEN,
+    translated,
+    translated_local,
+)
 from tradingkb.vectors.qdrant_filter import filter_json, workspace_filter
 
 BATCH: Final = 256
@@ -71,6 +73,7 @@ class QdrantVectorIndex:
         shard_number: int | None = None,
         replication_factor: int | None = None,
         write_consistency_factor: int | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Wraps a client.
 
@@ -80,8 +83,10 @@ class QdrantVectorIndex:
             replication_factor: copies of each shard of new collections.
             write_consistency_factor: how many copies must confirm a write; below
                 `replication_factor`, a reader may briefly see an older copy.
+            timeout_s: seconds that one request may take in all.
         """
         self.client = client
+        self._timeout_s = timeout_s
         self._cluster: dict[str, Any] = {
             "shard_number": shard_number,
             "replication_factor": replication_factor,
@@ -89,6 +94,7 @@ class QdrantVectorIndex:
         }
         # There is no public way to ask a client whether it is the in-memory one.
         self._local = isinstance(client._client, QdrantLocal)
+        self._translated = translated_local if self._local else translated
         # The in-memory client is not thread-safe.
         self._guard: AbstractContextManager[Any] = (
             threading.RLock() if self._local else nullcontext()
@@ -120,7 +126,7 @@ class QdrantVectorIndex:
                     name, vectors_config=vectors, on_disk_payload=True, **self._cluster
                 )
             except (UnexpectedResponse, ValueError) as error:
-                if "already exists" not in str(error):
+                if not _exists_already(error):
                     raise
 
     def _create_missing_indexes(self, name: str) -> None:
@@ -214,7 +220,7 @@ class QdrantVectorIndex:
                 records, offset = self.client.scroll(
                     name, scroll_filter=mine, limit=SCROLL, offset=offset, with_vectors=False
                 )
-            rows += [{"point_id": str(r.id), **(r.payload or {})} for r in records]
+                rows += [{"point_id": str(r.id), **(r.payload or {})} for r in records]
             if offset is None:
                 # Payloads are never trusted: a value of another type becomes unknown.
                 return pl.DataFrame(rows, schema=_POINT_SCHEMA, strict=False)
@@ -252,10 +258,10 @@ class QdrantVectorIndex:
                 group_size=1,
                 with_payload=False,
             )
-        return [
-            WindowHit(str(group.id), str(group.hits[0].id), rounded(group.hits[0].score))
-            for group in result.groups
-        ]
+            return [
+                WindowHit(str(group.id), str(group.hits[0].id), rounded(group.hits[0].score))
+                for group in result.groups
+            ]
 
     def close(self) -> None:
         """Closes the client."""
@@ -263,12 +269,14 @@ class QdrantVectorIndex:
 
     @contextmanager
     def _calling(self, name: str) -> Iterator[None]:
-        """One call, alone if need be; errors are translated."""
+        """One request, alone if need be, and no longer than its time; errors are translated."""
         try:
-            with self._guard:
+            with self._guard, patience(self._timeout_s):
                 yield
-        except (ApiException, QdrantException, ValueError) as error:
-            answer = translated(error, name)
+        except TradingKBError:
+            raise
+        except UNFORESEEN as error:
+            answer = self._translated(error, name)
             if answer is None:
                 raise
             raise answer from error
@@ -277,6 +285,13 @@ class QdrantVectorIndex:
 def _payloads(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """One mapping per row; what is unknown is left out."""
     return [{k: v for k, v in row.items() if v is not None} for row in frame.to_dicts()]
+
+
+def _exists_already(error: Exception) -> bool:
+    """Whether another one made the collection first: 409, and 400 of older servers."""
+    if isinstance(error, UnexpectedResponse) and error.status_code != 400:
+        return error.status_code == 409
+    return "already exists" in str(error)
 
 
 def _require_done(result: models.UpdateResult) -> None:

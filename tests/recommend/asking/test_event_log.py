@@ -142,3 +142,59 @@ def test_waiting_and_dropping_are_logged_with_their_numbers(
 def test_nothing_to_save_writes_nothing(shelf: Shelf, log: EventLog) -> None:
     log.save([])
     assert (shelf.batches, log.flush()) == ([], 0)
+
+
+# --- a full disk ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def telling(shelf: Shelf, told: list[str]) -> EventLog:
+    return EventLog(cast(TrialStore, shelf), "host", tell=told.append)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_on_a_full_disk_events_wait_and_somebody_is_told_once(
+    shelf: Shelf, telling: EventLog, told: list[str], n: int
+) -> None:
+    shelf.full = True
+    telling.save(rows(n))
+    telling.save(rows(n, first=n))
+    assert told == ["recommend events wait to be written, 1,000 at most: the disk has no room"]
+    assert (telling.flush(), telling.dropped) == (2 * n, 0)
+    shelf.full = False
+    assert (telling.flush(), written(shelf)) == (0, names(2 * n))
+    shelf.full = True
+    telling.save(rows(1))
+    assert len(told) == 2
+
+
+def test_of_another_process_that_is_writing_nobody_is_told(
+    shelf: Shelf, telling: EventLog, told: list[str]
+) -> None:
+    shelf.busy = True
+    telling.save(rows(3))
+    shelf.busy = False
+    telling.save(rows(1))
+    assert told == []
+
+
+def test_of_an_event_that_is_refused_for_good_somebody_is_told(
+    shelf: Shelf, telling: EventLog, told: list[str]
+) -> None:
+    shelf.refused = {"0", "1"}
+    telling.save(rows(2))
+    assert told == ["recommend events are not kept: no such column"]
+
+
+def test_of_what_is_lost_at_the_end_somebody_is_told(
+    shelf: Shelf, telling: EventLog, told: list[str]
+) -> None:
+    shelf.full = True
+    telling.save(rows(3))
+    telling.close()
+    assert told[1:] == ["3 recommend events could not be written and are lost"]

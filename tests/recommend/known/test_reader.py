@@ -24,6 +24,7 @@ from tests.recommend.worlds import (
 from tradingkb.exceptions import UnknownObjectiveError, UnknownStrategyError
 from tradingkb.ports import TrialStore
 from tradingkb.recommend.known import Calibrations, ContextReader
+from tradingkb.recommend.known import reader as reader_module
 
 LATER = sweep(2, {5: 1.0, 20: 2.0}, start=START + timedelta(days=4000))
 NOTHING = USUAL.only(fast(0))
@@ -77,6 +78,36 @@ def test_what_is_forgotten_is_read_anew() -> None:
     reader.forget()
     assert reader.view(TARGET, "s") is not before
     assert shelf.reads["partition"] == 2
+
+
+def test_a_view_that_was_read_with_others_is_the_one_that_is_read_alone() -> None:
+    shelf, reader = reading(USUAL.under(spec()))
+    reader.prepare(TARGET, ["s", "other"])
+    alone = reading(USUAL.under(spec()))[1].view(TARGET, "s")
+    view = reader.view(TARGET, "s")
+    assert view.frame.equals(alone.frame)
+    assert view.windows.frame.equals(alone.windows.frame)
+    assert (view.psets, view.specs) == (alone.psets, alone.specs)
+    assert (shelf.reads["partitions"], shelf.reads["partition"]) == (1, 0)
+    shelf.put(USUAL.plus(LATER))
+    assert reader.view(TARGET, "s").frame.height > view.frame.height
+
+
+def test_a_view_that_is_kept_is_not_read_with_others() -> None:
+    shelf, reader = reading(USUAL)
+    view = reader.view(TARGET, "s")
+    reader.prepare(TARGET, ["s", "other"])
+    assert shelf.reads["partitions"] == 0
+    assert reader.view(TARGET, "s") is view
+
+
+def test_strategies_with_many_trials_are_left_to_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader_module, "PREPARED_TRIALS", USUAL.rows.height - 1)
+    shelf, reader = reading(USUAL)
+    reader.prepare(TARGET, ["s", "other"])
+    assert shelf.reads["partitions"] == 0
 
 
 def test_each_collection_has_its_own_view() -> None:

@@ -7,6 +7,7 @@ from tradingkb.bench.rows import Findings
 from tradingkb.bench.sections import (
     cold_ingest,
     imports,
+    postgresql,
     readers,
     recommendation,
     reingest,
@@ -24,6 +25,7 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "imports": imports.run,
     "small": small.run,
     "readers": readers.run,
+    "postgresql": postgresql.run,
 }
 
 __all__ = ["SECTIONS"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
@@ -47,6 +48,8 @@ SCHEMA: Final[dict[str, Any]] = {
     "request_id": pl.String,
     "error": pl.String,
 }
+#: Strategies whose trials are read together.
+_TOGETHER: Final = 64
 _ERRORS: Final = (InvalidInputError, BackendUnavailableError, NotReadyError)
 
 
@@ -79,7 +82,7 @@ def answer_many(
     """One row per question, in the order asked; each answer is recorded like a single one.
 
     Questions of one strategy are answered one after the other, so that its trials are looked up
-    once; in which order makes no difference to the answers.
+    once, and the trials of many strategies are read together; no answer depends on either.
 
     Raises:
         InvalidInputError: with `strict`, the first question that has no answer; then nothing is
@@ -91,7 +94,7 @@ def answer_many(
     errors: dict[int, TradingKBError] = {}
     newest = cache(recommender.calibrations.newest)
     ask = partial(recommender.answer, target, newest=newest)
-    for done, one in enumerate(sorted(asked, key=_group), 1):
+    for done, one in enumerate(_prepared(recommender, target, sorted(asked, key=_group)), 1):
         try:
             answer = _answer(ask, one)
         except _ERRORS as error:
@@ -106,6 +109,21 @@ def answer_many(
         raise _located(*min(errors.items(), key=lambda item: item[0]))
     events.save([answered[row] for row in sorted(answered)])
     return pl.DataFrame([rows[row] for row in sorted(rows)], schema=SCHEMA)
+
+
+def _prepared(
+    recommender: Recommender, target: IndexTarget, asked: Sequence[Asked]
+) -> Iterator[Asked]:
+    """The questions, whose trials have been read when they come; asked strategy by strategy."""
+    names = list(dict.fromkeys(q.strategy_name for one in asked if (q := one.question)))
+    heads = {names[i]: names[i : i + _TOGETHER] for i in range(0, len(names), _TOGETHER)}
+    for one in asked:
+        name = one.question.strategy_name if one.question else ""
+        if name in heads:
+            # What cannot be read now is said by the questions that need it, each in its row.
+            with contextlib.suppress(BackendUnavailableError, NotReadyError):
+                recommender.prepare(target, heads.pop(name))
+        yield one
 
 
 def _group(one: Asked) -> tuple[Any, ...]:

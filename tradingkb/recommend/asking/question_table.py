@@ -101,7 +101,7 @@ class RowReader:
             said: what it says, which comes before what is shared.
         """
         merged = {**self._shared, **said}
-        shown: dict[str, Any] = {name: str(merged[name]) for name in _SHOWN if name in merged}
+        shown: dict[str, Any] = {name: _shown(merged[name]) for name in _SHOWN if name in merged}
         try:
             question = self._question(merged)
             market = question.market
@@ -191,3 +191,8 @@ def _file(path: Path) -> pl.DataFrame:
         return pl.read_csv(path) if suffix == ".csv" else pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:
         raise InvalidInputError(f"{path} cannot be read: {error}", field="questions") from None
+
+
+def _shown(value: Any) -> str:
+    """A value as a column of texts can hold it, whatever is wrong with it."""
+    return str(value).encode("utf-8", "backslashreplace").decode()

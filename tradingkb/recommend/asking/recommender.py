@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from tradingkb.domain import IndexTarget, Question, read_params
 from tradingkb.observability import emit
-from tradingkb.ports import EmbedderFactory, VectorIndex
+from tradingkb.ports import Again, EmbedderFactory, VectorIndex, once
 from tradingkb.recommend.answer import Explanation, Recommendation
 from tradingkb.recommend.asking.retrieve import IndexSearch
 from tradingkb.recommend.judging import (
@@ -46,8 +46,11 @@ class Recommender:
         config: RecommendConfig,
         *,
         clock: Callable[[], datetime],
+        again: Again = once,
     ) -> None:
+        """Takes what answers rest on; `again` runs a whole answer, which only reads."""
         self.config = config
+        self._again = again
         self.calibrations = Calibrations(store)
         self._contexts = ContextReader(store, clock=clock, embargo_s=config.embargo_s)
         self._index_search = IndexSearch(vectors, embedders, config.neighbour_windows)
@@ -76,14 +79,22 @@ class Recommender:
             strategy=question.strategy_name,
             objective=question.objective_type,
         )
+        newest = newest or self.calibrations.newest
+        return self._again(lambda: self._answer(target, question, newest))
+
+    def _answer(self, target: IndexTarget, question: Question, newest: Newest) -> Recommendation:
         watch = Stopwatch(question)
         context = self._contexts.read(target, question)
         watch.lap("load_ms")
         findings = find(context, self.config, self._search(question), watch.lap)
-        known = (newest or self.calibrations.newest)(workspace_id, question.objective_type)
+        known = newest(target.workspace.id, question.objective_type)
         answer = assemble(context, findings, self.config, known, watch.total)
         question.check_deadline("choosing")
         return answer
+
+    def prepare(self, target: IndexTarget, strategy_names: Sequence[str]) -> None:
+        """Reads the trials of strategies that will be asked about in few queries."""
+        self._contexts.prepare(target, strategy_names)
 
     def explain(self, target: IndexTarget, question: Question, given: Any) -> Explanation:
         """The evidence for given parameters. Nothing is stored, only logged.
@@ -98,6 +109,9 @@ class Recommender:
             InvalidInputError: parameters that cannot be read; see `read_params`.
             DeadlineExceededError: the question's deadline has passed.
         """
+        return self._again(lambda: self._explain(target, question, given))
+
+    def _explain(self, target: IndexTarget, question: Question, given: Any) -> Explanation:
         watch = Stopwatch(question)
         context = self._contexts.read(target, question)
         tried = [context.view.psets[int(p)] for p in context.pool.active]

@@ -8,19 +8,28 @@ from typing import Final
 
 import numpy as np
 
-from tradingkb.domain import query_text
+from tradingkb.domain import Deadline, query_text
 from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
     DeadlineExceededError,
     EmptyCollectionError,
 )
-from tradingkb.ports import EmbedderFactory, QueryVector, VectorFilter, VectorIndex, WindowHit
+from tradingkb.ports import (
+    EmbedderFactory,
+    QueryVector,
+    VectorFilter,
+    VectorIndex,
+    WindowHit,
+    patience,
+)
 from tradingkb.recommend.judging import Filtered, Retrieved
 from tradingkb.recommend.known import Context, side_of
 
 #: How much more is asked for when too many of the nearest windows are not allowed.
 _WIDEN: Final = 4
+#: Seconds before its deadline that are kept to answer a question by metadata alone.
+_RESERVE_S: Final = 2.0
 
 
 class IndexSearch:
@@ -44,14 +53,16 @@ class IndexSearch:
         """
         regime = c.question.market.regime
         assert regime is not None
+        scaler = c.view.scaler  # of the database: without it there is no answer
         try:
             embedder = c.view.kept.get(
-                "embedder", c.target.model, lambda: self._embedders(c.target.model, c.view.scaler)
+                "embedder", c.target.model, lambda: self._embedders(c.target.model, scaler)
             )
             reads = embedder.reads == "text"
             text = query_text(c.question.strategy_name, regime) if reads else ""
-            query = embedder.embed_query(regime, text, side_of(regime))
-            found = self._search(c, filtered, query)
+            with patience(_time_for(c.question.deadline)):
+                query = embedder.embed_query(regime, text, side_of(regime))
+                found = self._search(c, filtered, query)
         except EmptyCollectionError as error:
             return Retrieved(None, "collection_empty", str(error))
         except (BackendUnavailableError, ConfigurationError, DeadlineExceededError) as error:
@@ -77,6 +88,14 @@ class IndexSearch:
             if len(found) >= enough or len(hits) < ask:
                 return found
             ask *= _WIDEN
+
+
+def _time_for(deadline: Deadline | None) -> float:
+    """Seconds that a search may take, so that time is left to answer without it."""
+    if deadline is None:
+        return math.inf
+    left = max(deadline.left(), 0.0)
+    return left - min(_RESERVE_S, left / 2)
 
 
 def _filter(c: Context, filtered: Filtered) -> VectorFilter:

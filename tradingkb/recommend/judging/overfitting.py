@@ -256,7 +256,7 @@ def _scored(view: View) -> tuple[Floats, Floats]:
     """Start and end of every window's scored part in microseconds, NaN unknown; shapes (w,)."""
     scored = view.windows.scored
     start, end = (
-        scored[side].to_physical().cast(pl.Float64).to_numpy() for side in ("start", "end")
+        scored[side].cast(pl.Int64).cast(pl.Float64).to_numpy() for side in ("start", "end")
     )
     return start, end
 
@@ -265,7 +265,7 @@ def _years(view: View, tried: _Tried) -> Floats:
     """Years that the scored parts of a set's windows cover, overlaps counted once, shape (p,)."""
     frame = view.windows.frame
     start, end = (
-        frame[f"oos_{side}"].to_physical().cast(pl.Float64).to_numpy() for side in ("start", "end")
+        frame[f"oos_{side}"].cast(pl.Int64).cast(pl.Float64).to_numpy() for side in ("start", "end")
     )
     present = np.zeros((len(start), len(view.psets)), dtype=bool)
     present[tried.window, tried.pset] = True

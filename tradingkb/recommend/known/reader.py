@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 import polars as pl
@@ -17,6 +18,7 @@ from tradingkb.ports import (
     CalibrationStore,
     ContentStore,
     ListingStore,
+    Partition,
     PartitionStore,
     SpecStore,
 )
@@ -29,6 +31,8 @@ from tradingkb.recommend.known.view import View, make_view
 _KEPT: Final = 16
 #: Trials whose views are kept in memory, about 0.5 kB each.
 KEPT_TRIALS: Final = 1_000_000
+#: Trials that are read at once of many strategies.
+PREPARED_TRIALS: Final = 100_000
 
 
 class KnownStore(PartitionStore, ContentStore, SpecStore, ListingStore, CalibrationStore, Protocol):
@@ -76,6 +80,43 @@ class ContextReader:
             stamp=self._store.generation(target.workspace.id, strategy_name),
             renew=lambda view: self._read_view(*key, view),
         )
+
+    def prepare(self, target: IndexTarget, strategy_names: Sequence[str]) -> None:
+        """Reads the views of many strategies in few queries, where they are not kept.
+
+        Strategies with many trials are left to `view`: what they cost is their trials. Whether a
+        view still holds is asked by `view`, as ever.
+        """
+        workspace_id, collection = target.workspace.id, target.collection
+        wanted = [n for n in strategy_names if (workspace_id, n, collection) not in self._views]
+        names = self._few_trials(workspace_id, wanted) if len(wanted) > 1 else []
+        if not names:
+            return
+        store = self._store
+        partitions = store.partitions(workspace_id, names, collection)
+        trials = pl.concat(
+            [p.trials.select("window_id", "param_set_id") for p in partitions.values()]
+        )
+        windows = store.window_rows(workspace_id, trials["window_id"].unique())
+        sets = store.param_set_rows(workspace_id, ids=trials["param_set_id"].unique())
+        specs = store.specs(workspace_id)
+        for name, partition in partitions.items():
+            mine = [spec for spec in specs if spec.name == name]
+            self._views.get(
+                (workspace_id, name, collection),
+                partial(self._make_view, workspace_id, name, partition, windows, sets, mine),
+                stamp=partition.generation,
+            )
+
+    def _few_trials(self, workspace_id: str, strategy_names: Sequence[str]) -> list[str]:
+        """As many of these strategies, those with the fewest trials first, as fit into memory."""
+        counts = self._store.trial_counts(workspace_id, strategy_names)
+        total, few = 0, []
+        for name, n in sorted(counts.items(), key=lambda one: (one[1], one[0])):
+            total += n
+            if total <= PREPARED_TRIALS:
+                few.append(name)
+        return few
 
     def _then(self, view: View, target: IndexTarget, strategy_name: str, as_of: datetime) -> View:
         """The view as it was at a time: the same, or another one that is kept with it."""
@@ -135,11 +176,29 @@ class ContextReader:
             return known
         partition = news.onto(before)
         windows = partition.trials["window_id"].unique()
+        return self._make_view(
+            workspace_id,
+            strategy_name,
+            partition,
+            self._store.window_rows(workspace_id, windows),
+            self._store.param_set_rows(workspace_id, strategy_name),
+            self._store.specs(workspace_id, strategy_name),
+        )
+
+    def _make_view(
+        self,
+        workspace_id: str,
+        strategy_name: str,
+        partition: Partition,
+        windows: pl.DataFrame,
+        sets: pl.DataFrame,
+        specs: list[StrategySpec],
+    ) -> View:
         return make_view(
             partition,
-            windows=self._store.window_rows(workspace_id, windows),
-            sets=self._store.param_set_rows(workspace_id, strategy_name),
-            specs=self._store.specs(workspace_id, strategy_name),
+            windows=windows,
+            sets=sets,
+            specs=specs,
             read_scaler=lambda: self._store.scaler(workspace_id),
             read_history=lambda: self._store.status_history(workspace_id, strategy_name),
         )

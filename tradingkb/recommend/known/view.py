@@ -93,7 +93,8 @@ class View:
 
     def micros(self, name: str) -> Ints:
         """A time column as microseconds since 1970 UTC; `NEVER` where unknown."""
-        return self.frame[name].to_physical().fill_null(NEVER).to_numpy()
+        micros = self.frame[name].cast(pl.Int64)  # casts cost nothing, any other call a plan
+        return (micros.fill_null(NEVER) if micros.null_count() else micros).to_numpy()
 
     @cached_property
     def tried(self) -> Ints | None:
@@ -327,7 +328,7 @@ def _indexed(
     rows: pl.DataFrame, key: str, order: str, trials: pl.DataFrame
 ) -> tuple[pl.DataFrame, Ints]:
     """The rows that trials refer to by `key`, in that order, and each trial's index into them."""
-    used = rows.filter(pl.col(key).is_in(trials[key].unique().implode())).sort(order)
+    used = rows.filter(np.isin(rows[key].to_numpy(), trials[key].to_numpy())).sort(order)
     ids = used[key].to_numpy()
     by_id = np.argsort(ids)
     places = by_id[np.searchsorted(ids[by_id], trials[key].to_numpy())]

@@ -157,7 +157,7 @@ class Windows:
         """A date of one part as microseconds, of the other part where it has none; NaN unknown."""
         other = {"oos": "is", "is": "oos"}[sample]
         column = self.frame[f"{sample}_{side}"].fill_null(self.frame[f"{other}_{side}"])
-        return column.to_physical().cast(pl.Float64).to_numpy()
+        return column.cast(pl.Int64).cast(pl.Float64).to_numpy()
 
     @cached_property
     def dated(self) -> pl.DataFrame:
@@ -195,8 +195,8 @@ def make_windows(frame: pl.DataFrame) -> Windows:
     """Windows from rows of `window_rows`, sorted by key."""
     before = [regime_facts(t) if t else None for t in frame["regime_is"]]
     during = [regime_facts(t) if t else None for t in frame["regime_oos"]]
-    scored = frame.select(pl.coalesce("oos_start", "is_start", "oos_end", "is_end").alias("t"))["t"]
-    quarter = (scored.dt.year().cast(pl.Int64) * 4 + (scored.dt.month() - 1) // 3).fill_null(0)
+    scored = pl.coalesce("oos_start", "is_start", "oos_end", "is_end")
+    quarter = scored.dt.year().cast(pl.Int64) * 4 + (scored.dt.month() - 1) // 3
     return Windows(
         frame=frame.drop("regime_is", "regime_oos"),
         before=[a or b or _NO_REGIME for a, b in zip(before, during, strict=True)],
@@ -205,7 +205,7 @@ def make_windows(frame: pl.DataFrame) -> Windows:
         own_during=np.array([b is not None for b in during], dtype=bool),
         symbol=frame["symbol"].to_numpy().astype(object),
         timeframe=frame["timeframe"].to_numpy().astype(object),
-        quarter=quarter.cast(pl.Int64).to_numpy(),
+        quarter=frame.select(quarter.fill_null(0).cast(pl.Int64)).to_series().to_numpy(),
     )
 
 

@@ -1,0 +1,184 @@
+"""Who may ask what, and how much at once."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tradingkb as tkb
+from tests.service.conftest import ADMIN, Serve
+
+RECOMMEND = "/kb/trials/recommend"
+ADMIN_ROUTES = (
+    "/kb/trials/ingest",
+    "/kb/reembed",
+    "/kb/jobs/x/cancel",
+    "/kb/trials/1/promote",
+    "/kb/trials/1/reject",
+    "/kb/trials/1/archive",
+)
+TOKENS = {"desk": "token-of-desk", "lab": "token-of-lab"}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("path", ADMIN_ROUTES)
+def test_admin_routes_are_closed_without_an_admin_token(serve: Serve, path):
+    closed = serve(admin_token=None)
+    answer = closed.post(path, json={}, headers=ADMIN)
+    assert (answer.status_code, answer.json()["code"]) == (403, "admin_closed")
+    assert "ADMIN_TOKEN" in answer.json()["remedy"]
+
+
+@pytest.mark.parametrize("path", ADMIN_ROUTES)
+@pytest.mark.parametrize("token", [None, "", "a-secret-toke", "a-secret-tokenn", "A-SECRET-TOKEN"])
+def test_admin_routes_take_the_whole_token_and_nothing_else(served, path, token):
+    headers = {} if token is None else {"X-Admin-Token": token}
+    answer = served.post(path, json={}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "no_admin_token")
+
+
+def test_a_token_of_any_bytes_is_refused_and_breaks_nothing(served):
+    answer = served.post("/kb/reembed", json={}, headers={"X-Admin-Token": b"\xff\xc3\x28"})
+    assert answer.status_code == 401
+
+
+@pytest.fixture
+def two_desks(serve: Serve, tmp_path: Path, sample_home: Path, data: Path):
+    """Two workspaces with a token each; `desk` has trials of sma_cross, `lab` of bb_reversal."""
+    import polars as pl
+
+    home = tmp_path / "two"
+    trials = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL")
+    with tkb.connect(home, progress=False) as kb:
+        for slug, strategy in (("desk", "sma_cross"), ("lab", "bb_reversal")):
+            kb.create_workspace(slug)
+            kb.ingest(trials.filter(pl.col("strategy_name") == strategy), workspace=slug)
+    return serve(home, workspace_tokens=TOKENS)
+
+
+LISTS = ("/kb/trials", "/kb/events", "/kb/events/summary", "/kb/jobs")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_token_opens_its_own_workspace_and_no_other(two_desks, path):
+    own = two_desks.get(f"{path}?workspace_id=desk", headers=bearer(TOKENS["desk"]))
+    assert own.status_code == 200
+    for headers, status in (
+        ({}, 401),
+        (bearer("nobody's"), 401),
+        ({"Authorization": TOKENS["desk"]}, 401),
+        ({"Authorization": f"Basic {TOKENS['desk']}"}, 401),
+        (bearer(TOKENS["lab"]), 403),
+    ):
+        assert two_desks.get(f"{path}?workspace_id=desk", headers=headers).status_code == status
+
+
+def test_a_workspace_that_does_not_exist_looks_like_one_of_another(two_desks):
+    answers = [
+        two_desks.get(f"/kb/trials?workspace_id={name}", headers=bearer(TOKENS["lab"]))
+        for name in ("desk", "nowhere")
+    ]
+    first, second = (
+        {k: v for k, v in a.json().items() if k != "request_id"} | {"code": a.status_code}
+        for a in answers
+    )
+    assert first == second
+    assert first["code"] == 403
+
+
+def test_an_administrator_needs_no_token_of_a_workspace(two_desks):
+    for slug in TOKENS:
+        assert two_desks.get(f"/kb/trials?workspace_id={slug}", headers=ADMIN).status_code == 200
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    slug=st.sampled_from(("desk", "lab")),
+    strategy=st.sampled_from(("sma_cross", "bb_reversal")),
+    tags=st.sampled_from(([], ["uptrend"], ["high_volatility"])),
+)
+def test_no_request_sees_trials_counts_or_events_of_another_workspace(
+    two_desks, slug, strategy, tags
+):
+    own = {"desk": "sma_cross", "lab": "bb_reversal"}[slug]
+    asked = {"workspace_id": slug, "strategy_name": strategy, "regime": tags or None}
+    headers = bearer(TOKENS[slug])
+    answer = two_desks.post(f"{RECOMMEND}?include=trials,evidence", json=asked, headers=headers)
+    assert answer.status_code == (200 if strategy == own else 404)
+    if strategy != own:
+        other = {"desk": "bb_reversal", "lab": "sma_cross"}[slug]
+        assert other not in str(answer.json()["remedy"])
+    listed = two_desks.get(f"/kb/trials?workspace_id={slug}&limit=1000", headers=headers).json()
+    assert {row["strategy_name"] for row in listed["trials"]} == {own}
+    events = two_desks.get(f"/kb/events?workspace_id={slug}&limit=1000", headers=headers).json()
+    assert {row["strategy_name"] for row in events["events"]} <= {own}
+
+
+def test_a_workspace_asks_so_often_a_minute_and_is_told_when_it_may_again(
+    serve: Serve, kept_home: Path
+):
+    now = [0.0]
+    served = serve(kept_home, monotonic=lambda: now[0], rate_limit_per_minute=3)
+    answers = [served.get("/kb/events/summary") for _ in range(4)]
+    assert [a.status_code for a in answers] == [200, 200, 200, 429]
+    assert all(a.headers["ratelimit-policy"].startswith('"workspace";q=3;w=60') for a in answers)
+    refused = answers[-1]
+    assert refused.json()["code"] == "too_many_requests"
+    now[0] += float(refused.headers["retry-after"])
+    assert served.get("/kb/events/summary").status_code == 200
+
+
+def test_probes_and_administrators_are_never_held_up(serve: Serve, kept_home: Path):
+    served = serve(kept_home, rate_limit_per_minute=1)
+    for _ in range(3):
+        for path in ("/health", "/ready", "/metrics"):
+            assert served.get(path).status_code == 200
+        assert served.get("/kb/events/summary", headers=ADMIN).status_code == 200
+
+
+def test_a_workspace_has_so_many_requests_at_once_and_gets_its_share_back(
+    serve: Serve, kept_home: Path, monkeypatch
+):
+    served = serve(kept_home, rate_limit_concurrent=1)
+    inside, go_on = threading.Event(), threading.Event()
+    original = tkb.KnowledgeBase.event_summary
+
+    def slow(self, *args):
+        inside.set()
+        go_on.wait(10)
+        return original(self, *args)
+
+    monkeypatch.setattr(tkb.KnowledgeBase, "event_summary", slow)
+    first: list[int] = []
+    thread = threading.Thread(
+        target=lambda: first.append(served.get("/kb/events/summary").status_code)
+    )
+    thread.start()
+    assert inside.wait(10)
+    second = served.get("/kb/trials?limit=1")
+    go_on.set()
+    thread.join()
+    assert (first, second.status_code) == ([200], 429)
+    assert served.get("/kb/trials?limit=1").status_code == 200
+
+
+def test_a_request_that_fails_gives_its_share_back(serve: Serve, kept_home: Path):
+    served = serve(kept_home, rate_limit_concurrent=1)
+    for _ in range(3):
+        asked = {"strategy_name": "nobody"}
+        assert served.post(RECOMMEND, json=asked).status_code == 404
+    assert served.get("/kb/trials?limit=1").status_code == 200
+
+
+def test_names_of_workspaces_that_do_not_exist_leave_nothing_behind(serve: Serve, kept_home: Path):
+    served = serve(kept_home, rate_limit_per_minute=5)
+    for n in range(20):
+        assert served.get(f"/kb/trials?workspace_id=no-{n}").status_code == 404
+    assert served.app.state.service.ids == {}

@@ -1,0 +1,79 @@
+"""Requests that nobody thought of, made from the OpenAPI document, meet the document's answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+import tradingkb as tkb
+from tests.service.conftest import ADMIN, ROW, UNLIMITED
+from tradingkb.service import create_app
+from tradingkb.settings import load_settings
+
+CHECKS = [not_a_server_error, response_schema_conformance, status_code_conformance]
+#: Answers of 503 belong to the document of this one.
+ROUTES = (
+    ("GET", "/health"),
+    ("GET", "/metrics"),
+    ("POST", "/kb/trials/recommend"),
+    ("POST", "/kb/trials/ingest"),
+    ("POST", "/kb/reembed"),
+    ("POST", "/kb/jobs/{job_id}/cancel"),
+    ("POST", "/kb/trials/{trial_id}/promote"),
+    ("POST", "/kb/trials/{trial_id}/reject"),
+    ("POST", "/kb/trials/{trial_id}/archive"),
+    ("GET", "/kb/trials"),
+    ("GET", "/kb/events"),
+    ("GET", "/kb/events/summary"),
+    ("GET", "/kb/jobs"),
+    ("GET", "/kb/jobs/{job_id}"),
+)
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service over a few trials, which anything may happen to."""
+    home = tmp_path_factory.mktemp("tried") / "home"
+    given = load_settings(home=home, admin_token=ADMIN["X-Admin-Token"], **UNLIMITED)
+    open_kb = partial(tkb.connect, settings=given, progress=False)
+    with TestClient(create_app(open_kb, given, monotonic=time.monotonic)) as client:
+        rows = [{**ROW, "source_id": str(n), "params": {"fast": n}} for n in range(20)]
+        client.post("/kb/trials/ingest", json={"trials": rows}, headers=ADMIN)
+        yield client
+
+
+def test_every_route_of_the_document_is_tried(served):
+    paths = served.get("/openapi.json").json()["paths"]
+    told = {(m.upper(), path) for path, methods in paths.items() for m in methods}
+    assert told == {*ROUTES, ("GET", "/ready")}
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=[f"{m} {p}" for m, p in ROUTES])
+def test_no_request_is_answered_by_a_failure_or_otherwise_than_documented(tried, method, path):
+    schema = schemathesis.openapi.from_asgi("/openapi.json", tried.app)
+    operation = schema[path][method]
+
+    @settings(
+        max_examples=20,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    def ask(data):
+        case = data.draw(operation.as_strategy())
+        answer = case.call(headers=ADMIN)
+        case.validate_response(answer, checks=CHECKS)
+
+    ask()

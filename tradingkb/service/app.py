@@ -1,0 +1,193 @@
+"""The application: routes, errors and what begins and ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from tradingkb import __version__
+from tradingkb.exceptions import BackendUnavailableError, TradingKBError
+from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.limits import WorkspaceLimits
+from tradingkb.observability import emit, subscribe
+from tradingkb.service.edge import Edge
+from tradingkb.service.metrics import Metrics
+from tradingkb.service.problems import MEDIA_TYPE, ProblemError, problem_of, scrubbed
+from tradingkb.service.routes import ROUTERS
+from tradingkb.service.sentry import Sentry
+from tradingkb.service.state import Opened, Service, asked_of
+from tradingkb.settings import Settings
+
+#: Threads for probes: as many as may ask at once.
+_PROBES: Final = 4
+#: Seconds between two attempts to open a knowledge base whose database does not answer.
+_REOPEN_S: Final = 2.0
+
+
+def create_app(
+    open_kb: Callable[[], KnowledgeBase],
+    settings: Settings,
+    *,
+    monotonic: Callable[[], float],
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    sentry: Sentry | None = None,
+) -> FastAPI:
+    """The HTTP service over one knowledge base.
+
+    Args:
+        open_kb: opens it; tried again while its database does not answer.
+        settings: of the service.
+        monotonic: seconds that only grow, for deadlines and limits.
+        new_id: makes request ids.
+        sentry: told of what nobody foresaw.
+    """
+    service = Service(
+        settings,
+        WorkspaceLimits(settings.rate_limit_per_minute, settings.rate_limit_concurrent, monotonic),
+        _metrics(lambda: service.opened),
+        sentry,
+        monotonic,
+        new_id,
+    )
+    app = FastAPI(
+        title="tradingkb",
+        version=__version__,
+        summary="Which strategy parameters do your own backtests support in the market as it is?",
+        lifespan=partial(_lifespan, open_kb),
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs_enabled else None,
+    )
+    app.state.service = service
+    app.state.probes = CapacityLimiter(_PROBES)
+    for router in ROUTERS:
+        app.include_router(router)
+    for kind in (ProblemError, TradingKBError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _answered)
+    if origins := [o.strip() for o in settings.cors_origins.split(",") if o.strip()]:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", *_OWN_FIELDS],
+            expose_headers=["X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
+        )
+    app.add_middleware(Edge, service=service)
+    return app
+
+
+_OWN_FIELDS: Final = ("X-Admin-Token", "X-Request-ID")
+
+
+def _metrics(opened: Callable[[], list[Opened]]) -> Metrics:
+    """Metrics that read breakers, jobs and dropped events when they are asked for."""
+
+    def asked(ask: Callable[[KnowledgeBase], Any], otherwise: Any) -> Callable[[], Any]:
+        return lambda: ask(opened()[0].kb) if opened() else otherwise
+
+    return Metrics(
+        version=__version__,
+        breakers=asked(lambda kb: kb.use_cases.breakers.states(), {}),
+        jobs=asked(lambda kb: kb.use_cases.jobs.counts(), {}),
+        job_waits=asked(lambda kb: kb.use_cases.jobs.waits(), {}),
+        events_dropped=asked(lambda kb: kb.use_cases.asking.events.dropped, 0),
+        last_success=asked(_last_success, {}),
+    )
+
+
+def _last_success(kb: KnowledgeBase) -> dict[str, datetime | None]:
+    done = kb.use_cases.jobs.last_success().values()
+    return {"ingest": kb.use_cases.store.last_ingest(), "jobs": max(done, default=None)}
+
+
+@asynccontextmanager
+async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    to_thread.current_default_thread_limiter().total_tokens = service.settings.threads
+    async with AsyncExitStack() as stack:
+        stack.callback(subscribe(service.metrics.subscriber))
+        opening = asyncio.create_task(_open(open_kb, service))
+        # A database that answers has answered before the first request.
+        await asyncio.wait({opening}, timeout=_REOPEN_S)
+        if opening.done():
+            opening.result()
+        emit("service_started", version=__version__, replica=service.settings.replica)
+        yield
+        service.draining.set()
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            await opening
+        if service.opened:
+            await to_thread.run_sync(_close, service, limiter=CapacityLimiter(1))
+        emit("service_stopped", replica=service.settings.replica)
+
+
+async def _open(open_kb: Callable[[], KnowledgeBase], service: Service) -> None:
+    """Opens the knowledge base, however long its database takes to come up."""
+    while True:
+        try:
+            kb = await to_thread.run_sync(open_kb)
+        except BackendUnavailableError as error:
+            emit("service_waits", error=scrubbed(str(error)))
+            await asyncio.sleep(_REOPEN_S)
+            continue
+        runner, journal = kb.job_runner(), kb.use_cases.journal
+        runner.start()
+        journal.start()
+        service.opened.append(Opened(kb, runner, journal))
+        return
+
+
+def _close(service: Service) -> None:
+    """Gives leases back, writes what is queued, and closes."""
+    opened = service.opened.pop()
+    opened.runner.stop(service.settings.shutdown_grace_s)
+    opened.journal.stop()
+    opened.kb.close()
+
+
+def _answered(request: Request, error: Exception) -> Response:
+    """The problem that an error is, as a response."""
+    problem = problem_of(_known(error))
+    asked = asked_of(request)
+    asked.problem = problem.code
+    return Response(
+        problem.body(asked.request_id),
+        problem.status,
+        problem.header_fields(),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def _known(error: Exception) -> Exception:
+    """Errors of the framework as problems."""
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        return ProblemError(
+            422,
+            "invalid_query",
+            f"{name}: {first['msg']}",
+            remedy=f"correct {name}",
+            field=name,
+        )
+    if isinstance(error, HTTPException):
+        codes = {404: "unknown_route", 405: "unknown_method"}
+        return ProblemError(
+            error.status_code,
+            codes.get(error.status_code, "refused"),
+            str(error.detail),
+            remedy="GET /openapi.json lists the routes" if error.status_code in codes else None,
+            headers=dict(error.headers or {}),
+        )
+    return error

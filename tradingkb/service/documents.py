@@ -1,0 +1,199 @@
+"""The OpenAPI document: what requests and answers of each route look like.
+
+Answers are encoded by the routes themselves, so their forms are stated here; tests compare them
+with what is really answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from tradingkb.service.bodies import RecommendBody
+from tradingkb.service.problems import MEDIA_TYPE
+
+Schema = dict[str, Any]
+
+
+def _object(properties: Mapping[str, Schema], *, closed: bool = False) -> Schema:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        **({"additionalProperties": False} if closed else {}),
+    }
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+TEXT: Final[Schema] = {"type": "string"}
+_BOOL: Final[Schema] = {"type": "boolean"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_NUMBER: Final[Schema] = {"type": "number"}
+_ANY: Final[Schema] = {"type": "object"}
+_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+_STATUS: Final[Schema] = {"type": "string", "enum": ["ok", "degraded", "none"]}
+
+PROBLEM: Final = _object(
+    {
+        "type": TEXT,
+        "title": TEXT,
+        "status": _COUNT,
+        "detail": TEXT,
+        "code": TEXT,
+        "remedy": _or_null(TEXT),
+        "request_id": TEXT,
+    }
+) | {"description": "What is wrong, by RFC 9457; `field` and `row` (from 1) where known."}
+
+_BREAKER: Final = _object(
+    {
+        "failures": _COUNT,
+        "is_open": _BOOL,
+        "state": {"type": "string", "enum": ["closed", "open", "half_open"]},
+        "in_use": _BOOL,
+        "open_since": _or_null(_TIME),
+        "last_error": _or_null(TEXT),
+    }
+)
+HEALTH: Final = _object(
+    {
+        "status": {"type": "string", "enum": ["ok", "degraded", "starting", "draining"]},
+        "version": TEXT,
+        "replica": TEXT,
+        "embed_model": TEXT,
+        "active_collection": TEXT,
+        "circuit_breakers": {"type": "object", "additionalProperties": _BREAKER},
+    }
+)
+READY: Final = _object(
+    {
+        "ready": _BOOL,
+        "checks": {
+            "type": "object",
+            "additionalProperties": _object({"ok": _BOOL, "detail": TEXT}),
+        },
+    }
+)
+METRICS: Final[Schema] = {"type": "string", "x-media-type": "text/plain"}
+ANSWER: Final = _object(
+    {
+        "request_id": TEXT,
+        "at": _TIME,
+        "workspace": TEXT,
+        "strategy_name": TEXT,
+        "objective_type": TEXT,
+        "status": _STATUS,
+        "params": _or_null(_ANY),
+        "confidence": _or_null(_NUMBER),
+        "confidence_band": {"type": "string", "enum": ["high", "medium", "low", "none"]},
+        "expected": _or_null(_ANY),
+        "reasons": _list(TEXT),
+        "warnings": _list(TEXT),
+        "notes": _list(TEXT),
+        "suggested_actions": _list(TEXT),
+        "filter_rejections": _list(_ANY),
+        "recommended_relaxed_settings": _list(_ANY),
+        "strict_to_relaxed": _BOOL,
+        "metadata_only": _BOOL,
+        "repaired_params": _ANY,
+        "timings": _ANY,
+    }
+)
+REPORT: Final = _object({"workspace": TEXT, "dry_run": _BOOL})
+JOB: Final = _object(
+    {
+        "job_id": TEXT,
+        "workspace_id": TEXT,
+        "kind": TEXT,
+        "state": {
+            "type": "string",
+            "enum": ["queued", "running", "succeeded", "failed", "cancelled"],
+        },
+        "progress": _object({"done": _COUNT, "total": _or_null(_COUNT)}),
+        "attempts": _COUNT,
+        "cancel_requested": _BOOL,
+        "error": _or_null(TEXT),
+        "result": _or_null(_ANY),
+    }
+)
+_NEXT: Final = {"next": _or_null(TEXT)}
+TRIALS: Final = _object({"trials": _list(_ANY), **_NEXT})
+EVENTS: Final = _object({"events": _list(_ANY), **_NEXT})
+JOBS: Final = _object({"jobs": _list(_ANY), **_NEXT})
+SUMMARY: Final = _object(
+    {
+        "hours": _NUMBER,
+        "total": _object({"ok": _COUNT, "degraded": _COUNT, "none": _COUNT}),
+        "by_strategy": _list(
+            _object({"strategy_name": TEXT, "objective_type": TEXT, "status": _STATUS})
+        ),
+    }
+)
+
+
+def documented(
+    answer: Schema,
+    *,
+    request: type[BaseModel] | Schema | None = None,
+    status: int = 200,
+    also: Mapping[int, Schema] | None = None,
+) -> dict[str, Any]:
+    """Arguments of a route that say what it takes and answers; whatever else it says is a problem.
+
+    Args:
+        answer: the form of the usual answer.
+        request: the form of the body, or its content by media type.
+        status: of the usual answer.
+        also: forms of other answers by status.
+    """
+    answers = {status: answer, **(also or {}), **({503: READY} if answer is READY else {})}
+    responses: dict[int | str, dict[str, Any]] = {
+        code: {"description": _MEANINGS[code], "content": {_media(form): {"schema": form}}}
+        for code, form in answers.items()
+    }
+    responses["default"] = {
+        "description": "A problem (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": PROBLEM}},
+    }
+    found: dict[str, Any] = {"responses": responses}
+    if request is not None:
+        content = request if isinstance(request, dict) else _json(request)
+        found["openapi_extra"] = {"requestBody": {"required": True, "content": content}}
+    return found
+
+
+_MEANINGS: Final = {200: "Done", 202: "Accepted: the job that does it", 503: "Not ready"}
+
+
+def _media(form: Schema) -> str:
+    return str(form.get("x-media-type", "application/json"))
+
+
+def _json(model: type[BaseModel]) -> Schema:
+    return {"application/json": {"schema": model.model_json_schema()}}
+
+
+RECOMMEND_REQUEST: Final[Schema] = {
+    **_json(RecommendBody),
+    "multipart/form-data": {
+        "schema": _object(
+            {
+                "request": {"type": "string", "description": "The JSON of the other form."},
+                "ohlcv": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "Price bars: a .parquet or .csv file, best named AAPL_1d.csv.",
+                },
+            }
+        )
+    },
+}

@@ -1,0 +1,52 @@
+"""What is sent: encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+import polars as pl
+from fastapi import Response
+
+from tradingkb.lifecycle import Page
+from tradingkb.plain import plain, plain_rows
+
+JSON: Final = "application/json"
+#: Columns of frames that hold JSON text, which is sent as the structure that it is.
+_STRUCTURES: Final = frozenset(
+    {
+        *("params", "regime_is", "regime_oos", "reasons", "warnings", "repaired_params"),
+        *("filter_rejections", "relaxations", "regime_tags", "timings", "weights", "regime"),
+        *("filters", "question", "arguments", "result"),
+    }
+)
+
+
+def json_response(
+    value: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A value that is JSON already, sent as it is: FastAPI's own encoder would walk it again."""
+    return Response(orjson.dumps(value), status, dict(headers or {}), media_type=JSON)
+
+
+def frame_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame; JSON text becomes what it says."""
+    texts = [c for c in frame.columns if c in _STRUCTURES and frame.schema[c] == pl.String]
+    rows = plain_rows(frame)
+    for row in rows:
+        for name in texts:
+            if row[name] is not None:
+                row[name] = orjson.loads(row[name])
+    return rows
+
+
+def page_response(name: str, page: Page) -> Response:
+    """One page of a list, and where the next one begins."""
+    return json_response({name: frame_rows(page.rows), "next": page.next})
+
+
+def report_response(report: Any, status: int = 200) -> Response:
+    """What a use case reports; paths of this machine stay here."""
+    form = plain(report.to_dict())
+    return json_response({k: v for k, v in form.items() if not k.endswith("_path")}, status)

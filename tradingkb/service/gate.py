@@ -1,0 +1,122 @@
+"""Who may ask: tokens of administrators and workspaces, and how much at once."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from fastapi import Request
+
+from tradingkb.exceptions import UnknownWorkspaceError
+from tradingkb.service.problems import ProblemError
+from tradingkb.service.state import Service, asked_of, service_of
+
+#: Names whose ids are remembered.
+_MOST_IDS: Final = 10_000
+
+
+def require_admin(request: Request) -> None:
+    """Lets administrators pass.
+
+    Raises:
+        ProblemError: there is no ADMIN_TOKEN (403), or X-Admin-Token is missing or another (401).
+    """
+    wanted = service_of(request).settings.admin_token
+    if wanted is None:
+        raise ProblemError(
+            403,
+            "admin_closed",
+            "admin routes are closed",
+            remedy="an operator has to set ADMIN_TOKEN and restart the service",
+        )
+    if not is_admin(request):
+        raise ProblemError(
+            401,
+            "no_admin_token",
+            "X-Admin-Token is missing or wrong",
+            remedy="send the service's ADMIN_TOKEN as the header field X-Admin-Token",
+            field="X-Admin-Token",
+            headers={"WWW-Authenticate": "X-Admin-Token"},
+        )
+
+
+def is_admin(request: Request) -> bool:
+    """Whether a request carries the token of administrators."""
+    wanted = service_of(request).settings.admin_token
+    return wanted is not None and _same(request.headers.get("x-admin-token"), wanted)
+
+
+@contextmanager
+def admitted(request: Request, name: str) -> Iterator[None]:
+    """Lets a request to a workspace pass, as one of those that it may ask at once.
+
+    Administrators are not held up: they have come to repair.
+
+    Raises:
+        ProblemError: the token of the workspace is missing (401) or another (403); too many (429).
+        UnknownWorkspaceError: no such workspace.
+    """
+    service = service_of(request)
+    if is_admin(request):
+        service.kb  # noqa: B018 - says that it is not open yet
+        yield
+        return
+    admission = service.limits.admit(_own_workspace(request, service, name))
+    asked_of(request).headers.update(admission.headers())
+    if not admission.ok:
+        raise ProblemError(
+            429,
+            "too_many_requests",
+            "the workspace asks more than its share",
+            remedy="wait as long as Retry-After says, and ask less at once",
+        )
+    try:
+        yield
+    finally:
+        admission.release()
+
+
+def _own_workspace(request: Request, service: Service, name: str) -> str:
+    """The id of the workspace of that name, if the request may see it."""
+    find = service.kb.use_cases.workspaces.find
+    tokens = service.settings.workspace_tokens
+    if not tokens:
+        # Whose share it is; what the name means now is looked up when it is answered.
+        if (known := service.ids.get(name)) is None:
+            known = find(name).id
+            if known and len(service.ids) < _MOST_IDS:
+                service.ids[name] = known
+        return known
+    given = request.headers.get("authorization", "")
+    kind, _, token = given.partition(" ")
+    # Every token is compared, so that how long it takes tells nothing of them.
+    owners = [owner for owner, wanted in tokens.items() if _same(token.strip(), wanted)]
+    if kind.lower() != "bearer" or not owners:
+        raise ProblemError(
+            401,
+            "no_workspace_token",
+            "the token of the workspace is missing or wrong",
+            remedy="send it as the header field Authorization: Bearer <token>",
+            field="Authorization",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    try:
+        workspace = find(name)
+        own = bool({workspace.id, workspace.slug} & set(owners))
+    except UnknownWorkspaceError:
+        own = False  # of one that does not exist nothing else is said than of another's
+    if not own:
+        raise ProblemError(
+            403,
+            "foreign_workspace",
+            "the token is not that of this workspace",
+            remedy="ask for the workspace that the token belongs to",
+            field="workspace_id",
+        )
+    return workspace.id
+
+
+def _same(given: str | None, wanted: str) -> bool:
+    return hmac.compare_digest((given or "").encode(), wanted.encode())

@@ -1,0 +1,136 @@
+"""What administrators do: ingest, embed anew, change what counts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from tradingkb.importers import Const, const
+from tradingkb.service.arriving import JsonBody
+from tradingkb.service.bars import bounded
+from tradingkb.service.bodies import (
+    CurateBody,
+    IngestBody,
+    ReembedBody,
+    parsed,
+)
+from tradingkb.service.documents import JOB, REPORT, documented
+from tradingkb.service.encoding import json_response, report_response
+from tradingkb.service.gate import admitted, require_admin
+from tradingkb.service.problems import ProblemError
+from tradingkb.service.state import asked_of, service_of
+
+router = APIRouter(tags=["administration"], dependencies=[Depends(require_admin)])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=128,
+        description="Asked for twice under one key, it is one job.",
+    ),
+]
+#: Who does it where the request does not say.
+_ACTOR: Final = "http"
+
+
+@router.post("/kb/trials/ingest", **documented(REPORT, request=IngestBody, also={202: JOB}))
+def ingest(request: Request, arrived: JsonBody, idempotency_key: IdempotencyKey = None) -> Response:
+    """Take trials in, or index everything that is stored; safe to repeat."""
+    body = parsed(IngestBody, arrived.json)
+    service = service_of(request)
+    with admitted(request, body.workspace_id):
+        if body.background:
+            return _in_background(request, body, idempotency_key)
+        if body.trials is not None:
+            bounded(len(body.trials), service.settings.max_rows, "trials")
+        mapping: dict[str, str | Const] = {**(body.mapping or {})}
+        mapping |= {name: const(value) for name, value in (body.constants or {}).items()}
+        report = service.kb.ingest(
+            body.trials,
+            body.workspace_id,
+            mapping=mapping or None,
+            dry_run=body.dry_run,
+            strict=body.strict,
+            readmit=body.readmit,
+            replace=body.replace,
+        )
+    return report_response(report)
+
+
+def _in_background(request: Request, body: IngestBody, key: str | None) -> Response:
+    given = body.model_fields_set - {"workspace_id", "background"}
+    if given:
+        raise ProblemError(
+            422,
+            "invalid_body",
+            "in the background everything that is stored is indexed, and nothing else",
+            remedy=f"leave out {', '.join(sorted(given))}, or background",
+            field="background",
+        )
+    return _submitted(request, "ingest", body.workspace_id, {}, key)
+
+
+@router.post("/kb/reembed", status_code=202, **documented(JOB, request=ReembedBody, status=202))
+def reembed(
+    request: Request, arrived: JsonBody, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Embed every eligible trial anew; answers at once with the job that does it."""
+    body = parsed(ReembedBody, arrived.json)
+    with admitted(request, body.workspace_id):
+        arguments = body.model_dump(exclude={"workspace_id"}, exclude_none=True)
+        return _submitted(request, "reembed", body.workspace_id, arguments, idempotency_key)
+
+
+def _submitted(
+    request: Request, kind: str, workspace: str, arguments: dict[str, Any], key: str | None
+) -> Response:
+    job = service_of(request).kb.submit_job(
+        kind,
+        workspace,
+        arguments,
+        idempotency_key=key,
+        actor=_ACTOR,
+        request_id=asked_of(request).request_id,
+    )
+    return json_response(job.to_dict(), 202, {"Location": f"/kb/jobs/{job.job_id}"})
+
+
+@router.post("/kb/jobs/{job_id}/cancel", **documented(JOB))
+def cancel_job(request: Request, job_id: str) -> Response:
+    """Cancel a job: a waiting one at once, a running one at its next step."""
+    return json_response(service_of(request).kb.cancel_job(job_id).to_dict())
+
+
+@router.post("/kb/trials/{trial_id:path}/promote", **documented(REPORT, request=CurateBody))
+def promote(request: Request, trial_id: str, arrived: JsonBody) -> Response:
+    """Promote a trial: it wins ties. Restoring a rejected one needs a reason."""
+    return _curated(request, "promote", trial_id, arrived.json)
+
+
+@router.post("/kb/trials/{trial_id:path}/reject", **documented(REPORT, request=CurateBody))
+def reject(request: Request, trial_id: str, arrived: JsonBody) -> Response:
+    """Reject a trial: from now on it is never recommended. Needs a reason."""
+    return _curated(request, "reject", trial_id, arrived.json)
+
+
+@router.post("/kb/trials/{trial_id:path}/archive", **documented(REPORT, request=CurateBody))
+def archive(request: Request, trial_id: str, arrived: JsonBody) -> Response:
+    """Take a trial out of the index until it is ingested again."""
+    return _curated(request, "archive", trial_id, arrived.json)
+
+
+def _curated(request: Request, action: str, trial_id: str, raw: bytes) -> Response:
+    body = parsed(CurateBody, raw)
+    kb = service_of(request).kb
+    with admitted(request, body.workspace_id):
+        report = getattr(kb, action)(
+            [int(trial_id) if trial_id.isascii() and trial_id.isdecimal() else trial_id],
+            workspace=body.workspace_id,
+            reason=body.reason,
+            actor=body.actor or _ACTOR,
+            dry_run=body.dry_run,
+        )
+    return report_response(report)

@@ -1,0 +1,121 @@
+"""What is stored, page by page."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from tradingkb.service.documents import EVENTS, JOB, JOBS, SUMMARY, TRIALS, documented
+from tradingkb.service.encoding import frame_rows, json_response, page_response
+from tradingkb.service.gate import admitted
+from tradingkb.service.state import service_of
+
+router = APIRouter(tags=["lists"])
+
+Workspace = Annotated[
+    str, Query(min_length=1, max_length=64, description="Id (UUID) or slug of the workspace.")
+]
+Text = Annotated[str | None, Query(min_length=1, max_length=255)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows of the page.")]
+Cursor = Annotated[
+    str | None, Query(min_length=1, max_length=64, description="`next` of the page before.")
+]
+
+
+@router.get("/kb/trials", **documented(TRIALS))
+def trials(
+    request: Request,
+    workspace_id: Workspace = "default",
+    strategy_name: Text = None,
+    symbol: Text = None,
+    timeframe: Text = None,
+    kb_status: Literal["candidate", "promoted", "rejected"] | None = None,
+    source_id: Text = None,
+    run_id: Text = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Stored trials, those stored last first."""
+    where = {
+        "strategy_name": strategy_name,
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "kb_status": kb_status,
+        "source_id": source_id,
+        "run_id": run_id,
+    }
+    with admitted(request, workspace_id):
+        page = service_of(request).kb.trial_page(workspace_id, _given(where), limit, cursor)
+    return page_response("trials", page)
+
+
+@router.get("/kb/events", **documented(EVENTS))
+def events(
+    request: Request,
+    workspace_id: Workspace = "default",
+    status: Literal["ok", "degraded", "none"] | None = None,
+    strategy_name: Text = None,
+    objective_type: Text = None,
+    request_id: Text = None,
+    source: Text = None,
+    replica: Text = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Recorded recommendations, newest first."""
+    where = {
+        "status": status,
+        "strategy_name": strategy_name,
+        "objective_type": objective_type,
+        "request_id": request_id,
+        "source": source,
+        "replica": replica,
+    }
+    with admitted(request, workspace_id):
+        page = service_of(request).kb.event_page(workspace_id, _given(where), limit, cursor)
+    return page_response("events", page)
+
+
+@router.get("/kb/events/summary", **documented(SUMMARY))
+def event_summary(
+    request: Request,
+    workspace_id: Workspace = "default",
+    hours: Annotated[float, Query(gt=0, le=8784, description="Of the last hours.")] = 24.0,
+) -> Response:
+    """How many recommendations were ok, degraded and none; probes are left out."""
+    with admitted(request, workspace_id):
+        found = service_of(request).kb.event_summary(workspace_id, hours)
+    rows = frame_rows(found)
+    total = {s: sum(r["count"] for r in rows if r["status"] == s) for s in _STATUSES}
+    return json_response({"hours": hours, "total": total, "by_strategy": rows})
+
+
+_STATUSES = ("ok", "degraded", "none")
+
+
+@router.get("/kb/jobs", **documented(JOBS))
+def jobs(
+    request: Request,
+    workspace_id: Workspace = "default",
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"] | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Jobs of a workspace, newest first."""
+    with admitted(request, workspace_id):
+        found = service_of(request).kb.jobs(workspace_id, state, limit, cursor)
+    last = found["job_id"][-1] if found.height == limit else None
+    return json_response({"jobs": frame_rows(found), "next": last})
+
+
+@router.get("/kb/jobs/{job_id}", **documented(JOB))
+def job(request: Request, job_id: str) -> Response:
+    """One job."""
+    found = service_of(request).kb.job(job_id)
+    with admitted(request, found.workspace_id):
+        return json_response(found.to_dict())
+
+
+def _given(where: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in where.items() if value is not None}

@@ -1,0 +1,96 @@
+"""What programs and dashboards ask."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from tradingkb.exceptions import DeadlineExceededError, InvalidInputError
+from tradingkb.service.arriving import Arrived, JsonOrForm
+from tradingkb.service.bars import bounded, frame_in, frame_of
+from tradingkb.service.bodies import RecommendBody, parsed
+from tradingkb.service.documents import ANSWER, RECOMMEND_REQUEST, documented
+from tradingkb.service.encoding import json_response
+from tradingkb.service.gate import admitted
+from tradingkb.service.problems import ProblemError
+from tradingkb.service.state import asked_of, service_of
+from tradingkb.service.wording import as_requests
+
+router = APIRouter(tags=["questions"])
+
+#: Tables of an answer: fifty kilobytes that few callers read.
+_TABLES: Final = ("evidence", "trials")
+
+
+@router.post("/kb/trials/recommend", **documented(ANSWER, request=RECOMMEND_REQUEST))
+def recommend(
+    request: Request,
+    arrived: JsonOrForm,
+    mode: Literal["full", "debug"] = "full",
+    include: Annotated[
+        str, Query(max_length=64, description="evidence, trials or both, with a comma.")
+    ] = "",
+) -> Response:
+    """Which parameters have the evidence behind them, and how far to trust them."""
+    body = parsed(RecommendBody, arrived.json)
+    wanted = _TABLES if mode == "debug" else _included(include)
+    with admitted(request, body.workspace_id):
+        answer = service_of(request).kb.recommend(
+            body.strategy_name, **_arguments(request, body, arrived), mode=mode
+        )
+    form = answer.to_dict(without=[name for name in _TABLES if name not in wanted])
+    for name in ("suggested_actions", "notes"):
+        form[name] = list(map(as_requests, form[name]))
+    return json_response(form)
+
+
+def _arguments(request: Request, body: RecommendBody, arrived: Arrived) -> dict[str, Any]:
+    settings, asked = service_of(request).settings, asked_of(request)
+    if body.own_trials is not None:
+        bounded(len(body.own_trials), settings.max_rows, "own_trials")
+    named = arrived.upload.series if arrived.upload else (None, None)
+    return {
+        **body.model_dump(exclude={"workspace_id", "strategy_name", "ohlcv", "source"}),
+        "workspace": body.workspace_id,
+        "ohlcv": _bars(body, arrived, settings.max_rows),
+        "symbol": body.symbol or named[0],
+        "timeframe": body.timeframe or named[1],
+        "caller": body.source,
+        "request_id": asked.request_id,
+        "deadline_s": _time_left(request, body.deadline_s),
+    }
+
+
+def _bars(body: RecommendBody, arrived: Arrived, most: int) -> Any:
+    if arrived.upload is None:
+        return None if body.ohlcv is None else frame_of(body.ohlcv, most)
+    if body.ohlcv is not None:
+        raise InvalidInputError(
+            "bars are given twice", field="ohlcv", remedy="upload a file, or give them as JSON"
+        )
+    return frame_in(arrived.upload, most)
+
+
+def _time_left(request: Request, wanted: float | None) -> float:
+    """Seconds that are left of the time to answer, which began when the request arrived."""
+    service, asked = service_of(request), asked_of(request)
+    most = service.settings.recommend_deadline_s
+    left = min(wanted or most, most) - (service.monotonic() - asked.arrived_s)
+    if left <= 0:
+        raise DeadlineExceededError("the answer was not begun in time: the service is busy")
+    return left
+
+
+def _included(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in _TABLES:
+            raise ProblemError(
+                422,
+                "invalid_query",
+                f"{name!r} is nothing to include",
+                remedy=f"use {' or '.join(_TABLES)}",
+                field="include",
+            )
+    return names

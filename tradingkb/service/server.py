@@ -1,0 +1,97 @@
+"""Serving: one process, one event loop, and a way out that leaves nothing behind."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from functools import partial
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from tradingkb import __version__
+from tradingkb.exceptions import ConfigurationError
+from tradingkb.observability import emit
+from tradingkb.service.app import create_app
+from tradingkb.service.sentry import start_sentry
+from tradingkb.service.state import Service
+from tradingkb.settings import Settings
+from tradingkb.wiring import connect
+
+#: Connections that wait to be taken.
+_BACKLOG: Final = 2048
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    From the signal on /ready says no. Connections are taken for TRADINGKB_DRAIN_S more, so that a
+    load balancer can notice; then requests in flight end, leases are given back, and the process
+    ends by the signal.
+
+    Raises:
+        ConfigurationError: what `connect` raises; the port is taken.
+    """
+    sentry = start_sentry(settings, version=__version__)
+    app = create_app(
+        partial(connect, settings=settings, progress=False),
+        settings,
+        monotonic=time.monotonic,
+        sentry=sentry,
+    )
+    listening = _socket(host, port)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_grace_s)),
+        ws="none",
+    )
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    try:
+        emit("service_listens", port=listening.getsockname()[1])
+        _Server(config, app.state.service).run(sockets=[listening])
+    finally:
+        if sentry is not None:
+            sentry.end()
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"port {port} of {host} cannot be listened on: {error.strerror or error}; "
+            "choose another with --port and --host, or end what listens there"
+        ) from None
+
+
+class _Server(uvicorn.Server):
+    """Drains before it stops to listen."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._leave_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Marks the service as draining at once; a second signal ends it at once."""
+        wait = self._service.settings.drain_s
+        first = not self._service.draining.is_set()
+        self._service.draining.set()
+        if first and wait > 0:
+            self._captured_signals.append(sig)
+            self._leave_at = time.monotonic() + wait
+            return
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop listening."""
+        if self._leave_at is not None and time.monotonic() >= self._leave_at:
+            self.should_exit = True
+        return bool(await super().on_tick(counter))
