@@ -57,15 +57,15 @@ class Workspaces:
         Raises:
             UnknownWorkspaceError: no such workspace; near names are suggested.
         """
-        spaces = self._store.workspaces()
-        for space in spaces:
-            if name in (space.slug, space.id):
-                return space
+        # Nothing else is a name, and drivers refuse a NUL or half of a pair.
+        found = self._store.workspace(str(name)) if str(name).isprintable() else None
+        if found is not None:
+            return found
         if name != DEFAULT_WORKSPACE:
             raise UnknownWorkspaceError(
                 "workspace",
                 str(name),
-                [s.slug for s in spaces],
+                [space.slug for space in self._store.workspaces()],
                 remedy=f"create it with kb.create_workspace({name!r})",
             )
         if not create_default:
