@@ -205,8 +205,9 @@ def test_every_page_with_python_is_run():
 def test_the_commands_of_a_document_run_and_succeed(small, name):
     with tkb.connect(progress=False) as kb:
         run_id = kb.runs()["run_id"][0]
+        job_id = kb.submit_job("ingest").job_id
     for line in without_the_demo(commands(TEXTS[name])):
-        words = shlex.split(line.replace("RUN_ID", run_id), comments=True)
+        words = shlex.split(line.replace("RUN_ID", run_id).replace("JOB_ID", job_id), comments=True)
         result = CliRunner().invoke(app, words[1:])
         assert result.exit_code == 0, (line, result.output)
 
@@ -342,7 +343,9 @@ _FOREIGN = {"AnswerStatus", "ValueError"}
 @every_document
 def test_a_variable_or_constant_that_is_named_exists(name):
     names = {n for q in quoted(TEXTS[name]) for n in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", q)}
-    assert [n for n in sorted(names - {"RUN_ID"}) if not re.search(rf"\b{n}\b", SOURCES)] == []
+    assert [
+        n for n in sorted(names - {"RUN_ID", "JOB_ID"}) if not re.search(rf"\b{n}\b", SOURCES)
+    ] == []
 
 
 @every_document

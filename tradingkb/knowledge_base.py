@@ -5,19 +5,26 @@ Each verb is its docstring and a delegation: what it does is done by the use cas
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
-from tradingkb.domain import Actor, Caller, Mode, Overrides, Regime, Selection, Status, StrategySpec
+from tradingkb.domain import (
+    Actor,
+    Caller,
+    Mode,
+    Overrides,
+    Regime,
+    Selection,
+    Status,
+    StrategySpec,
+)
 from tradingkb.evaluate import (
     CalibrationReport,
     Calibrator,
@@ -27,7 +34,7 @@ from tradingkb.evaluate import (
     names,
 )
 from tradingkb.exceptions import ForkedError, InvalidInputError
-from tradingkb.importers import Const, read_specs
+from tradingkb.importers import Const, specs_to_register
 from tradingkb.indexing import (
     ActivationReport,
     Contents,
@@ -40,7 +47,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
-from tradingkb.jobs import BrokenLease, JobRunner, Jobs, break_lease, lease_table
+from tradingkb.jobs import JobRunner, Jobs, LongWork, user_name
 from tradingkb.lifecycle import (
     CurationReport,
     Curator,
@@ -51,7 +58,7 @@ from tradingkb.lifecycle import (
     strategy_table,
     trial_page,
 )
-from tradingkb.ports import Job, TrialStore
+from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
     Asking,
@@ -100,6 +107,7 @@ class UseCases:
     checks: Checks
     breakers: Breakers
     journal: BreakerJournal
+    again: Again
 
 
 _P = ParamSpec("_P")
@@ -119,7 +127,19 @@ def _takes_long(
     return unhurried
 
 
-class KnowledgeBase:
+def _only_reads(
+    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
+) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
+    """A verb that is run again from its beginning when the database was lost during it."""
+
+    @wraps(verb)
+    def again(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return self.use_cases.again(partial(verb, self, *args, **kwargs))
+
+    return again
+
+
+class KnowledgeBase(LongWork):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
@@ -205,10 +225,11 @@ class KnowledgeBase:
             workspace: slug or id.
 
         Raises:
-            InvalidSpecError: a file that cannot be read, or a spec that contradicts itself.
+            InvalidSpecError: a file that cannot be read, a spec that contradicts itself, or a
+                parameter whose name is none.
         """
         space = self.use_cases.workspaces.find(workspace, create_default=True)
-        for one in [spec] if isinstance(spec, StrategySpec) else read_specs(spec):
+        for one in specs_to_register(spec):
             self.use_cases.store.save_spec(space.id, one, self.use_cases.indexer.clock())
 
     # --- answers out ------------------------------------------------------------------------------
@@ -722,124 +743,6 @@ class KnowledgeBase:
         self.use_cases.set_alias()
         return report
 
-    # --- long work -------------------------------------------------------------------------------
-
-    def submit_job(
-        self,
-        kind: str,
-        workspace: str = DEFAULT_WORKSPACE,
-        arguments: Mapping[str, Any] = MappingProxyType({}),
-        *,
-        idempotency_key: str | None = None,
-        actor: str | None = None,
-        request_id: str | None = None,
-    ) -> Job:
-        """Asks for long work that is done later, by whichever process runs jobs.
-
-        Those of one workspace are run one after the other.
-
-        Args:
-            kind: "reembed" (as `reembed`, with target_model, target_collection and restart) or
-                "ingest" (indexes what is stored; without arguments).
-            workspace: slug or id.
-            arguments: of the kind.
-            idempotency_key: your name for it, up to 128 printable characters: asked for again under
-                the same one, it is the same job, as long as that is kept.
-            actor: who asks; default the user name.
-            request_id: of the request that asks, up to 64 printable characters.
-
-        Raises:
-            NotFoundError: an unknown kind, argument or workspace, with near names.
-            InvalidInputError: an argument of another type, or a key of another job.
-        """
-        space = self.use_cases.workspaces.find(workspace, create_default=True)
-        return self.use_cases.jobs.submit(
-            space,
-            kind,
-            arguments,
-            _actor(actor, "admin", None),
-            idempotency_key=idempotency_key,
-            request_id=request_id,
-        )
-
-    def job(self, job_id: str) -> Job:
-        """One job: its state, progress, error and result.
-
-        Raises:
-            NotFoundError: there is none of that id.
-        """
-        return self.use_cases.jobs.job(job_id)
-
-    def jobs(
-        self,
-        workspace: str | None = None,
-        state: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> pl.DataFrame:
-        """Jobs, newest first; arguments and result as JSON text.
-
-        Args:
-            workspace: slug or id; None for all.
-            state: queued, running, succeeded, failed or cancelled; None for all.
-            limit: most rows.
-            before: the job_id of the last row of the page before.
-
-        Raises:
-            NotFoundError: no such workspace, state or job.
-            InvalidInputError: a limit below 1.
-        """
-        space = None if workspace is None else self.use_cases.workspaces.find(workspace).id
-        return self.use_cases.jobs.table(space, state, limit, before)
-
-    def cancel_job(self, job_id: str) -> Job:
-        """Cancels a queued job at once; a running one stops at its next progress.
-
-        What it has done stays, and the next one of its kind goes on with it. One that has ended is
-        left as it is.
-
-        Raises:
-            NotFoundError: there is none of that id.
-        """
-        return self.use_cases.jobs.cancel(job_id)
-
-    def job_runner(self) -> JobRunner:
-        """What runs jobs: `start()` a thread, `stop()` it before `close()`; or `run_next()` here.
-
-        Any number of processes may run jobs of one store; each job is run by one at a time, and one
-        that dies is followed by another.
-        """
-        return self.use_cases.job_runner()
-
-    def leases(self) -> pl.DataFrame:
-        """Who works on which workspace: name, workspace, holder, state, acquired_at, expires_at.
-
-        "dead" is a process of this machine that is gone: the next one takes its lease at once. One
-        of another machine loses it when it has not renewed it for 60 seconds. Times are those of
-        the holder's clock.
-        """
-        return lease_table(self.use_cases.store)
-
-    def break_lease(
-        self, name: str, *, reason: str, actor: str | None = None, actor_type: str = "admin"
-    ) -> BrokenLease:
-        """Takes a lease from its holder, so that others can work on the workspace; nothing is lost.
-
-        A holder that lives stops at its next progress; what it has written stays, and the next
-        ingest or re-embedding finishes it.
-
-        Args:
-            name: of the lease, or slug or id of its workspace.
-            reason: why; logged.
-            actor: who does it; default the user name.
-            actor_type: "admin", "system", ...
-
-        Raises:
-            NotFoundError: nobody holds such a lease.
-            InvalidInputError: an empty reason.
-        """
-        return break_lease(self.use_cases.store, name, _actor(actor, actor_type, reason))
-
     # --- keeping a store for years ----------------------------------------------------------------
 
     @_takes_long
@@ -999,6 +902,7 @@ class KnowledgeBase:
 
     # --- looking around ---------------------------------------------------------------------------
 
+    @_only_reads
     def trials(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -1021,15 +925,18 @@ class KnowledgeBase:
             self.use_cases.workspaces.find(workspace).id, _given(where), limit
         )
 
+    @_only_reads
     def strategies(self, workspace: str = DEFAULT_WORKSPACE) -> pl.DataFrame:
         """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
         return strategy_table(self.use_cases.store, self.use_cases.workspaces.find(workspace).id)
 
+    @_only_reads
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
         specs = self.use_cases.store.specs(self.use_cases.workspaces.find(workspace).id, name)
         return specs[-1] if specs else None
 
+    @_only_reads
     def events(
         self,
         workspace: str | None = DEFAULT_WORKSPACE,
@@ -1047,6 +954,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
         return self.use_cases.store.events(space, limit, where)
 
+    @_only_reads
     def trial_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -1069,6 +977,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
 
+    @_only_reads
     def event_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -1092,6 +1001,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return event_page(self.use_cases.store, space.id, where or {}, limit, after)
 
+    @_only_reads
     def event_summary(
         self, workspace: str = DEFAULT_WORKSPACE, hours: float = 24.0
     ) -> pl.DataFrame:
@@ -1108,6 +1018,7 @@ class KnowledgeBase:
         space = self.use_cases.workspaces.find(workspace)
         return event_summary(self.use_cases.store, space.id, hours, self.use_cases.indexer.clock())
 
+    @_only_reads
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""
         return self.use_cases.store.runs(self.use_cases.workspaces.find(workspace).id, limit)
@@ -1153,11 +1064,4 @@ def _own_path(path: str | Path) -> Path:
 
 
 def _actor(name: str | None, kind: str, reason: str | None) -> Actor:
-    return Actor(name or _user(), kind, reason)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except OSError:  # a container's user may have no name
-        return "unknown"
+    return Actor(name or user_name(), kind, reason)

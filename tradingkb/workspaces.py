@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
 
 from tradingkb.domain import IndexTarget, Workspace
 from tradingkb.exceptions import InvalidInputError, UnknownWorkspaceError
-from tradingkb.ports import WorkspaceStore
+from tradingkb.ports import Again, WorkspaceStore, once
 
 DEFAULT_WORKSPACE: Final = "default"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -32,6 +33,7 @@ class Workspaces:
         collection: str | None,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        again: Again = once,
     ) -> None:
         """Takes what is in force where a workspace says nothing.
 
@@ -41,12 +43,14 @@ class Workspaces:
             collection: the environment's; None for the model's own.
             clock: aware UTC time.
             new_id: makes ids of workspaces.
+            again: runs what only reads.
         """
         self._store = store
         self._embed_model = embed_model
         self._collection = collection
         self._clock = clock
         self._new_id = new_id
+        self._again = again
 
     def find(self, name: str, *, create_default: bool = False) -> Workspace:
         """The workspace of that slug or id.
@@ -57,15 +61,16 @@ class Workspaces:
         Raises:
             UnknownWorkspaceError: no such workspace; near names are suggested.
         """
-        spaces = self._store.workspaces()
-        for space in spaces:
-            if name in (space.slug, space.id):
-                return space
+        # Nothing else is a name, and drivers refuse a NUL or half of a pair.
+        ask = partial(self._store.workspace, str(name))
+        found = self._again(ask) if str(name).isprintable() else None
+        if found is not None:
+            return found
         if name != DEFAULT_WORKSPACE:
             raise UnknownWorkspaceError(
                 "workspace",
                 str(name),
-                [s.slug for s in spaces],
+                [space.slug for space in self._all()],
                 remedy=f"create it with kb.create_workspace({name!r})",
             )
         if not create_default:
@@ -115,7 +120,7 @@ class Workspaces:
 
     def targets(self, name: str | None) -> list[IndexTarget]:
         """The workspace of that slug or id, or all of them; raises as `find`."""
-        spaces = self._store.workspaces() if name is None else [self.find(name)]
+        spaces = self._all() if name is None else [self.find(name)]
         return [self.target(space) for space in spaces]
 
     def default_target(self) -> IndexTarget:
@@ -140,17 +145,20 @@ class Workspaces:
         collection = collection or self._environment(model)
         return IndexTarget(workspace, model, collection)
 
+    def _all(self) -> list[Workspace]:
+        return self._again(self._store.workspaces)
+
     def _environment(self, model: str) -> str:
         return self._collection or collection_name(model)
 
     def alias_target(self) -> str:
         """The collection that all workspaces search; the environment's where they differ."""
-        searched = {self.target(space).collection for space in self._store.workspaces()}
+        searched = {self.target(space).collection for space in self._all()}
         return searched.pop() if len(searched) == 1 else self._environment(self._embed_model)
 
     def table(self) -> pl.DataFrame:
         """id, slug, embed_model, collection, created_at of every workspace."""
-        spaces = self._store.workspaces()
+        spaces = self._all()
         targets = [self.target(s) for s in spaces]
         return pl.DataFrame(
             {

@@ -36,6 +36,7 @@ MEANINGS = {
     "kb_job_submitted": "somebody asked for a job",
     "kb_lease_broken": "a lease was taken from its holder, which stops at its next progress",
     "kb_lease_wait": "a run waits for another one of the same workspace to end",
+    "kb_metrics_unread": "a scrape lacks metrics: what they are read from did not answer",
     "kb_prune_complete": "old recorded answers and runs were deleted",
     "kb_recommend_complete": "a question was answered",
     "kb_recommend_start": "a question was asked",

@@ -25,7 +25,7 @@ def verbs() -> str:
     from tradingkb import KnowledgeBase, connect
 
     lines = [_verb("tkb.connect", connect)]
-    lines += [_verb(f"kb.{name}", verb) for name, verb in _public(KnowledgeBase)]
+    lines += [_verb(f"kb.{name}", verb) for name, verb in _verbs(KnowledgeBase)]
     return "\n\n".join(lines)
 
 
@@ -64,6 +64,11 @@ def _answer() -> Any:
     from tradingkb import Recommendation
 
     return Recommendation
+
+
+def _verbs(kind: type) -> list[tuple[str, Any]]:
+    """Those of a class, then those of the classes that it is made of."""
+    return [verb for part in kind.__mro__ for verb in _public(part)]
 
 
 def _public(kind: type) -> list[tuple[str, Any]]:
@@ -161,7 +166,7 @@ def _reports() -> dict[Any, list[str]]:
     from tradingkb import Explanation, KnowledgeBase, Recommendation
 
     found: dict[Any, list[str]] = {}
-    for name, verb in _public(KnowledgeBase):
+    for name, verb in _verbs(KnowledgeBase):
         kind = typing.get_type_hints(verb).get("return")
         if dataclasses.is_dataclass(kind) and kind not in (Recommendation, Explanation):
             found.setdefault(kind, []).append(f"kb.{name}")

@@ -153,3 +153,24 @@ def test_payloads_are_compared_a_batch_at_a_time_with_the_same_result(
     monkeypatch.setattr(compare, "BATCH", 1)
     assert differences(house) == whole
     assert whole["stale"] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        ("m/payload-2/scaler-1", {}),
+        # Vectors of two scalers side by side are wrong, whoever left them.
+        ("m/payload-2/scaler-2", {"stale": [1, 2, 3]}),
+        ("m/payload-3/scaler-1", {"outdated": [1, 3], "stale": [2]}),
+    ],
+)
+def test_an_entry_of_an_earlier_release_is_outdated_where_its_trial_is_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch, now: str, found: dict[str, Any]
+) -> None:
+    house.embedder.pipeline = "m/payload-2/scaler-1"
+    house.reindex(1, 2, 3)
+    monkeypatch.setattr(compare, "PAYLOAD_VERSION", now.split("/")[1])
+    house.embedder.pipeline = now
+    if "outdated" in found:
+        change_a_hash(house)
+    assert differences(house) == {"expected": 3, "held": 3, **found}

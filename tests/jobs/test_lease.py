@@ -303,6 +303,9 @@ def test_whatever_writes_to_the_index_of_a_workspace_asks_for_its_lease_first(
     }
     run = kb.ingest(pl.DataFrame(row)).run_id
     runs = kb.runs()
+    (space,) = kb.workspaces().rows(named=True)
+    trials = kb.trials()["trial_id"]
+    kb.use_cases.store.mark_unfinished(space["id"], trials, space["collection"])  # to be repaired
 
     def busy(*_: object) -> None:
         raise WorkspaceBusyError("another is at work")
@@ -311,5 +314,4 @@ def test_whatever_writes_to_the_index_of_a_workspace_asks_for_its_lease_first(
     with pytest.raises(WorkspaceBusyError):
         work(kb, run)
     assert kb.runs().equals(runs)
-    assert kb.ingest(dry_run=True).skipped == 1
     assert kb.recommend("s").params == {"fast": 5}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.limits import Admission, WorkspaceLimits
+from tradingkb.limits import Admission, MemorySlots, MemoryWindows, WorkspaceLimits
 
 
 class Clock:
@@ -55,6 +55,8 @@ def test_a_request_above_the_limit_at_once_is_refused_until_one_has_ended():
     limits = WorkspaceLimits(0, 2, Clock())
     first, second, third = (limits.admit("desk") for _ in range(3))
     assert [a.ok for a in (first, second, third)] == [True, True, False]
+    policy = '"workspace-concurrent";q=2;qu="concurrent-requests"'
+    assert first.headers() == {"RateLimit-Policy": policy}
     assert third.violated == "workspace-concurrent"
     assert third.headers() == {
         "RateLimit-Policy": '"workspace-concurrent";q=2;qu="concurrent-requests"',
@@ -66,6 +68,18 @@ def test_a_request_above_the_limit_at_once_is_refused_until_one_has_ended():
     second.release()
     second.release()
     assert [limits.admit("desk").ok for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize(("per_minute", "concurrent", "admitted"), [(3, 0, 3), (0, 2, 2)])
+def test_services_that_share_what_counts_share_the_limit_that_is_set(
+    per_minute, concurrent, admitted
+):
+    windows, slots = MemoryWindows(per_minute or 1, Clock()), MemorySlots(concurrent or 1)
+    one, other = (
+        WorkspaceLimits(per_minute, concurrent, windows=windows, slots=slots) for _ in range(2)
+    )
+    found = [limits.admit("desk").ok for limits in (one, other, other, one, other)]
+    assert found == [True] * admitted + [False] * (5 - admitted)
 
 
 def test_workspaces_do_not_take_from_each_other():

@@ -61,7 +61,7 @@ class CircuitMachine(RuleBasedStateMachine):
         self.circuit, self.model = Circuit(), Model()
         self.now, self.made = 0.0, 0
 
-    @rule(seconds=st.sampled_from([0.1, 1.0, 14.0, 29.0, 30.0, 31.0]))
+    @rule(seconds=st.sampled_from([0.5, 1.0, 14.0, 29.0, 30.0, 31.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
@@ -98,7 +98,7 @@ class CircuitMachine(RuleBasedStateMachine):
             assert self.circuit.opened_s == model.open_since
 
 
-CircuitMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=60)
+CircuitMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60)
 TestCircuit = CircuitMachine.TestCase
 
 

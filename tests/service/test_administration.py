@@ -132,11 +132,19 @@ def test_a_job_asked_for_twice_under_one_key_is_one_job(changed):
     assert other.status_code == 422
 
 
-def test_a_job_that_cannot_be_done_says_why(changed):
-    job = changed.post("/kb/reembed", json={"target_model": "nobody"}, headers=ADMIN).json()
-    done = ended(changed, job)
+def test_an_unknown_model_is_refused_before_there_is_a_job(changed):
+    answer = changed.post("/kb/reembed", json={"target_model": "nobody"}, headers=ADMIN)
+    assert (answer.status_code, answer.json()["field"]) == (422, "target_model")
+    assert "regime-cosine-v1" in answer.json()["detail"]
+
+
+def test_a_job_that_cannot_be_done_says_why(changed, sample_copy: Path):
+    with tkb.connect(sample_copy, progress=False) as kb:
+        kb.use_cases.indexer.vectors.ensure_collection("kb_short", 8)
+    body = {"target_collection": "kb_short"}
+    done = ended(changed, changed.post("/kb/reembed", json=body, headers=ADMIN).json())
     assert done["state"] == "failed"
-    assert "nobody" in done["error"]
+    assert "dimension" in done["error"]
 
 
 def test_an_ingest_in_the_background_is_a_job(changed):

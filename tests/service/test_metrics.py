@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -256,12 +256,17 @@ def test_jobs_drops_and_last_successes_are_read_too():
     assert value(metrics, "kb_scheduler_last_success_timestamp_seconds") == 0
 
 
-def test_what_cannot_be_read_is_left_out_and_counted_and_the_rest_is_there():
+def test_what_cannot_be_read_is_left_out_counted_and_logged_and_the_rest_is_there():
     def down() -> dict[str, int]:
         raise tkb.BackendUnavailableError("no database")
 
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    end = subscribe(lambda event, fields: told.append((event, fields)))
     metrics = Metrics(jobs=down, events_dropped=lambda: 4)
     metrics.render()
+    end()
+    error = "BackendUnavailableError: no database"
+    assert told == [("kb_metrics_unread", {"reading": "jobs", "error": error})]
     assert value(metrics, "kb_jobs", state="queued") is None
     assert value(metrics, "kb_events_dropped_total") == 4
     assert (value(metrics, "kb_metrics_unread_total", reading="jobs") or 0) >= 1

@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Server:
     """One process, and where it listens."""
 
-    def __init__(self, folder: Path, home: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, home: Path, *, answers: bool = True, **variables: str) -> None:
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -57,6 +57,8 @@ class Server:
                 stdout=log,
             )
         self.wait_for("/health", 200)
+        if answers:
+            self.wait_for("/ready", 200)
 
     def ask(self, method: str, path: str, body: Any = None, timeout: float = 60) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -93,8 +95,8 @@ Start = Callable[..., Server]
 def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Server] = []
 
-    def begin(home: Path, **variables: str) -> Server:
-        running.append(Server(tmp_path, home, **variables))
+    def begin(home: Path, *, answers: bool = True, **variables: str) -> Server:
+        running.append(Server(tmp_path, home, answers=answers, **variables))
         return running[-1]
 
     yield begin
@@ -112,8 +114,11 @@ def rows(home: Path, statement: str) -> list[tuple[Any, ...]]:
 def commands(page: Path) -> list[str]:
     """The shell commands of a page that ask the service."""
     blocks = re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    joined = "\n".join(blocks).replace("\\\n", " ")
-    return [line for line in joined.splitlines() if line.startswith("curl ")]
+    return [
+        command.replace("\\\n", " ").strip()
+        for block in blocks
+        for command in re.findall(r"^curl .*?(?=^curl |\n\n|\Z)", block, re.DOTALL | re.MULTILINE)
+    ]
 
 
 @pytest.mark.skipif(
@@ -204,7 +209,8 @@ def test_a_service_that_drains_says_so_before_it_stops_to_listen(start: Start, s
 
 def test_the_log_holds_what_runbooks_look_for(start: Start, sample_copy: Path):
     server = start(sample_copy)
-    server.ask("POST", "/kb/trials/recommend", {"strategy_name": "sma_cross", "min_trades": 10**6})
+    asked = {"strategy_name": "sma_cross", "min_trades": 10**6, "require_oos": True}
+    assert server.ask("POST", "/kb/trials/recommend", asked)[0] == 200
     server.end()
     lines = server.log.read_text().splitlines()
     done = [line for line in lines if " event=kb_recommend_complete " in line]
@@ -234,9 +240,8 @@ def test_a_port_that_is_taken_is_an_operators_matter(tmp_path: Path):
 
 
 def test_a_service_whose_database_does_not_answer_lives_and_says_so(start: Start, tmp_path: Path):
-    server = start(
-        tmp_path / "home", DATABASE_URL="postgresql+psycopg://ada:s3cret@127.0.0.1:1/none"
-    )
+    url = "postgresql+psycopg://ada:s3cret@127.0.0.1:1/none"
+    server = start(tmp_path / "home", answers=False, DATABASE_URL=url)
     assert server.ask("GET", "/health")[1]["status"] == "starting"
     status, found = server.ask("GET", "/ready")
     assert (status, found["ready"]) == (503, False)
@@ -244,3 +249,28 @@ def test_a_service_whose_database_does_not_answer_lives_and_says_so(start: Start
     assert (status, found["code"]) == (503, "starting")
     assert server.end() == -signal.SIGTERM
     assert "s3cret" not in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"TRADINGKB_HOME": "a-file"}, "a-file"),
+        ({"EMBED_DIM": "7"}, "EMBED_DIM"),
+        ({"ADMIN_TOKEN": "short"}, "ADMIN_TOKEN"),
+        ({"WORKSPACE_TOKENS": "desk"}, "WORKSPACE_TOKENS"),
+    ],
+)
+def test_settings_that_cannot_be_used_end_it_at_once_with_one_line(tmp_path, variables, named):
+    (tmp_path / "a-file").write_text("x")
+    done = subprocess.run(
+        [sys.executable, "-m", "tradingkb", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={**CLEAN, "PYTHONPATH": str(ROOT), "LOG_LEVEL": "ERROR", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 3, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert named in done.stderr

@@ -114,6 +114,34 @@ def test_a_store_of_an_earlier_schema_opens_and_answers_alike(
     assert [a["status"] for a in expected] == ["ok", "ok", "degraded", "ok", "none"]
 
 
+def test_right_after_an_upgrade_sql_and_the_index_agree(earlier: Path) -> None:
+    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+        found = kb.reconcile()
+        assert found.clean, str(found)
+        waiting = found.before["outdated"].sum()
+        # Payloads are defined as they are now since schema 0002.
+        assert waiting == (60 if earlier.name == "0001" else 0)
+        assert ("the next ingest does it anew" in str(found)) == bool(waiting)
+        assert kb.ingest().updated == waiting
+        assert kb.reconcile().before["outdated"].sum() == 0
+
+
+def test_a_trial_that_changed_since_an_earlier_release_embedded_it_is_a_difference(
+    tmp_path: Path,
+) -> None:
+    home = unpacked("0001", tmp_path)
+    with tkb.connect(home, clock=later(), progress=False) as kb:
+        with writing(kb.use_cases.store.engine) as connection:
+            connection.exec_driver_sql("UPDATE trials SET row_hash = 'x' WHERE id <= 2")
+        found = kb.reconcile()
+        assert found.before.select("stale", "outdated").rows() == [(2, 58)]
+        assert not found.clean
+        repaired = kb.reconcile(repair=True)
+        assert repaired.after is not None
+        assert repaired.after.select("stale", "outdated").rows() == [(0, 0)]
+        assert repaired.clean
+
+
 def test_every_row_of_an_earlier_schema_is_there_after_the_upgrade(earlier: Path) -> None:
     with closing(sqlite3.connect(earlier / "tradingkb.db")) as connection:
         tables = [

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ _OWN = {
 }
 
 Row = dict[str, Any]
+#: The folder of a SQLite store, or the URL of a database on a server.
+Place = Path | str
 
 
 def sent(frame: pl.DataFrame) -> dict[str, Row]:
@@ -57,7 +60,7 @@ def sent(frame: pl.DataFrame) -> dict[str, Row]:
     }
 
 
-def stored(home: Path) -> dict[str, Row]:
+def stored(home: Place) -> dict[str, Row]:
     """What the store says of each trial.
 
     Raises:
@@ -76,13 +79,13 @@ def stored(home: Path) -> dict[str, Row]:
     return found
 
 
-def statuses(home: Path) -> dict[str, str]:
+def statuses(home: Place) -> dict[str, str]:
     """The status of each trial."""
     rows = select(home, "SELECT source_id, kb_status FROM trials")
     return {row["source_id"]: row["kb_status"] for row in rows}
 
 
-def history(home: Path) -> dict[str, list[tuple[str, str]]]:
+def history(home: Place) -> dict[str, list[tuple[str, str]]]:
     """The changes of status of each trial that has any, oldest first."""
     found: dict[str, list[tuple[str, str]]] = {}
     for row in select(
@@ -94,12 +97,13 @@ def history(home: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def check_sound(home: Path) -> None:
+def check_sound(home: Place) -> None:
     """The file is whole, and no status stands without the history that led to it."""
     if not exists(home):
         return
-    assert select(home, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
-    assert select(home, "PRAGMA foreign_key_check") == []
+    if isinstance(home, Path):
+        assert select(home, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+        assert select(home, "PRAGMA foreign_key_check") == []
     changes = history(home)
     for trial, status in statuses(home).items():
         chain = changes.get(trial, [])
@@ -108,7 +112,7 @@ def check_sound(home: Path) -> None:
         assert status == before[-1], (trial, status, chain)
 
 
-def check_every_value_was_sent(home: Path, *allowed: Mapping[str, Row]) -> None:
+def check_every_value_was_sent(home: Place, *allowed: Mapping[str, Row]) -> None:
     """Each stored trial is, whole, what one of these said of it; the first are not lost."""
     found = stored(home)
     assert allowed[0].keys() <= found.keys()
@@ -116,7 +120,7 @@ def check_every_value_was_sent(home: Path, *allowed: Mapping[str, Row]) -> None:
         assert any(values == said.get(trial) for said in allowed), (trial, values)
 
 
-def check_points(home: Path, collection: str = "kb_regime_v1_v1") -> None:
+def check_points(home: Place, collection: str = "kb_regime_v1_v1") -> None:
     """One point in the collection for each eligible trial with a regime, none for any other."""
     rows = select(
         home,
@@ -138,12 +142,12 @@ def check_points(home: Path, collection: str = "kb_regime_v1_v1") -> None:
     assert held[0]["n"] == sum(row["wanted"] for row in rows)
 
 
-def unfinished_runs(home: Path) -> list[Row]:
+def unfinished_runs(home: Place) -> list[Row]:
     """Runs of which nobody has said how they ended."""
     return select(home, "SELECT * FROM ingest_runs WHERE status = 'running'")
 
 
-def contents(home: Path) -> dict[str, list[Row]]:
+def contents(home: Place) -> dict[str, list[Row]]:
     """Everything that two stores share when the same was done to both, in one order."""
     tables = {
         "workspaces": "SELECT * FROM workspaces",
@@ -182,27 +186,50 @@ def contents(home: Path) -> dict[str, list[Row]]:
     }
 
 
-def select(home: Path, statement: str, *parameters: Any) -> list[Row]:
+def select(home: Place, statement: str, *parameters: Any) -> list[Row]:
     """The rows of a statement; none where the store was killed before it had tables."""
     if not exists(home):
         return []
     with _open(home) as connection:
-        return [dict(row) for row in connection.execute(statement, parameters)]
+        if isinstance(home, str):
+            statement = statement.replace("?", "%s")
+        return [_plain(dict(row)) for row in connection.execute(statement, parameters)]
 
 
-def exists(home: Path) -> bool:
+def exists(home: Place) -> bool:
     """Whether there is a store with tables."""
-    if not (home / "tradingkb.db").exists():
+    if isinstance(home, Path) and not (home / "tradingkb.db").exists():
         return False
+    catalog, name = ("sqlite_master", "name") if isinstance(home, Path) else _CATALOG
     with _open(home) as connection:
-        made = "SELECT count(*) FROM sqlite_master WHERE name = 'tradingkb_schema'"
-        return bool(connection.execute(made).fetchone()[0])
+        made = f"SELECT count(*) AS n FROM {catalog} WHERE {name} = 'tradingkb_schema'"
+        return bool(dict(connection.execute(made).fetchone())["n"])
+
+
+_CATALOG = ("pg_tables", "tablename")
+
+
+def _plain(row: Row) -> Row:
+    """A row of PostgreSQL as SQLite would say it."""
+    for name, value in row.items():
+        if isinstance(value, datetime):
+            row[name] = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        elif isinstance(value, dict):
+            row[name] = json.dumps(value)
+    return row
 
 
 @contextmanager
-def _open(home: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(home / "tradingkb.db")
-    connection.row_factory = sqlite3.Row
+def _open(home: Place) -> Iterator[Any]:
+    connection: Any
+    if isinstance(home, str):
+        import psycopg
+        from psycopg.rows import dict_row
+
+        connection = psycopg.connect(home.replace("+psycopg", "", 1), row_factory=dict_row)
+    else:
+        connection = sqlite3.connect(home / "tradingkb.db")
+        connection.row_factory = sqlite3.Row
     try:
         yield connection
     finally:

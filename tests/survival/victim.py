@@ -20,10 +20,13 @@ import tradingkb as tkb
 from tests.survival.faults import Fault
 from tradingkb.indexing import apply, indexer
 from tradingkb.ingest import storing
+from tradingkb.sql import copying
 
 Faults = Sequence[Fault]
 #: Trials per transaction: small, so that an ingest of sixty is made of two, one of them not full.
 BATCH = 40
+#: Rows that are copied into PostgreSQL rather than inserted: of most of these batches.
+FEW = 8
 #: Nothing here takes a tenth of it; a process that does hangs.
 PATIENCE_S = 60.0
 
@@ -37,6 +40,7 @@ _CONTEXT.set_forkserver_preload(
         "alembic.command",
         "alembic.runtime.migration",
         "alembic.script",
+        "sqlalchemy.dialects.postgresql.psycopg",
         "sqlalchemy.dialects.sqlite",
         "talib",
     ]
@@ -68,11 +72,18 @@ class Victim:
     """One process that opens a home and does `operation(kb, *arguments)` in small batches."""
 
     def __init__(
-        self, home: Path, operation: Callable[..., Any], *arguments: Any, faults: Faults = ()
+        self,
+        home: Path,
+        operation: Callable[..., Any],
+        *arguments: Any,
+        faults: Faults = (),
+        **given: Any,
     ) -> None:
         self._connection, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(
-            target=_work, args=(theirs, home, operation, arguments, tuple(faults)), daemon=True
+            target=_work,
+            args=(theirs, home, operation, arguments, tuple(faults), given),
+            daemon=True,
         )
         self._process.start()
         theirs.close()
@@ -126,22 +137,24 @@ def _work(
     operation: Callable[..., Any],
     arguments: Sequence[Any],
     faults: Faults,
+    given: dict[str, Any],
 ) -> None:
+    copying.COPIED_ROWS = FEW
     storing.WRITE_BATCH = apply.BATCH = indexer.BATCH = BATCH
     for fault in faults:
         fault.arm(connection)
     connection.send(("begun", None))
     try:
-        with tkb.connect(home, progress=False) as kb:
+        with tkb.connect(home, progress=False, **given) as kb:
             message: tuple[str, Any] = ("done", operation(kb, *arguments))
     except Exception as error:
         message = ("failed", (type(error).__name__, str(error), traceback.format_exc()))
     connection.send(message)
 
 
-def duration_s(home: Path, operation: Callable[..., Any], *arguments: Any) -> float:
+def duration_s(home: Path, operation: Callable[..., Any], *arguments: Any, **given: Any) -> float:
     """How long it takes in such a process, whose start does not count."""
-    victim = Victim(home, operation, *arguments)
+    victim = Victim(home, operation, *arguments, **given)
     began = time.monotonic()
     victim.outcome().succeeded()
     return time.monotonic() - began

@@ -120,7 +120,9 @@ def test_the_answers_of_this_process_are_in_its_backup(
 def test_a_workspace_whose_index_cannot_be_made_here_is_restored_and_named(
     sample: tkb.KnowledgeBase, open_kb: Open, tmp_path: Path
 ) -> None:
-    sample.create_workspace("elsewhere", embed_model="a-model-of-another-machine")
+    space = sample.create_workspace("elsewhere")
+    sample.ingest([{"strategy_name": "s", "params": {"fast": 5}, "sharpe_oos": 1.0}], "elsewhere")
+    sample.use_cases.store.set_active(space, "a-model-of-another-machine", None)
     sample.backup(tmp_path / "b")
     other = open_kb("other")
     report = other.restore(tmp_path / "b")

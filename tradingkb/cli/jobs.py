@@ -56,7 +56,8 @@ def _work_off(kb: KnowledgeBase) -> list[Job]:
     """Runs jobs here until none may begin; the ones that were run."""
     from tradingkb.progress import progress_bar
 
-    runner, ended = kb.job_runner(), []
+    runner = kb.job_runner()
+    ended: list[Job] = []
     while True:
         with progress_bar(None) as progress:
             job = runner.run_next(progress)

@@ -28,7 +28,7 @@ from tradingkb.domain.lifecycle import (
     transition_name,
     unmarked,
 )
-from tradingkb.domain.names import is_unicode, near_names
+from tradingkb.domain.names import as_param_name, is_param_name, is_unicode, near_names
 from tradingkb.domain.objective import (
     MAX_PROFIT_FACTOR,
     Objective,
@@ -59,9 +59,21 @@ from tradingkb.domain.scaling import (
     regime_similarity,
 )
 from tradingkb.domain.selection import Selection
-from tradingkb.domain.strategy import Params, ParamSpec, ParamValue, StrategySpec, spec_for
+from tradingkb.domain.strategy import (
+    Params,
+    ParamSpec,
+    ParamValue,
+    StrategySpec,
+    check_param_names,
+    spec_for,
+)
 from tradingkb.domain.tenancy import Actor, IndexTarget, Workspace
-from tradingkb.domain.timeframe import canonical_timeframe
+from tradingkb.domain.timeframe import (
+    TIMEFRAME_REMEDY,
+    canonical_timeframe,
+    is_duration,
+    is_no_timeframe,
+)
 from tradingkb.domain.trial import (
     EXPERIMENT_TYPES,
     METRICS,
@@ -93,6 +105,7 @@ __all__ = [
     "STATUSES",
     "STRICT",
     "TAGS",
+    "TIMEFRAME_REMEDY",
     "Actor",
     "Angles",
     "Caller",
@@ -120,15 +133,20 @@ __all__ = [
     "StrategySpec",
     "Trial",
     "Workspace",
+    "as_param_name",
     "as_utc",
     "boolean_in",
     "canonical_params",
     "canonical_timeframe",
     "check_names",
     "check_overrides",
+    "check_param_names",
     "document_text",
     "failures",
     "get_objective",
+    "is_duration",
+    "is_no_timeframe",
+    "is_param_name",
     "is_unicode",
     "looks_typed",
     "marked",

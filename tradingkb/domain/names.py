@@ -1,8 +1,9 @@
-"""Names: those that a user may have meant, and texts that can be none."""
+"""Names: those of parameters, those that a user may have meant, and texts that can be none."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -28,3 +29,19 @@ def near_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:
         spellings.setdefault(other.casefold(), []).append(other)
     found = difflib.get_close_matches(name.casefold(), list(spellings), n=n, cutoff=0.6)
     return [other for spelling in found for other in spellings[spelling]][:n]
+
+
+def is_param_name(name: str) -> bool:
+    """Whether a parameter can be called so: like a variable, as constraints and commands name it.
+
+    Optimisers write `buy_rsi`; those that write "opt.lr" or "fast period" are renamed on the way
+    in, because "a.b" and {"a": {"b": ...}} could not be told apart, nor "n=5" from a value.
+    """
+    return name.isidentifier()
+
+
+def as_param_name(name: str) -> str:
+    """A name like one that is none, which a parameter can have."""
+    near = re.sub(r"\W+", "_", name).strip("_")
+    near = near if is_param_name(near) else f"p_{near}".rstrip("_")
+    return near if is_param_name(near) else "p"

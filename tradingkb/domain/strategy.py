@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
 from tradingkb.domain.constraints import check_constraint, constraint_holds, names_in
+from tradingkb.domain.names import as_param_name, is_param_name
 from tradingkb.domain.overrides import check_overrides
 from tradingkb.domain.param_spec import (
     PARAM_TYPES,
@@ -312,3 +313,20 @@ def spec_for(
 
 def _number(value: ParamValue) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_param_names(spec: StrategySpec) -> None:
+    """Refuses a spec that trials can never obey: theirs have other names.
+
+    Not part of a spec itself: one that is stored already has to be read.
+
+    Raises:
+        InvalidSpecError: with a name that the parameter could have.
+    """
+    for param in spec.params:
+        if not is_param_name(param.name):
+            raise InvalidSpecError(
+                f"{param.name!r} is no name of a parameter: letters, digits and _, no digit first",
+                field="params",
+                remedy=f"rename it: {as_param_name(param.name)}",
+            )

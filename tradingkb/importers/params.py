@@ -16,7 +16,9 @@ import polars as pl
 from tradingkb.domain import (
     ParamValue,
     StrategySpec,
+    as_param_name,
     canonical_params,
+    is_param_name,
     looks_typed,
     read_set,
     spec_for,
@@ -30,6 +32,7 @@ PREFIX: Final = "param_"
 #: What a rejects file says of a column of structs, in which null is also what a set has not.
 STRUCT: Final = "struct"
 _FLAT: Final = "give a flat mapping of names to numbers, texts, booleans or null"
+NO_NAME: Final = "is no name of a parameter: letters, digits and _, no digit first"
 _EMPTY: Final = "params are empty"
 #: Name of the parameter at fault, "" where it is the set; message; remedy.
 Wrong = tuple[str, str, str]
@@ -111,6 +114,7 @@ def _of_columns(
     is_csv: bool,
 ) -> ReadParams:
     """Of one column for each parameter."""
+    _check_names(columns)
     seen, mine, cells = _Texts(), Problems(), []
     for name, column in columns.items():
         declared = [i for i, spec in enumerate(found) if _declares(spec, name)]
@@ -127,6 +131,22 @@ def _of_columns(
     texts = _read(keys, read, problems, {c.name: c.field for c in cells})
     kinds = {c.field: STRUCT if c.field == "params" else c.kind for c in cells}
     return ReadParams(texts, kinds, (*(c.note for c in cells if c.note), *seen.notes()))
+
+
+def _check_names(columns: Mapping[str, pl.Series]) -> None:
+    """Refuses a column of values that no parameter can be named after.
+
+    Raises:
+        InvalidTrialError: with a name that it could have.
+    """
+    for name, column in columns.items():
+        if is_param_name(name) or column.null_count() == len(column):
+            continue
+        near = as_param_name(name)
+        remedy = f'map it: mapping={{"{PREFIX}{near}": "{column.name}"}}, or rename it'
+        if column.name == "params":
+            remedy = f"rename it in params: {near}"
+        raise InvalidTrialError(f"{name!r} {NO_NAME}", field=column.name, remedy=remedy)
 
 
 def check_param(name: str, value: Any) -> tuple[str, str] | None:
@@ -249,18 +269,19 @@ def _declares(spec: StrategySpec | None, name: str) -> bool:
 
 
 def _set(
-    given: Mapping[str, Any], spec: StrategySpec | None, seen: _Texts
+    given: Mapping[Any, Any], spec: StrategySpec | None, seen: _Texts
 ) -> tuple[str | None, list[Wrong]]:
+    bad = [name for name in given if not (isinstance(name, str) and is_param_name(name))]
+    if bad:
+        near = as_param_name(str(bad[0]))
+        return None, [("", f"{bad[0]!r} {NO_NAME}", f"rename it in params: {near}")]
     values, unread = read_set(given, spec)
     if unread:
         return None, [(u.name, u.message, u.remedy) for u in unread]
     if not values:
         return None, [("", _EMPTY, _FLAT)]
     seen.look_at(values, spec)
-    try:
-        return canonical_params(values), []
-    except InvalidTrialError as error:  # a name that is none
-        return None, [("", error.message, _FLAT)]
+    return canonical_params(values), []
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

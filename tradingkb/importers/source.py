@@ -10,7 +10,14 @@ from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain import Regime, Trial, canonical_params, regime_to_json
+from tradingkb.domain import (
+    Regime,
+    Trial,
+    as_param_name,
+    canonical_params,
+    is_param_name,
+    regime_to_json,
+)
 from tradingkb.exceptions import InvalidTrialError
 from tradingkb.importers.columns import COLUMNS, ROW
 from tradingkb.importers.files import read_path, reading
@@ -23,6 +30,7 @@ from tradingkb.importers.states import COLUMNS_OF_STATE, without_result
 STATE: Final = "state"
 #: How optimisers and trackers call a score, an id, and parameters.
 _FAMILIAR: Final = {"objective_score": "value", "source_id": "number"}
+_STRATEGY: Final = ("strategy", "strategy_id", "strat", "system")
 _PARAM_STARTS: Final = ("params_", "params.")
 
 
@@ -105,7 +113,12 @@ def read_source(
     mapped = _mapped(frame, mapping)
     # Beside a params column, param_* columns are the user's own (a param_id, say).
     loose = "params" not in mapped.columns
-    kept = [c for c in mapped.columns if c in COLUMNS or (loose and c.startswith("param_"))]
+    renamed = _renamed_params(mapping)
+    kept = [
+        c
+        for c in mapped.columns
+        if c in COLUMNS or (loose and c.startswith("param_") and c not in renamed)
+    ]
     if not kept:
         raise nothing_known(frame.columns)
     taken = {*kept, *(c for c in mapping.values() if isinstance(c, str))}
@@ -138,6 +151,12 @@ def read_source(
         left_out=left_out,
         is_csv=loaded.is_csv,
     )
+
+
+def _renamed_params(mapping: Mapping[str, str | Const]) -> set[str]:
+    """Columns of parameters that stand under another name, and not under their own as well."""
+    pairs = [(name, c) for name, c in mapping.items() if isinstance(c, str)]
+    return {c for name, c in pairs if name.startswith("param_") and c not in mapping}
 
 
 def _state_columns(
@@ -198,6 +217,13 @@ def _mapped(frame: pl.DataFrame, mapping: Mapping[str, str | Const]) -> pl.DataF
                 field="mapping",
                 remedy=_near(str(canonical), COLUMNS) + "; a mapping is {canonical: your column}",
             )
+        name = canonical.removeprefix("param_")
+        if canonical not in COLUMNS and not is_param_name(name):
+            raise InvalidTrialError(
+                f"{name!r} is no name of a parameter: letters, digits and _, no digit first",
+                field="mapping",
+                remedy=f"name it param_{as_param_name(name)}",
+            )
         if isinstance(column, Const):
             expressions.append(pl.lit(literal(column.value)).alias(canonical))
         elif column in known:
@@ -233,13 +259,26 @@ def no_params(columns: Sequence[str]) -> InvalidTrialError:
     )
 
 
+def no_strategy(columns: Sequence[str]) -> InvalidTrialError:
+    """Of a table without the name of any strategy."""
+    named = [name for name in columns if name.lower() in _STRATEGY]
+    example = '"strategy_name": tkb.const("your strategy")'
+    if named:
+        example = f'"strategy_name": "{named[0]}"'
+    return InvalidTrialError(
+        "no row names its strategy",
+        field="strategy_name",
+        remedy=f"say which column does, or name it: mapping={{{example}}}",
+    )
+
+
 def _example(columns: Sequence[str]) -> list[str]:
     """Entries of a mapping for a user's columns; optimisers and trackers have names for some."""
     found = ['"strategy_name": tkb.const("your strategy")']
     found += [f'"{name}": "{own}"' for name, own in _FAMILIAR.items() if own in columns]
     for start in _PARAM_STARTS:
         own = [c for c in columns if c.startswith(start) and c != start]
-        found += [f'"param_{c.removeprefix(start)}": "{c}"' for c in own]
+        found += [f'"param_{as_param_name(c.removeprefix(start))}": "{c}"' for c in own]
     return found if len(found) > 1 else [*found, '"params": "your column"', '"sharpe_oos": "..."']
 
 

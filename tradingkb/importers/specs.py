@@ -5,8 +5,20 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from tradingkb.domain import StrategySpec
+from tradingkb.domain import StrategySpec, check_param_names
 from tradingkb.exceptions import InvalidSpecError
+
+
+def specs_to_register(spec: StrategySpec | str | Path) -> list[StrategySpec]:
+    """A spec, or those of a TOML file or of a folder, all of them checked before any is stored.
+
+    Raises:
+        InvalidSpecError: as `read_specs`; a parameter whose name is none.
+    """
+    specs = [spec] if isinstance(spec, StrategySpec) else read_specs(spec)
+    for one in specs:
+        check_param_names(one)
+    return specs
 
 
 def read_specs(path: str | Path) -> list[StrategySpec]:

@@ -18,8 +18,6 @@ from tradingkb.importers.frames import CONTENT
 from tradingkb.importers.hashing import hashed
 from tradingkb.importers.unscored import SAMPLES
 
-#: What `standing` needs of a trial.
-HASHED: Final = CONTENT
 _REGIMES: Final = ("regime_is", "regime_oos")
 _KNOWN: Final = ("known_at", "created_at")
 _DATES: Final = tuple(name for name in TIMES if name not in _KNOWN)
@@ -29,7 +27,7 @@ def standing(rows: pl.DataFrame) -> pl.Series:
     """Which rows have the content that their hash was taken of.
 
     Args:
-        rows: the columns `HASHED`, and `row_hash`.
+        rows: everything that a row's hash is taken of, and `row_hash`.
 
     Returns:
         Shape (n,): "plain", or "given" for a row that said a regime of its window itself; null for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -13,7 +13,7 @@ from tradingkb.exceptions import EmptyCollectionError
 from tradingkb.indexing.apply import BATCH, IndexedStore, with_payload
 from tradingkb.indexing.indexer import MAY_BE_INDEXED
 from tradingkb.indexing.plan import Recipe, content_hashes
-from tradingkb.ports import PAYLOAD, Embedder, VectorIndex
+from tradingkb.ports import PAYLOAD, PAYLOAD_VERSION, Embedder, VectorIndex
 
 #: Payload numbers that differ by less were rounded on the way.
 _SAME: Final = 1e-9
@@ -29,6 +29,8 @@ class Differences:
         held: points that are there.
         missing: trial ids, said to have a point that is not there.
         stale: trial ids whose point or content hash is not that of the trial as it is.
+        outdated: trial ids whose entry is as an earlier release made it, of the trial as it is: the
+            next ingest embeds it again.
         unfinished: trial ids without a current entry (of the active collection), or with an entry
             that should be archived.
         orphaned: point ids that no standing entry names.
@@ -39,6 +41,7 @@ class Differences:
     held: int
     missing: pl.Series
     stale: pl.Series
+    outdated: pl.Series
     unfinished: pl.Series
     orphaned: pl.Series
     pending: int
@@ -74,16 +77,20 @@ def compare(
     current = entries.filter(pl.col("content_hash") != "")
     undone = eligible.join(current, on="trial_id", how="anti")["trial_id"] if embedder else ghosts
     with_point = standing.filter(pl.col("reason").is_null())["point_id"]
-    stale = ghosts.head(0)
+    stale = outdated = ghosts.head(0)
     if embedder is not None:
         recipe = Recipe.of(embedder, collection)
         held = finished.join(points, on="point_id", how="semi")
-        stale = _stale(store, workspace_id, eligible, held, points, recipe)
+        trials = _as_hashed(store, workspace_id, eligible)
+        outdated = _outdated(trials, held, recipe)
+        held = held.filter(~pl.col("trial_id").is_in(outdated.implode()))
+        stale = _stale(store, workspace_id, trials, held, points, recipe)
     return Differences(
         expected=finished.height,
         held=points.height,
         missing=finished.join(points, on="point_id", how="anti")["trial_id"],
         stale=stale,
+        outdated=outdated,
         unfinished=pl.concat([undone, ghosts]).unique(),
         orphaned=points.filter(~pl.col("point_id").is_in(with_point.implode()))["point_id"],
         pending=store.pending_deletes(workspace_id)
@@ -99,20 +106,44 @@ def _points(vectors: VectorIndex, workspace_id: str, collection: str) -> pl.Data
         return pl.DataFrame(schema={"point_id": pl.String})
 
 
+def _as_hashed(store: IndexedStore, workspace_id: str, eligible: pl.DataFrame) -> pl.DataFrame:
+    """Trials with what their content hashes are made of, by id."""
+    windows = store.window_rows(workspace_id)
+    regimes = windows.select("window_id", "window_key", "regime_is", "regime_oos")
+    return eligible.join(regimes, on="window_id").sort("trial_id")
+
+
+def _outdated(trials: pl.DataFrame, held: pl.DataFrame, recipe: Recipe) -> pl.Series:
+    """Trials whose entry follows an earlier definition of payloads, and that have not changed.
+
+    What such a definition said, this release cannot compare: the hash vouches for it.
+    """
+    found = [held["trial_id"].head(0)]
+    for (pipeline,), entries in held.group_by("pipeline"):
+        earlier = replace(recipe, pipeline=str(pipeline))
+        if earlier != recipe and PAYLOAD_VERSION not in earlier.pipeline.split("/"):
+            theirs = trials.join(entries, on="trial_id", how="semi")
+            found.append(_same(theirs, entries, earlier)["trial_id"])
+    return pl.concat(found).sort()
+
+
+def _same(trials: pl.DataFrame, entries: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
+    """The entries with the content hashes that these trials have by a recipe."""
+    hashed = trials.select("trial_id").with_columns(content_hashes(trials, recipe).alias("now"))
+    return entries.join(hashed, on="trial_id").filter(pl.col("content_hash") == pl.col("now"))
+
+
 def _stale(
     store: IndexedStore,
     workspace_id: str,
-    eligible: pl.DataFrame,
+    trials: pl.DataFrame,
     held: pl.DataFrame,
     points: pl.DataFrame,
     recipe: Recipe,
 ) -> pl.Series:
     """Trials whose entry has another hash, or whose point has another payload, than they should."""
-    windows = store.window_rows(workspace_id)
-    regimes = windows.select("window_id", "window_key", "regime_is", "regime_oos")
-    trials = eligible.join(regimes, on="window_id").sort("trial_id")
-    hashed = trials.select("trial_id").with_columns(content_hashes(trials, recipe).alias("now"))
-    other = held.join(hashed, on="trial_id").filter(pl.col("content_hash") != pl.col("now"))
+    same = _same(trials, held, recipe)
+    other = held.join(same, on="trial_id", how="anti")
     found = [other["trial_id"], *_other_payloads(store, workspace_id, held, points)]
     return pl.concat(found).unique().sort()
 

@@ -31,6 +31,7 @@ SCHEMA: Final = {
     "orphaned": pl.Int64,
     "stale": pl.Int64,
     "unfinished": pl.Int64,
+    "outdated": pl.Int64,
 }
 _HELD: Final = list(SCHEMA).index("held")
 _FAULTS: Final = ("missing", "orphaned", "stale", "unfinished")
@@ -45,7 +46,9 @@ class Reconciliation(Report):
             held points, and how many are missing (SQL says that they are there), orphaned (no
             standing entry names them), stale (another content hash or payload than the trial has
             now) or unfinished (an eligible trial without a current entry, or an archived entry
-            whose point is not known to be gone).
+            whose point is not known to be gone). Outdated ones are no difference: an earlier
+            release made them of what their trials still are, and the next ingest, or a repair,
+            embeds them again.
         after: the same after a repair; None when none was asked for.
     """
 
@@ -60,10 +63,10 @@ class Reconciliation(Report):
 
     def summary(self) -> str:
         """One line."""
+        table = self.before if self.after is None else self.after
         if self.clean:
             done = "" if self.after is None else ": repaired" if self._faults(self.before) else ""
-            return f"SQL and the vector index agree{done}"
-        table = self.before if self.after is None else self.after
+            return f"SQL and the vector index agree{done}{_waiting(table)}"
         places = self._faults(table)
         return f"SQL and the vector index differ in {places:,} place{'s' if places > 1 else ''}"
 
@@ -76,7 +79,7 @@ class Reconciliation(Report):
             + ", ".join(
                 _count(name, row, old, self.after is not None)
                 for name in SCHEMA
-                if SCHEMA[name] == pl.Int64
+                if SCHEMA[name] == pl.Int64 and (name != "outdated" or row[name] or old[name])
             )
             for row, old in zip(table.rows(named=True), was, strict=True)
         ]
@@ -88,6 +91,12 @@ class Reconciliation(Report):
     @staticmethod
     def _faults(table: pl.DataFrame) -> int:
         return int(table.select(pl.sum_horizontal(_FAULTS)).to_series().sum())
+
+
+def _waiting(table: pl.DataFrame) -> str:
+    """What the next ingest will do anyway."""
+    n = int(table["outdated"].sum())
+    return f"; an earlier release embedded {n:,} trials: the next ingest does it anew" if n else ""
 
 
 def _count(name: str, row: dict[str, Any], old: dict[str, Any], repaired: bool) -> str:
@@ -158,8 +167,7 @@ class Reconciler:
     def _places(self, targets: Sequence[IndexTarget]) -> list[Place]:
         """The collections with entries of each workspace, its active one, and ours that exist."""
         ours = {name for name in self._vectors.collections() if name.startswith(_PREFIX)}
-        entries = self._store.index_places()
-        populated = self._store.populated()
+        entries, populated = self._known(targets)
         places = []
         for active in targets:
             mine = {name for space, name in entries if space == active.workspace.id}
@@ -168,6 +176,13 @@ class Reconciler:
                 known = name in mine or (is_active and active.workspace.id in populated)
                 places.append(Place(replace(active, collection=name), is_active, known))
         return places
+
+    def _known(self, targets: Sequence[IndexTarget]) -> tuple[set[tuple[str, str]], set[str]]:
+        """Where SQL has entries, by workspace and collection; workspaces that may have trials."""
+        if len(targets) != 1:
+            return self._store.index_places(), self._store.populated()
+        mine = targets[0].workspace.id
+        return {(mine, name) for name in self._store.index_collections(mine)}, {mine}
 
     def _look(self, places: Sequence[Place]) -> dict[Place, tuple[Any, ...]]:
         """Rows of the places where something is; the others need no look.
@@ -210,7 +225,8 @@ class Reconciler:
     def _row(self, place: Place) -> tuple[Any, ...]:
         d = self._compare(place.target, place.active)
         counts = (d.missing, d.orphaned, d.stale)
-        numbers = (d.expected, d.held, *(len(c) for c in counts), len(d.unfinished) + d.pending)
+        unfinished = len(d.unfinished) + d.pending
+        numbers = (d.expected, d.held, *(len(c) for c in counts), unfinished, len(d.outdated))
         return (*place.named, *numbers)
 
     def _compare(self, target: IndexTarget, active: bool) -> Differences:
@@ -223,7 +239,7 @@ class Reconciler:
         found = self._compare(target, active)
         self._archive_ghosts(target)
         self._indexer.remover.retry(workspace_id)
-        doubtful = pl.concat([found.missing, found.stale]).unique()
+        doubtful = pl.concat([found.missing, found.stale, found.outdated]).unique()
         self._store.mark_unfinished(workspace_id, doubtful, name)
         if active:
             # Not what the store thinks is unfinished: that trusts earlier checks.
@@ -238,6 +254,7 @@ class Reconciler:
             collection=name,
             missing=len(found.missing),
             stale=len(found.stale),
+            outdated=len(found.outdated),
             orphaned=len(orphaned),
             unfinished=len(found.unfinished) + found.pending,
         )

@@ -1,10 +1,12 @@
 """Long work: one at a time per workspace, by leases in SQL, and jobs that nobody waits for."""
 
-from tradingkb.jobs.held import BrokenLease, break_lease, lease_table
+from tradingkb.jobs.held import BrokenLease
+from tradingkb.jobs.holder import user_name
 from tradingkb.jobs.kinds import Kind, read_arguments
 from tradingkb.jobs.lease import Lease, Leases
 from tradingkb.jobs.queue import Jobs
 from tradingkb.jobs.runner import JobRunner
+from tradingkb.jobs.verbs import LongWork
 
 __all__ = [
     "BrokenLease",
@@ -13,7 +15,7 @@ __all__ = [
     "Kind",
     "Lease",
     "Leases",
-    "break_lease",
-    "lease_table",
+    "LongWork",
     "read_arguments",
+    "user_name",
 ]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import socket
 import sys
 from pathlib import Path
+
+
+def user_name() -> str:
+    """The user of this process; "unknown" where there is none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except OSError:
+        return "unknown"
 
 
 def own_name(nonce: str) -> str:

@@ -119,6 +119,15 @@ class Jobs:
         """How many jobs are in each state."""
         return self._store.count_jobs()
 
+    def waits(self) -> dict[str, float]:
+        """Seconds that the oldest queued job has waited and the most silent running one kept quiet.
+
+        By state; nothing where there is no such job, and never less than 0: clocks differ.
+        """
+        now = self._clock()
+        found = self._store.waiting_jobs()
+        return {state: max(0.0, (now - at).total_seconds()) for state, at in found.items()}
+
     def last_success(self) -> dict[str, datetime]:
         """When a job of each kind last succeeded, as far as jobs are kept."""
         return self._store.last_job_successes()

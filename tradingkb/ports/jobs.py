@@ -25,7 +25,7 @@ class Job:
         workspace_id: whose work it is.
         kind: what is done: "reembed", "ingest".
         arguments: of the kind, complete.
-        state: of `JobState`; the last three are never left.
+        state: queued, running, succeeded, failed or cancelled; the last three are never left.
         idempotency_key: the caller's name for it; asked for twice, it is one job.
         progress_done: how much is done, in what the kind counts.
         progress_total: of how much; None while it is not known.
@@ -209,6 +209,13 @@ class JobStore(Protocol):
 
     def count_jobs(self) -> dict[str, int]:
         """How many jobs are in each state, 0 included."""
+
+    def waiting_jobs(self) -> dict[str, datetime]:
+        """When the oldest queued job was asked for, and the most silent running one last spoke.
+
+        Returns:
+            By state, "queued" and "running"; nothing where there is no such job.
+        """
 
     def last_job_successes(self) -> dict[str, datetime]:
         """When a job of each kind last succeeded."""

@@ -59,7 +59,7 @@ def asked(circuit: Circuit, now: float, limits: Thresholds) -> tuple[Circuit, fl
     if circuit.state == "closed":
         return circuit, None
     since = circuit.opened_s if circuit.state == "open" else circuit.probe_s
-    left = since + limits.reset_s - now
+    left = limits.reset_s - (now - since)
     if left > 0:
         return circuit, left if circuit.state == "open" else min(left, _PROBE_S)
     next_one = circuit.generation + 1

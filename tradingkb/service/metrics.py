@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from tradingkb.observability import emit
 from tradingkb.service.metric_table import (
     BEATS,
     BREAKER_STATES,
@@ -127,8 +128,9 @@ class Metrics:
         for name, reading in self._readings.items():
             try:
                 yield from reading()
-            except Exception:  # whatever it is, the other metrics are wanted all the more
+            except Exception as error:  # the other metrics are wanted all the more
                 self._counted["kb_metrics_unread_total"].labels(name).inc()
+                emit("kb_metrics_unread", reading=name, error=f"{type(error).__name__}: {error}")
 
     def describe(self) -> Iterator[Metric]:
         """The names of what is read, without reading it."""

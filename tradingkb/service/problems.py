@@ -130,7 +130,7 @@ def problem_of(error: Exception) -> ProblemError:
             status,
             code_of(error),
             _said(error.message),
-            remedy=None if error.remedy is None else _said(error.remedy),
+            remedy=_said(error.remedy or f"change {error.field or 'what is asked'}"),
             field=error.field,
             row=error.row,
         )

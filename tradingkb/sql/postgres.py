@@ -26,6 +26,7 @@ from tradingkb.exceptions import (
     StoreDamagedError,
     TradingKBError,
 )
+from tradingkb.ports import seconds_left
 
 #: How much longer than the server's own deadline the client waits for an answer.
 GRACE_S: Final = 2.0
@@ -38,6 +39,8 @@ _SERVER: Final = {
     "tcp_keepalives_idle": 60,
     "tcp_keepalives_interval": 10,
     "tcp_keepalives_count": 3,
+    # A statement whose client was killed ends, and its locks with it.
+    "client_connection_check_interval": 2_000,
 }
 
 
@@ -108,7 +111,7 @@ def _ms(seconds: float) -> int:
 
 @cache
 def _impatient_class() -> Any:
-    """The driver's class of connections, of which no wait lasts longer than its `patience_s`."""
+    """The driver's class of connections: no wait outlasts its `patience_s`, or its caller's."""
     import psycopg
 
     class Impatient(psycopg.Connection[Any]):
@@ -116,11 +119,13 @@ def _impatient_class() -> Any:
 
         def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
             try:
-                return super().wait(_until(gen, self.patience_s), *args, **kwargs)
+                most = self.patience_s if _UNHURRIED.get() else seconds_left(self.patience_s)
+                return super().wait(_until(gen, most), *args, **kwargs)
             except TimeoutError as error:
                 self.pgconn.finish()  # an answer that comes later would be taken for another's
                 raise psycopg.OperationalError(
-                    f"no answer within {self.patience_s:g} s: the connection is given up"
+                    f"no answer in time ({self.patience_s:g} s, or what the caller had left): "
+                    "the connection is given up"
                 ) from error
 
     return Impatient

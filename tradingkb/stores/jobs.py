@@ -17,6 +17,7 @@ _T: Final = schema_service.jobs
 _J = _T.c
 #: Nobody's business outside: the names of machines, and what a client calls a job.
 _HIDDEN: Final = ("holder", "expires_at", "idempotency_key")
+_ONE_CLAIM: Final = "SELECT pg_advisory_xact_lock(hashtext('tradingkb.jobs'))"
 _NOBODY: Final = {"holder": None, "expires_at": None}
 
 
@@ -101,6 +102,9 @@ class JobQueries:
             if connection.scalar(next_one) is None:
                 return None
         with writing(self.engine) as connection:  # SQLite's writers are alone anyway
+            if connection.dialect.name == "postgresql":
+                # Two claims at one moment would get two jobs of one workspace.
+                connection.execute(sa.text(_ONE_CLAIM))
             job_id = connection.scalar(next_one.with_for_update(skip_locked=True))
             if job_id is None:
                 return None
@@ -177,6 +181,20 @@ class JobQueries:
         last = sa.select(_J.kind, sa.func.max(_J.finished_at)).where(_J.state == "succeeded")
         with reading(self.engine) as connection:
             return {row[0]: row[1] for row in connection.execute(last.group_by(_J.kind))}
+
+    def waiting_jobs(self) -> dict[str, datetime]:
+        """Since when jobs wait, by state; see the port."""
+        since = {
+            "queued": _J.created_at,
+            "running": sa.func.coalesce(_J.heartbeat_at, _J.started_at),
+        }
+        found: dict[str, datetime] = {}
+        with reading(self.engine) as connection:
+            for state, time in since.items():
+                first = sa.select(sa.func.min(time, type_=UtcTime())).where(_J.state == state)
+                if (at := connection.scalar(first)) is not None:
+                    found[state] = at
+        return found
 
     def count_old_jobs(self, before: datetime) -> int:
         """Jobs that ended before a time."""

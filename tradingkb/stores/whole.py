@@ -64,8 +64,8 @@ class WholeQueries:
                 return read_in(connection, statement, c.id, ids).sort("id")
             except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
                 raise StoreDamagedError(
-                    f"the store is damaged: a value of one of the trials {ids.min()} to "
-                    f"{ids.max()} is of another type than its column ({error}); restore a backup"
+                    f"the store is damaged: a value of one of the trials {ids.min()!r} to "
+                    f"{ids.max()!r} is of another type than its column ({error}); restore a backup"
                 ) from error
 
     def mark_damaged(self, workspace_id: str, trial_ids: pl.Series) -> None:

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 #: What a server does with one connection; it is closed afterwards.
-Behaviour = Callable[["Connection"], None]
+Behaviour = Callable[["Connection"], object]
 #: Closes a connection with RST instead of FIN: "connection reset by peer".
 _RESET: Final = struct.pack("ii", 1, 0)
 _JSON: Final = {"Content-Type": "application/json"}

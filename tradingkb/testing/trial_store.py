@@ -25,6 +25,7 @@ from tradingkb.testing.stored import (
     workspace,
 )
 from tradingkb.testing.trial_store_backup import BackupContract
+from tradingkb.testing.trial_store_breakers import BreakerContract
 from tradingkb.testing.trial_store_calibration import CalibrationContract
 from tradingkb.testing.trial_store_curation import CurationContract
 from tradingkb.testing.trial_store_generations import GenerationContract
@@ -42,6 +43,7 @@ class TrialStoreContract(
     IndexContract,
     GenerationContract,
     RecordContract,
+    BreakerContract,
     JobContract,
     PageContract,
     ShareContract,
@@ -58,6 +60,9 @@ class TrialStoreContract(
         store.create_workspace(desk)
         store.create_workspace(alpha)
         assert store.workspaces() == [alpha, desk]
+        for space in (alpha, desk):
+            assert store.workspace(space.slug) == store.workspace(space.id) == space
+        assert store.workspace("nobody") is None
 
     @pytest.mark.parametrize(
         "same", [workspace("desk", OTHER_WORKSPACE), workspace("alpha", WORKSPACE)]

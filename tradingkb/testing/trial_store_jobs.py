@@ -262,6 +262,15 @@ class JobContract:
         assert kb.count_jobs() == counts
         assert kb.last_job_successes() == {"reembed": NOON + 2 * MINUTE}
 
+    def test_it_is_known_since_when_jobs_wait_and_are_silent(self, kb: TrialStore) -> None:
+        assert kb.waiting_jobs() == {}
+        for n in (2, 3):
+            kb.add_job(queued(n, created_at=NOON + n * MINUTE))
+        assert kb.waiting_jobs() == {"queued": NOON + 2 * MINUTE}
+        job = claim(kb)
+        assert job is not None
+        assert kb.waiting_jobs() == {"queued": NOON + 3 * MINUTE, "running": job.heartbeat_at}
+
     def test_ended_jobs_go_by_age(self, kb: TrialStore, held: Job) -> None:
         for n in (2, 3, 4):
             kb.add_job(queued(n))

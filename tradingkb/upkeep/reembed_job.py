@@ -47,7 +47,9 @@ class ReembedJob:
             try:
                 self._embedders(read["target_model"], None)
             except ConfigurationError as error:
-                raise InvalidInputError(str(error), field="target_model") from None
+                raise InvalidInputError(
+                    str(error), field="target_model", remedy="name one that is known here"
+                ) from None
         return read
 
     def run(self, job: Job, progress: Progress) -> Mapping[str, Any]:

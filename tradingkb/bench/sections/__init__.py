@@ -7,10 +7,12 @@ from tradingkb.bench.rows import Findings
 from tradingkb.bench.sections import (
     cold_ingest,
     imports,
+    postgresql,
     readers,
     recommendation,
     reingest,
     retrieval,
+    service,
     small,
 )
 from tradingkb.bench.stores import Stores
@@ -24,6 +26,8 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "imports": imports.run,
     "small": small.run,
     "readers": readers.run,
+    "service": service.run,
+    "postgresql": postgresql.run,
 }
 
 __all__ = ["SECTIONS"]

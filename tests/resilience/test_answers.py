@@ -1,0 +1,167 @@
+"""Answers while the vector server or the embedder is down: by metadata alone, and in time."""
+
+from __future__ import annotations
+
+import logging
+import time as clock
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tradingkb as tkb
+from tests.resilience.conftest import Time
+from tradingkb import wiring
+from tradingkb.domain import RegimeScaler
+from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.ports import Embedder
+from tradingkb.resilience import Policy, doors
+from tradingkb.testing.faults import (
+    Behaviour,
+    FaultyServer,
+    answering,
+    dripping,
+    hanging,
+    http,
+    resetting,
+)
+
+REGIME = ["uptrend"]
+#: Seconds that one call of Qdrant may take in these tests.
+LIMIT_S = 0.2
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    policies = {**doors.POLICIES, "qdrant": Policy(total_s=LIMIT_S)}
+    monkeypatch.setattr(doors, "POLICIES", policies)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyServer]:
+    with FaultyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ask(
+    sample_copy: Path, server: FaultyServer
+) -> Iterator[Callable[..., tuple[tkb.Recommendation, float]]]:
+    """Asks the sample store, whose vectors are said to be on the server; answer and seconds."""
+    with tkb.connect(sample_copy, qdrant_url=server.url, progress=False) as kb:
+
+        def asked(**given: Any) -> tuple[tkb.Recommendation, float]:
+            started = clock.perf_counter()
+            answer = kb.recommend("sma_cross", regime=REGIME, **given)
+            return answer, clock.perf_counter() - started
+
+        asked.kb = kb  # type: ignore[attr-defined]
+        yield asked
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        resetting(),
+        hanging(),
+        dripping(http(200, b"{}" * 500), every_s=0.02),
+        answering(503),
+        answering(200, b'{"result": null, "status": "ok", "time": 0}'),
+        answering(302, b"", {"Location": "http://127.0.0.1:1/"}),
+    ],
+    ids=["resets", "hangs", "drips", "503", "null", "302"],
+)
+def test_an_answer_without_vectors_rests_on_metadata_and_says_so(
+    ask: Any, server: FaultyServer, behaviour: Behaviour
+) -> None:
+    server.behave(behaviour)
+    answer, _ = ask()
+    assert answer.status == "degraded"
+    assert "no_embedding_available" in answer.reasons
+    assert answer.metadata_only
+    assert answer.params is not None
+    assert any("Qdrant" in note or "QDRANT" in note for note in answer.notes), answer.notes
+
+
+def test_a_server_that_hangs_costs_five_questions_their_time_and_the_others_nothing(
+    ask: Any, server: FaultyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.behave(hanging())
+    ask()  # reads the trials
+    with caplog.at_level(logging.INFO, "tradingkb"):
+        for _ in range(4):
+            ask()
+        assert server.accepted == 5
+        told, seconds = ask()
+    assert server.accepted == 5
+    assert seconds < LIMIT_S
+    assert any("qdrant: circuit breaker is open" in note for note in told.notes), told.notes
+    assert told.metadata_only
+    shown = ask.kb.health().circuit_breakers["qdrant"]
+    assert (shown["is_open"], shown["in_use"], shown["failures"]) == (True, True, 5)
+    assert [r.getMessage() for r in caplog.records].count("circuit_opened") == 1
+
+
+def test_a_refused_connection_is_tried_three_times(
+    ask: Any, server: FaultyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.refuse()
+    with caplog.at_level(logging.INFO, "tradingkb"):
+        ask()
+    assert [r.getMessage() for r in caplog.records].count("qdrant_retry") == 0  # no time is left
+    assert ask.kb.health().circuit_breakers["qdrant"]["failures"] == 1
+
+
+def test_a_question_keeps_time_to_be_answered_without_vectors(
+    ask: Any, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.behave(hanging())
+    ask()
+    answer, seconds = ask(deadline_s=0.3)
+    assert answer.metadata_only
+    assert seconds < 0.3
+
+
+class RemoteEmbedder:
+    """The built-in one, behind a server that may be down."""
+
+    remote = True
+
+    def __init__(self, embedder: Embedder, down: list[int]) -> None:
+        self._embedder, self._down = embedder, down
+        self.model, self.dimension = embedder.model, embedder.dimension
+        self.pipeline, self.reads = embedder.pipeline, embedder.reads
+        self.calls = 0
+
+    def embed_documents(self, documents: Any) -> Any:
+        return self._embedder.embed_documents(documents)
+
+    def embed_query(self, regime: Any, text: str, side: Any) -> Any:
+        if self._down:
+            self._down[0] += 1
+            raise BackendUnavailableError("the embedding server did not answer")
+        return self._embedder.embed_query(regime, text, side)
+
+
+def test_a_remote_embedder_is_guarded_and_a_built_in_one_is_not(
+    sample_copy: Path, monkeypatch: pytest.MonkeyPatch, time: Time
+) -> None:
+    make, down = wiring.make_embedder, [0]
+
+    def remote(model: str, scaler: RegimeScaler | None) -> Any:
+        return RemoteEmbedder(make(model, scaler), down)
+
+    monkeypatch.setattr(wiring, "make_embedder", remote)
+    with tkb.connect(sample_copy, monotonic=time, progress=False) as kb:
+        for _ in range(7):
+            answer = kb.recommend("sma_cross", regime=REGIME)
+            assert answer.metadata_only
+            assert "no_embedding_available" in answer.reasons
+        assert down == [15]  # five calls of three attempts, and none since
+        assert any("ollama: circuit breaker is open" in note for note in answer.notes)
+        assert not kb.ready().checks["embed_service"].ok
+        down.clear()
+        time.s += 30
+        assert not kb.recommend("sma_cross", regime=REGIME).metadata_only
+        assert kb.health().circuit_breakers["ollama"]["state"] == "closed"
