@@ -74,3 +74,12 @@ def test_on_a_full_disk_answers_come_and_stderr_says_that_events_wait(
         full[0] = False
         assert kb.events().height == 2
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 300])
+def test_a_spec_at_no_path_is_an_error_of_the_input(tmp_path: Path, name: str) -> None:
+    with (
+        tkb.connect(tmp_path / "home", progress=False) as kb,
+        pytest.raises(tkb.InvalidSpecError, match="cannot be read"),
+    ):
+        kb.register_strategy(tmp_path / name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +170,26 @@ def test_differences_exit_with_7_until_they_are_repaired(run: Run, home: Path) -
     assert run("reconcile").exit_code == 7
     assert told(run("reconcile --repair --json"))["clean"]
     assert run("reconcile --workspace default").exit_code == 0
+
+
+def test_a_flipped_bit_exits_with_7_until_its_source_is_ingested_again(
+    run: Run, home: Path, data: Path
+) -> None:
+    assert told(run("reconcile --deep --json"))["content"]["sound"]
+    with closing(sqlite3.connect(home / "tradingkb.db")) as connection:
+        connection.execute("UPDATE trials SET objective_score = objective_score + 1 WHERE id = 3")
+        connection.commit()
+    assert run("reconcile").exit_code == 0
+    found = told(run("reconcile --deep --json"), 7)
+    assert [row["trial_id"] for row in found["content"]["first"]] == [3]
+    shown = run("reconcile --deep")
+    assert shown.exit_code == 7
+    assert "have these trials marked by --repair" in shown.stdout
+    assert run("reconcile --deep --repair").exit_code == 7
+    same = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL").head(40)
+    same.write_parquet("same.parquet")
+    assert told(run("ingest same.parquet --replace --json"))["updated"] == 1
+    assert told(run("reconcile --deep --json"))["clean"]
 
 
 def test_a_workspace_is_moved_to_another_model_and_back(run: Run) -> None:

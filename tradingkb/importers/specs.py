@@ -29,7 +29,10 @@ def read_specs(path: str | Path) -> list[StrategySpec]:
             named.
     """
     root = Path(path)
-    files = sorted(root.glob("*.toml")) if root.is_dir() else [root]
+    try:
+        files = sorted(root.glob("*.toml")) if root.is_dir() else [root]
+    except OSError as error:  # a name that is too long
+        raise InvalidSpecError(f"{root} cannot be read: {error.strerror}", field="path") from None
     if not files:
         raise InvalidSpecError(
             f"{root} holds no .toml file", field="path", remedy="give a TOML file or a folder"
@@ -40,7 +43,7 @@ def read_specs(path: str | Path) -> list[StrategySpec]:
 def _read(file: Path) -> StrategySpec:
     try:
         return StrategySpec.from_dict(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSpecError(f"{file} cannot be read: {error}", field="path") from error
     except InvalidSpecError as error:
         raise InvalidSpecError(f"{file.name}: {error}") from error
+    except (OSError, ValueError) as error:  # no TOML, no UTF-8, and a NUL in a path
+        raise InvalidSpecError(f"{str(file)!a} cannot be read: {error}", field="path") from error
