@@ -337,7 +337,7 @@ def test_a_class_that_is_named_exists(name):
 
 
 #: Classes of other libraries, and type aliases.
-_FOREIGN = {"AnswerStatus", "ValueError"}
+_FOREIGN = {"AnswerStatus", "JobState", "ValueError"}
 
 
 @every_document
