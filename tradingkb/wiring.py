@@ -26,19 +26,10 @@ from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measur
 from tradingkb.progress import say, silent
 from tradingkb.ranking import EvidenceWeights
 from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
-from tradingkb.resilience import (
-    BreakerJournal,
-    Breakers,
-    DatabaseDoor,
-    Guard,
-    GuardedVectorIndex,
-    Policy,
-    guarded_embedders,
-)
+from tradingkb.resilience import BreakerJournal, Breakers, Doors
 from tradingkb.settings import (
     AnswerSettings,
     IndexSettings,
-    ProcessSettings,
     Settings,
     StoreSettings,
     load_settings,
@@ -49,10 +40,6 @@ from tradingkb.upkeep import Backups, Checks, ReembedJob, Retention
 from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
 from tradingkb.workspaces import Workspaces
 
-#: How long one call may take in all: of the database to be reached, of the others to be answered.
-SQL: Final = Policy(total_s=10.0)
-QDRANT: Final = Policy(total_s=10.0)
-EMBEDDING: Final = Policy(total_s=5.0)
 #: How long a job waits for the lease of its workspace before it goes back into the queue.
 _JOB_PATIENCE_S: Final = 2.0
 
@@ -91,22 +78,17 @@ def connect(
     _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
     home_path = _absolute(chosen.home)
-    breakers = _breakers(chosen, clock, monotonic)
+    doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
+    door = doors.database(of_database=of_database, is_contended=is_contended)
     engine = open_engine(_store_url(chosen, home_path))
-    door = DatabaseDoor(
-        Guard(breakers["db"], SQL, monotonic=monotonic),
-        of_database=of_database,
-        is_contended=is_contended,
-    )
     put_door(engine, door)
     store = SqlTrialStore(engine)
     try:
-        vectors = _vectors(chosen, store, Guard(breakers["qdrant"], QDRANT, monotonic=monotonic))
+        vectors = _vectors(chosen, store, doors)
     except BaseException:
         store.close()
         raise
-    ollama = Guard(breakers["ollama"], EMBEDDING, monotonic=monotonic)
-    embedders = guarded_embedders(make_embedder, ollama)
+    embedders = doors.embedders(make_embedder)
     indexer = Indexer(store, vectors, embedders, clock=clock, new_id=new_id)
     workspaces = Workspaces(
         store,
@@ -143,8 +125,7 @@ def connect(
         asking,
         leases,
         rejects,
-        breakers,
-        door.again,
+        doors.breakers,
         kinds,
         runner,
         set_alias,
@@ -191,7 +172,7 @@ def _asking(
         workspaces,
         store,
         recommender,
-        _event_log(settings, store, tell),
+        EventLog(store, settings.replica, tell=tell),
         clock=indexer.clock,
         monotonic=monotonic,
         new_id=indexer.new_id,
@@ -208,7 +189,6 @@ def _use_cases(
     leases: Leases,
     rejects: Path,
     breakers: Breakers,
-    again: Again,
     kinds: Mapping[str, Kind],
     runner: Callable[[], JobRunner],
     set_alias: Callable[[], None],
@@ -243,22 +223,17 @@ def _use_cases(
         checks=Checks(store, indexer.vectors, indexer.embedders, workspaces, breakers),
         breakers=breakers,
         journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
-        again=again,
+        again=recommender.again,
     )
 
 
-def _breakers(
-    settings: IndexSettings,
-    clock: Callable[[], datetime],
-    monotonic: Callable[[], float],
-) -> Breakers:
-    # What is embedded lives and dies with this process, and is not guarded.
-    in_use = {
+def _servers(settings: IndexSettings) -> dict[str, bool]:
+    """Which services are used: what is embedded is none."""
+    return {
         "db": True,
         "qdrant": settings.qdrant_url is not None,
         "ollama": settings.embed_model not in EMBEDDERS,
     }
-    return Breakers(in_use, clock=clock, monotonic=monotonic)
 
 
 def _kinds(
@@ -287,12 +262,6 @@ def _hidden(settings: Settings, home: Path) -> tuple[str, ...]:
     """What no error of a job says."""
     found = (str(home), settings.database_url, settings.qdrant_url, settings.qdrant_api_key)
     return tuple(text for text in found if text)
-
-
-def _event_log(
-    settings: ProcessSettings, store: TrialStore, tell: Callable[[str], None]
-) -> EventLog:
-    return EventLog(store, settings.replica, tell=tell)
 
 
 def _config(settings: AnswerSettings) -> RecommendConfig:
@@ -350,8 +319,7 @@ def _check_dimension(settings: IndexSettings) -> None:
 _NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
 
 
-def _vectors(settings: IndexSettings, store: SqlTrialStore, guard: Guard) -> VectorIndex:
+def _vectors(settings: IndexSettings, store: SqlTrialStore, doors: Doors) -> VectorIndex:
     if settings.qdrant_url is None:
         return EmbeddedVectorIndex(store.engine)
-    index = qdrant_index(settings.qdrant_url, settings.qdrant_api_key)
-    return GuardedVectorIndex(index, guard)
+    return doors.vectors(qdrant_index(settings.qdrant_url, settings.qdrant_api_key))

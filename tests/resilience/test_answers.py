@@ -16,7 +16,7 @@ from tradingkb import wiring
 from tradingkb.domain import RegimeScaler
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.ports import Embedder
-from tradingkb.resilience import Policy
+from tradingkb.resilience import Policy, doors
 from tradingkb.testing.faults import (
     Behaviour,
     FaultyServer,
@@ -34,8 +34,8 @@ LIMIT_S = 0.2
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "QDRANT", Policy(total_s=LIMIT_S))
-    monkeypatch.setattr(wiring, "EMBEDDING", Policy(total_s=LIMIT_S))
+    policies = {**doors.POLICIES, "qdrant": Policy(total_s=LIMIT_S)}
+    monkeypatch.setattr(doors, "POLICIES", policies)
 
 
 @pytest.fixture
@@ -153,7 +153,6 @@ def test_a_remote_embedder_is_guarded_and_a_built_in_one_is_not(
         return RemoteEmbedder(make(model, scaler), down)
 
     monkeypatch.setattr(wiring, "make_embedder", remote)
-    monkeypatch.setattr(wiring, "EMBEDDING", Policy(total_s=5.0))
     with tkb.connect(sample_copy, monotonic=time, progress=False) as kb:
         for _ in range(7):
             answer = kb.recommend("sma_cross", regime=REGIME)

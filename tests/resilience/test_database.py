@@ -33,7 +33,8 @@ class Fragile:
         self.connects += 1
         if self.refused:
             self.refused -= 1
-            refused = sqlite3.OperationalError("connection refused")
+            refused = sqlite3.OperationalError("not now")
+            refused.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
             raise sa.exc.OperationalError("connect", {}, refused)
 
 

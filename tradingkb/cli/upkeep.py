@@ -99,7 +99,8 @@ def prune(
         int | None, typer.Option(help="Age of events; default TRADINGKB_EVENTS_RETENTION_DAYS.")
     ] = None,
     runs_days: Annotated[
-        int | None, typer.Option(help="Age of runs; default TRADINGKB_RUNS_RETENTION_DAYS.")
+        int | None,
+        typer.Option(help="Age of runs, jobs; default TRADINGKB_RUNS_RETENTION_DAYS."),
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Delete; without it, only count.")] = False,
     compact: Annotated[
@@ -107,7 +108,7 @@ def prune(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count, or delete, old recommend events and runs; trials stay."""
+    """Count, or delete, old recommend events, runs and ended jobs; trials stay."""
     with reported(), context.obj.open() as kb:
         report = kb.prune(events_days, runs_days, dry_run=not apply, compact=compact)
         print_report(report, as_json=as_json)

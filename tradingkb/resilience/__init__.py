@@ -6,10 +6,9 @@ from tradingkb.resilience.breakers import OUTCOMES, SERVICES, Breaker, Breakers,
 from tradingkb.resilience.causes import cause_of
 from tradingkb.resilience.circuit import Thresholds
 from tradingkb.resilience.database import DatabaseDoor
-from tradingkb.resilience.embedders import guarded_embedders
+from tradingkb.resilience.doors import Doors
 from tradingkb.resilience.guards import Guard, Policy
 from tradingkb.resilience.journal import ALIVE_S, BreakerJournal
-from tradingkb.resilience.vectors import GuardedVectorIndex
 
 
 def patient_transport(url: str) -> Any:
@@ -29,11 +28,10 @@ __all__ = [
     "BreakerState",
     "Breakers",
     "DatabaseDoor",
+    "Doors",
     "Guard",
-    "GuardedVectorIndex",
     "Policy",
     "Thresholds",
     "cause_of",
-    "guarded_embedders",
     "patient_transport",
 ]

@@ -261,7 +261,7 @@ def _told(error: Exception) -> str:
         return f"no answer: {cause_of(error)}"
     if isinstance(error, TradingKBError) and error.__cause__ is None:
         return str(error)
-    return f"{type(error).__name__}: {cause_of(error)}"
+    return cause_of(error)
 
 
 def _by_collection(targets: list[IndexTarget]) -> dict[str, list[IndexTarget]]:

@@ -50,7 +50,7 @@ class Recommender:
     ) -> None:
         """Takes what answers rest on; `again` runs a whole answer, which only reads."""
         self.config = config
-        self._again = again
+        self.again = again
         self.calibrations = Calibrations(store)
         self._contexts = ContextReader(store, clock=clock, embargo_s=config.embargo_s)
         self._index_search = IndexSearch(vectors, embedders, config.neighbour_windows)
@@ -80,7 +80,7 @@ class Recommender:
             objective=question.objective_type,
         )
         newest = newest or self.calibrations.newest
-        return self._again(lambda: self._answer(target, question, newest))
+        return self.again(lambda: self._answer(target, question, newest))
 
     def _answer(self, target: IndexTarget, question: Question, newest: Newest) -> Recommendation:
         watch = Stopwatch(question)
@@ -109,7 +109,7 @@ class Recommender:
             InvalidInputError: parameters that cannot be read; see `read_params`.
             DeadlineExceededError: the question's deadline has passed.
         """
-        return self._again(lambda: self._explain(target, question, given))
+        return self.again(lambda: self._explain(target, question, given))
 
     def _explain(self, target: IndexTarget, question: Question, given: Any) -> Explanation:
         watch = Stopwatch(question)

@@ -1,0 +1,189 @@
+"""Health and readiness: what is said of dependencies, and within which time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tradingkb as tkb
+from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
+from tradingkb.testing.faults import FaultyServer
+from tradingkb.upkeep import Checks
+
+OpenKb = Callable[..., tkb.KnowledgeBase]
+
+
+def checks_of(kb: tkb.KnowledgeBase, **changes: Any) -> Checks:
+    uses = kb.use_cases
+    parts = {
+        "store": uses.store,
+        "vectors": uses.indexer.vectors,
+        "embedders": uses.indexer.embedders,
+        "workspaces": uses.workspaces,
+        "breakers": uses.breakers,
+    }
+    return Checks(**{**parts, **changes})
+
+
+def trials(n: int = 3) -> list[tkb.Trial]:
+    return [tkb.Trial("sma", {"fast": i}, sharpe_oos=1.0) for i in range(1, n + 1)]
+
+
+def test_a_fresh_store_is_ready_and_says_that_nothing_is_indexed_yet(open_kb: OpenKb) -> None:
+    ready = open_kb().ready()
+    assert ready.ready
+    assert set(ready.checks) == {"database", "qdrant_collection", "embed_service"}
+    found = ready.checks["qdrant_collection"]
+    assert found.detail == "active: kb_regime_v1_v1; empty as yet: kb_regime_v1_v1"
+    assert found.facts["missing"] == ["kb_regime_v1_v1"]
+
+
+def test_what_a_readiness_says_as_json(sample: tkb.KnowledgeBase) -> None:
+    told = sample.ready().to_dict()
+    assert told["ready"] is True
+    assert told["checks"]["embed_service"].pop("duration_ms") >= 0
+    assert told["checks"]["embed_service"] == {
+        "ok": True,
+        "detail": "regime-v1 makes 64 numbers",
+        "model": "regime-v1",
+        "dimension": 64,
+    }
+    assert told["checks"]["qdrant_collection"]["collections"] == ["kb_regime_v1_v1"]
+    assert told["checks"]["qdrant_collection"]["missing"] == []
+
+
+def test_a_dimension_that_is_not_the_embedders_is_named(open_kb: OpenKb) -> None:
+    kb = open_kb()
+    kb.use_cases.indexer.vectors.ensure_collection("kb_regime_v1_v1", 768)
+    ready = kb.ready()
+    assert not ready.ready
+    assert ready.checks["qdrant_collection"].detail == (
+        "dimension mismatch: collection kb_regime_v1_v1 has 768, embedder makes 64"
+    )
+    assert ready.checks["database"].ok
+
+
+def test_every_workspaces_collection_is_looked_at(open_kb: OpenKb) -> None:
+    kb = open_kb()
+    kb.create_workspace("desk", embed_model="regime-cosine-v1", collection="theirs")
+    kb.create_workspace("odd", embed_model="unknown-model", collection="odd")
+    kb.use_cases.indexer.vectors.ensure_collection("theirs", 64)
+    kb.use_cases.indexer.vectors.ensure_collection("odd", 64)
+    detail = kb.ready().checks["qdrant_collection"].detail
+    assert "dimension mismatch: collection theirs has 64, embedder makes 32" in detail
+    assert "EMBED_MODEL 'unknown-model' is not known here" in detail
+
+
+def test_a_collection_that_was_deleted_after_trials_were_indexed_is_missed(
+    open_kb: OpenKb,
+) -> None:
+    pytest.importorskip("qdrant_client")
+    kb = open_kb(qdrant_url=":memory:")
+    kb.ingest(trials())
+    assert kb.ready().ready
+    kb.use_cases.indexer.vectors.index.client.delete_collection("kb_regime_v1_v1")
+    found = kb.ready().checks["qdrant_collection"]
+    assert not found.ok
+    assert "kb_regime_v1_v1 does not exist, and trials were indexed into it" in found.detail
+
+
+def test_a_vector_server_that_is_down_is_told_without_its_address(sample_copy: Path) -> None:
+    with FaultyServer() as server:
+        server.refuse()
+        with tkb.connect(sample_copy, qdrant_url=server.url, progress=False) as kb:
+            ready = kb.ready()
+    assert not ready.ready
+    found = ready.checks["qdrant_collection"]
+    assert not found.ok
+    assert "127.0.0.1" not in found.detail
+    assert ready.checks["database"].ok
+    assert ready.checks["embed_service"].ok
+
+
+def test_an_embedder_that_cannot_be_made_is_told(open_kb: OpenKb) -> None:
+    def refuse(model: str, scaler: Any) -> Any:
+        raise ConfigurationError("EMBED_MODEL 'x' is not known here")
+
+    found = checks_of(open_kb(), embedders=refuse).ready().checks["embed_service"]
+    assert (found.ok, found.detail) == (False, "EMBED_MODEL 'x' is not known here")
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (BackendUnavailableError("the database at host1 did not answer"), "no answer: "),
+        (OSError(5, "Input/output error", "/secret/path"), "OSError 5"),
+    ],
+)
+def test_whatever_a_check_raises_is_told_without_what_it_says(
+    open_kb: OpenKb, error: Exception, detail: str
+) -> None:
+    class Broken:
+        def workspaces(self) -> Any:
+            raise error
+
+    found = checks_of(open_kb(), store=Broken()).ready().checks["database"]
+    assert not found.ok
+    assert found.detail.startswith(detail)
+    assert "host1" not in found.detail
+    assert "secret" not in found.detail
+
+
+def test_checks_run_side_by_side_and_a_hanging_one_keeps_one_thread(open_kb: OpenKb) -> None:
+    release = threading.Event()
+    started: list[int] = []
+
+    class Hanging:
+        def workspaces(self) -> list[Any]:
+            started.append(1)
+            release.wait(10)
+            return []
+
+    class HangingVectors:
+        def dimension(self, name: str) -> int:
+            started.append(1)
+            release.wait(10)
+            return 64
+
+    checks = checks_of(open_kb(), store=Hanging(), vectors=HangingVectors(), timeout_s=0.2)
+    began = time.monotonic()
+    first = checks.ready()
+    assert time.monotonic() - began < 0.5
+    assert {name: check.ok for name, check in first.checks.items()} == {
+        "database": False,
+        "qdrant_collection": False,
+        "embed_service": True,
+    }
+    assert first.checks["database"].detail == "no answer within 0.2 s"
+    again = checks.ready()
+    assert len(started) == 2
+    assert again.checks["database"].detail.startswith("no answer since 0.")
+    release.set()
+    deadline = time.monotonic() + 5
+    while not checks.ready().ready and time.monotonic() < deadline:
+        pass
+    assert checks.ready().ready
+
+
+def test_health_has_the_names_of_the_mission_document_and_asks_nobody(open_kb: OpenKb) -> None:
+    health = open_kb().health()
+    assert set(health.circuit_breakers) == {"supabase", "qdrant", "ollama"}
+    assert {name: b["in_use"] for name, b in health.circuit_breakers.items()} == {
+        "supabase": True,
+        "qdrant": False,
+        "ollama": False,
+    }
+    assert health.circuit_breakers["supabase"] == {
+        "failures": 0,
+        "is_open": False,
+        "state": "closed",
+        "in_use": True,
+        "open_since": None,
+        "last_error": None,
+    }
+    assert str(health) == "every circuit is closed"
