@@ -120,4 +120,8 @@ def test_long_work_has_no_deadline_and_a_question_has_one(
         assert long_ones() == "all"
         kb.recommend("sma_cross", regime=["uptrend"])
         kb.trials()
+        kb.submit_job("ingest")
         assert long_ones() == "none"
+        kb.use_cases.job_runner().run_next()
+        assert long_ones() == "some"  # all but taking the job, and saying how it ended
+        assert kb.jobs()["state"].to_list() == ["succeeded"]
