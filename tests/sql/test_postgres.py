@@ -175,7 +175,7 @@ def test_as_many_threads_as_the_pool_is_made_for_read_at_once(
         ("53100", ConfigurationError, "make room on the server's disk"),
         ("42501", ConfigurationError, "rights"),
         ("23505", sa.exc.IntegrityError, "it happened"),
-        ("22021", InvalidInputError, "cannot store a value"),
+        ("22021", InvalidInputError, "does not take a value"),
     ],
 )
 def test_an_error_of_the_server_is_named(

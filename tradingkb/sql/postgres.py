@@ -233,7 +233,11 @@ def _named(said: Any, where: str) -> TradingKBError | None:
     kind, remedy = found
     reason = f"{said}; {remedy}" if remedy else str(said)
     if kind is InvalidInputError:
-        return InvalidInputError(f"the database {where} cannot store a value: {said}")
+        # Without the address: this is shown to whoever sent the value.
+        return InvalidInputError(
+            f"PostgreSQL does not take a value: {said.diag.message_primary or said}",
+            remedy="correct it; no text may hold a NUL character",
+        )
     if issubclass(kind, ConfigurationError):
         return kind(f"the database {where} cannot be used: {reason}")
     return kind(f"the database {where} did not answer: {reason}")
