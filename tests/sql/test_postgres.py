@@ -249,6 +249,13 @@ def test_a_refused_login_is_a_matter_of_configuration_and_a_full_server_is_not(
             ask(opened(locked), "SELECT 1")
 
 
+def test_what_the_driver_cannot_write_is_a_bug_and_no_state_of_the_world(
+    opened: Callable[..., sa.Engine], url: sa.URL
+) -> None:
+    with pytest.raises(sa.exc.ProgrammingError), writing(opened(url)) as connection:
+        connection.exec_driver_sql("SELECT %s", (object(),))
+
+
 def test_nobody_listening_is_a_backend_that_does_not_answer(
     opened: Callable[..., sa.Engine], url: sa.URL
 ) -> None:
