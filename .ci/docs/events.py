@@ -97,7 +97,7 @@ def emitted() -> dict[str, list[str]]:
 def _calls(tree: ast.Module) -> Iterator[tuple[str, list[str], bool]]:
     """(event, fields, whether these are all) of every call of `emit`."""
     for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         for call in ast.walk(function):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "emit" and call.args:
@@ -107,7 +107,9 @@ def _calls(tree: ast.Module) -> Iterator[tuple[str, list[str], bool]]:
                     yield name, fields, complete
 
 
-def _names(said: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> list[str]:
+def _names(
+    said: ast.expr, function: ast.FunctionDef | ast.AsyncFunctionDef, tree: ast.Module
+) -> list[str]:
     """The event's name; where it is, or holds, an argument, with every text that is passed."""
     if isinstance(said, ast.Constant):
         return [str(said.value)]
@@ -121,7 +123,7 @@ def _names(said: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> list[
     raise ValueError(f"line {said.lineno}: an event's name has to be a text or an argument")
 
 
-def _place(function: ast.FunctionDef, argument: str) -> int:
+def _place(function: ast.FunctionDef | ast.AsyncFunctionDef, argument: str) -> int:
     names = [a.arg for a in function.args.args if a.arg != "self"]
     return names.index(argument)
 
