@@ -82,7 +82,7 @@ def connect(
     home_path = chosen.absolute_home
     doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
     door = doors.database(of_database=of_database, is_contended=is_contended)
-    engine = open_engine(_store_url(chosen, home_path))
+    engine = open_engine(_store_url(chosen, home_path), pool_size=chosen.threads)
     put_door(engine, door)
     store = SqlTrialStore(engine)
     try:
