@@ -37,6 +37,8 @@ from tradingkb.exceptions import ForkedError, InvalidInputError
 from tradingkb.importers import Const, specs_to_register
 from tradingkb.indexing import (
     ActivationReport,
+    Contents,
+    DeepReconciliation,
     Indexer,
     Reconciler,
     Reconciliation,
@@ -93,6 +95,7 @@ class UseCases:
     curator: Curator
     indexer: Indexer
     reconciler: Reconciler
+    contents: Contents
     reembedder: Reembedder
     backups: Backups
     retention: Retention
@@ -653,22 +656,29 @@ class KnowledgeBase(LongWork):
     # --- the derived index ------------------------------------------------------------------------
 
     @_takes_long
-    def reconcile(self, repair: bool = False, workspace: str | None = None) -> Reconciliation:
+    def reconcile(
+        self, repair: bool = False, workspace: str | None = None, deep: bool = False
+    ) -> Reconciliation:
         """Compares SQL, which is right, with the vector index, per workspace and collection.
 
         Args:
             repair: embed what is missing or stale, delete what is orphaned.
             workspace: slug or id; None for all.
+            deep: also look whether every stored trial, rejected and withdrawn ones too, still is
+                what its source said: a `DeepReconciliation`, whose `content` names those that are
+                not. No repair knows what was given: it marks them, so that the next ingest of
+                their source takes them anew.
 
         Raises:
             BackendUnavailableError: the database or the vector index does not answer.
+            StoreDamagedError: something cannot even be read.
         """
-        found = self.use_cases.reconciler.run(
-            self.use_cases.workspaces.targets(workspace), repair=repair
-        )
+        targets = self.use_cases.workspaces.targets(workspace)
+        content = self.use_cases.contents.check(targets, repair=repair) if deep else None
+        found = self.use_cases.reconciler.run(targets, repair=repair)
         if repair:
             self.use_cases.set_alias()
-        return found
+        return found if content is None else DeepReconciliation.of(found, content)
 
     @_takes_long
     def reembed(

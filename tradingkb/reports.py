@@ -31,4 +31,4 @@ class Report:
         return printable("\n".join([self.summary(), *(f"  {line}" for line in self.details())]))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.summary()}>"
+        return printable(f"<{type(self).__name__}: {self.summary()}>")

@@ -16,7 +16,7 @@ from tradingkb.domain import FEATURES, RegimeScaler, Workspace
 from tradingkb.embedding import EMBEDDERS
 from tradingkb.evaluate import Calibrator, Evaluator
 from tradingkb.exceptions import ConfigurationError
-from tradingkb.indexing import Indexer, Reconciler, Reconciliation, Reembedder
+from tradingkb.indexing import Contents, Indexer, Reconciler, Reconciliation, Reembedder
 from tradingkb.ingest import Ingester, IngestJob
 from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
@@ -77,7 +77,7 @@ def connect(
     chosen = settings or load_settings(**given)
     _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
-    home_path = _absolute(chosen.home)
+    home_path = chosen.absolute_home
     doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
     door = doors.database(of_database=of_database, is_contended=is_contended)
     engine = open_engine(_store_url(chosen, home_path))
@@ -131,23 +131,6 @@ def connect(
         set_alias,
     )
     return KnowledgeBase(use_cases, chosen, progress=progress)
-
-
-def _absolute(home: Path) -> Path:
-    """The home as an absolute path.
-
-    Raises:
-        ConfigurationError: it cannot be one.
-    """
-    try:
-        found = home.expanduser().resolve()
-        found.exists()
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL; no such user
-        raise ConfigurationError(
-            f"the home {str(home)!a} cannot be used: {error}; give another one to connect(), or "
-            "set TRADINGKB_HOME"
-        ) from error
-    return found
 
 
 def _asking(
@@ -207,6 +190,7 @@ def _use_cases(
         curator=Curator(store, indexer, leases),
         indexer=indexer,
         reconciler=reconciler,
+        contents=Contents(store),
         reembedder=Reembedder(store, indexer, leases),
         backups=Backups(store, leases, repair, clock=clock),
         retention=Retention(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
@@ -60,15 +61,16 @@ class Workspaces:
         Raises:
             UnknownWorkspaceError: no such workspace; near names are suggested.
         """
-        spaces = self._all()
-        for space in spaces:
-            if name in (space.slug, space.id):
-                return space
+        # Nothing else is a name, and drivers refuse a NUL or half of a pair.
+        ask = partial(self._store.workspace, str(name))
+        found = self._again(ask) if str(name).isprintable() else None
+        if found is not None:
+            return found
         if name != DEFAULT_WORKSPACE:
             raise UnknownWorkspaceError(
                 "workspace",
                 str(name),
-                [s.slug for s in spaces],
+                [space.slug for space in self._all()],
                 remedy=f"create it with kb.create_workspace({name!r})",
             )
         if not create_default:

@@ -19,6 +19,8 @@ MEANINGS = {
     "circuit_half_open": "a service was left alone for long enough: one call is let through",
     "circuit_opened": "a service failed so often that it is left alone for a while; `error` is why",
     "db_retry": "the database did not answer, and is asked again after `wait_s` seconds",
+    "http_request": "a request was answered; 499 is a client that left before",
+    "http_unexpected_error": "the service failed in a way that nobody foresaw, at that place",
     "kb_admin_status_change_total": "trials changed their status, per kind of change",
     "kb_archive_qdrant_failed": "the vector index did not delete a point of an archived trial; "
     "the next ingest tries again. After the first of one failure a line counts the rest (`more`)",
@@ -49,6 +51,10 @@ MEANINGS = {
     "kb_workspace_activated": "a workspace was switched to a model and a collection",
     "ollama_retry": "the embedding server did not answer, and is asked again",
     "qdrant_retry": "the vector server did not answer, and is asked again",
+    "service_listens": "the service takes connections at a port",
+    "service_started": "the service answers",
+    "service_stopped": "the service has ended what it had begun, and given back what it held",
+    "service_waits": "the database did not answer when the service started; it tries again",
 }
 
 

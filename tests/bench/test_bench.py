@@ -58,6 +58,7 @@ ROWS = [
     ("readers", "the same readers, nobody ingests"),
     ("readers", "the same readers, nobody ingests"),
     ("readers", "all answers"),
+    *[("service", "the same call in a process")] * 9,
     *([("postgresql", "SQLite")] * 4),
 ]
 

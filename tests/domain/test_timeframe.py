@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradingkb.domain.timeframe import canonical_timeframe
+from tradingkb.domain.timeframe import canonical_timeframe, is_duration, is_no_timeframe
 
 SPELLINGS = {
     "1s": ["s", "1 sec", "1second", "1 SECONDS"],
@@ -39,3 +39,21 @@ def test_a_canonical_spelling_is_its_own(canonical: str) -> None:
 )
 def test_what_is_no_duration_is_its_own_spelling_in_lower_case(text: str, own: str) -> None:
     assert canonical_timeframe(text) == own
+
+
+@pytest.mark.parametrize("text", ["0h", "-5m", "0", "00d", " -1 ", "0.0h", "+0m", "-1.5h"])
+def test_a_length_of_time_that_no_bar_can_have_is_no_timeframe(text: str) -> None:
+    assert is_no_timeframe(text)
+    assert not is_duration(canonical_timeframe(text))
+
+
+@pytest.mark.parametrize("text", ["1h", "60m", "D", "10s", "1M", "2mo"])
+def test_a_length_of_time_is_a_duration(text: str) -> None:
+    assert is_duration(canonical_timeframe(text))
+    assert not is_no_timeframe(text)
+
+
+@pytest.mark.parametrize("text", ["renko-10", "banana", "100 ticks", "1.5h", "00:15"])
+def test_a_chart_of_anything_but_time_is_no_duration_and_may_be_a_timeframe(text: str) -> None:
+    assert not is_duration(canonical_timeframe(text))
+    assert not is_no_timeframe(text)

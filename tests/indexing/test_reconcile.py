@@ -323,3 +323,15 @@ def test_a_place_where_nothing_differs_is_not_repaired(
     lose_points(kb)
     kb.reconcile(repair=True)
     assert repaired == [REGIME_V1]
+
+
+def test_one_workspace_is_not_looked_for_among_all(
+    kb: tkb.KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = kb.use_cases.store
+    for name in ("index_places", "populated"):
+        monkeypatch.setattr(store, name, lambda: pytest.fail("all workspaces were read"))
+    lose_points(kb)
+    found = kb.reconcile(workspace="default", repair=True)
+    assert found.clean
+    assert found.before["missing"].sum() == 2

@@ -207,3 +207,17 @@ def test_a_withdrawn_trial_is_no_other(open_kb: Open) -> None:
     kb = open_kb()
     kb.withdraw(kb.ingest(study()).run_id, reason="x")
     assert again(kb.ingest(study(source_id=pl.format("n{}", "source_id")))) == []
+
+
+def test_nothing_counts_twice_when_the_remedy_is_followed(open_kb: Open) -> None:
+    kb = open_kb()
+    kb.ingest(study(2))
+    second = study(4, symbol="Y")
+    report = kb.ingest(second)  # two ids collide, two slip in
+    assert (report.inserted, report.error) == (2, 2)
+    assert "withdraw this run where other rows of it went in" in report.rejects["remedy"][0]
+    kb.withdraw(report.run_id, reason="the ids are those of another study")
+    again = kb.ingest(second, mapping={"source_type": tkb.const("study 2")})
+    assert (again.inserted, again.error) == (4, 0)
+    assert kb.trials(symbol="Y").filter(pl.col("withdrawn_at").is_null()).height == 4
+    assert kb.strategies()["n_trials"].to_list() == [6]

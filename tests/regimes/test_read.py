@@ -368,3 +368,19 @@ def test_where_so_many_rows_are_empty_that_the_rest_is_no_such_series_they_split
     assert (len(bars.gaps) > 0) == split
     if split:
         assert "has no price" in bars.gaps[0].text
+
+
+def test_a_folder_is_said_to_be_one_with_a_file_in_it(tmp_path: Path) -> None:
+    with pytest.raises(InvalidOHLCVError, match="is a folder") as caught:
+        read_ohlcv(tmp_path)
+    assert str(caught.value.remedy) == "name a file in it"
+    (tmp_path / "X_1d.parquet").touch()
+    with pytest.raises(InvalidOHLCVError, match=r"such as .*X_1d\.parquet"):
+        read_ohlcv(tmp_path)
+
+
+def test_bars_that_are_all_in_the_future_are_said_to_be_so(frame: pl.DataFrame) -> None:
+    bars = read_ohlcv(frame).finished(datetime(2000, 1, 1))
+    with pytest.raises(InvalidOHLCVError, match=r"no bar .* left, because .* had not closed") as e:
+        bars.effective()
+    assert "clock" in str(e.value.remedy)

@@ -263,13 +263,14 @@ def test_no_secret_leaves_the_process(start, message):
         assert secret not in sent.text
 
 
-def test_no_request_no_variable_and_no_path_leaves_the_process(start):
+def test_no_request_no_variable_no_source_and_no_path_leaves_the_process(start):
     sentry, sent = start()
     sentry.unexpected(raised("it broke"))
     (event,) = sent.events
     assert not {"request", "user", "breadcrumbs", "modules", "extra"} & set(event)
     frames = event["exception"]["values"][0]["stacktrace"]["frames"]
-    assert not {"vars", "abs_path"} & {key for frame in frames for key in frame}
+    unsent = {"vars", "abs_path", "context_line", "pre_context", "post_context"}
+    assert not unsent & {key for frame in frames for key in frame}
 
 
 def test_what_cannot_be_scrubbed_is_not_sent(start, monkeypatch):

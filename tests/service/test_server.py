@@ -249,3 +249,28 @@ def test_a_service_whose_database_does_not_answer_lives_and_says_so(start: Start
     assert (status, found["code"]) == (503, "starting")
     assert server.end() == -signal.SIGTERM
     assert "s3cret" not in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"TRADINGKB_HOME": "a-file"}, "a-file"),
+        ({"EMBED_DIM": "7"}, "EMBED_DIM"),
+        ({"ADMIN_TOKEN": "short"}, "ADMIN_TOKEN"),
+        ({"WORKSPACE_TOKENS": "desk"}, "WORKSPACE_TOKENS"),
+    ],
+)
+def test_settings_that_cannot_be_used_end_it_at_once_with_one_line(tmp_path, variables, named):
+    (tmp_path / "a-file").write_text("x")
+    done = subprocess.run(
+        [sys.executable, "-m", "tradingkb", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={**CLEAN, "PYTHONPATH": str(ROOT), "LOG_LEVEL": "ERROR", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 3, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert named in done.stderr

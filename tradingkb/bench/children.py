@@ -1,7 +1,8 @@
 """Processes of the benchmark: an ingest of its own memory, readers and a writer side by side.
 
-`ingest` prints one JSON line. `read` and `write` print "ready", then one JSON line for every line
-of their input, which says for how many seconds to work; they end with their input.
+`ingest` prints one JSON line. `read`, `write` and `call` print "ready", then one JSON line for
+every line of their input, which says for how many seconds to work. `serve` serves over HTTP, prints
+its port, and for every line the processor time that it has taken. All end with their input.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from tradingkb.bench.data import counts, make_trials, make_windows, questions, strategies
-from tradingkb.bench.knowledge import ask, open_kb
+from tradingkb.bench.knowledge import ask, open_kb, request_of
 from tradingkb.bench.machine import peak_memory_mb
 from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.observability import configure_logging
+
+#: Of the service: requests that it works on at once.
+_THREADS: Final = 8
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,12 +44,23 @@ def main(arguments: list[str] | None = None) -> None:
     write.add_argument("batch", type=int)
     write.add_argument("first", type=int)
     write.add_argument("last", type=int)
+    for role in ("call", "serve"):
+        roles.add_parser(role).add_argument("home", type=Path)
     given = parser.parse_args(arguments)
     if given.role == "ingest":
         _say(_ingest(given.parquet, given.home))
     elif given.role == "read":
         with open_kb(given.home) as kb:
             _serve(lambda duration: _read(kb, given.number, duration))
+    elif given.role == "call":
+        configure_logging("INFO", "logfmt")
+        with open_kb(given.home) as kb:
+            _serve(lambda duration: _call(kb, duration))
+    elif given.role == "serve":
+        configure_logging("INFO", "logfmt")
+        _say(_listen(given.home))
+        for _ in sys.stdin:
+            _say(time.process_time())
     else:
         batches = _batches(given.windows, given.batch, range(given.first, given.last))
         with open_kb(given.home) as kb:
@@ -90,6 +107,35 @@ def _read(kb: KnowledgeBase, number: int, duration: float) -> dict[str, Any]:
             errors.append(repr(error))
         times.append((time.perf_counter() - start) * 1000)
     return {"ms": times, "errors": errors}
+
+
+def _call(kb: KnowledgeBase, duration: float) -> dict[str, Any]:
+    """Recommends again and again, and writes each answer as the service writes it."""
+    import orjson
+
+    asked = request_of(strategies()[0].spec.name, questions(1)[0])
+    without = ("evidence", "trials")
+    kb.recommend(**asked)
+    times: list[float] = []
+    began = time.process_time()
+    end = time.perf_counter() + duration
+    while (start := time.perf_counter()) < end:
+        orjson.dumps(kb.recommend(**asked).to_dict(without=without))
+        times.append((time.perf_counter() - start) * 1000)
+    return {"ms": times, "cpu_s": time.process_time() - began}
+
+
+def _listen(home: Path) -> int:
+    """Serves in a thread until the process ends; the port."""
+    from tradingkb.service import prepare
+    from tradingkb.settings import Settings
+
+    settings = Settings.model_construct(
+        home=home, rate_limit_per_minute=0, rate_limit_concurrent=0, threads=_THREADS
+    )
+    server, listening = prepare(settings, "127.0.0.1", 0)
+    threading.Thread(target=server.run, args=([listening],), daemon=True).start()
+    return int(listening.getsockname()[1])
 
 
 def _write(kb: KnowledgeBase, batches: Iterator[pl.DataFrame], duration: float) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tradingkb.domain import STRICT, Regime
 from tradingkb.knowledge_base import KnowledgeBase
@@ -31,6 +31,16 @@ def open_kb(home: Path, database_url: str | None = None) -> KnowledgeBase:
 def ask(kb: KnowledgeBase, strategy_name: str, market: Regime) -> Recommendation:
     """One recommendation, as a notebook asks for it once it has measured the market."""
     return kb.recommend(strategy_name, regime=market, symbol=SYMBOL, timeframe="1d")
+
+
+def request_of(strategy_name: str, market: Regime) -> dict[str, Any]:
+    """A question as HTTP and `kb.recommend` take it: about a market that is stated."""
+    return {
+        "strategy_name": strategy_name,
+        "regime": dict(market.features),
+        "symbol": SYMBOL,
+        "timeframe": "1d",
+    }
 
 
 class Retrieval:

@@ -51,10 +51,11 @@ class State:
         Raises:
             ConfigurationError: the `service` extra is not installed, or the port is taken.
         """
+        from tradingkb.observability import configure_logging
         from tradingkb.settings import load_settings
 
         settings = load_settings(**self.arguments)
-        _configure_logging(settings, otherwise="INFO")
+        configure_logging(settings.service_log_level, settings.log_format)
         try:
             from tradingkb.service import serve
         except ModuleNotFoundError as error:
@@ -66,10 +67,7 @@ class State:
         serve(settings, host, port)
 
 
-def _configure_logging(settings: LogSettings, otherwise: str | None = None) -> None:
-    """Configures the log; `otherwise` is the level where nobody has set one."""
+def _configure_logging(settings: LogSettings) -> None:
     from tradingkb.observability import configure_logging
 
-    given = "log_level" in settings.model_fields_set
-    level = settings.log_level if given or otherwise is None else otherwise
-    configure_logging(level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format)

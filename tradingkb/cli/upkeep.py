@@ -22,11 +22,14 @@ def reconcile(
     workspace: Annotated[
         str | None, typer.Option("--workspace", "-w", help="Slug or id; default all.")
     ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also find stored trials that are not what was given.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare the store with the vector index; exits with 7 when they differ."""
     with reported(), context.obj.open() as kb:
-        found = kb.reconcile(repair, workspace)
+        found = kb.reconcile(repair, workspace, deep)
         print_report(found, as_json=as_json)
         if not found.clean:
             raise typer.Exit(EXIT_DIFFERENCES)
@@ -99,7 +102,8 @@ def prune(
         int | None, typer.Option(help="Age of events; default TRADINGKB_EVENTS_RETENTION_DAYS.")
     ] = None,
     runs_days: Annotated[
-        int | None, typer.Option(help="Age of runs; default TRADINGKB_RUNS_RETENTION_DAYS.")
+        int | None,
+        typer.Option(help="Age of runs, jobs; default TRADINGKB_RUNS_RETENTION_DAYS."),
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Delete; without it, only count.")] = False,
     compact: Annotated[
@@ -107,7 +111,7 @@ def prune(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count, or delete, old recommend events and runs; trials stay."""
+    """Count, or delete, old recommend events, runs and ended jobs; trials stay."""
     with reported(), context.obj.open() as kb:
         report = kb.prune(events_days, runs_days, dry_run=not apply, compact=compact)
         print_report(report, as_json=as_json)

@@ -68,7 +68,12 @@ from tradingkb.domain.strategy import (
     spec_for,
 )
 from tradingkb.domain.tenancy import Actor, IndexTarget, Workspace
-from tradingkb.domain.timeframe import canonical_timeframe
+from tradingkb.domain.timeframe import (
+    TIMEFRAME_REMEDY,
+    canonical_timeframe,
+    is_duration,
+    is_no_timeframe,
+)
 from tradingkb.domain.trial import (
     EXPERIMENT_TYPES,
     METRICS,
@@ -100,6 +105,7 @@ __all__ = [
     "STATUSES",
     "STRICT",
     "TAGS",
+    "TIMEFRAME_REMEDY",
     "Actor",
     "Angles",
     "Caller",
@@ -138,6 +144,8 @@ __all__ = [
     "document_text",
     "failures",
     "get_objective",
+    "is_duration",
+    "is_no_timeframe",
     "is_param_name",
     "is_unicode",
     "looks_typed",

@@ -49,6 +49,11 @@ _UNITS: Final = {
     "months": "mo",
 }
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+#: What reads as a length of time, and is none that a bar can have.
+_NO_TIME: Final = re.compile(r"-\s*\d.*|\+?0+(\.0*)?\s*[a-zA-Z]*")
+_DURATION: Final = re.compile(r"[1-9]\d*(?:mo|[smhdw])")
+#: What to do about a text that is none.
+TIMEFRAME_REMEDY: Final = "give a number and s, m, h, d, w or mo, such as 5m, 1h or 1d"
 _NAME: Final = re.compile(r"(\d*)\s*([a-zA-Z]+)")
 
 
@@ -71,3 +76,13 @@ def canonical_timeframe(text: str) -> str:
     seconds = count * _SECONDS[unit]
     best = next(u for u in ("w", "d", "h", "m", "s") if seconds % _SECONDS[u] == 0)
     return f"{seconds // _SECONDS[best]}{best}"
+
+
+def is_no_timeframe(text: str) -> bool:
+    """Whether a text reads as a length of time that no bar can have, such as 0h or -5m."""
+    return _NO_TIME.fullmatch(text.strip()) is not None
+
+
+def is_duration(canonical: str) -> bool:
+    """Whether a canonical spelling says how long a bar lasts; one of a tick chart does not."""
+    return _DURATION.fullmatch(canonical) is not None

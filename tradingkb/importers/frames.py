@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain import StrategySpec, as_utc, canonical_timeframe
+from tradingkb.domain import (
+    TIMEFRAME_REMEDY,
+    StrategySpec,
+    as_utc,
+    canonical_timeframe,
+    is_duration,
+    is_no_timeframe,
+)
 from tradingkb.importers import unscored
 from tradingkb.importers.checks import Check, Problems, read_column
 from tradingkb.importers.columns import COLUMNS, NUMBERS, ROW, TIMES, WINDOW
@@ -22,8 +29,10 @@ from tradingkb.importers.hashing import hashed, hashed_once
 from tradingkb.importers.params import PREFIX, read_params
 from tradingkb.importers.rejects import Refused, rejects_table
 from tradingkb.importers.samples import with_scores
-from tradingkb.importers.source import Const, Source, no_params, read_source
+from tradingkb.importers.source import Const, Source, no_params, no_strategy, read_source
 
+#: The day of an exchange is named by its end, which is tomorrow's midnight, or one further east.
+_TOLERANCE: Final = timedelta(days=1)
 _IDENTITY: Final = ("source_type", "source_id")
 _TEXTS: Final = (
     *("source_type", "source_id", "experiment_type", "strategy_name", "strategy_version"),
@@ -34,7 +43,8 @@ _EXPERIMENT: Final = (
     *("strategy_name", "strategy_version", "params", *WINDOW, "engine", "cost_bps"),
     "objective_type",
 )
-_CONTENT: Final = (*_TEXTS, *NUMBERS, *TIMES, "regime_is", "regime_oos")
+#: What the hash of a row is taken of.
+CONTENT: Final = (*_TEXTS, *NUMBERS, *TIMES, "regime_is", "regime_oos")
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,7 @@ def read_trials(
     raw = source.frame
     if not any(c == "params" or c.startswith(PREFIX) for c in raw.columns):
         raise no_params(source.ignored)
+    _check_strategy(source)
     problems = Problems()
     problems.extend(_broken(source))
     plain = [c for c in COLUMNS.values() if c.kind != "params"]
@@ -101,6 +112,8 @@ def read_trials(
     )
     frame = _with_defaults(frame.with_columns(params.texts).select(ROW, *COLUMNS))
     _check_rows(frame, problems)
+    if scored:
+        _check_ended(frame, now, problems)
     said: tuple[str, ...] = ()
     if scored:
         frame, said = _with_scores(frame, problems)
@@ -148,6 +161,19 @@ def refuse(
         rejects=rejects.sort("row", maintain_order=True),
         refused=batch.refused.and_also(strangers),
     )
+
+
+def _check_strategy(source: Source) -> None:
+    """Refuses a table of which no row names a strategy: a problem of each row says less.
+
+    Raises:
+        InvalidTrialError: with the mapping that names it.
+    """
+    frame = source.frame
+    if frame.height and (
+        "strategy_name" not in frame.columns or frame["strategy_name"].null_count() == frame.height
+    ):
+        raise no_strategy(source.ignored)
 
 
 def _broken(source: Source) -> pl.DataFrame:
@@ -200,9 +226,25 @@ def _check_rows(frame: pl.DataFrame, problems: Problems) -> None:
     apart = "windows are half-open [start, end) and must not overlap"
     checks.append(Check(overlap, "oos_start", inside, apart))
     early = pl.col("known_at") < pl.max_horizontal("oos_end", "is_end")
+    nothing = [t for t in frame["timeframe"].unique().drop_nulls() if is_no_timeframe(t)]
+    no_time = pl.format("'{}' is no time that a bar can last", "timeframe")
+    checks.append(Check(pl.col("timeframe").is_in(nothing), "timeframe", no_time, TIMEFRAME_REMEDY))
     before = "lies before the end of the trial's last window"
     remedy = "a result cannot be known before its window has ended"
     problems.add_all(frame, [*checks, Check(early, "known_at", before, remedy)])
+
+
+def _check_ended(frame: pl.DataFrame, now: datetime, problems: Problems) -> None:
+    """Refuses results of windows that have not ended."""
+    limit = pl.lit(as_utc(now) + _TOLERANCE).dt.cast_time_unit("us")
+    later = [pl.col(end) > limit for end in ("oos_end", "is_end")]
+    remedy = (
+        "a result cannot be known before its window has ended: correct the date, or leave the "
+        "trial out until then"
+    )
+    for end, bad in (("oos_end", later[0]), ("is_end", later[1] & ~later[0].fill_null(False))):
+        message = pl.format("{} lies in the future", _shown(end))
+        problems.add(frame, bad, end, message, remedy)
 
 
 def _shown(time: str) -> pl.Expr:
@@ -239,7 +281,7 @@ def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
     if nameless.any():
         derived = hashed(frame.filter(nameless), _EXPERIMENT)
         frame = frame.with_columns(frame["source_id"].scatter(nameless.arg_true(), derived))
-    frame = frame.with_columns(hashed(frame, _CONTENT).alias("row_hash"))
+    frame = frame.with_columns(hashed(frame, CONTENT).alias("row_hash"))
     return _with_samples(frame) if "sample" in frame.columns else frame
 
 
@@ -279,6 +321,17 @@ def _own_names(kinds: Mapping[str, str], mapping: Mapping[str, str | Const]) -> 
     return {column: kind for column, kind in columns if isinstance(column, str)}
 
 
+def _odd_timeframes(good: pl.DataFrame) -> list[str]:
+    """Timeframes that say no length of time: of charts of ticks, or mistyped."""
+    counts = good.group_by("timeframe").agg(pl.len(), pl.col(ROW).min()).drop_nulls()
+    odd = [row for row in counts.sort(ROW).rows() if not is_duration(row[0])]
+    return [
+        f"timeframe {name!r} is no length of time ({n:,} rows, the first is row {row}): where one "
+        f"is meant, {TIMEFRAME_REMEDY}"
+        for name, n, row in odd
+    ]
+
+
 def _notes(
     problems: Problems, ignored: tuple[str, ...], duplicates: int, good: pl.DataFrame
 ) -> tuple[str, ...]:
@@ -288,6 +341,7 @@ def _notes(
         notes.append(f"columns not used: {', '.join(ignored)}")
     if duplicates:
         notes.append(f"{duplicates} rows repeat an earlier row exactly and were taken once")
+    notes += _odd_timeframes(good)
     placeless = good.filter(pl.all_horizontal(pl.col(c).is_null() for c in WINDOW)).height
     if placeless:
         notes.append(

@@ -30,6 +30,7 @@ from tradingkb.importers.states import COLUMNS_OF_STATE, without_result
 STATE: Final = "state"
 #: How optimisers and trackers call a score, an id, and parameters.
 _FAMILIAR: Final = {"objective_score": "value", "source_id": "number"}
+_STRATEGY: Final = ("strategy", "strategy_id", "strat", "system")
 _PARAM_STARTS: Final = ("params_", "params.")
 
 
@@ -255,6 +256,19 @@ def no_params(columns: Sequence[str]) -> InvalidTrialError:
         field="params",
         remedy="give a params column (struct or JSON text) or param_* columns, or map one: "
         f"mapping={{{example}}}",
+    )
+
+
+def no_strategy(columns: Sequence[str]) -> InvalidTrialError:
+    """Of a table without the name of any strategy."""
+    named = [name for name in columns if name.lower() in _STRATEGY]
+    example = '"strategy_name": tkb.const("your strategy")'
+    if named:
+        example = f'"strategy_name": "{named[0]}"'
+    return InvalidTrialError(
+        "no row names its strategy",
+        field="strategy_name",
+        remedy=f"say which column does, or name it: mapping={{{example}}}",
     )
 
 

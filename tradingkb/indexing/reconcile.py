@@ -167,8 +167,7 @@ class Reconciler:
     def _places(self, targets: Sequence[IndexTarget]) -> list[Place]:
         """The collections with entries of each workspace, its active one, and ours that exist."""
         ours = {name for name in self._vectors.collections() if name.startswith(_PREFIX)}
-        entries = self._store.index_places()
-        populated = self._store.populated()
+        entries, populated = self._known(targets)
         places = []
         for active in targets:
             mine = {name for space, name in entries if space == active.workspace.id}
@@ -177,6 +176,13 @@ class Reconciler:
                 known = name in mine or (is_active and active.workspace.id in populated)
                 places.append(Place(replace(active, collection=name), is_active, known))
         return places
+
+    def _known(self, targets: Sequence[IndexTarget]) -> tuple[set[tuple[str, str]], set[str]]:
+        """Where SQL has entries, by workspace and collection; workspaces that may have trials."""
+        if len(targets) != 1:
+            return self._store.index_places(), self._store.populated()
+        mine = targets[0].workspace.id
+        return {(mine, name) for name in self._store.index_collections(mine)}, {mine}
 
     def _look(self, places: Sequence[Place]) -> dict[Place, tuple[Any, ...]]:
         """Rows of the places where something is; the others need no look.

@@ -29,6 +29,7 @@ _READ: Final = (
 )
 _STORED: Final = ("strategy_name", "strategy_version", "params", "window_key")
 _REMEDY: Final = (
+    "withdraw this run where other rows of it went in, so that none counts twice, and "
     'give each study a source_type of its own, mapping={"source_type": tkb.const("study 2")}, or '
     "ids of its own; replace=True takes these rows in the place of what is stored"
 )

@@ -31,7 +31,7 @@ MOST_ATTEMPTS: Final = 6
 _FIRST_WAIT_S: Final = 15.0
 _LONGEST_WAIT_S: Final = 600.0
 #: While another process works on the workspace.
-_BUSY_S: Final = 5.0
+_BUSY_S: Final = 15.0
 #: Seconds between attempts to write how a job ended: it must not be done again for a lost line.
 _ENDINGS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 

@@ -11,6 +11,9 @@ from tradingkb.domain import StrategySpec, Workspace
 class WorkspaceStore(Protocol):
     """Workspaces, and what each of them searches."""
 
+    def workspace(self, name: str) -> Workspace | None:
+        """The workspace of that slug or id: every question asks for one, of however many."""
+
     def workspaces(self) -> list[Workspace]:
         """All workspaces, by slug."""
 

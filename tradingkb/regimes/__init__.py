@@ -1,6 +1,6 @@
 """OHLCV bars in, market regimes out."""
 
-from tradingkb.regimes.bars import MIN_BARS, Bars, Gap
+from tradingkb.regimes.bars import MIN_BARS, Bars, Gap, as_datetime
 from tradingkb.regimes.features import compute_features
 from tradingkb.regimes.measure import (
     LOOKBACK,
@@ -19,6 +19,7 @@ __all__ = [
     "Gap",
     "WindowNote",
     "WindowRegimes",
+    "as_datetime",
     "bar_length",
     "compute_features",
     "measure_regime",

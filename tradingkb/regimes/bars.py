@@ -195,7 +195,10 @@ def _seconds(delta: np.timedelta64) -> float:
 
 def _too_few(bars: Bars, gap: Gap | None) -> InvalidOHLCVError:
     name = f"{bars.symbol or 'the series'} {bars.timeframe}"
-    if gap is None:
+    if not len(bars) and bars.notes:  # all of them are in the future
+        why = f"no bar of {name} is left, because {bars.notes[-1].partition(': ')[2]}"
+        remedy = "check the times of the bars, and this machine's clock"
+    elif gap is None:
         why = f"only {len(bars)} bars of {name}"
         remedy = f"give at least {MIN_BARS} bars"
     else:

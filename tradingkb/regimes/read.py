@@ -107,6 +107,12 @@ def _frame(source: Any) -> pl.DataFrame:
 
 
 def _file(path: Path) -> pl.DataFrame:
+    if path.is_dir():
+        series = sorted(p.name for p in path.iterdir() if series_of(p.stem)[0] is not None)
+        example = f", such as {path / series[0]}" if series else ""
+        raise InvalidOHLCVError(
+            f"{path} is a folder, and one series is wanted", remedy=f"name a file in it{example}"
+        )
     if not path.is_file():
         raise InvalidOHLCVError(f"there is no file {path}", remedy="check the path")
     suffix = path.suffix.lower()

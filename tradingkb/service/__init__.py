@@ -2,6 +2,6 @@
 
 from tradingkb.service.app import create_app
 from tradingkb.service.problems import STATUSES
-from tradingkb.service.server import serve
+from tradingkb.service.server import prepare, serve
 
-__all__ = ["STATUSES", "create_app", "serve"]
+__all__ = ["STATUSES", "create_app", "prepare", "serve"]

@@ -31,6 +31,8 @@ from tradingkb.settings import Settings
 
 #: Threads for probes: as many as may ask at once.
 _PROBES: Final = 4
+#: Seconds that the first attempt to open it may hold up the start.
+_FIRST_TRY_S: Final = 10.0
 #: Seconds between two attempts to open a knowledge base whose database does not answer.
 _REOPEN_S: Final = 2.0
 
@@ -116,11 +118,15 @@ async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> Async
     to_thread.current_default_thread_limiter().total_tokens = service.settings.threads
     async with AsyncExitStack() as stack:
         stack.callback(subscribe(service.metrics.subscriber))
-        opening = asyncio.create_task(_open(open_kb, service))
-        # A database that answers has answered before the first request.
-        await asyncio.wait({opening}, timeout=_REOPEN_S)
-        if opening.done():
-            opening.result()
+        tried = asyncio.Event()
+        opening = asyncio.create_task(_open(open_kb, service, tried))
+        # A database that answers has answered before the first request; for one that hangs, whoever
+        # watches this process does not wait.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(tried.wait(), _FIRST_TRY_S)
+        if opening.done() and (error := opening.exception()) is not None:
+            service.failed.append(error)
+            raise error
         emit("service_started", version=__version__, replica=service.settings.replica)
         yield
         service.draining.set()
@@ -132,19 +138,27 @@ async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> Async
         emit("service_stopped", replica=service.settings.replica)
 
 
-async def _open(open_kb: Callable[[], KnowledgeBase], service: Service) -> None:
+async def _open(
+    open_kb: Callable[[], KnowledgeBase], service: Service, tried: asyncio.Event
+) -> None:
     """Opens the knowledge base, however long its database takes to come up."""
     while True:
         try:
             kb = await to_thread.run_sync(open_kb)
-        except BackendUnavailableError as error:
-            emit("service_waits", error=scrubbed(str(error)))
+        except Exception as error:
+            # What is wrong with the settings shows at once; what comes later passes, or is mended.
+            if not (isinstance(error, BackendUnavailableError) or tried.is_set()):
+                tried.set()
+                raise
+            tried.set()
+            emit("service_waits", error=f"{type(error).__name__}: {scrubbed(str(error))}")
             await asyncio.sleep(_REOPEN_S)
             continue
         runner, journal = kb.job_runner(), kb.use_cases.journal
         runner.start()
         journal.start()
         service.opened.append(Opened(kb, runner, journal))
+        tried.set()
         return
 
 

@@ -1,8 +1,8 @@
 """Sentry: a sample of `none` and `degraded` answers, and every error that nobody expected.
 
 The client is our own, not the one of the process: nothing is patched, no log line and no request is
-collected. What is sent holds no request, no body, no local variable of a frame, no path and no
-secret of the settings.
+collected. What is sent holds no request, no body, no line of source, no local variable, no path and
+no secret of the settings.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ def start_sentry(
             transport=transport,
             before_send=_scrubber(_secrets(settings)),
             include_local_variables=False,
+            include_source_context=False,
             max_request_body_size="never",
             default_integrations=False,
             auto_enabling_integrations=False,

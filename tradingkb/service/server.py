@@ -15,7 +15,7 @@ from tradingkb import __version__
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.observability import emit
 from tradingkb.service.app import create_app
-from tradingkb.service.sentry import start_sentry
+from tradingkb.service.sentry import Sentry, start_sentry
 from tradingkb.service.state import Service
 from tradingkb.settings import Settings
 from tradingkb.wiring import connect
@@ -35,6 +35,33 @@ def serve(settings: Settings, host: str, port: int) -> None:
         ConfigurationError: what `connect` raises; the port is taken.
     """
     sentry = start_sentry(settings, version=__version__)
+    server, listening = prepare(settings, host, port, sentry)
+    try:
+        emit("service_listens", port=listening.getsockname()[1])
+        server.run(sockets=[listening])
+    except SystemExit:
+        if server.service.failed:
+            raise server.service.failed[0] from None
+        raise
+    finally:
+        if sentry is not None:
+            sentry.end()
+
+
+def prepare(
+    settings: Settings, host: str, port: int, sentry: Sentry | None = None
+) -> tuple[DrainingServer, socket.socket]:
+    """A server, and the socket that it is to listen on.
+
+    Args:
+        settings: of the service and of the knowledge base.
+        host: address to listen on.
+        port: 0 for any that is free.
+        sentry: told of what nobody foresaw.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
     app = create_app(
         partial(connect, settings=settings, progress=False),
         settings,
@@ -51,13 +78,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
         timeout_graceful_shutdown=max(1, round(settings.shutdown_grace_s)),
         ws="none",
     )
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    try:
-        emit("service_listens", port=listening.getsockname()[1])
-        _Server(config, app.state.service).run(sockets=[listening])
-    finally:
-        if sentry is not None:
-            sentry.end()
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it logs whole tracebacks
+    return DrainingServer(config, app.state.service), listening
 
 
 def _socket(host: str, port: int) -> socket.socket:
@@ -71,19 +93,19 @@ def _socket(host: str, port: int) -> socket.socket:
         ) from None
 
 
-class _Server(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """Drains before it stops to listen."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._service = service
+        self.service = service
         self._leave_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Marks the service as draining at once; a second signal ends it at once."""
-        wait = self._service.settings.drain_s
-        first = not self._service.draining.is_set()
-        self._service.draining.set()
+        wait = self.service.settings.drain_s
+        first = not self.service.draining.is_set()
+        self.service.draining.set()
         if first and wait > 0:
             self._captured_signals.append(sig)
             self._leave_at = time.monotonic() + wait

@@ -42,6 +42,7 @@ class Service:
         new_id: makes request ids.
         draining: set from SIGTERM on: no new work, what is in flight ends.
         opened: holds the knowledge base once it is open.
+        failed: why it could not be opened when the service started.
         ids: ids of workspaces by the names that were asked for.
     """
 
@@ -53,6 +54,7 @@ class Service:
     new_id: Callable[[], str]
     draining: threading.Event = field(default_factory=threading.Event)
     opened: list[Opened] = field(default_factory=list)
+    failed: list[BaseException] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
 
     @property

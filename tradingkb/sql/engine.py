@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.masking import masked_url
 from tradingkb.sql.forks import opened_here, refuse_fork
-from tradingkb.sql.postgres import named_errors, postgres_engine
+from tradingkb.sql.postgres import SNAPSHOT, named_errors, postgres_engine
 from tradingkb.sql.sqlite import sqlite_engine, writes
 from tradingkb.sql.sqlite_errors import translated_sqlite
 
@@ -132,12 +132,14 @@ def _begun(engine: sa.Engine, write: bool) -> sa.Connection:
     """A connection; for writers with a transaction, others begin when they first read."""
     with translated(engine):
         connection = engine.connect()
-        if write:
-            try:
+        try:
+            if write:
                 connection.execution_options(**WRITER).begin()
-            except BaseException:
-                connection.close()
-                raise
+            elif engine.dialect.name == "postgresql":
+                connection.execution_options(isolation_level=SNAPSHOT)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 

@@ -28,6 +28,8 @@ from tradingkb.exceptions import (
 )
 from tradingkb.ports import seconds_left
 
+#: What SQLite's readers have anyway: all that a transaction reads is of one moment.
+SNAPSHOT: Final = "REPEATABLE READ"
 #: How much longer than the server's own deadline the client waits for an answer.
 GRACE_S: Final = 2.0
 #: Of one statement of long work: nothing honest takes longer, and a hung server is left.

@@ -17,6 +17,7 @@ _T: Final = schema_service.jobs
 _J = _T.c
 #: Nobody's business outside: the names of machines, and what a client calls a job.
 _HIDDEN: Final = ("holder", "expires_at", "idempotency_key")
+_ONE_CLAIM: Final = "SELECT pg_advisory_xact_lock(hashtext('tradingkb.jobs'))"
 _NOBODY: Final = {"holder": None, "expires_at": None}
 
 
@@ -101,6 +102,9 @@ class JobQueries:
             if connection.scalar(next_one) is None:
                 return None
         with writing(self.engine) as connection:  # SQLite's writers are alone anyway
+            if connection.dialect.name == "postgresql":
+                # Two claims at one moment would get two jobs of one workspace.
+                connection.execute(sa.text(_ONE_CLAIM))
             job_id = connection.scalar(next_one.with_for_update(skip_locked=True))
             if job_id is None:
                 return None

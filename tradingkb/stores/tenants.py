@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -14,11 +14,29 @@ from tradingkb.sql import reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.generations import bump, bump_all
 
+#: Built once: every question asks for it.
+_NAMED: Final[sa.Select[Any]] = (
+    sa.select(schema.workspaces)
+    .where(
+        sa.or_(
+            schema.workspaces.c.slug == sa.bindparam("name"),
+            schema.workspaces.c.id == sa.bindparam("name"),
+        )
+    )
+    .order_by(schema.workspaces.c.slug)
+)
+
 
 class WorkspaceQueries:
     """Part of `SqlTrialStore`."""
 
     engine: sa.Engine
+
+    def workspace(self, name: str) -> Workspace | None:
+        """The workspace of that slug or id."""
+        with reading(self.engine) as connection:
+            row = connection.execute(_NAMED, {"name": name}).mappings().first()
+        return Workspace(**row) if row is not None else None
 
     def workspaces(self) -> list[Workspace]:
         """All workspaces, by slug."""

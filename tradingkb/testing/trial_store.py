@@ -60,6 +60,9 @@ class TrialStoreContract(
         store.create_workspace(desk)
         store.create_workspace(alpha)
         assert store.workspaces() == [alpha, desk]
+        for space in (alpha, desk):
+            assert store.workspace(space.slug) == store.workspace(space.id) == space
+        assert store.workspace("nobody") is None
 
     @pytest.mark.parametrize(
         "same", [workspace("desk", OTHER_WORKSPACE), workspace("alpha", WORKSPACE)]

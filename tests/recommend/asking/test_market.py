@@ -243,3 +243,26 @@ def test_own_results_that_cannot_be_used_are_refused_with_their_row(
 ) -> None:
     with pytest.raises(InvalidTrialError, match=message):
         read_own_trades(table, "s", NOW)
+
+
+def test_a_later_as_of_does_not_let_a_bar_in_progress_in() -> None:
+    now = FIRST + timedelta(days=119, hours=12)
+    alone = GivenMarket(ohlcv=bars(), symbol="X").read(None, now)
+    for as_of in (now, now + timedelta(hours=12), now + timedelta(days=999)):
+        assert GivenMarket(ohlcv=bars(), symbol="X").read(as_of, now) == alone
+    assert alone.warnings == ("ohlcv_unfinished",)
+
+
+def test_an_as_of_before_every_bar_is_named_with_the_first_one() -> None:
+    given = GivenMarket(ohlcv=bars(), symbol="X")
+    with pytest.raises(InvalidInputError, match="no bar had closed by 2019-12-31") as caught:
+        given.read(FIRST - timedelta(days=1), NOW)
+    assert caught.value.field == "as_of"
+    assert f"the first one is of {FIRST:%Y-%m-%d %H:%M}" in str(caught.value)
+
+
+@pytest.mark.parametrize("timeframe", ["0h", "-5m"])
+def test_a_timeframe_of_no_time_is_refused(timeframe: str) -> None:
+    with pytest.raises(InvalidInputError, match="no time that a bar can last") as caught:
+        GivenMarket(symbol="X", timeframe=timeframe).read(None, NOW)
+    assert caught.value.field == "timeframe"

@@ -12,6 +12,7 @@ from tradingkb.bench.sections import (
     recommendation,
     reingest,
     retrieval,
+    service,
     small,
 )
 from tradingkb.bench.stores import Stores
@@ -25,6 +26,7 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "imports": imports.run,
     "small": small.run,
     "readers": readers.run,
+    "service": service.run,
     "postgresql": postgresql.run,
 }
 

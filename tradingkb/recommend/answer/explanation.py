@@ -89,7 +89,7 @@ class Explanation:
         """One line without times: the same explanation prints the same everywhere."""
         value = f", expected {self.expected.value:.3g}" if self.expected else ""
         place = f"place {self.place} of {self.n_sets}" if self.place else "never tried"
-        return f"<Explanation {self.strategy_name}: {self.params}, {place}{value}>"
+        return printable(f"<Explanation {self.strategy_name}: {self.params}, {place}{value}>")
 
     def __str__(self) -> str:
         from tradingkb.presentation import explanation_text

@@ -130,7 +130,9 @@ class Recommendation:
         """One line without ids and times: the same answer prints the same everywhere."""
         value = f", expected {self.expected.value:.3g}" if self.expected else ""
         why = f", {', '.join(self.reasons)}" if self.reasons else ""
-        return f"<Recommendation {self.strategy_name}: {self.status}, {self.params}{value}{why}>"
+        return printable(
+            f"<Recommendation {self.strategy_name}: {self.status}, {self.params}{value}{why}>"
+        )
 
     def __str__(self) -> str:
         from tradingkb.presentation import answer_text

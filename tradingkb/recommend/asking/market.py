@@ -9,7 +9,16 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from tradingkb.domain import TAGS, Market, Regime, as_utc, canonical_timeframe, check_names
+from tradingkb.domain import (
+    TAGS,
+    TIMEFRAME_REMEDY,
+    Market,
+    Regime,
+    as_utc,
+    canonical_timeframe,
+    check_names,
+    is_no_timeframe,
+)
 from tradingkb.exceptions import (
     InvalidInputError,
     InvalidOHLCVError,
@@ -18,7 +27,7 @@ from tradingkb.exceptions import (
 )
 from tradingkb.importers import const, read_trials
 from tradingkb.recommend.answer import CODES
-from tradingkb.regimes import Bars, bar_length, measure_regime, read_ohlcv
+from tradingkb.regimes import Bars, as_datetime, bar_length, measure_regime, read_ohlcv
 
 RegimeLike: TypeAlias = Regime | Mapping[str, Any] | Sequence[str]
 
@@ -56,6 +65,12 @@ class GivenMarket:
                 remedy="give the market once: measured from ohlcv, or as a regime",
             )
         Market(symbol=self.symbol, timeframe=self.timeframe)  # refuses what is no text
+        if self.timeframe and is_no_timeframe(self.timeframe):
+            raise InvalidInputError(
+                f"{self.timeframe!r} is no time that a bar can last",
+                field="timeframe",
+                remedy=TIMEFRAME_REMEDY,
+            )
         timeframe = canonical_timeframe(self.timeframe) if self.timeframe else None
         if self.ohlcv is not None:
             bars = read_ohlcv(self.ohlcv, symbol=self.symbol, timeframe=timeframe)
@@ -95,9 +110,17 @@ def measured_market(bars: Bars, as_of: datetime | None, now: datetime) -> Market
         InvalidOHLCVError: too few bars.
     """
     cut: tuple[str, ...] = ()
-    if as_of is None:
+    if as_of is None or as_of >= now:  # what is in progress is not known because a later time is
         bars = bars.finished(now)
     elif len(past := bars.before(as_of)) < len(bars):
+        if not len(past):
+            first = as_datetime(bars.ts[0])
+            raise InvalidOHLCVError(
+                f"no bar had closed by {as_of:%Y-%m-%d %H:%M} UTC: the first one is of "
+                f"{first:%Y-%m-%d %H:%M}",
+                field="as_of",
+                remedy="give a later as_of, or bars from further back",
+            )
         bars, cut = past, ("ohlcv_cut_at_as_of",)
     regime = measure_regime(bars)
     return Market(regime, bars.symbol, bars.timeframe, cut + _codes(regime), regime.warnings)
