@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
@@ -68,7 +69,13 @@ def _password_in_its_place(url: sa.URL) -> sa.URL:
 
 def shown_url(engine: sa.Engine) -> str:
     """The URL of an engine without any secret."""
-    return masked_url(engine.url.render_as_string(hide_password=False))
+    # Every transaction is told it for its errors, and rendering takes longer than an empty one.
+    if (shown := _SHOWN.get(engine)) is None:
+        shown = _SHOWN[engine] = masked_url(engine.url.render_as_string(hide_password=False))
+    return shown
+
+
+_SHOWN: Final[WeakKeyDictionary[sa.Engine, str]] = WeakKeyDictionary()
 
 
 _NONE: Final[Mapping[sa.Engine, sa.Connection]] = MappingProxyType({})
