@@ -232,10 +232,14 @@ def test_the_queries_run_and_find_what_was_not_deleted(stocked):
             "UPDATE kb_trial_index SET reason = 'archived; qdrant_delete_failed: timeout' "
             "WHERE id = (SELECT max(id) FROM kb_trial_index WHERE archived_at IS NOT NULL)"
         )
-        (query,) = blocks(page("operations.md"), "sql")
+        query, change = blocks(page("operations.md"), "sql")
         ((_, reason, archived_at),) = connection.execute(query).fetchall()
+        connection.execute(change)
+        connection.commit()
     assert "qdrant_delete_failed" in reason
     assert archived_at
+    with tkb.connect(progress=False) as kb:
+        assert kb.workspaces()["embed_model"].to_list() == ["regime-cosine-v1"]
 
 
 def test_the_answer_in_the_readme_is_the_one_that_the_demo_gives(stocked):
