@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -74,3 +76,20 @@ def test_on_a_full_disk_answers_come_and_stderr_says_that_events_wait(
         full[0] = False
         assert kb.events().height == 2
     assert capfd.readouterr().err == ""
+
+
+def test_as_many_threads_read_at_once_as_there_are_to_be(tmp_path: Path) -> None:
+    """No one waits for the connection of another: more than a pool has by itself."""
+    threads = 24
+    together = threading.Barrier(threads, timeout=5)
+    with tkb.connect(tmp_path / "home", progress=False, threads=threads) as kb:
+        store = kb.use_cases.store
+
+        def read(_: int) -> int:
+            with store.reading():
+                found = len(store.workspaces())
+                together.wait()
+            return found
+
+        with ThreadPoolExecutor(threads) as pool:
+            assert list(pool.map(read, range(threads))) == [0] * threads

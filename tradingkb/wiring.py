@@ -16,7 +16,7 @@ from tradingkb.domain import FEATURES, RegimeScaler, Workspace
 from tradingkb.embedding import EMBEDDERS
 from tradingkb.evaluate import Calibrator, Evaluator
 from tradingkb.exceptions import ConfigurationError
-from tradingkb.indexing import Indexer, Reconciler, Reconciliation, Reembedder
+from tradingkb.indexing import Contents, Indexer, Reconciler, Reconciliation, Reembedder
 from tradingkb.ingest import Ingester, IngestJob
 from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
@@ -52,6 +52,7 @@ def connect(
     monotonic: Callable[[], float] = time.monotonic,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     progress: bool | None = None,
+    patience_s: float = 600.0,
     **overrides: Any,
 ) -> KnowledgeBase:
     """Opens a knowledge base, creating it where there is none.
@@ -63,6 +64,7 @@ def connect(
         monotonic: seconds that only grow, for deadlines.
         new_id: makes ids of requests, runs and workspaces: UUIDs.
         progress: progress bars; None shows them in terminals and notebooks, not in pipes.
+        patience_s: how long an ingest waits for another one of its workspace.
         **overrides: single settings by field name, such as `qdrant_url=...`.
 
     Raises:
@@ -77,10 +79,10 @@ def connect(
     chosen = settings or load_settings(**given)
     _check_dimension(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
-    home_path = _absolute(chosen.home)
+    home_path = chosen.absolute_home
     doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
     door = doors.database(of_database=of_database, is_contended=is_contended)
-    engine = open_engine(_store_url(chosen, home_path))
+    engine = open_engine(_store_url(chosen, home_path), pool_size=chosen.threads)
     put_door(engine, door)
     store = SqlTrialStore(engine)
     try:
@@ -100,7 +102,9 @@ def connect(
     )
     tell = silent if progress is False else say
     asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, tell, door.again)
-    leases = Leases(store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell)
+    leases = Leases(
+        store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell, patience_s=patience_s
+    )
     rejects = home_path / "rejects"
     # A job that cannot begin makes room for those of other workspaces.
     impatient = Leases(
@@ -131,23 +135,6 @@ def connect(
         set_alias,
     )
     return KnowledgeBase(use_cases, chosen, progress=progress)
-
-
-def _absolute(home: Path) -> Path:
-    """The home as an absolute path.
-
-    Raises:
-        ConfigurationError: it cannot be one.
-    """
-    try:
-        found = home.expanduser().resolve()
-        found.exists()
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL; no such user
-        raise ConfigurationError(
-            f"the home {str(home)!a} cannot be used: {error}; give another one to connect(), or "
-            "set TRADINGKB_HOME"
-        ) from error
-    return found
 
 
 def _asking(
@@ -207,6 +194,7 @@ def _use_cases(
         curator=Curator(store, indexer, leases),
         indexer=indexer,
         reconciler=reconciler,
+        contents=Contents(store),
         reembedder=Reembedder(store, indexer, leases),
         backups=Backups(store, leases, repair, clock=clock),
         retention=Retention(

@@ -22,11 +22,14 @@ def reconcile(
     workspace: Annotated[
         str | None, typer.Option("--workspace", "-w", help="Slug or id; default all.")
     ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also find stored trials that are not what was given.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare the store with the vector index; exits with 7 when they differ."""
     with reported(), context.obj.open() as kb:
-        found = kb.reconcile(repair, workspace)
+        found = kb.reconcile(repair, workspace, deep)
         print_report(found, as_json=as_json)
         if not found.clean:
             raise typer.Exit(EXIT_DIFFERENCES)

@@ -4,6 +4,7 @@ from tradingkb.importers.frames import Batch, read_trials, refuse
 from tradingkb.importers.objects import from_pandas, is_pandas
 from tradingkb.importers.source import Const, const
 from tradingkb.importers.specs import specs_to_register
+from tradingkb.importers.standing import standing
 
 __all__ = [
     "Batch",
@@ -14,4 +15,5 @@ __all__ = [
     "read_trials",
     "refuse",
     "specs_to_register",
+    "standing",
 ]

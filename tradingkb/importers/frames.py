@@ -43,7 +43,8 @@ _EXPERIMENT: Final = (
     *("strategy_name", "strategy_version", "params", *WINDOW, "engine", "cost_bps"),
     "objective_type",
 )
-_CONTENT: Final = (*_TEXTS, *NUMBERS, *TIMES, "regime_is", "regime_oos")
+#: What the hash of a row is taken of.
+CONTENT: Final = (*_TEXTS, *NUMBERS, *TIMES, "regime_is", "regime_oos")
 
 
 @dataclass(frozen=True)
@@ -280,7 +281,7 @@ def _with_identity(frame: pl.DataFrame) -> pl.DataFrame:
     if nameless.any():
         derived = hashed(frame.filter(nameless), _EXPERIMENT)
         frame = frame.with_columns(frame["source_id"].scatter(nameless.arg_true(), derived))
-    frame = frame.with_columns(hashed(frame, _CONTENT).alias("row_hash"))
+    frame = frame.with_columns(hashed(frame, CONTENT).alias("row_hash"))
     return _with_samples(frame) if "sample" in frame.columns else frame
 
 

@@ -2,6 +2,7 @@
 
 from tradingkb.indexing.activate import ActivationReport, activate
 from tradingkb.indexing.apply import BATCH
+from tradingkb.indexing.contents import ContentCheck, Contents, DeepReconciliation
 from tradingkb.indexing.indexer import Indexer, stored_plans, without_hashes_of
 from tradingkb.indexing.lost import LossWatch, lost_trials
 from tradingkb.indexing.plan import IDENTITY, Recipe, make_plan, only
@@ -12,6 +13,9 @@ __all__ = [
     "BATCH",
     "IDENTITY",
     "ActivationReport",
+    "ContentCheck",
+    "Contents",
+    "DeepReconciliation",
     "Indexer",
     "LossWatch",
     "Recipe",

@@ -36,6 +36,7 @@ from tradingkb.ports.trials import (
     PartitionStore,
     SelectionStore,
     TransactionStore,
+    WholeStore,
     WriterStore,
 )
 from tradingkb.ports.values import Partition, PartitionNews, RunRecord
@@ -85,6 +86,7 @@ __all__ = [
     "TrialStore",
     "VectorFilter",
     "VectorIndex",
+    "WholeStore",
     "WindowHit",
     "WithdrawalStore",
     "WorkspaceStore",

@@ -19,6 +19,7 @@ from tradingkb.ports.trials import (
     PartitionStore,
     SelectionStore,
     TransactionStore,
+    WholeStore,
     WriterStore,
 )
 
@@ -31,6 +32,7 @@ class TrialStore(
     DocumentStore,
     SelectionStore,
     ContentStore,
+    WholeStore,
     WriterStore,
     PartitionStore,
     ListingStore,

@@ -112,6 +112,38 @@ class ContentStore(Protocol):
         """The newest scaler."""
 
 
+class WholeStore(Protocol):
+    """Everything that is stored of trials, to be looked at slice by slice."""
+
+    def said_ids(self, workspace_id: str, *, versions: bool) -> pl.Series:
+        """What there is to be looked at, as sorted numbers; see `said`."""
+
+    def said(self, workspace_id: str, ids: pl.Series, *, versions: bool) -> pl.DataFrame:
+        """What trials say, or what other runs said of them, whatever their status.
+
+        Args:
+            workspace_id: whose.
+            ids: some of `said_ids`.
+            versions: what other runs said, instead of the trials themselves.
+
+        Returns:
+            By id: id, trial_id, window_id, run_id, row_hash, and everything that it was taken of;
+            null for what is not to be found any more.
+
+        Raises:
+            StoreDamagedError: a value is of another type than its column.
+        """
+
+    def mark_damaged(self, workspace_id: str, trial_ids: pl.Series) -> None:
+        """Makes the next ingest of their source take these trials anew, though it says the same.
+
+        What they say now is not kept as a version.
+        """
+
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the file as a database, the first findings; none for a server's."""
+
+
 class WriterStore(Protocol):
     """Trials, and what they refer to, going in."""
 

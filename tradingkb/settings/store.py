@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from tradingkb.exceptions import ConfigurationError
 from tradingkb.masking import masked_url
 from tradingkb.settings.environment import EnvironmentSettings
 from tradingkb.settings.urls import parse_url
@@ -31,6 +32,23 @@ class StoreSettings(EnvironmentSettings):
         if url is not None:
             parse_url(url)
         return url
+
+    @property
+    def absolute_home(self) -> Path:
+        """The home, wherever the process goes later.
+
+        Raises:
+            ConfigurationError: it cannot be a folder.
+        """
+        try:
+            found = self.home.expanduser().resolve()
+            found.exists()
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL, no such user
+            raise ConfigurationError(
+                f"the home {str(self.home)!a} cannot be used: {error}; give another home to "
+                "connect() or set TRADINGKB_HOME"
+            ) from error
+        return found
 
     @property
     def store_url(self) -> str:

@@ -25,6 +25,7 @@ from tradingkb.stores.retention import RetentionQueries
 from tradingkb.stores.tenants import WorkspaceQueries
 from tradingkb.stores.trials import TrialQueries
 from tradingkb.stores.versions import VersionQueries
+from tradingkb.stores.whole import WholeQueries
 
 #: How long an event waits for a writer before it is queued: an answer must not be delayed.
 EVENT_TIMEOUT_S = 0.05
@@ -48,6 +49,7 @@ class SqlTrialStore(
     BreakerQueries,
     CalibrationQueries,
     BackupQueries,
+    WholeQueries,
     RetentionQueries,
 ):
     """Trials in SQLite or PostgreSQL; see `tradingkb.ports.TrialStore` for the guarantees."""

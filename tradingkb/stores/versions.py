@@ -24,6 +24,10 @@ _T, _V, _R = schema.trials.c, schema.trial_versions.c, schema.ingest_runs.c
 _I = schema.kb_trial_index.c
 
 
+#: The hash of a trial that is not what its source said: the next ingest of it takes it anew.
+DAMAGED = "damaged"
+
+
 class _DryRun(Exception):  # noqa: N818 - it says that nothing is wrong
     """Rolls a transaction back that was only to show what it would do."""
 
@@ -138,7 +142,9 @@ def supersede(connection: sa.Connection, trial_ids: pl.Series) -> None:
     for ids in chunks(trial_ids):
         # A version of the same run would be this very text: a run says one thing about a trial.
         told = sa.exists().where(_V.trial_id == _T.id, _V.run_id == _T.run_id)
-        said = sa.select(_T.workspace_id, _T.id, *content).where(_T.id.in_(ids), ~told)
+        # What nobody said, since a disk has changed it, is no version of anything.
+        sound = _T.row_hash != DAMAGED
+        said = sa.select(_T.workspace_id, _T.id, *content).where(_T.id.in_(ids), ~told, sound)
         names = ["workspace_id", "trial_id", *schema.CONTENT]
         connection.execute(sa.insert(schema.trial_versions).from_select(names, said))
         mark_entries(connection, ids)
