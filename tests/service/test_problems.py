@@ -15,6 +15,7 @@ from tradingkb.exceptions import (
     BackendUnavailableError,
     CircuitOpenError,
     ConfigurationError,
+    ForkedError,
     InvalidTrialError,
     NotFoundError,
     TradingKBError,
@@ -38,6 +39,9 @@ CONTRACT = {
     "UnknownWorkspaceError": (404, 2),
     "ConfigurationError": (500, 3),
     "StoreTooNewError": (500, 3),
+    "StoreDamagedError": (500, 3),
+    "DiskFullError": (500, 3),
+    "ForkedError": (500, 3),
     "BackendUnavailableError": (503, 4),
     "CircuitOpenError": (500, 4),
     "NotReadyError": (409, 4),
@@ -59,7 +63,7 @@ def made(kind: type[TradingKBError]) -> TradingKBError:
         return kind("strategy_name", "x", ["y"])
     if kind is CircuitOpenError:
         return CircuitOpenError("db", 12.5, "refused")
-    return kind("it failed")
+    return kind() if kind is ForkedError else kind("it failed")
 
 
 @pytest.mark.parametrize("kind", list(kinds()), ids=lambda k: k.__name__)

@@ -103,7 +103,7 @@ def _figures(ms: Sequence[float], cpu_s: float, seconds: float) -> dict[str, flo
 def _asked(
     service: Process, port: int, body: str, clients: int, duration: float
 ) -> dict[str, float]:
-    """What requests of so many clients took, one at least of each, and what they cost the service."""
+    """What requests of so many clients took and cost the service; one at least of each."""
     ms: list[float] = []
     failed: list[Any] = []
 
