@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -83,3 +85,20 @@ def test_a_spec_at_no_path_is_an_error_of_the_input(tmp_path: Path, name: str) -
         pytest.raises(tkb.InvalidSpecError, match="cannot be read"),
     ):
         kb.register_strategy(tmp_path / name)
+
+
+def test_as_many_threads_read_at_once_as_there_are_to_be(tmp_path: Path) -> None:
+    """No one waits for the connection of another: more than a pool has by itself."""
+    threads = 24
+    together = threading.Barrier(threads, timeout=5)
+    with tkb.connect(tmp_path / "home", progress=False, threads=threads) as kb:
+        store = kb.use_cases.store
+
+        def read(_: int) -> int:
+            with store.reading():
+                found = len(store.workspaces())
+                together.wait()
+            return found
+
+        with ThreadPoolExecutor(threads) as pool:
+            assert list(pool.map(read, range(threads))) == [0] * threads

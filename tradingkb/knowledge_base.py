@@ -9,20 +9,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import polars as pl
 
 from tradingkb.domain import (
-    Actor,
     Caller,
     Mode,
     Overrides,
     Regime,
-    Selection,
-    Status,
     StrategySpec,
 )
 from tradingkb.evaluate import (
@@ -47,14 +43,13 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
-from tradingkb.jobs import JobRunner, Jobs, LongWork, user_name
+from tradingkb.jobs import JobRunner, Jobs, LongWork
 from tradingkb.lifecycle import (
-    CurationReport,
+    Curation,
     Curator,
     Page,
     event_page,
     event_summary,
-    seen,
     strategy_table,
     trial_page,
 )
@@ -81,6 +76,7 @@ from tradingkb.upkeep import (
     RestoreReport,
     Retention,
 )
+from tradingkb.verbs import only_reads, takes_long
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
 
 
@@ -110,36 +106,7 @@ class UseCases:
     again: Again
 
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-def _takes_long(
-    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
-) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
-    """What the verb asks of the store has no deadline, unlike what a question asks."""
-
-    @wraps(verb)
-    def unhurried(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with self.use_cases.store.unhurried():
-            return verb(self, *args, **kwargs)
-
-    return unhurried
-
-
-def _only_reads(
-    verb: Callable[Concatenate[KnowledgeBase, _P], _R],
-) -> Callable[Concatenate[KnowledgeBase, _P], _R]:
-    """A verb that is run again from its beginning when the database was lost during it."""
-
-    @wraps(verb)
-    def again(self: KnowledgeBase, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return self.use_cases.again(partial(verb, self, *args, **kwargs))
-
-    return again
-
-
-class KnowledgeBase(LongWork):
+class KnowledgeBase(Curation, LongWork):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
@@ -168,7 +135,7 @@ class KnowledgeBase(LongWork):
 
     # --- trials in --------------------------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def ingest(
         self,
         trials: Any = None,
@@ -451,211 +418,9 @@ class KnowledgeBase(LongWork):
         bars = read_ohlcv(ohlcv, symbol=symbol, timeframe=timeframe)
         return measure_regime(bars.finished(self.use_cases.indexer.clock()))
 
-    # --- what counts ------------------------------------------------------------------------------
-
-    @_takes_long
-    def promote(
-        self,
-        trials: Any = None,
-        *,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str | None = None,
-        symbol: str | None = None,
-        timeframe: str | None = None,
-        source_type: str | None = None,
-        run_id: str | None = None,
-        kb_status: Status | None = None,
-        reason: str | None = None,
-        actor: str | None = None,
-        actor_type: str = "admin",
-        dry_run: bool = False,
-    ) -> CurationReport:
-        """Promotes trials: a promoted one wins ties. All that are selected, or none.
-
-        Args:
-            trials: one or several ids (trial_id, source_id or point id), or a frame with one of
-                these columns. With filters alone, candidates are promoted; rejected trials are
-                restored only when they are named, or with kb_status="rejected".
-            workspace: slug or id.
-            strategy_name: a filter; all that are given hold.
-            symbol: likewise.
-            timeframe: likewise.
-            source_type: likewise.
-            run_id: likewise: the run that last wrote the trial.
-            kb_status: likewise.
-            reason: needed to restore a rejected trial.
-            actor: who does it; default the name of the user.
-            actor_type: what kind of actor, as in `kb_admin_status_change_total`.
-            dry_run: say what would change and write nothing.
-
-        Raises:
-            InvalidInputError: nothing selects, or a reason is missing.
-            NotFoundError: an id that no trial of the workspace has.
-        """
-        selection = Selection(
-            trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
-        )
-        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
-        return self.use_cases.curator.promote(target, selection, who, dry_run=dry_run)
-
-    @_takes_long
-    def reject(
-        self,
-        trials: Any = None,
-        *,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str | None = None,
-        symbol: str | None = None,
-        timeframe: str | None = None,
-        source_type: str | None = None,
-        run_id: str | None = None,
-        kb_status: Status | None = None,
-        reason: str | None = None,
-        actor: str | None = None,
-        actor_type: str = "admin",
-        dry_run: bool = False,
-    ) -> CurationReport:
-        """Rejects trials: from the return of this call on none of them is recommended.
-
-        It is the durable way to take a trial out; ingesting it again does not bring it back,
-        `promote` with a reason does. Arguments and errors as for `promote`; a reason is needed.
-        """
-        selection = Selection(
-            trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
-        )
-        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
-        return self.use_cases.curator.reject(target, selection, who, dry_run=dry_run)
-
-    @_takes_long
-    def archive(
-        self,
-        trials: Any = None,
-        *,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str | None = None,
-        symbol: str | None = None,
-        timeframe: str | None = None,
-        source_type: str | None = None,
-        run_id: str | None = None,
-        kb_status: Status | None = None,
-        reason: str | None = None,
-        actor: str | None = None,
-        actor_type: str = "admin",
-        dry_run: bool = False,
-    ) -> CurationReport:
-        """Takes trials out of the index, so that they nominate nothing, until their next ingest.
-
-        Their results still count as evidence. Arguments and errors as for `promote`; no reason is
-        needed.
-        """
-        selection = Selection(
-            trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
-        )
-        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
-        return self.use_cases.curator.archive(target, selection, who, dry_run=dry_run)
-
-    def history(
-        self,
-        trials: Any = None,
-        *,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str | None = None,
-        symbol: str | None = None,
-        timeframe: str | None = None,
-        source_type: str | None = None,
-        run_id: str | None = None,
-        kb_status: Status | None = None,
-        limit: int | None = 100,
-    ) -> pl.DataFrame:
-        """Status changes, newest first: who changed which trial from what to what, and why.
-
-        Selected as for `promote`; without any condition, all of the workspace.
-        """
-        selection = Selection(
-            trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
-        )
-        return self.use_cases.curator.history(
-            self.use_cases.workspaces.named(workspace), selection, limit
-        )
-
-    @_takes_long
-    def withdraw(
-        self,
-        run_id: str,
-        *,
-        reason: str,
-        workspace: str = DEFAULT_WORKSPACE,
-        actor: str | None = None,
-        actor_type: str = "admin",
-        dry_run: bool = False,
-    ) -> CurationReport:
-        """Takes a whole ingest run back, say after a bug in a backtest; `reinstate` undoes it.
-
-        Trials that the run changed say again what they said before it; trials that only this run
-        brought are stored but count for nothing, and ingesting the same rows again does not bring
-        them back (changed rows do).
-
-        Args:
-            run_id: see `runs`.
-            reason: why.
-            workspace: slug or id.
-            actor: who does it; default the name of the user.
-            actor_type: what kind of actor.
-            dry_run: say what would change and write nothing.
-
-        Raises:
-            InvalidInputError: no reason.
-            NotFoundError: no such run.
-            WorkspaceBusyError: an ingest of the workspace did not end in time.
-        """
-        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
-        return self.use_cases.curator.withdraw(target, run_id, who, dry_run=dry_run)
-
-    @_takes_long
-    def reinstate(
-        self,
-        run_id: str,
-        *,
-        reason: str | None = None,
-        workspace: str = DEFAULT_WORKSPACE,
-        actor: str | None = None,
-        actor_type: str = "admin",
-        dry_run: bool = False,
-    ) -> CurationReport:
-        """Brings a withdrawn run back; arguments and errors as for `withdraw`."""
-        target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
-        return self.use_cases.curator.reinstate(target, run_id, who, dry_run=dry_run)
-
-    @_takes_long
-    def seen(
-        self,
-        trials: Any,
-        workspace: str = DEFAULT_WORKSPACE,
-        mapping: Mapping[str, str | Const] | None = None,
-    ) -> pl.DataFrame:
-        """Was this very experiment run already? One row per row of the question.
-
-        Strategy, parameters and window (symbol, timeframe, dates) have to be the same; version,
-        engine and costs too, where both sides say them. Scores are not looked at.
-
-        Args:
-            trials: `Trial` objects, a path or a frame, as for `ingest`; scores are not needed.
-            workspace: slug or id.
-            mapping: as for `ingest`.
-
-        Returns:
-            row (1-based), seen, and of the newest such trial trial_id, source_type, source_id,
-            kb_status, known_at, run_id, withdrawn; `times` counts them.
-
-        Raises:
-            InvalidTrialError: a table or a row that cannot be used.
-        """
-        space = self.use_cases.workspaces.find(workspace)
-        return seen(self.use_cases.store, space, trials, mapping, self.use_cases.indexer.clock())
-
     # --- the derived index ------------------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def reconcile(
         self, repair: bool = False, workspace: str | None = None, deep: bool = False
     ) -> Reconciliation:
@@ -680,7 +445,7 @@ class KnowledgeBase(LongWork):
             self.use_cases.set_alias()
         return found if content is None else DeepReconciliation.of(found, content)
 
-    @_takes_long
+    @takes_long
     def reembed(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -708,7 +473,7 @@ class KnowledgeBase(LongWork):
         self.use_cases.set_alias()
         return report
 
-    @_takes_long
+    @takes_long
     def activate(
         self,
         embed_model: str | None = None,
@@ -745,7 +510,7 @@ class KnowledgeBase(LongWork):
 
     # --- keeping a store for years ----------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def backup(self, path: str | Path, replace: bool = False) -> BackupReport:
         """Writes everything but vectors and leases to one file, while others read and write.
 
@@ -766,7 +531,7 @@ class KnowledgeBase(LongWork):
                 _own_path(path), replace=replace, progress=progress
             )
 
-    @_takes_long
+    @takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
         """Replaces everything by the content of a backup, then makes the index again.
 
@@ -791,7 +556,7 @@ class KnowledgeBase(LongWork):
         self.use_cases.set_alias()
         return report
 
-    @_takes_long
+    @takes_long
     def prune(
         self,
         events_older_than_days: int | None = None,
@@ -837,7 +602,7 @@ class KnowledgeBase(LongWork):
 
     # --- measured quality -------------------------------------------------------------------------
 
-    @_takes_long
+    @takes_long
     def evaluate(
         self,
         strategies: Sequence[str] | str | None = None,
@@ -874,7 +639,7 @@ class KnowledgeBase(LongWork):
                 self.use_cases.workspaces.named(workspace), request, progress
             )
 
-    @_takes_long
+    @takes_long
     def calibrate(
         self,
         objective_type: str = "sharpe",
@@ -902,7 +667,7 @@ class KnowledgeBase(LongWork):
 
     # --- looking around ---------------------------------------------------------------------------
 
-    @_only_reads
+    @only_reads
     def trials(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -925,18 +690,18 @@ class KnowledgeBase(LongWork):
             self.use_cases.workspaces.find(workspace).id, _given(where), limit
         )
 
-    @_only_reads
+    @only_reads
     def strategies(self, workspace: str = DEFAULT_WORKSPACE) -> pl.DataFrame:
         """Strategies with trials or a spec: counts, registered version, defaults as JSON text."""
         return strategy_table(self.use_cases.store, self.use_cases.workspaces.find(workspace).id)
 
-    @_only_reads
+    @only_reads
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> StrategySpec | None:
         """The spec of a strategy, the version registered last; None when there is none."""
         specs = self.use_cases.store.specs(self.use_cases.workspaces.find(workspace).id, name)
         return specs[-1] if specs else None
 
-    @_only_reads
+    @only_reads
     def events(
         self,
         workspace: str | None = DEFAULT_WORKSPACE,
@@ -954,7 +719,7 @@ class KnowledgeBase(LongWork):
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
         return self.use_cases.store.events(space, limit, where)
 
-    @_only_reads
+    @only_reads
     def trial_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -977,7 +742,7 @@ class KnowledgeBase(LongWork):
         space = self.use_cases.workspaces.find(workspace)
         return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
 
-    @_only_reads
+    @only_reads
     def event_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
@@ -1001,7 +766,7 @@ class KnowledgeBase(LongWork):
         space = self.use_cases.workspaces.find(workspace)
         return event_page(self.use_cases.store, space.id, where or {}, limit, after)
 
-    @_only_reads
+    @only_reads
     def event_summary(
         self, workspace: str = DEFAULT_WORKSPACE, hours: float = 24.0
     ) -> pl.DataFrame:
@@ -1018,7 +783,7 @@ class KnowledgeBase(LongWork):
         space = self.use_cases.workspaces.find(workspace)
         return event_summary(self.use_cases.store, space.id, hours, self.use_cases.indexer.clock())
 
-    @_only_reads
+    @only_reads
     def runs(self, workspace: str = DEFAULT_WORKSPACE, limit: int = 100) -> pl.DataFrame:
         """Ingest runs, newest first."""
         return self.use_cases.store.runs(self.use_cases.workspaces.find(workspace).id, limit)
@@ -1061,7 +826,3 @@ def _own_path(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:  # ~somebody who has no home
         raise InvalidInputError(str(error), field="path", remedy="name another file") from None
-
-
-def _actor(name: str | None, kind: str, reason: str | None) -> Actor:
-    return Actor(name or user_name(), kind, reason)

@@ -52,6 +52,7 @@ def connect(
     monotonic: Callable[[], float] = time.monotonic,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     progress: bool | None = None,
+    patience_s: float = 600.0,
     **overrides: Any,
 ) -> KnowledgeBase:
     """Opens a knowledge base, creating it where there is none.
@@ -63,6 +64,7 @@ def connect(
         monotonic: seconds that only grow, for deadlines.
         new_id: makes ids of requests, runs and workspaces: UUIDs.
         progress: progress bars; None shows them in terminals and notebooks, not in pipes.
+        patience_s: how long an ingest waits for another one of its workspace.
         **overrides: single settings by field name, such as `qdrant_url=...`.
 
     Raises:
@@ -80,7 +82,7 @@ def connect(
     home_path = chosen.absolute_home
     doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
     door = doors.database(of_database=of_database, is_contended=is_contended)
-    engine = open_engine(_store_url(chosen, home_path))
+    engine = open_engine(_store_url(chosen, home_path), pool_size=chosen.threads)
     put_door(engine, door)
     store = SqlTrialStore(engine)
     try:
@@ -100,7 +102,9 @@ def connect(
     )
     tell = silent if progress is False else say
     asking = _asking(chosen, store, indexer, workspaces, monotonic, progress, tell, door.again)
-    leases = Leases(store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell)
+    leases = Leases(
+        store, clock=clock, new_id=new_id, monotonic=monotonic, tell=tell, patience_s=patience_s
+    )
     rejects = home_path / "rejects"
     # A job that cannot begin makes room for those of other workspaces.
     impatient = Leases(

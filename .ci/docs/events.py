@@ -19,6 +19,8 @@ MEANINGS = {
     "circuit_half_open": "a service was left alone for long enough: one call is let through",
     "circuit_opened": "a service failed so often that it is left alone for a while; `error` is why",
     "db_retry": "the database did not answer, and is asked again after `wait_s` seconds",
+    "http_request": "a request was answered; 499 is a client that left before",
+    "http_unexpected_error": "the service failed in a way that nobody foresaw, at that place",
     "kb_admin_status_change_total": "trials changed their status, per kind of change",
     "kb_archive_qdrant_failed": "the vector index did not delete a point of an archived trial; "
     "the next ingest tries again. After the first of one failure a line counts the rest (`more`)",
@@ -50,6 +52,10 @@ MEANINGS = {
     "kb_workspace_activated": "a workspace was switched to a model and a collection",
     "ollama_retry": "the embedding server did not answer, and is asked again",
     "qdrant_retry": "the vector server did not answer, and is asked again",
+    "service_listens": "the service takes connections at a port",
+    "service_started": "the service answers",
+    "service_stopped": "the service has ended what it had begun, and given back what it held",
+    "service_waits": "the database did not answer when the service started; it tries again",
 }
 
 
@@ -92,7 +98,7 @@ def emitted() -> dict[str, list[str]]:
 def _calls(tree: ast.Module) -> Iterator[tuple[str, list[str], bool]]:
     """(event, fields, whether these are all) of every call of `emit`."""
     for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         for call in ast.walk(function):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "emit" and call.args:
@@ -102,7 +108,9 @@ def _calls(tree: ast.Module) -> Iterator[tuple[str, list[str], bool]]:
                     yield name, fields, complete
 
 
-def _names(said: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> list[str]:
+def _names(
+    said: ast.expr, function: ast.FunctionDef | ast.AsyncFunctionDef, tree: ast.Module
+) -> list[str]:
     """The event's name; where it is, or holds, an argument, with every text that is passed."""
     if isinstance(said, ast.Constant):
         return [str(said.value)]
@@ -116,7 +124,7 @@ def _names(said: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> list[
     raise ValueError(f"line {said.lineno}: an event's name has to be a text or an argument")
 
 
-def _place(function: ast.FunctionDef, argument: str) -> int:
+def _place(function: ast.FunctionDef | ast.AsyncFunctionDef, argument: str) -> int:
     names = [a.arg for a in function.args.args if a.arg != "self"]
     return names.index(argument)
 

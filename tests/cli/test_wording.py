@@ -13,7 +13,7 @@ from tradingkb.cli.wording import as_commands
 
 PACKAGE = Path(__file__).resolve().parents[2] / "tradingkb"
 #: Messages of these are not shown by the command line.
-ELSEWHERE = {"cli", "testing", "bench"}
+ELSEWHERE = {"cli", "testing", "bench", "service"}
 PYTHON = re.compile(r"\b(kb|tkb)\.\w+\(|\bconnect\(|\b\w+=(True|False)\b|\bohlcv=")
 
 

@@ -377,7 +377,7 @@ def test_a_folder_and_an_empty_path_are_refused(tmp_path: Path) -> None:
         read_trials("", now=NOW)
 
 
-@pytest.mark.parametrize("value", [5, {"a": 1}, [{"a": 1}], pd.Series([1]), None])
+@pytest.mark.parametrize("value", [5, {"a": 1}, ["a"], pd.Series([1]), None])
 def test_other_objects_are_refused_by_their_type(value: Any) -> None:
     with pytest.raises(InvalidTrialError, match=type(value).__name__):
         read_trials(value, now=NOW)

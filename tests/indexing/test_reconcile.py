@@ -227,8 +227,10 @@ def test_what_is_lost_in_another_collection_is_remembered_for_the_way_back(
 
 
 def test_a_collection_that_was_dropped_is_built_again(kb: tkb.KnowledgeBase) -> None:
-    if hasattr(kb.use_cases.indexer.vectors, "client"):
-        kb.use_cases.indexer.vectors.client.delete_collection(REGIME_V1)
+    index = kb.use_cases.indexer.vectors
+    behind = getattr(index, "index", index)  # a server's stands behind a guard
+    if hasattr(behind, "client"):
+        behind.client.delete_collection(REGIME_V1)
     else:
         for table in ("vector_aliases", "vectors", "vector_generations", "vector_collections"):
             sql(kb, f"DELETE FROM kb_{table}")

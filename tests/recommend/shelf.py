@@ -152,6 +152,8 @@ class Shelf:
 class Index:
     """Knows some windows, the nearest first; keeps what it was asked."""
 
+    remote = True
+
     def __init__(self, keys: list[str], error: Exception | None = None) -> None:
         self.keys = keys
         self.error = error

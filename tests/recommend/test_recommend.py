@@ -485,6 +485,7 @@ def test_an_index_that_does_not_answer_degrades_and_never_fails(
         raise tkb.BackendUnavailableError("connection refused")
 
     sample.use_cases.indexer.vectors.nearest_windows = down  # type: ignore[method-assign]
+    sample.use_cases.indexer.vectors.remote = True
     rec = sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet")
     assert rec.status == "degraded"
     assert rec.metadata_only

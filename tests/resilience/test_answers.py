@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sqlite3
 import time as clock
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,14 +105,24 @@ def test_a_server_that_hangs_costs_five_questions_their_time_and_the_others_noth
     assert [r.getMessage() for r in caplog.records].count("circuit_opened") == 1
 
 
-def test_a_refused_connection_is_tried_three_times(
-    ask: Any, server: FaultyServer, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("total_s", "retries"), [(10.0, 2), (1.0, 1), (0.2, 0)])
+def test_a_refused_connection_is_tried_again_as_long_as_there_is_time(
+    sample_copy: Path,
+    server: FaultyServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    total_s: float,
+    retries: int,
 ) -> None:
+    monkeypatch.setitem(doors.POLICIES, "qdrant", Policy(total_s=total_s))
     server.refuse()
-    with caplog.at_level(logging.INFO, "tradingkb"):
-        ask()
-    assert [r.getMessage() for r in caplog.records].count("qdrant_retry") == 0  # no time is left
-    assert ask.kb.health().circuit_breakers["qdrant"]["failures"] == 1
+    with (
+        tkb.connect(sample_copy, qdrant_url=server.url, progress=False) as kb,
+        caplog.at_level(logging.INFO, "tradingkb"),
+    ):
+        assert kb.recommend("sma_cross", regime=REGIME).metadata_only
+        assert kb.health().circuit_breakers["qdrant"]["failures"] == 1
+    assert [r.getMessage() for r in caplog.records].count("qdrant_retry") == retries
 
 
 def test_a_question_keeps_time_to_be_answered_without_vectors(
@@ -165,3 +177,23 @@ def test_a_remote_embedder_is_guarded_and_a_built_in_one_is_not(
         time.s += 30
         assert not kb.recommend("sma_cross", regime=REGIME).metadata_only
         assert kb.health().circuit_breakers["ollama"]["state"] == "closed"
+
+
+def test_events_that_another_writer_keeps_waiting_are_no_failure_of_the_database(
+    sample_copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        tkb.connect(sample_copy, progress=False) as kb,
+        contextlib.closing(sqlite3.connect(sample_copy / "tradingkb.db")) as other,
+        caplog.at_level(logging.INFO, "tradingkb"),
+    ):
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(7):
+            assert kb.recommend("sma_cross").params is not None
+        names = [r.getMessage() for r in caplog.records]
+        assert (names.count("kb_event_queued"), names.count("db_retry")) == (7, 0)
+        state = kb.use_cases.breakers.states()["db"]
+        assert (state.state, state.failures, state.calls["failure"]) == ("closed", 0, 0)
+        other.execute("ROLLBACK")
+        assert kb.events(limit=10).height == 7

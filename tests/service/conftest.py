@@ -45,11 +45,12 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
             home: Path | str = "home",
             *,
             monotonic: Callable[[], float] = time.monotonic,
+            patience_s: float = 600.0,
             **given: Any,
         ) -> TestClient:
             chosen = {"home": Path(home), "admin_token": ADMIN["X-Admin-Token"], **UNLIMITED}
             settings = load_settings(**{**chosen, **given})
-            open_kb = partial(tkb.connect, settings=settings, progress=False)
+            open_kb = partial(tkb.connect, settings=settings, progress=False, patience_s=patience_s)
             app = create_app(open_kb, settings, monotonic=monotonic)
             return stack.enter_context(TestClient(app))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +13,7 @@ import pytest
 
 import tradingkb as tkb
 from tests.service.conftest import ADMIN, ROW, Serve
+from tradingkb.jobs import Leases
 
 
 def ended(served, job: dict) -> dict:
@@ -48,6 +52,27 @@ def test_a_bad_row_is_named_and_the_others_go_in_unless_all_or_none_is_asked_for
     assert (report["inserted"], report["error"]) == (1, 1)
     assert (report["rejects"][0]["row"], report["rejects"][0]["field"]) == (2, "sharpe_oos")
     assert "rejects_path" not in report
+
+
+def test_every_problem_of_a_thousand_is_named(serve: Serve):
+    rows = [{**ROW, "source_id": str(n), "sharpe_oos": "high"} for n in range(1200)]
+    report = serve().post("/kb/trials/ingest", json={"trials": rows}, headers=ADMIN).json()
+    assert (report["error"], report["problems"], len(report["rejects"])) == (1200, 1200, 1000)
+
+
+def test_a_workspace_that_another_run_works_on_is_busy(serve: Serve, tmp_path: Path):
+    home = tmp_path / "busy"
+    served = serve(home, patience_s=0.1)
+    served.post("/kb/trials/ingest", json={"trials": [ROW]}, headers=ADMIN)
+    with tkb.connect(home, progress=False) as other:
+        (target,) = other.use_cases.workspaces.targets(None)
+        store = other.use_cases.store
+        leases = Leases(store, clock=partial(datetime.now, UTC), new_id=lambda: "other")
+        with leases.hold(target.workspace):
+            answer = served.post("/kb/trials/ingest", json={}, headers=ADMIN)
+    assert (answer.status_code, answer.json()["code"]) == (409, "workspace_busy")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert socket.gethostname() not in answer.text
 
 
 def test_rows_with_other_names_are_mapped(serve: Serve):

@@ -175,7 +175,7 @@ def test_as_many_threads_as_the_pool_is_made_for_read_at_once(
         ("53100", ConfigurationError, "make room on the server's disk"),
         ("42501", ConfigurationError, "rights"),
         ("23505", sa.exc.IntegrityError, "it happened"),
-        ("22021", InvalidInputError, "cannot store a value"),
+        ("22021", InvalidInputError, "does not take a value"),
     ],
 )
 def test_an_error_of_the_server_is_named(
@@ -247,6 +247,13 @@ def test_a_refused_login_is_a_matter_of_configuration_and_a_full_server_is_not(
         assert connection.scalar(sa.text("SELECT 1")) == 1
         with pytest.raises(BackendUnavailableError, match="too many connections"):
             ask(opened(locked), "SELECT 1")
+
+
+def test_what_the_driver_cannot_write_is_a_bug_and_no_state_of_the_world(
+    opened: Callable[..., sa.Engine], url: sa.URL
+) -> None:
+    with pytest.raises(sa.exc.ProgrammingError), writing(opened(url)) as connection:
+        connection.exec_driver_sql("SELECT %s", (object(),))
 
 
 def test_nobody_listening_is_a_backend_that_does_not_answer(

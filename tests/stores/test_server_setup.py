@@ -89,6 +89,21 @@ def test_a_backup_moves_an_embedded_store_to_the_servers(
         assert kb.events().height == 4
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_question_with_a_nul_is_bad_input_and_shows_no_address(
+    with_tables: Callable[[str], str], tmp_path: Path, kind: str
+) -> None:
+    url = with_tables(kind)
+    with tkb.connect(tmp_path, progress=False, database_url=url) as kb:
+        kb.ingest(sample([0]))
+        for given in ({"strategy_name": "a\0b"}, {"strategy_name": "sma_cross", "symbol": "\0"}):
+            try:
+                assert kb.recommend(**given, regime=["uptrend"]).status == "degraded"
+            except tkb.InvalidInputError as error:
+                assert str(sa.make_url(url).database) not in str(error)
+        assert kb.recommend("sma_cross", regime=["uptrend"]).params
+
+
 def test_long_work_has_no_deadline_and_a_question_has_one(
     with_tables: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -120,4 +135,8 @@ def test_long_work_has_no_deadline_and_a_question_has_one(
         assert long_ones() == "all"
         kb.recommend("sma_cross", regime=["uptrend"])
         kb.trials()
+        kb.submit_job("ingest")
         assert long_ones() == "none"
+        kb.use_cases.job_runner().run_next()
+        assert long_ones() == "some"  # all but taking the job, and saying how it ended
+        assert kb.jobs()["state"].to_list() == ["succeeded"]

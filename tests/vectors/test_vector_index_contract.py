@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
+from datetime import UTC, datetime
 
 import pytest
 
+from tradingkb.resilience import Doors
 from tradingkb.testing.vector_index import VectorIndexContract
 from tradingkb.vectors.qdrant import QdrantVectorIndex
 from tradingkb.vectors.qdrant_connection import connect_qdrant
@@ -23,6 +26,15 @@ class TestQdrantInMemory(VectorIndexContract):
     @pytest.fixture
     def index(self, qdrant):
         return qdrant
+
+
+class TestGuarded(VectorIndexContract):
+    @pytest.fixture
+    def index(self, qdrant):
+        doors = Doors({"qdrant": True}, monotonic=time.monotonic, clock=lambda: datetime.now(UTC))
+        yield doors.vectors(qdrant)
+        state = doors.breakers["qdrant"].state()
+        assert (state.state, state.calls["failure"]) == ("closed", 0)
 
 
 if QDRANT_URL:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from tradingkb.exceptions import (
     BackendUnavailableError,
@@ -21,7 +21,7 @@ from tradingkb.jobs.running import RunningJob, Stopped
 from tradingkb.jobs.told import told
 from tradingkb.jobs.watch import TTL, Watches
 from tradingkb.observability import emit
-from tradingkb.ports import Job, JobState, JobStore
+from tradingkb.ports import Job, JobState, JobStore, TransactionStore
 from tradingkb.progress import Progress
 
 _LOGGER: Final = logging.getLogger("tradingkb")
@@ -36,12 +36,16 @@ _BUSY_S: Final = 15.0
 _ENDINGS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
+class _Store(JobStore, TransactionStore, Protocol):
+    """What running jobs needs of a store."""
+
+
 class JobRunner:
     """Claims and runs jobs; in a thread of its own between `start` and `stop`."""
 
     def __init__(
         self,
-        store: JobStore,
+        store: _Store,
         kinds: Mapping[str, Kind],
         *,
         clock: Callable[[], datetime],
@@ -179,7 +183,7 @@ class JobRunner:
             watch=watch,
         )
         try:
-            with running:
+            with running, self._store.unhurried():
                 result = self._kinds[job.kind].run(job, running.progress)
         except Stopped as stop:
             if stop.why == "lost":

@@ -77,6 +77,9 @@ class VectorIndex(Protocol):
     backend that does not answer raises BackendUnavailableError.
     """
 
+    #: Whether it is a server of its own, which may be down while the database answers.
+    remote: bool
+
     def ensure_collection(self, name: str, dimension: int) -> None:
         """Creates the collection and its payload indexes if missing.
 

@@ -17,6 +17,7 @@ class GuardedVectorIndex:
         """Stands before an index."""
         self.index = index
         self.exact: bool = getattr(index, "exact", True)
+        self.remote: bool = index.remote
         self._guard = guard
 
     def ensure_collection(self, name: str, dimension: int) -> None:

@@ -9,9 +9,14 @@ import orjson
 import polars as pl
 from fastapi import Response
 
+from tradingkb.ingest import IngestReport
 from tradingkb.lifecycle import Page
 from tradingkb.plain import plain, plain_rows
+from tradingkb.service.problems import scrubbed
+from tradingkb.service.wording import as_requests
 
+#: Problems of rows that one answer names.
+_MOST_REJECTS: Final = 1000
 JSON: Final = "application/json"
 #: Columns of frames that hold JSON text, which is sent as the structure that it is.
 _STRUCTURES: Final = frozenset(
@@ -47,6 +52,19 @@ def page_response(name: str, page: Page) -> Response:
 
 
 def report_response(report: Any, status: int = 200) -> Response:
-    """What a use case reports; paths of this machine stay here."""
-    form = plain(report.to_dict())
-    return json_response({k: v for k, v in form.items() if not k.endswith("_path")}, status)
+    """What a use case reports."""
+    return json_response(plain(report.to_dict()), status)
+
+
+def ingest_response(report: IngestReport) -> Response:
+    """What an ingest did, with what is wrong with the rows: the client has the rows themselves."""
+    form = {k: v for k, v in plain(report.to_dict()).items() if k != "rejects_path"}
+    form["notes"] = [as_requests(scrubbed(note)) for note in form["notes"]]
+    rows = plain_rows(report.rejects.head(_MOST_REJECTS))
+    form["rejects"] = [
+        {name: row[name] for name in ("row", "field", "message")}
+        | {"remedy": as_requests(row["remedy"] or "")}
+        for row in rows
+    ]
+    form["problems"] = report.rejects.height
+    return json_response(form)

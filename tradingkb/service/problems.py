@@ -140,12 +140,14 @@ def problem_of(error: Exception) -> ProblemError:
     return ProblemError(
         status,
         code_of(error),
-        _said(str(error)),
+        _DETAILS.get(code_of(error), _said(str(error))),
         remedy=_REMEDIES.get(code_of(error), _REMEDIES["configuration"]),
         retry_after_s=wait,
     )
 
 
+#: Said in place of messages that name processes and machines.
+_DETAILS: Final = {"workspace_busy": "another run works on the workspace"}
 _REMEDIES: Final = {
     "circuit_open": "wait; GET /health says which backend failed, and by which error",
     "backend_unavailable": "try again later; GET /ready says which backend does not answer",

@@ -20,6 +20,8 @@ from tradingkb.service.state import Service
 from tradingkb.settings import Settings
 from tradingkb.wiring import connect
 
+#: How long an ingest waits for another one of its workspace; a client and a thread wait with it.
+_PATIENCE_S: Final = 10.0
 #: Connections that wait to be taken.
 _BACKLOG: Final = 2048
 
@@ -63,7 +65,7 @@ def prepare(
         ConfigurationError: the port is taken.
     """
     app = create_app(
-        partial(connect, settings=settings, progress=False),
+        partial(connect, settings=settings, progress=False, patience_s=_PATIENCE_S),
         settings,
         monotonic=time.monotonic,
         sentry=sentry,

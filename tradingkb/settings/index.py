@@ -13,7 +13,7 @@ class IndexSettings(EnvironmentSettings):
     qdrant_url: str | None = Field(
         None,
         alias="QDRANT_URL",
-        description="Qdrant server (or :memory:); default: the embedded vector index",
+        description="Qdrant server (or :memory:); default: exact search in the store's own tables",
     )
     qdrant_api_key: str | None = Field(
         None, alias="QDRANT_API_KEY", description="API key of the Qdrant server", repr=False

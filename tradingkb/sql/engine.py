@@ -8,13 +8,14 @@ from contextvars import ContextVar
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.masking import masked_url
 from tradingkb.sql.forks import opened_here, refuse_fork
-from tradingkb.sql.postgres import named_errors, postgres_engine
+from tradingkb.sql.postgres import SNAPSHOT, named_errors, postgres_engine
 from tradingkb.sql.sqlite import sqlite_engine, writes
 from tradingkb.sql.sqlite_errors import translated_sqlite
 
@@ -68,7 +69,13 @@ def _password_in_its_place(url: sa.URL) -> sa.URL:
 
 def shown_url(engine: sa.Engine) -> str:
     """The URL of an engine without any secret."""
-    return masked_url(engine.url.render_as_string(hide_password=False))
+    # Every transaction is told it for its errors, and rendering takes longer than an empty one.
+    if (shown := _SHOWN.get(engine)) is None:
+        shown = _SHOWN[engine] = masked_url(engine.url.render_as_string(hide_password=False))
+    return shown
+
+
+_SHOWN: Final[WeakKeyDictionary[sa.Engine, str]] = WeakKeyDictionary()
 
 
 _NONE: Final[Mapping[sa.Engine, sa.Connection]] = MappingProxyType({})
@@ -132,12 +139,14 @@ def _begun(engine: sa.Engine, write: bool) -> sa.Connection:
     """A connection; for writers with a transaction, others begin when they first read."""
     with translated(engine):
         connection = engine.connect()
-        if write:
-            try:
+        try:
+            if write:
                 connection.execution_options(**WRITER).begin()
-            except BaseException:
-                connection.close()
-                raise
+            elif engine.dialect.name == "postgresql":
+                connection.execution_options(isolation_level=SNAPSHOT)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 

@@ -28,6 +28,8 @@ from tradingkb.exceptions import (
 )
 from tradingkb.ports import seconds_left
 
+#: What SQLite's readers have anyway: all that a transaction reads is of one moment.
+SNAPSHOT: Final = "REPEATABLE READ"
 #: How much longer than the server's own deadline the client waits for an answer.
 GRACE_S: Final = 2.0
 #: Of one statement of long work: nothing honest takes longer, and a hung server is left.
@@ -211,17 +213,19 @@ def named_errors(where: str) -> Iterator[None]:
             f"no connection to the database {where} became free in time: {error}"
         ) from error
     except exc.DBAPIError as error:
-        if (named := _named(error.orig, where)) is not None:
+        if (named := _named(error, where)) is not None:
             raise named from error
         raise
 
 
-def _named(said: Any, where: str) -> TradingKBError | None:
+def _named(error: exc.DBAPIError, where: str) -> TradingKBError | None:
     import psycopg
 
+    said: Any = error.orig
     if said.sqlstate is None and isinstance(said, psycopg.ProgrammingError):
-        # Of the driver itself: an option of DATABASE_URL that it does not know.
-        return ConfigurationError(f"the database {where} cannot be reached: {said}")
+        if error.statement is not None:
+            return None  # the driver was asked for what it cannot do
+        return ConfigurationError(f"an option of the database {where} cannot be used: {said}")
     state = said.sqlstate or _refused_login(str(said))
     if state is None and isinstance(said, psycopg.DataError):
         state = "22000"  # the driver does not even send it: a NUL in a text
@@ -231,7 +235,11 @@ def _named(said: Any, where: str) -> TradingKBError | None:
     kind, remedy = found
     reason = f"{said}; {remedy}" if remedy else str(said)
     if kind is InvalidInputError:
-        return InvalidInputError(f"the database {where} cannot store a value: {said}")
+        # Without the address: this is shown to whoever sent the value.
+        return InvalidInputError(
+            f"PostgreSQL does not take a value: {said.diag.message_primary or said}",
+            remedy="correct it; no text may hold a NUL character",
+        )
     if issubclass(kind, ConfigurationError):
         return kind(f"the database {where} cannot be used: {reason}")
     return kind(f"the database {where} did not answer: {reason}")

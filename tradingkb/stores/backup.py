@@ -47,7 +47,7 @@ class BackupQueries:
 
     def row_counts(self) -> dict[str, int]:
         """Number of rows by table of truth."""
-        with self._snapshot() as connection:
+        with reading(self.engine) as connection:
             return count_rows(connection)
 
     def write_backup(
@@ -61,7 +61,7 @@ class BackupQueries:
         """
         self._refuse_own_file(path)
         with new_backup(path, replace=replace) as target:
-            with self._snapshot() as connection:
+            with reading(self.engine) as connection:
                 counts, notes = count_rows(connection), _notes(connection)
                 _write(connection, target, path, counts, progress)
             revision = seal(target, at, counts)
@@ -91,15 +91,6 @@ class BackupQueries:
         if self.engine.dialect.name == "postgresql":
             with contextlib.suppress(BackendUnavailableError), writing(self.engine) as connection:
                 connection.execute(sa.text(f"DROP INDEX IF EXISTS {', '.join(_HELP_DELETES)}"))
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[sa.Connection]:
-        """One state of the whole store, however long it is read."""
-        engine = self.engine
-        if engine.dialect.name == "postgresql":
-            engine = engine.execution_options(isolation_level="REPEATABLE READ")
-        with reading(engine) as connection:
-            yield connection
 
     def _refuse_own_file(self, path: Path) -> None:
         database = self.engine.url.database

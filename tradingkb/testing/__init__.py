@@ -1,4 +1,4 @@
-"""Contract suites, and in `worlds` a laboratory of known truth for the recommender.
+"""Contract suites, faults, and in `worlds` a laboratory of known truth for the recommender.
 
 Every adapter of a port passes the same tests, yours too.
 
@@ -10,4 +10,8 @@ Subclass a suite in a test module and give it the fixture that it names; pytest 
         @pytest.fixture
         def index(self):
             return MyIndex()
+
+`faults` has servers that fail on purpose, over real sockets: they refuse, reset, hang, drip, answer
+with errors, foreign JSON or garbage. `proxy` takes the network away between a client and a server
+that works. Neither needs pytest.
 """

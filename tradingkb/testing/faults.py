@@ -65,7 +65,7 @@ class FaultyServer:
 
     Attributes:
         port: where it listens.
-        requests: method, path and body of what `answering` and `speaking` were asked.
+        accepted: how many connections it accepted.
     """
 
     def __init__(self, behaviour: Behaviour | None = None) -> None:

@@ -82,6 +82,13 @@ class ShareContract:
             assert _elsewhere(lambda: kb.count_trials(WORKSPACE)) == 0
         assert _elsewhere(lambda: kb.count_trials(WORKSPACE)) == 1
 
+    def test_what_is_read_together_is_of_one_moment(self, kb: TrialStore) -> None:
+        with kb.reading():
+            assert kb.count_trials(WORKSPACE) == 0
+            _elsewhere(lambda: kb.write_trials(WORKSPACE, trial_frame(kb, {})))
+            assert kb.count_trials(WORKSPACE) == 0
+        assert kb.count_trials(WORKSPACE) == 1
+
     def test_an_error_leaves_nothing_of_what_is_written_together(self, kb: TrialStore) -> None:
         with pytest.raises(KeyboardInterrupt), kb.writing():
             kb.write_windows(WORKSPACE, window_frame({"window_key": "w2"}))

@@ -45,6 +45,7 @@ class EmbeddedVectorIndex(EmbeddedCollections):
     """The `VectorIndex` port on an engine of the store, whose schema is migrated."""
 
     exact = True
+    remote = False
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine

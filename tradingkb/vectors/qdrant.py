@@ -65,6 +65,7 @@ class QdrantVectorIndex:
     """
 
     exact = True
+    remote = True
 
     def __init__(
         self,

@@ -99,6 +99,15 @@ def test_an_index_that_does_not_answer_is_a_reason_and_no_error(
     assert findings(c, CONFIG, search(Index(KEYS, error))).metadata_only
 
 
+def test_an_index_within_a_database_that_does_not_answer_is_no_reason_but_the_error() -> None:
+    index = Index(KEYS, BackendUnavailableError("the database did not answer"))
+    index.remote = False
+    with pytest.raises(BackendUnavailableError):
+        found(USUAL, index)
+    index.error = ConfigurationError("a collection of another dimension")
+    assert found(USUAL, index).reason == "no_embedding_available"
+
+
 def test_an_embedder_that_is_not_there_is_a_reason_and_no_error() -> None:
     def missing(model: str, scaler: RegimeScaler | None) -> Embedder:
         raise ConfigurationError(f"no embedder of the name {model}")

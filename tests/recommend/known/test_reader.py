@@ -21,7 +21,11 @@ from tests.recommend.worlds import (
     spec,
     sweep,
 )
-from tradingkb.exceptions import UnknownObjectiveError, UnknownStrategyError
+from tradingkb.exceptions import (
+    InvalidInputError,
+    UnknownObjectiveError,
+    UnknownStrategyError,
+)
 from tradingkb.ports import TrialStore
 from tradingkb.recommend.known import Calibrations, ContextReader
 from tradingkb.recommend.known import reader as reader_module
@@ -217,3 +221,14 @@ def test_a_calibration_knows_how_many_windows_a_strategy_had(name: str, windows:
     known = calibrated()
     known = replace(known, stored=replace(known.stored, strategies=rows))
     assert known.windows(name) == windows
+
+
+def test_a_timeframe_that_is_no_length_of_time_has_to_be_one_of_a_window() -> None:
+    reader = reading(USUAL)[1]
+    with pytest.raises(InvalidInputError, match="'banana' is no length of time") as caught:
+        reader.read(TARGET, question(timeframe="banana"))
+    assert caught.value.field == "timeframe"
+    assert "stored are 1d" in str(caught.value.remedy)
+    assert reader.read(TARGET, question(timeframe="2h")).timeframe == "2h"
+    ticks = reading(sweep(3, {5: 1.0}, timeframe="ticks"))[1]
+    assert ticks.read(TARGET, question(timeframe="ticks")).timeframe == "ticks"

@@ -45,7 +45,9 @@ class IndexSearch:
         self._limit = limit
 
     def __call__(self, c: Context, filtered: Filtered) -> Retrieved:
-        """The nearest windows, or why there is no similarity; a backend that is down is no error.
+        """The nearest windows, or why there is no similarity; a server that is down is no error.
+
+        An index within the database is the database: without it there is no answer.
 
         Args:
             c: a question with a regime.
@@ -53,7 +55,7 @@ class IndexSearch:
         """
         regime = c.question.market.regime
         assert regime is not None
-        scaler = c.view.scaler  # of the database: without it there is no answer
+        scaler, searching = c.view.scaler, False
         try:
             embedder = c.view.kept.get(
                 "embedder", c.target.model, lambda: self._embedders(c.target.model, scaler)
@@ -62,10 +64,14 @@ class IndexSearch:
             text = query_text(c.question.strategy_name, regime) if reads else ""
             with patience(_time_for(c.question.deadline)):
                 query = embedder.embed_query(regime, text, side_of(regime))
+                searching = True
                 found = self._search(c, filtered, query)
         except EmptyCollectionError as error:
             return Retrieved(None, "collection_empty", str(error))
         except (BackendUnavailableError, ConfigurationError, DeadlineExceededError) as error:
+            lost = isinstance(error, BackendUnavailableError)
+            if lost and searching and not self._vectors.remote:
+                raise
             return Retrieved(None, "no_embedding_available", str(error))
         if not found:
             return Retrieved(

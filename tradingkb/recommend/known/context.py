@@ -10,7 +10,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain import IndexTarget, Objective, Question, StrategySpec, get_objective
+from tradingkb.domain import (
+    TIMEFRAME_REMEDY,
+    IndexTarget,
+    Objective,
+    Question,
+    StrategySpec,
+    get_objective,
+    is_duration,
+)
+from tradingkb.exceptions import InvalidInputError
 from tradingkb.recommend.answer import Said
 from tradingkb.recommend.known.history import statuses_as_of
 from tradingkb.recommend.known.pool import Pool, make_pool
@@ -84,6 +93,7 @@ def make_context(
 
     Raises:
         UnknownObjectiveError: no such objective.
+        InvalidInputError: a timeframe that is no length of time, and that no window has.
     """
     objective = get_objective(question.objective_type)
     micros = to_micros(question.as_of or now) - round(embargo_s * _MICROS)
@@ -95,6 +105,7 @@ def make_context(
     )
     spec, pool = then.spec, then.pool
     market = question.market
+    _check_timeframe(view, market.timeframe)
     own, near, timeframe, placed = _instrument(view, pool, market.symbol, market.timeframe)
     read = Said(warnings=market.warnings, notes=market.notes)
     unknown_spec = Said(warnings=() if spec is not None else ("no_strategy_spec",))
@@ -172,6 +183,18 @@ def of_version(view: View, version: str | None) -> Bools:
     if version is None or not names:
         return np.ones(len(view), dtype=bool)
     return np.asarray((codes < 0) | (codes == (names.index(version) if version in names else -1)))
+
+
+def _check_timeframe(view: View, timeframe: str | None) -> None:
+    """Refuses one that is mistyped: a chart of ticks has a name that windows have, too."""
+    known = sorted({t for t in view.windows.timeframe if t is not None})
+    if timeframe is None or is_duration(timeframe) or not known or timeframe in known:
+        return
+    raise InvalidInputError(
+        f"{timeframe!r} is no length of time, and no window is of it",
+        field="timeframe",
+        remedy=f"{TIMEFRAME_REMEDY}; stored are {', '.join(known)}",
+    )
 
 
 def _instrument(

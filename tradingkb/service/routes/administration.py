@@ -16,7 +16,7 @@ from tradingkb.service.bodies import (
     parsed,
 )
 from tradingkb.service.documents import JOB, REPORT, documented
-from tradingkb.service.encoding import json_response, report_response
+from tradingkb.service.encoding import ingest_response, json_response, report_response
 from tradingkb.service.gate import admitted, require_admin
 from tradingkb.service.problems import ProblemError
 from tradingkb.service.state import asked_of, service_of
@@ -57,7 +57,7 @@ def ingest(request: Request, arrived: JsonBody, idempotency_key: IdempotencyKey 
             readmit=body.readmit,
             replace=body.replace,
         )
-    return report_response(report)
+    return ingest_response(report)
 
 
 def _in_background(request: Request, body: IngestBody, key: str | None) -> Response:
