@@ -40,7 +40,7 @@ CONTRACT = {
     "ConfigurationError": (500, 3),
     "StoreTooNewError": (500, 3),
     "StoreDamagedError": (500, 3),
-    "DiskFullError": (500, 3),
+    "DiskFullError": (507, 3),
     "ForkedError": (500, 3),
     "BackendUnavailableError": (503, 4),
     "CircuitOpenError": (500, 4),

@@ -18,6 +18,7 @@ from tradingkb.exceptions import (
     CircuitOpenError,
     ConfigurationError,
     DeadlineExceededError,
+    DiskFullError,
     InvalidInputError,
     NotFoundError,
     NotReadyError,
@@ -30,6 +31,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (NotFoundError, 404),
     (InvalidInputError, 422),
+    (DiskFullError, 507),
     (ConfigurationError, 500),
     (CircuitOpenError, 500),
     (BackendUnavailableError, 503),
@@ -52,6 +54,7 @@ _TITLES: Final = {
     500: "The service failed",
     503: "A backend does not answer",
     504: "Not ready in time",
+    507: "No room to write",
 }
 #: Seconds after which an error that passes by itself is worth another try.
 _RETRY_AFTER_S: Final = {503: 5.0, 409: 10.0}
@@ -155,6 +158,7 @@ _REMEDIES: Final = {
     "workspace_busy": "try again when the other run has ended",
     "empty_collection": "run POST /kb/trials/ingest",
     "not_ready": "try again later",
+    "disk_full": "an operator has to make room where the store is; nothing is lost",
     "configuration": "an operator has to change the service's configuration; see its log",
 }
 
