@@ -112,6 +112,7 @@ def test_the_rows_with_a_stated_limit_are_those_of_the_issue(rows):
         ("readers", 3.0),
         ("readers", 3.0),
         ("readers", 0.0),
+        *[("service", 1.3)] * 3,
     ]
 
 

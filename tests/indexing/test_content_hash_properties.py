@@ -28,7 +28,8 @@ from tradingkb.domain.trial import Trial, canonical_params, regime_to_json
 from tradingkb.importers.frames import read_trials
 from tradingkb.indexing.plan import Recipe, content_hashes
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+#: After every time below: a result cannot be known before its window has ended.
+NOW = datetime(2200, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RECIPE = Recipe("regime-v1", "regime-v1/scaler-1", "kb_regime_v1_v1")
 Row = dict[str, Any]
