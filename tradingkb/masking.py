@@ -1,4 +1,4 @@
-"""What is shown of URLs of databases and servers: nothing that may be secret.
+"""What is shown of URLs, paths and machines: nothing that may be secret.
 
 What may be secret is recognised by its place, however it is written: passwords with `/`, `#`, `?`,
 `@` and `%` that nobody has quoted are common, and then nothing says where the password ends.
@@ -28,6 +28,41 @@ _SECRET: Final = frozenset(
 _PLAIN: Final = re.compile(r"[\w.:/,+~-]*")
 _IN_TEXT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _WEB: Final = ("http", "https", "ws", "wss", "grpc", "grpcs")
+
+
+#: More of a message says nothing more, and whoever wrote it may have meant it to be long.
+LONGEST: Final = 500
+_URL: Final = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s'\"<>]*")
+_PATH: Final = re.compile(
+    r"(?<![\w/.:<])(?:~|\.{1,2})?(?:/[\w.@%+~-]+){2,}/?|(?<!\w)[A-Za-z]:\\[^\s'\"]+"
+)
+_FILE: Final = re.compile(r"(?<![\w/.:<])/[\w-]+\.\w{1,8}\b")
+_HOST: Final = re.compile(
+    r"(?<![\w.-])(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|(?:localhost|[\w-]+(?:\.[\w-]+)+):\d{2,5})\b"
+)
+#: What drivers say of the machines and accounts that they tried.
+_NAMED: Final = re.compile(
+    r"\b(host|host name|server at|server on socket|user|role|database) ([\"'])[^\"']*\2"
+)
+
+
+def anonymous(text: str) -> str:
+    """A message without URLs, paths, hosts and accounts, and without the statement that failed.
+
+    For answers, and for logs that many may read; of a long message the beginning.
+    """
+    text = text.split("\nLINE ", maxsplit=1)[0]
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}..."
+    for pattern, shown in (
+        (_URL, "<url>"),
+        (_NAMED, r"\1 <name>"),
+        (_PATH, "<path>"),
+        (_FILE, "<path>"),
+        (_HOST, "<host>"),
+    ):
+        text = pattern.sub(shown, text)
+    return text
 
 
 def masked(text: str) -> str:

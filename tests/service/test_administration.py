@@ -208,8 +208,27 @@ def test_a_trial_is_named_by_its_source_id_whatever_that_holds(serve: Serve):
     rows = [{**ROW, "source_id": name} for name in ("a/b:1", "promote")]
     served.post("/kb/trials/ingest", json={"trials": rows}, headers=ADMIN)
     for name in ("a/b:1", "a%2Fb:1", "promote"):
-        answer = served.post(f"/kb/trials/{name}/promote", json={}, headers=ADMIN)
+        path = f"/kb/trials/{name}/promote?by=source_id"
+        answer = served.post(path, json={}, headers=ADMIN)
         assert answer.status_code == 200, answer.text
+
+
+def test_a_number_means_the_trial_or_its_sources_id_as_is_said(serve: Serve):
+    served = serve()
+    for name in ("2", "1"):
+        body = {"trials": [{**ROW, "source_id": name, "params": {"fast": int(name)}}]}
+        served.post("/kb/trials/ingest", json=body, headers=ADMIN)
+    stored = {t["source_id"]: t["trial_id"] for t in served.get("/kb/trials").json()["trials"]}
+    assert stored == {"2": 1, "1": 2}
+    by_number = served.post("/kb/trials/1/promote", json={}, headers=ADMIN).json()
+    by_name = served.post("/kb/trials/1/promote?by=source_id", json={}, headers=ADMIN).json()
+    assert (by_number["trial_ids"], by_name["trial_ids"]) == ([1], [2])
+
+
+@pytest.mark.parametrize("name", ["x", "-1", "1.5", "9" * 40, "²"])
+def test_what_is_no_number_of_a_trial_is_refused(served, name):
+    answer = served.post(f"/kb/trials/{name}/promote", json={}, headers=ADMIN)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_trial_id")
 
 
 def test_an_archived_trial_comes_back_with_the_next_ingest(changed):

@@ -21,8 +21,9 @@ from tradingkb.exceptions import (
     TradingKBError,
     UnknownStrategyError,
 )
+from tradingkb.masking import LONGEST, anonymous
 from tradingkb.service import STATUSES
-from tradingkb.service.problems import ProblemError, code_of, problem_of, scrubbed, status_of
+from tradingkb.service.problems import ProblemError, code_of, problem_of, status_of
 
 #: The whole contract, by itself: error, HTTP status, exit code.
 CONTRACT = {
@@ -124,6 +125,9 @@ def test_what_nobody_foresaw_says_nothing_of_itself():
         "connection to qdrant.internal:6333 refused",
         "cannot open C:\\Users\\ada\\kb.db",
         "see ~/kb/tradingkb.db and ../other/kb.db",
+        "cannot open /kb.db",
+        "failed to resolve host 'pg.secret.internal' for user \"ada\"",
+        'connection to server at "db.internal", port 5432 failed: FATAL: database "ada" is gone',
     ],
 )
 def test_no_url_path_or_host_leaves_the_machine(text):
@@ -154,7 +158,13 @@ def test_no_url_path_or_host_leaves_the_machine(text):
     ],
 )
 def test_what_only_looks_like_a_path_stays(text):
-    assert "<" not in scrubbed(text).replace("fast < slow", "").replace("slow < 200", "")
+    assert "<" not in anonymous(text).replace("fast < slow", "").replace("slow < 200", "")
+
+
+@pytest.mark.parametrize("part", ["a.", "a", "/", "a:", "/a", "http", "1."])
+def test_a_message_of_any_length_and_form_is_looked_at_in_no_time(part):
+    looked_at = anonymous(part * 1_000_000)
+    assert len(looked_at) <= LONGEST + len("...") + 100
 
 
 @given(st.text(), st.text(max_size=40), st.one_of(st.none(), st.integers(1, 10**9)))

@@ -8,7 +8,12 @@ from collections.abc import Iterable
 
 
 def is_unicode(text: str) -> bool:
-    """Whether UTF-8 can hold a text; a lone half of a surrogate pair it cannot, nor a database."""
+    """Whether every database can hold a text.
+
+    None holds a lone half of a surrogate pair, which UTF-8 cannot write, and not all hold a NUL.
+    """
+    if "\x00" in text:
+        return False
     try:
         text.encode()
     except UnicodeEncodeError:

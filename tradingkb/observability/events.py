@@ -13,13 +13,21 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from tradingkb.masking import masked
+from tradingkb.masking import anonymous, masked
 from tradingkb.observability.lines import json_line, logfmt
 
 _LOGGER: Final = logging.getLogger("tradingkb")
 _LOGGER.addHandler(logging.NullHandler())
 
 
+#: Events that somebody should look at, whoever else is asked for.
+WARNINGS: Final = frozenset(
+    {
+        *("circuit_opened", "db_retry", "qdrant_retry", "ollama_retry", "service_waits"),
+        *("http_unexpected_error", "kb_archive_qdrant_failed", "kb_content_damaged"),
+        *("kb_event_dropped", "kb_metrics_unread"),
+    }
+)
 #: Told the name and the fields of every event.
 Subscriber = Callable[[str, Mapping[str, Any]], None]
 _SUBSCRIBERS: Final[list[Subscriber]] = []
@@ -35,9 +43,14 @@ def emit(event: str, **fields: Any) -> None:
             tell(event, fields)
         except Exception:
             _LOGGER.exception("a subscriber of events failed")
-    if _LOGGER.isEnabledFor(logging.INFO):
-        shown = {k: masked(v) if isinstance(v, str) else v for k, v in fields.items()}
-        _LOGGER.info(event, extra={"tradingkb_fields": shown})
+    level = logging.WARNING if event in WARNINGS else logging.INFO
+    if _LOGGER.isEnabledFor(level):
+        shown = {k: _shown(k, v) if isinstance(v, str) else v for k, v in fields.items()}
+        _LOGGER.log(level, event, extra={"tradingkb_fields": shown})
+
+
+def _shown(name: str, text: str) -> str:
+    return anonymous(text) if name == "error" else masked(text)
 
 
 def subscribe(subscriber: Subscriber) -> Callable[[], None]:

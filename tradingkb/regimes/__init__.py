@@ -9,7 +9,7 @@ from tradingkb.regimes.measure import (
     measure_regime,
     measure_windows,
 )
-from tradingkb.regimes.read import read_ohlcv, series_of
+from tradingkb.regimes.read import bar_columns, read_ohlcv, series_of
 from tradingkb.regimes.times import bar_length
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "WindowNote",
     "WindowRegimes",
     "as_datetime",
+    "bar_columns",
     "bar_length",
     "compute_features",
     "measure_regime",

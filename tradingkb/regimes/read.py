@@ -41,6 +41,7 @@ _RELATIVE_TOLERANCE = 1e-6
 """Adjusted prices are rounded column by column, so a close may stand a hair above its high."""
 _HOLE_SECONDS = 10 * 86400
 _HOLE_SPACINGS = 20
+_MOST_NAMED = 20
 
 
 def read_ohlcv(source: Any, *, symbol: str | None = None, timeframe: str | None = None) -> Bars:
@@ -71,7 +72,7 @@ def read_ohlcv(source: Any, *, symbol: str | None = None, timeframe: str | None 
         named = series_of(Path(source).stem)
         symbol, timeframe = symbol or named[0], timeframe or named[1]
     timeframe = canonical_timeframe(timeframe) if timeframe else None
-    columns = _columns(frame.columns)
+    columns = bar_columns(frame.columns)
     if frame.is_empty():
         raise InvalidOHLCVError("the frame has no rows", remedy="give at least 50 bars")
     ts = utc_times(frame[columns["ts"]])
@@ -147,8 +148,12 @@ def _plain(name: str) -> str:
     return name.strip().strip("<>").lower().replace(" ", "_")
 
 
-def _columns(names: Sequence[str]) -> dict[str, str]:
-    """The frame's own name of each column that is used."""
+def bar_columns(names: Sequence[str]) -> dict[str, str]:
+    """The table's own name of each column that bars are read from: ts, open, ..., volume.
+
+    Raises:
+        InvalidOHLCVError: one is missing, or two could be meant.
+    """
     found = {}
     for field, spellings in _SPELLINGS.items():
         hits = [name for name in names if _plain(name) in spellings]
@@ -168,10 +173,15 @@ def _check_complete(found: dict[str, str], names: Sequence[str]) -> None:
     missing = [field for field in _SPELLINGS if field not in found and field != "volume"]
     if missing:
         raise InvalidOHLCVError(
-            f"no column for {', '.join(missing)} among {', '.join(names) or 'no columns'}",
+            f"no column for {', '.join(missing)} among {_listed(names)}",
             field=missing[0],
             remedy="rename the columns to ts, open, high, low, close and volume",
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(name[:40] for name in names[:_MOST_NAMED])
+    return (shown or "no columns") + (", ..." if len(names) > _MOST_NAMED else "")
 
 
 def _numbers(frame: pl.DataFrame, column: str) -> FloatArray:

@@ -20,15 +20,21 @@ from tradingkb import __version__
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.limits import WorkspaceLimits
+from tradingkb.masking import anonymous
 from tradingkb.observability import emit, subscribe
+from tradingkb.ports import patience
 from tradingkb.service.edge import Edge
 from tradingkb.service.metrics import Metrics
-from tradingkb.service.problems import MEDIA_TYPE, ProblemError, problem_of, scrubbed
+from tradingkb.service.problems import MEDIA_TYPE, ProblemError, problem_of
 from tradingkb.service.routes import ROUTERS
 from tradingkb.service.sentry import Sentry
 from tradingkb.service.state import Opened, Service, asked_of
 from tradingkb.settings import Settings
 
+#: Ingests that are worked on at once: others wait, and hold up nobody who asks.
+_INGESTS: Final = 2
+#: Seconds that a scrape waits for the database in each of its readings.
+_SCRAPE_S: Final = 1.0
 #: Threads for probes: as many as may ask at once.
 _PROBES: Final = 4
 #: Seconds that the first attempt to open it may hold up the start.
@@ -74,6 +80,8 @@ def create_app(
     app.state.probes = CapacityLimiter(_PROBES)
     for router in ROUTERS:
         app.include_router(router)
+    app.state.ingests = CapacityLimiter(_INGESTS)
+    app.state.scrapes = CapacityLimiter(1)
     for kind in (ProblemError, TradingKBError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _answered)
     if origins := [o.strip() for o in settings.cors_origins.split(",") if o.strip()]:
@@ -95,7 +103,13 @@ def _metrics(opened: Callable[[], list[Opened]]) -> Metrics:
     """Metrics that read breakers, jobs and dropped events when they are asked for."""
 
     def asked(ask: Callable[[KnowledgeBase], Any], otherwise: Any) -> Callable[[], Any]:
-        return lambda: ask(opened()[0].kb) if opened() else otherwise
+        def read() -> Any:
+            if not opened():
+                return otherwise
+            with patience(_SCRAPE_S):
+                return ask(opened()[0].kb)
+
+        return read
 
     return Metrics(
         version=__version__,
@@ -142,18 +156,23 @@ async def _open(
     open_kb: Callable[[], KnowledgeBase], service: Service, tried: asyncio.Event
 ) -> None:
     """Opens the knowledge base, however long its database takes to come up."""
+    opened: list[KnowledgeBase] = []
     while True:
         try:
-            kb = await to_thread.run_sync(open_kb)
+            await to_thread.run_sync(lambda: opened.append(open_kb()))
         except Exception as error:
             # What is wrong with the settings shows at once; what comes later passes, or is mended.
             if not (isinstance(error, BackendUnavailableError) or tried.is_set()):
                 tried.set()
                 raise
             tried.set()
-            emit("service_waits", error=f"{type(error).__name__}: {scrubbed(str(error))}")
+            emit("service_waits", error=f"{type(error).__name__}: {anonymous(str(error))}")
             await asyncio.sleep(_REOPEN_S)
             continue
+        finally:
+            if opened and asyncio.current_task().cancelling():  # type: ignore[union-attr]
+                opened.pop().close()
+        (kb,) = opened
         runner, journal = kb.job_runner(), kb.use_cases.journal
         runner.start()
         journal.start()
@@ -187,7 +206,7 @@ def _known(error: Exception) -> Exception:
     """Errors of the framework as problems."""
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        name = str(first["loc"][-1])
+        name = str(first["loc"][-1])[:80]
         return ProblemError(
             422,
             "invalid_query",
@@ -201,7 +220,9 @@ def _known(error: Exception) -> Exception:
             error.status_code,
             codes.get(error.status_code, "refused"),
             str(error.detail),
-            remedy="GET /openapi.json lists the routes" if error.status_code in codes else None,
+            remedy="look the routes up: GET /openapi.json lists them, unless DOCS_ENABLED is false"
+            if error.status_code in codes
+            else None,
             headers=dict(error.headers or {}),
         )
     return error

@@ -50,7 +50,9 @@ class RecommendBody(InWorkspace):
     as_of: Name | None = Field(None, description="Answer with what was knowable then (ISO 8601).")
     require_oos: bool | None = Field(None, description="Nominate only trials with OOS results.")
     max_drawdown: float | None = Field(None, ge=0, description="Largest drawdown, a fraction.")
-    min_trades: int | None = Field(None, ge=0, description="Fewest trades of a nomination.")
+    min_trades: int | None = Field(
+        None, ge=0, le=2**31 - 1, description="Fewest trades of a nomination."
+    )
     max_overfit_gap: float | None = Field(None, ge=0, description="Largest IS - OOS Sharpe gap.")
     regime_tags: list[str] | None = Field(None, description="Nominate only from such regimes.")
     min_deflated_sharpe: float | None = Field(None, ge=0, le=1, description="A limit on luck.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,8 +12,8 @@ from fastapi import Response
 
 from tradingkb.ingest import IngestReport
 from tradingkb.lifecycle import Page
+from tradingkb.masking import anonymous
 from tradingkb.plain import plain, plain_rows
-from tradingkb.service.problems import scrubbed
 from tradingkb.service.wording import as_requests
 
 #: Problems of rows that one answer names.
@@ -32,7 +33,14 @@ def json_response(
     value: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A value that is JSON already, sent as it is: FastAPI's own encoder would walk it again."""
-    return Response(orjson.dumps(value), status, dict(headers or {}), media_type=JSON)
+    return Response(_encoded(value), status, dict(headers or {}), media_type=JSON)
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer of more than 64 bits, which a store of an earlier release holds
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
 def frame_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -59,7 +67,7 @@ def report_response(report: Any, status: int = 200) -> Response:
 def ingest_response(report: IngestReport) -> Response:
     """What an ingest did, with what is wrong with the rows: the client has the rows themselves."""
     form = {k: v for k, v in plain(report.to_dict()).items() if k != "rejects_path"}
-    form["notes"] = [as_requests(scrubbed(note)) for note in form["notes"]]
+    form["notes"] = [as_requests(anonymous(note)) for note in form["notes"]]
     rows = plain_rows(report.rejects.head(_MOST_REJECTS))
     form["rejects"] = [
         {name: row[name] for name in ("row", "field", "message")}

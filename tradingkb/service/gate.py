@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -40,6 +41,38 @@ def require_admin(request: Request) -> None:
             field="X-Admin-Token",
             headers={"WWW-Authenticate": "X-Admin-Token"},
         )
+
+
+def require_token(request: Request) -> None:
+    """Lets nobody without any token of a workspace have a body read or a store asked.
+
+    Raises:
+        ProblemError: tokens are set, and the request carries none of them (401).
+    """
+    tokens = service_of(request).settings.workspace_tokens
+    if tokens and not is_admin(request):
+        _owners(request, tokens)
+
+
+def known_query(request: Request) -> None:
+    """Lets nothing in a query be ignored.
+
+    Raises:
+        ProblemError: the route knows no such parameter (422); near names are suggested.
+    """
+    route = request.scope["route"]
+    known = [field.alias for field in route.dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=2)
+            listed = ", ".join(known) or "it has none"
+            raise ProblemError(
+                422,
+                "invalid_query",
+                f"{name[:80]!r} is no parameter of this request",
+                remedy=f"did you mean {' or '.join(near)}?" if near else f"known: {listed}",
+                field=name[:80],
+            )
 
 
 def is_admin(request: Request) -> bool:
@@ -89,23 +122,13 @@ def _own_workspace(request: Request, service: Service, name: str) -> str:
             if known and len(service.ids) < _MOST_IDS:
                 service.ids[name] = known
         return known
-    given = request.headers.get("authorization", "")
-    kind, _, token = given.partition(" ")
-    # Every token is compared, so that how long it takes tells nothing of them.
-    owners = [owner for owner, wanted in tokens.items() if _same(token.strip(), wanted)]
-    if kind.lower() != "bearer" or not owners:
-        raise ProblemError(
-            401,
-            "no_workspace_token",
-            "the token of the workspace is missing or wrong",
-            remedy="send it as the header field Authorization: Bearer <token>",
-            field="Authorization",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+    owners = _owners(request, tokens)
     try:
         workspace = find(name)
-        own = bool({workspace.id, workspace.slug} & set(owners))
+        own = bool({workspace.id, workspace.slug} & owners)
     except UnknownWorkspaceError:
+        if name in owners:
+            raise  # its token is there before it is
         own = False  # of one that does not exist nothing else is said than of another's
     if not own:
         raise ProblemError(
@@ -116,6 +139,23 @@ def _own_workspace(request: Request, service: Service, name: str) -> str:
             field="workspace_id",
         )
     return workspace.id
+
+
+def _owners(request: Request, tokens: Mapping[str, str]) -> set[str]:
+    """The workspaces whose token a request carries."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    # Every token is compared, so that how long it takes tells nothing of them.
+    owners = {owner for owner, wanted in tokens.items() if _same(token.strip(), wanted)}
+    if kind.lower() != "bearer" or not owners:
+        raise ProblemError(
+            401,
+            "no_workspace_token",
+            "the token of the workspace is missing or wrong",
+            remedy="send it as the header field Authorization: Bearer <token>",
+            field="Authorization",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return owners
 
 
 def _same(given: str | None, wanted: str) -> bool:

@@ -24,6 +24,7 @@ from tradingkb.exceptions import (
     NotReadyError,
     TradingKBError,
 )
+from tradingkb.masking import anonymous
 from tradingkb.service.wording import as_requests
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -58,13 +59,6 @@ _TITLES: Final = {
 }
 #: Seconds after which an error that passes by itself is worth another try.
 _RETRY_AFTER_S: Final = {503: 5.0, 409: 10.0}
-_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]*", re.IGNORECASE)
-_PATH: Final = re.compile(
-    r"(?<![\w/.:])(?:~|\.{1,2})?(?:/[\w.@%+~-]+){2,}/?|\b[A-Za-z]:\\[^\s'\"]+"
-)
-_HOST: Final = re.compile(
-    r"\b(?:\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?\b|\b(?:localhost|[\w-]+(?:\.[\w-]+)+):\d{2,5}\b"
-)
 
 
 @dataclasses.dataclass(eq=False)  # an exception: contexts write its traceback, and it is hashed
@@ -134,7 +128,7 @@ def problem_of(error: Exception) -> ProblemError:
             code_of(error),
             _said(error.message),
             remedy=_said(error.remedy or f"change {error.field or 'what is asked'}"),
-            field=error.field,
+            field=_FIELDS.get(str(error.field), error.field and error.field[:80]),
             row=error.row,
         )
     wait = _RETRY_AFTER_S.get(status)
@@ -149,8 +143,14 @@ def problem_of(error: Exception) -> ProblemError:
     )
 
 
+#: What requests call what the library calls otherwise.
+_FIELDS: Final = {"workspace": "workspace_id", "after": "cursor", "job": "job_id"}
 #: Said in place of messages that name processes and machines.
-_DETAILS: Final = {"workspace_busy": "another run works on the workspace"}
+_DETAILS: Final = {
+    "workspace_busy": "another run works on the workspace",
+    "disk_full": "there is no room to write",
+    "store_damaged": "the store is damaged, or another file has taken its place",
+}
 _REMEDIES: Final = {
     "circuit_open": "wait; GET /health says which backend failed, and by which error",
     "backend_unavailable": "try again later; GET /ready says which backend does not answer",
@@ -174,12 +174,5 @@ def code_of(error: TradingKBError) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("TradingKB", "failure").lower()
 
 
-def scrubbed(text: str) -> str:
-    """A message without URLs, paths and hosts: what an answer and a log may say."""
-    for pattern, name in ((_URL, "<url>"), (_PATH, "<path>"), (_HOST, "<host>")):
-        text = pattern.sub(name, text)
-    return text
-
-
 def _said(text: str) -> str:
-    return as_requests(scrubbed(text))
+    return as_requests(anonymous(text))

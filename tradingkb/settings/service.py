@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tradingkb.settings.environment import EnvironmentSettings
+
+_SHORTEST_TOKEN: Final = 8
 
 
 class ServiceSettings(EnvironmentSettings):
@@ -15,8 +18,8 @@ class ServiceSettings(EnvironmentSettings):
     admin_token: str | None = Field(
         None,
         alias="ADMIN_TOKEN",
-        min_length=8,
-        description="what X-Admin-Token must hold on admin routes; without it they are closed",
+        description="what X-Admin-Token must hold on admin routes, at least 8 characters; without it "
+        "they are closed",
         repr=False,
     )
     workspace_tokens: dict[str, str] = Field(
@@ -103,3 +106,25 @@ class ServiceSettings(EnvironmentSettings):
         le=1,
         description="share of none and degraded answers that Sentry is told of",
     )
+
+    @field_validator("admin_token", "workspace_tokens")
+    @classmethod
+    def _sendable(cls, given: Any) -> Any:
+        """Header fields hold printable ASCII; another token could never be sent."""
+        tokens = list(given.values()) if isinstance(given, dict) else [given]
+        if any(t is not None and not (t.isascii() and t.isprintable()) for t in tokens):
+            raise ValueError("a token has to be printable ASCII text")
+        if any(t is not None and len(t) < _SHORTEST_TOKEN for t in tokens):
+            raise ValueError(f"a token has to have at least {_SHORTEST_TOKEN} characters")
+        if len(set(tokens)) < len(tokens):
+            raise ValueError("each workspace needs a token of its own")
+        return given
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, given: str) -> str:
+        """What browsers send: a scheme, a host and perhaps a port."""
+        for origin in filter(None, map(str.strip, given.split(","))):
+            if not re.fullmatch(r"\*|https?://[^/\s]+", origin):
+                raise ValueError(f"{origin!r} is no origin, such as https://desk.example")
+        return given

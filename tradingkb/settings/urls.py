@@ -17,6 +17,8 @@ def parse_url(url: str) -> None:
     try:
         made = make_url(url)
         made.get_dialect()
+        if made.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ValueError
     except (ArgumentError, ImportError, ValueError):  # NoSuchModuleError is an ArgumentError
         raise ValueError(
             "is no SQLAlchemy URL of a known database, such as "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from tradingkb.importers import Const, const
 from tradingkb.service.arriving import JsonBody
-from tradingkb.service.bars import bounded
+from tradingkb.service.bars import bounded, few_cells
 from tradingkb.service.bodies import (
     CurateBody,
     IngestBody,
@@ -17,11 +19,13 @@ from tradingkb.service.bodies import (
 )
 from tradingkb.service.documents import JOB, REPORT, documented
 from tradingkb.service.encoding import ingest_response, json_response, report_response
-from tradingkb.service.gate import admitted, require_admin
+from tradingkb.service.gate import admitted, known_query, require_admin
 from tradingkb.service.problems import ProblemError
 from tradingkb.service.state import asked_of, service_of
 
-router = APIRouter(tags=["administration"], dependencies=[Depends(require_admin)])
+router = APIRouter(
+    tags=["administration"], dependencies=[Depends(require_admin), Depends(known_query)]
+)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -32,20 +36,43 @@ IdempotencyKey = Annotated[
         description="Asked for twice under one key, it is one job.",
     ),
 ]
+Name = Annotated[str, Path(min_length=1, max_length=255)]
+By = Annotated[
+    Literal["trial_id", "source_id"],
+    Query(description="What the path names: the number of a stored trial, or its source's id."),
+]
+#: Digits of no number of a trial.
+_DIGITS: Final = 19
 #: Who does it where the request does not say.
 _ACTOR: Final = "http"
 
 
 @router.post("/kb/trials/ingest", **documented(REPORT, request=IngestBody, also={202: JOB}))
-def ingest(request: Request, arrived: JsonBody, idempotency_key: IdempotencyKey = None) -> Response:
+async def ingest(
+    request: Request, arrived: JsonBody, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Take trials in, or index everything that is stored; safe to repeat."""
-    body = parsed(IngestBody, arrived.json)
+    work = partial(_ingest, request, arrived.json, idempotency_key)
+    return await to_thread.run_sync(work, limiter=request.app.state.ingests)
+
+
+def _ingest(request: Request, raw: bytes, key: str | None) -> Response:
+    body = parsed(IngestBody, raw)
     service = service_of(request)
     with admitted(request, body.workspace_id):
         if body.background:
-            return _in_background(request, body, idempotency_key)
+            return _in_background(request, body, key)
+        if key is not None:
+            raise ProblemError(
+                422,
+                "invalid_header",
+                "Idempotency-Key is for work in the background; this one is safe to repeat without",
+                remedy="leave it out, or send background",
+                field="Idempotency-Key",
+            )
         if body.trials is not None:
             bounded(len(body.trials), service.settings.max_rows, "trials")
+            few_cells(body.trials, "trials")
         mapping: dict[str, str | Const] = {**(body.mapping or {})}
         mapping |= {name: const(value) for name, value in (body.constants or {}).items()}
         report = service.kb.ingest(
@@ -105,29 +132,45 @@ def cancel_job(request: Request, job_id: str) -> Response:
 
 
 @router.post("/kb/trials/{trial_id:path}/promote", **documented(REPORT, request=CurateBody))
-def promote(request: Request, trial_id: str, arrived: JsonBody) -> Response:
+def promote(request: Request, trial_id: Name, arrived: JsonBody, by: By = "trial_id") -> Response:
     """Promote a trial: it wins ties. Restoring a rejected one needs a reason."""
-    return _curated(request, "promote", trial_id, arrived.json)
+    return _curated(request, "promote", _named(trial_id, by), arrived.json)
 
 
 @router.post("/kb/trials/{trial_id:path}/reject", **documented(REPORT, request=CurateBody))
-def reject(request: Request, trial_id: str, arrived: JsonBody) -> Response:
+def reject(request: Request, trial_id: Name, arrived: JsonBody, by: By = "trial_id") -> Response:
     """Reject a trial: from now on it is never recommended. Needs a reason."""
-    return _curated(request, "reject", trial_id, arrived.json)
+    return _curated(request, "reject", _named(trial_id, by), arrived.json)
 
 
 @router.post("/kb/trials/{trial_id:path}/archive", **documented(REPORT, request=CurateBody))
-def archive(request: Request, trial_id: str, arrived: JsonBody) -> Response:
+def archive(request: Request, trial_id: Name, arrived: JsonBody, by: By = "trial_id") -> Response:
     """Take a trial out of the index until it is ingested again."""
-    return _curated(request, "archive", trial_id, arrived.json)
+    return _curated(request, "archive", _named(trial_id, by), arrived.json)
 
 
-def _curated(request: Request, action: str, trial_id: str, raw: bytes) -> Response:
+def _named(name: str, by: str) -> int | str:
+    """The trial that is meant; a number alone could be either, and would change another one."""
+    if by == "source_id":
+        return name
+    if not (name.isascii() and name.isdecimal() and len(name) < _DIGITS):
+        raise ProblemError(
+            422,
+            "invalid_trial_id",
+            f"{name[:80]!r} is no trial_id",
+            remedy="take trial_id from GET /kb/trials, or name the trial of its source: "
+            "?by=source_id",
+            field="trial_id",
+        )
+    return int(name)
+
+
+def _curated(request: Request, action: str, trial: int | str, raw: bytes) -> Response:
     body = parsed(CurateBody, raw)
     kb = service_of(request).kb
     with admitted(request, body.workspace_id):
         report = getattr(kb, action)(
-            [int(trial_id) if trial_id.isascii() and trial_id.isdecimal() else trial_id],
+            [trial],
             workspace=body.workspace_id,
             reason=body.reason,
             actor=body.actor or _ACTOR,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tradingkb.service.documents import EVENTS, JOB, JOBS, SUMMARY, TRIALS, documented
 from tradingkb.service.encoding import frame_rows, json_response, page_response
-from tradingkb.service.gate import admitted
+from tradingkb.service.gate import admitted, known_query, require_token
 from tradingkb.service.state import service_of
 
-router = APIRouter(tags=["lists"])
+router = APIRouter(tags=["lists"], dependencies=[Depends(require_token), Depends(known_query)])
 
 Workspace = Annotated[
     str, Query(min_length=1, max_length=64, description="Id (UUID) or slug of the workspace.")
@@ -106,7 +106,7 @@ def jobs(
     with admitted(request, workspace_id):
         found = service_of(request).kb.jobs(workspace_id, state, limit, cursor)
     last = found["job_id"][-1] if found.height == limit else None
-    return json_response({"jobs": frame_rows(found), "next": last})
+    return json_response({"jobs": list(map(_job, frame_rows(found))), "next": last})
 
 
 @router.get("/kb/jobs/{job_id}", **documented(JOB))
@@ -115,6 +115,12 @@ def job(request: Request, job_id: str) -> Response:
     found = service_of(request).kb.job(job_id)
     with admitted(request, found.workspace_id):
         return json_response(found.to_dict())
+
+
+def _job(row: dict[str, Any]) -> dict[str, Any]:
+    """As one job alone is shown."""
+    done, total = row.pop("progress_done"), row.pop("progress_total")
+    return {**row, "progress": {"done": done, "total": total}}
 
 
 def _given(where: dict[str, str | None]) -> dict[str, str]:

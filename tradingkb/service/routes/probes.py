@@ -8,10 +8,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from tradingkb import __version__
+from tradingkb.masking import anonymous
 from tradingkb.plain import plain
 from tradingkb.service.documents import HEALTH, METRICS, READY, documented
 from tradingkb.service.encoding import json_response
-from tradingkb.service.problems import scrubbed
 from tradingkb.service.state import Service, probe_limiter, service_of
 from tradingkb.workspaces import collection_name
 
@@ -55,7 +55,7 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Prometheus metrics of this replica."""
     service = service_of(request)
-    text = await to_thread.run_sync(service.metrics.render, limiter=probe_limiter(request.app))
+    text = await to_thread.run_sync(service.metrics.render, limiter=request.app.state.scrapes)
     return Response(text, media_type=service.metrics.content_type)
 
 
@@ -76,4 +76,4 @@ def _breakers(service: Service) -> dict[str, Any]:
 
 
 def _shown(facts: dict[str, Any]) -> dict[str, Any]:
-    return {k: scrubbed(v) if isinstance(v, str) else v for k, v in plain(facts).items()}
+    return {k: anonymous(v) if isinstance(v, str) else v for k, v in plain(facts).items()}

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tradingkb.exceptions import DeadlineExceededError, InvalidInputError
+from tradingkb.ports import patience
 from tradingkb.service.arriving import Arrived, JsonOrForm
-from tradingkb.service.bars import bounded, frame_in, frame_of
+from tradingkb.service.bars import bounded, few_cells, frame_in, frame_of
 from tradingkb.service.bodies import RecommendBody, parsed
 from tradingkb.service.documents import ANSWER, RECOMMEND_REQUEST, documented
 from tradingkb.service.encoding import json_response
-from tradingkb.service.gate import admitted
+from tradingkb.service.gate import admitted, known_query, require_token
 from tradingkb.service.problems import ProblemError
 from tradingkb.service.state import asked_of, service_of
 from tradingkb.service.wording import as_requests
 
-router = APIRouter(tags=["questions"])
+router = APIRouter(tags=["questions"], dependencies=[Depends(require_token), Depends(known_query)])
 
 #: Tables of an answer: fifty kilobytes that few callers read.
 _TABLES: Final = ("evidence", "trials")
@@ -35,7 +36,7 @@ def recommend(
     """Which parameters have the evidence behind them, and how far to trust them."""
     body = parsed(RecommendBody, arrived.json)
     wanted = _TABLES if mode == "debug" else _included(include)
-    with admitted(request, body.workspace_id):
+    with patience(_time_left(request, body.deadline_s)), admitted(request, body.workspace_id):
         answer = service_of(request).kb.recommend(
             body.strategy_name, **_arguments(request, body, arrived), mode=mode
         )
@@ -49,6 +50,7 @@ def _arguments(request: Request, body: RecommendBody, arrived: Arrived) -> dict[
     settings, asked = service_of(request).settings, asked_of(request)
     if body.own_trials is not None:
         bounded(len(body.own_trials), settings.max_rows, "own_trials")
+        few_cells(body.own_trials, "own_trials")
     named = arrived.upload.series if arrived.upload else (None, None)
     return {
         **body.model_dump(exclude={"workspace_id", "strategy_name", "ohlcv", "source"}),
