@@ -50,6 +50,7 @@ MEANINGS = {
     "kb_run_withdraw": "a run was taken back",
     "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",
     "kb_workspace_activated": "a workspace was switched to a model and a collection",
+    "library_warning": "a library warned, of values that it could not calculate with, say",
     "ollama_retry": "the embedding server did not answer, and is asked again",
     "qdrant_retry": "the vector server did not answer, and is asked again",
     "service_listens": "the service takes connections at a port",

@@ -59,14 +59,16 @@ def test_the_summary_counts_answers_by_status_and_leaves_probes_out(served, ques
         ("/kb/trials?limit=1001", "limit"),
         ("/kb/trials?limit=x", "limit"),
         ("/kb/trials?kb_status=good", "kb_status"),
-        ("/kb/trials?cursor=x", "after"),
+        ("/kb/trials?cursor=x", "cursor"),
         ("/kb/trials?workspace_id=", "workspace_id"),
-        ("/kb/events?cursor=1", "after"),
+        ("/kb/events?cursor=1", "cursor"),
         ("/kb/events?status=bad", "status"),
         ("/kb/events/summary?hours=0", "hours"),
         ("/kb/events/summary?hours=nan", "hours"),
         ("/kb/events/summary?hours=inf", "hours"),
         ("/kb/jobs?state=asleep", "state"),
+        ("/kb/trials?strategy=sma", "strategy"),
+        ("/kb/events?since=yesterday", "since"),
     ],
 )
 def test_what_cannot_be_asked_for_is_named(served, path, field):

@@ -156,7 +156,9 @@ def _check_text(name: str, value: Any) -> None:
         raise InvalidInputError(f"{value!r} is no text", field=name, remedy="give a text or none")
     if not is_unicode(value):
         raise InvalidInputError(
-            f"{value!r} is no Unicode text", field=name, remedy="give a text that UTF-8 can hold"
+            f"{value!r} is no text that can be stored",
+            field=name,
+            remedy="leave NUL characters and halves of surrogate pairs out",
         )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import socket
 import time
+import warnings
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -36,6 +37,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     Raises:
         ConfigurationError: what `connect` raises; the port is taken.
     """
+    warnings.showwarning = _as_event
     sentry = start_sentry(settings, version=__version__)
     server, listening = prepare(settings, host, port, sentry)
     try:
@@ -84,6 +86,11 @@ def prepare(
     return DrainingServer(config, app.state.service), listening
 
 
+def _as_event(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Warnings of libraries as one line of the log, and not as lines of their source."""
+    emit("library_warning", category=category.__name__, error=str(message))
+
+
 def _socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -104,7 +111,7 @@ class DrainingServer(uvicorn.Server):
         self._leave_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Marks the service as draining at once; a second signal ends it at once."""
+        """Marks the service as draining at once; a second signal ends the draining."""
         wait = self.service.settings.drain_s
         first = not self.service.draining.is_set()
         self.service.draining.set()

@@ -18,8 +18,8 @@ class ServiceSettings(EnvironmentSettings):
     admin_token: str | None = Field(
         None,
         alias="ADMIN_TOKEN",
-        description="what X-Admin-Token must hold on admin routes, at least 8 characters; without it "
-        "they are closed",
+        description="what X-Admin-Token must hold on admin routes, at least 8 characters; without "
+        "it they are closed",
         repr=False,
     )
     workspace_tokens: dict[str, str] = Field(

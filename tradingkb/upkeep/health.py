@@ -243,11 +243,15 @@ class Checks:
         return problems
 
     def _embedder(self) -> Found:
+        """Of every model that a workspace or the environment asks for."""
+        made = {}
+        for model in sorted({target.model for target in self._targets()}):
+            embedder = self._embedders(model, None)
+            embedder.embed_query(Regime({}), "ready?", "before")
+            made[model] = embedder.dimension
         model = self._workspaces.default_target().model
-        embedder = self._embedders(model, None)
-        embedder.embed_query(Regime({}), "ready?", "before")
-        dimension = embedder.dimension
-        return True, f"{model} makes {dimension} numbers", {"model": model, "dimension": dimension}
+        detail = ", ".join(f"{name} makes {n} numbers" for name, n in made.items())
+        return True, detail, {"model": model, "dimension": made[model]}
 
     def _targets(self) -> list[IndexTarget]:
         return [self._workspaces.default_target(), *self._workspaces.targets(None)]
