@@ -68,7 +68,9 @@ def metric_names(expr: str) -> set[str]:
 def exposed() -> dict[str, dict[str, set[str]]]:
     """Name of every metric that /metrics has, with the values of its labels."""
     found: dict[str, dict[str, set[str]]] = {}
-    for family in text_string_to_metric_families(Metrics(version="1").render().decode()):
+    metrics = Metrics(version="1")
+    metrics.request("GET", "/kb/trials", 200, 0.1)
+    for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:
             labels = found.setdefault(sample.name, {})
             for label, value in sample.labels.items():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import tradingkb as tkb
 from tests.service.conftest import ADMIN, Serve
+from tradingkb.exceptions import ConfigurationError
 
 RECOMMEND = "/kb/trials/recommend"
 ADMIN_ROUTES = (
@@ -182,3 +183,23 @@ def test_names_of_workspaces_that_do_not_exist_leave_nothing_behind(serve: Serve
     for n in range(20):
         assert served.get(f"/kb/trials?workspace_id=no-{n}").status_code == 404
     assert served.app.state.service.ids == {}
+
+
+def test_a_token_of_a_workspace_that_is_not_there_yet_finds_it_missing(serve: Serve):
+    served = serve(workspace_tokens={"later": "token-of-later"})
+    answer = served.get("/kb/trials?workspace_id=later", headers=bearer("token-of-later"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_workspace")
+
+
+def test_without_a_token_no_body_is_read_and_no_job_is_looked_up(two_desks):
+    assert two_desks.post(RECOMMEND, content=b"x" * 100).status_code == 401
+    assert two_desks.get("/kb/jobs/nobody").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [{"desk": "short"}, {"desk": "same-token", "lab": "same-token"}, {"desk": "tökenöken"}],
+)
+def test_tokens_that_guard_nothing_are_refused(serve: Serve, tokens):
+    with pytest.raises(ConfigurationError, match="WORKSPACE_TOKENS"):
+        serve(workspace_tokens=tokens)

@@ -81,3 +81,12 @@ def test_browsers_of_other_origins_may_ask_where_they_are_named(serve: Serve, se
     open_to = serve(cors_origins="https://desk.example, https://lab.example")
     answer = open_to.options("/kb/trials/recommend", headers=asked)
     assert answer.headers["access-control-allow-origin"] == "https://desk.example"
+
+
+def test_a_workspace_whose_model_is_not_known_here_is_not_ready(serve: Serve, sample_copy: Path):
+    with tkb.connect(sample_copy, progress=False) as kb:
+        space = kb.workspaces()["id"][0]
+        kb.use_cases.store.set_active(space, "mxbai-embed-large", "kb_mxbai_embed_large_v1")
+    found = serve(sample_copy).get("/ready")
+    assert found.status_code == 503
+    assert "mxbai-embed-large" in found.json()["checks"]["embed_service"]["detail"]

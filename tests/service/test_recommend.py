@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 import tradingkb as tkb
 from tests.service.conftest import ADMIN, Serve
+from tradingkb.service.encoding import json_response
 
 PATH = "/kb/trials/recommend"
 #: What differs between two answers to one question.
@@ -246,3 +247,67 @@ def test_a_number_too_large_for_any_count_is_refused(served: TestClient, questio
     assert answer.status_code in (400, 422)
     answer = served.post(PATH, json={**question, "min_trades": 2**60})
     assert answer.status_code in (200, 422)
+
+
+def test_columns_of_whole_and_broken_numbers_are_numbers(served: TestClient, data):
+    """JSON writes 100.0 as 100."""
+    rows = rows_of(bars(data))
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    for name in ("open", "high", "low", "close"):
+        columns[name] = [round(p) if n % 3 == 0 else float(p) for n, p in enumerate(columns[name])]
+    columns["high"] = [float(h) + 1 for h in columns["high"]]
+    columns["low"] = [float(low) - 1 for low in columns["low"]]
+    answer = served.post(PATH, json={"strategy_name": "bb_reversal", "ohlcv": columns})
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_file_that_unpacks_to_far_more_is_refused_and_not_unpacked(served: TestClient, tmp_path):
+    times = {"ts": ["x" * 10_000_000], "open": [1.0], "high": [1.0], "low": [1.0], "close": [1.0]}
+    many = {f"c{n}": [1.0] for n in range(2000)}
+    for name, columns, status in (("texts", times, 422), ("columns", many, 413)):
+        pl.DataFrame(columns).write_parquet(tmp_path / name, compression="zstd")
+        answer = served.post(
+            PATH,
+            data={"request": '{"strategy_name": "sma_cross"}'},
+            files={"ohlcv": ("x_1d.parquet", (tmp_path / name).read_bytes())},
+        )
+        assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize("field", ["ohlcv", "own_trials"])
+def test_rows_that_each_have_names_of_their_own_are_refused(served: TestClient, field):
+    rows = [{f"a{n}": 1} for n in range(4000)]
+    answer = served.post(PATH, json={"strategy_name": "sma_cross", field: rows})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_many_columns")
+
+
+def test_a_table_of_too_many_columns_is_refused(served: TestClient):
+    answer = served.post(
+        PATH,
+        data={"request": '{"strategy_name": "sma_cross"}'},
+        files={"ohlcv": ("x_1d.csv", b"a," * 200_000 + b"\n")},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_many_columns")
+
+
+def test_a_name_of_many_letters_is_answered_at_once_and_not_repeated(served: TestClient, question):
+    name = "a." * 20_000 + "a"
+    answer = served.post(PATH, json={**question, "regime": {name: 1}})
+    assert answer.status_code == 422
+    assert len(answer.content) < 5_000
+
+
+@pytest.mark.parametrize("field", ["symbol", "strategy_name", "strategy_version", "objective_type"])
+def test_a_name_with_a_nul_is_refused(served: TestClient, question, field):
+    answer = served.post(PATH, json={**question, field: "x\u0000y"})
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+def test_an_answer_with_a_number_of_more_than_64_bits_is_sent():
+    assert json.loads(json_response({"a": 10**30}).body) == {"a": 10**30}
+
+
+def test_parameters_of_a_query_that_are_none_are_refused(served: TestClient, question):
+    answer = served.post(f"{PATH}?inclde=trials", json=question)
+    assert (answer.status_code, answer.json()["field"]) == (422, "inclde")
+    assert "include" in answer.json()["remedy"]
