@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.exceptions import PanicException
 
 import tradingkb as tkb
 from tradingkb.domain import Workspace
@@ -236,7 +237,7 @@ def test_who_waits_says_so_once_and_names_whom_it_waits_for(store: TrialStore, t
 def test_a_lease_is_renewed_while_it_is_held(
     store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
     renewed = threading.Event()
     renew = store.renew_lease
 
@@ -254,11 +255,32 @@ def test_a_lease_is_renewed_while_it_is_held(
         assert store.leases()[0].expires_at == NOW + TTL * 3
 
 
+@pytest.mark.parametrize("error", [PanicException("a bug of Polars"), RuntimeError("a bug")])
+def test_a_renewal_that_went_wrong_is_tried_again(
+    store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
+    missed, renewed = threading.Event(), threading.Event()
+    renew = store.renew_lease
+
+    def watched(*arguments: Any) -> bool:
+        if not missed.is_set():
+            missed.set()
+            raise error
+        mine = renew(*arguments)
+        renewed.set()
+        return mine
+
+    monkeypatch.setattr(store, "renew_lease", watched)
+    with hold(store, time):
+        assert renewed.wait(30)
+
+
 @pytest.mark.parametrize("successor", ["new", None])
 def test_whoever_lost_a_lease_stops_at_the_next_progress_and_takes_it_from_nobody(
     store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch, successor: str | None
 ) -> None:
-    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
     told: list[int] = []
     with (
         pytest.raises(WorkspaceBusyError, match="broken or taken over"),
@@ -269,7 +291,7 @@ def test_whoever_lost_a_lease_stops_at_the_next_progress_and_takes_it_from_nobod
         store.break_lease(NAME, store.leases()[0].holder)
         if successor:
             held_by(store, successor, NOW)
-        held._beat.join(30)
+        held._beat._thread.join(30)
         advance("index", 2, 9)
     assert told == [1]
     assert [one.holder for one in store.leases()] == ([successor] if successor else [])

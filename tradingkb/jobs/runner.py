@@ -169,11 +169,16 @@ class JobRunner:
         )
 
     def _attempt(self, job: Job, watch: Progress) -> tuple[str, str | None]:
-        """Runs a job and writes how that ended: (state, error)."""
+        """Runs a job that may be run, and writes how that ended: (state, error)."""
         if job.cancel_requested:
             return self._end(job, "cancelled", error=job.error)
         if job.attempts > MOST_ATTEMPTS:
             return self._end(job, "failed", error=_given_up(job))
+        if self._stopping.is_set():  # since it was claimed
+            return self._release(job)
+        return self._work(job, watch)
+
+    def _work(self, job: Job, watch: Progress) -> tuple[str, str | None]:
         running = RunningJob(
             self._store,
             job,
