@@ -225,6 +225,22 @@ def test_patience_ends_with_an_error_that_names_the_process(
     assert not is_free(store)
 
 
+def test_the_time_that_slow_statements_take_counts_as_patience(
+    store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_by(store, "mercury:4711:123:abc", NOW + timedelta(days=1))
+    acquire = store.acquire_lease
+
+    def slowly(*arguments: Any) -> Any:
+        time.sleep(3.0)
+        return acquire(*arguments)
+
+    monkeypatch.setattr(store, "acquire_lease", slowly)
+    with pytest.raises(WorkspaceBusyError), hold(store, time, patience_s=5.0):
+        raise AssertionError("never runs")
+    assert time.slept < 10
+
+
 def test_who_waits_says_so_once_and_names_whom_it_waits_for(store: TrialStore, time: Clock) -> None:
     held_by(store, "mercury:4711:123:abc", NOW + timedelta(seconds=2))
     said: list[str] = []

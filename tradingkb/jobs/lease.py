@@ -133,25 +133,25 @@ class Leases:
                 lease.end()
 
     def _acquire(self, workspace: Workspace, name: str, me: str) -> None:
-        waited = 0.0
+        began, told = self._monotonic(), False
         while (other := self._take(name, me)) is not None:
             if self._watches.is_free(name, other.holder, other.expires_at):
                 self._store.break_lease(name, other.holder, other.expires_at)
                 continue
-            if waited >= self._patience_s:
+            if self._monotonic() - began >= self._patience_s:
                 raise WorkspaceBusyError(
                     f"workspace {workspace.slug!r} is being indexed by {shown(other.holder)}, "
                     f"which has not finished within {self._patience_s:g} s: "
                     "try again when it has, or look at kb.leases()"
                 )
-            if not waited:
+            if not told:
+                told = True
                 emit("kb_lease_wait", workspace_id=workspace.id, holder=shown(other.holder))
                 self._tell(
                     f"waiting for {shown(other.holder)}, which is at work on workspace "
                     f"{workspace.slug!r} (for {self._patience_s:g} s at most)"
                 )
             self._sleep(_POLL_S)
-            waited += _POLL_S
         self._watches.forget(name)
 
     def _take(self, name: str, me: str) -> HeldLease | None:
