@@ -513,6 +513,46 @@ def test_the_thread_outlives_a_job_that_panics_and_runs_the_next_one(
     assert stored(store, first).state == "failed"
 
 
+def test_a_runner_that_leaves_waits_for_nothing_and_gives_its_job_back_at_its_next_progress(
+    store: SqlTrialStore, time: Seconds
+) -> None:
+    space = add_space(store)
+    job, other = add_job(store, space), add_job(store, add_space(store, 2), 2)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def work(_job: Job, progress: Progress) -> Fields:
+        reached.set()
+        assert go_on.wait(30)
+        progress("index", 1, 9)
+        raise AssertionError("never comes here")
+
+    with at_work(store, time, work) as jobs:
+        assert reached.wait(30)
+        jobs.leave()
+        jobs.leave()
+        assert stored(store, job).state == "running"
+        go_on.set()
+    assert (stored(store, job).state, stored(store, job).attempts) == ("queued", 0)
+    assert jobs.run_next() is None
+    assert stored(store, other).attempts == 0
+
+
+def test_a_job_that_was_claimed_while_the_runner_left_is_given_back_unbegun(
+    store: SqlTrialStore, time: Seconds, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = runner(store, fails(AssertionError("never runs")), time)
+    claim = store.claim_job
+
+    def leaving(*arguments: Any) -> Job | None:
+        jobs.leave()
+        return claim(*arguments)
+
+    monkeypatch.setattr(store, "claim_job", leaving)
+    left = jobs.run_next()
+    assert left is not None
+    assert (left.state, left.holder, left.attempts) == ("queued", None, 0)
+
+
 def test_a_runner_that_is_stopped_gives_its_job_back_and_another_goes_on_at_once(
     store: SqlTrialStore, time: Seconds, job: Job
 ) -> None:
