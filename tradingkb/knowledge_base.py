@@ -464,6 +464,7 @@ class KnowledgeBase(Curation, LongWork):
 
         Raises:
             ConfigurationError: an unknown model, or a collection of another dimension.
+            InvalidInputError: no name of a collection.
             WorkspaceBusyError: an ingest of the workspace did not end in time.
         """
         active = self.use_cases.workspaces.named(workspace, create_default=True)
@@ -496,6 +497,7 @@ class KnowledgeBase(Curation, LongWork):
         Raises:
             ConfigurationError: an unknown model, a collection that does not exist, has another
                 dimension or lacks trials.
+            InvalidInputError: no name of a collection.
         """
         before = self.use_cases.workspaces.named(workspace, create_default=True)
         if embed_model is not None and collection is None:
@@ -798,7 +800,7 @@ class KnowledgeBase(Curation, LongWork):
         """Creates a workspace and returns its id.
 
         Raises:
-            InvalidInputError: the slug is malformed or taken.
+            InvalidInputError: the slug is malformed or taken, or no name of a collection.
         """
         return self.use_cases.workspaces.create(slug, embed_model, collection)
 

@@ -19,6 +19,9 @@ from tradingkb.ports import Again, WorkspaceStore, once
 DEFAULT_WORKSPACE: Final = "default"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 #: A slug of this form could name another workspace by its id.
+#: As long as the columns, and what Qdrant and a file system take for a name.
+_COLLECTION_BYTES: Final = 128
+_NOT_IN_COLLECTION: Final = frozenset('<>:"/\\|?*')
 _ID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
@@ -85,8 +88,10 @@ class Workspaces:
         """Creates a workspace and returns its id.
 
         Raises:
-            InvalidInputError: the slug is malformed, of the form of an id, or taken.
+            InvalidInputError: the slug is malformed, of the form of an id, or taken; no name of a
+                collection.
         """
+        check_collection(collection, "collection")
         if not _SLUG.fullmatch(slug):
             raise InvalidInputError(
                 f"{slug!r} is no slug",
@@ -132,7 +137,12 @@ class Workspaces:
     def chosen(
         self, active: IndexTarget, embed_model: str | None, collection: str | None
     ) -> IndexTarget:
-        """Another index than the active one: of this model, and of its collection or this one."""
+        """Another index than the active one: of this model, and of its collection or this one.
+
+        Raises:
+            InvalidInputError: no name of a collection.
+        """
+        check_collection(collection, "target_collection")
         if embed_model is not None and embed_model != active.model:
             active = replace(active, model=embed_model, collection=collection_name(embed_model))
         return replace(active, collection=collection or active.collection)
@@ -140,7 +150,12 @@ class Workspaces:
     def would_be_target(
         self, workspace: Workspace, embed_model: str | None, collection: str | None
     ) -> IndexTarget:
-        """The index in force if the workspace's row said these."""
+        """The index in force if the workspace's row said these.
+
+        Raises:
+            InvalidInputError: no name of a collection.
+        """
+        check_collection(collection, "collection")
         model = embed_model or self._embed_model
         collection = collection or self._environment(model)
         return IndexTarget(workspace, model, collection)
@@ -176,6 +191,29 @@ class Workspaces:
                 "created_at": pl.Datetime("us", "UTC"),
             },
         )
+
+
+def check_collection(name: Any, field: str) -> None:
+    """Refuses a name that the tables or the vector index could not keep.
+
+    Args:
+        name: of a collection; None and "" leave the choice to others.
+        field: whose value it is.
+
+    Raises:
+        InvalidInputError: too long, or with characters that no collection has.
+    """
+    if not name:
+        return
+    good = isinstance(name, str) and name.isprintable() and name not in (".", "..")
+    if good and not _NOT_IN_COLLECTION & set(name) and len(name.encode()) <= _COLLECTION_BYTES:
+        return
+    raise InvalidInputError(
+        f"{str(name)[:80]!r} is no name of a collection",
+        field=field,
+        remedy=f"give at most {_COLLECTION_BYTES} bytes of printable characters without "
+        f"{' '.join(sorted(_NOT_IN_COLLECTION))}",
+    )
 
 
 def collection_name(model: str, version: int = 1) -> str:

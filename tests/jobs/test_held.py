@@ -94,7 +94,7 @@ def test_a_lease_is_broken_with_a_reason(kb: tkb.KnowledgeBase, reason: str) -> 
 def test_an_ingest_whose_lease_is_broken_stops_and_the_next_one_finishes_it(
     kb: tkb.KnowledgeBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
     write = storing.WRITE_BATCH
     monkeypatch.setattr(storing, "WRITE_BATCH", 2)
     stored = kb.use_cases.store.write_trials

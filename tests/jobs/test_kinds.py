@@ -154,7 +154,7 @@ def test_a_job_whose_workspace_somebody_works_on_lets_those_of_others_go_first(
 def test_a_lease_that_is_broken_in_the_middle_of_a_job_puts_it_back(
     kb: tkb.KnowledgeBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
     job = kb.submit_job("reembed", arguments={"target_model": OTHER_MODEL})
 
     def broken() -> None:

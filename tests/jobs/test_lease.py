@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.exceptions import PanicException
 
 import tradingkb as tkb
 from tradingkb.domain import Workspace
@@ -224,6 +225,22 @@ def test_patience_ends_with_an_error_that_names_the_process(
     assert not is_free(store)
 
 
+def test_the_time_that_slow_statements_take_counts_as_patience(
+    store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_by(store, "mercury:4711:123:abc", NOW + timedelta(days=1))
+    acquire = store.acquire_lease
+
+    def slowly(*arguments: Any) -> Any:
+        time.sleep(3.0)
+        return acquire(*arguments)
+
+    monkeypatch.setattr(store, "acquire_lease", slowly)
+    with pytest.raises(WorkspaceBusyError), hold(store, time, patience_s=5.0):
+        raise AssertionError("never runs")
+    assert time.slept < 10
+
+
 def test_who_waits_says_so_once_and_names_whom_it_waits_for(store: TrialStore, time: Clock) -> None:
     held_by(store, "mercury:4711:123:abc", NOW + timedelta(seconds=2))
     said: list[str] = []
@@ -236,7 +253,7 @@ def test_who_waits_says_so_once_and_names_whom_it_waits_for(store: TrialStore, t
 def test_a_lease_is_renewed_while_it_is_held(
     store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
     renewed = threading.Event()
     renew = store.renew_lease
 
@@ -254,11 +271,32 @@ def test_a_lease_is_renewed_while_it_is_held(
         assert store.leases()[0].expires_at == NOW + TTL * 3
 
 
+@pytest.mark.parametrize("error", [PanicException("a bug of Polars"), RuntimeError("a bug")])
+def test_a_renewal_that_went_wrong_is_tried_again(
+    store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
+    missed, renewed = threading.Event(), threading.Event()
+    renew = store.renew_lease
+
+    def watched(*arguments: Any) -> bool:
+        if not missed.is_set():
+            missed.set()
+            raise error
+        mine = renew(*arguments)
+        renewed.set()
+        return mine
+
+    monkeypatch.setattr(store, "renew_lease", watched)
+    with hold(store, time):
+        assert renewed.wait(30)
+
+
 @pytest.mark.parametrize("successor", ["new", None])
 def test_whoever_lost_a_lease_stops_at_the_next_progress_and_takes_it_from_nobody(
     store: TrialStore, time: Clock, monkeypatch: pytest.MonkeyPatch, successor: str | None
 ) -> None:
-    monkeypatch.setattr(lease, "_RENEW_S", 0.01)
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
     told: list[int] = []
     with (
         pytest.raises(WorkspaceBusyError, match="broken or taken over"),
@@ -269,7 +307,7 @@ def test_whoever_lost_a_lease_stops_at_the_next_progress_and_takes_it_from_nobod
         store.break_lease(NAME, store.leases()[0].holder)
         if successor:
             held_by(store, successor, NOW)
-        held._beat.join(30)
+        held._beat._thread.join(30)
         advance("index", 2, 9)
     assert told == [1]
     assert [one.holder for one in store.leases()] == ([successor] if successor else [])

@@ -71,6 +71,8 @@ def test_a_key_of_another_job_is_refused_with_what_differs(kb: tkb.KnowledgeBase
         ("reembed", {"restart": 1}, {}, "restart"),
         ("reembed", {"target_model": 7}, {}, "target_model"),
         ("reembed", {"target_model": "no-such-model"}, {}, "target_model"),
+        ("reembed", {"target_collection": "x" * 129}, {}, "target_collection"),
+        ("reembed", {"target_collection": "../x"}, {}, "target_collection"),
         ("ingest", {}, {"idempotency_key": ""}, "idempotency_key"),
         ("ingest", {}, {"idempotency_key": "x" * 129}, "idempotency_key"),
         ("ingest", {}, {"idempotency_key": "a\nb"}, "idempotency_key"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from polars.exceptions import PanicException
 
 from tests.jobs.shift import NOW, Seconds, add_job, add_space, runner
 from tradingkb.exceptions import (
@@ -116,6 +117,18 @@ def test_a_job_that_fails_says_why_and_no_more(
     assert "geheim" not in str(failed.error)
     assert "Traceback" not in str(failed.error)
     assert stored(store, job).finished
+
+
+@pytest.mark.parametrize("panic", [PanicException("a bug of Polars"), GeneratorExit("left")])
+def test_a_panic_fails_the_job_and_is_not_begun_again(
+    store: SqlTrialStore, time: Seconds, job: Job, panic: BaseException
+) -> None:
+    jobs = runner(store, fails(panic), time)
+    failed = jobs.run_next()
+    assert failed is not None
+    assert (failed.state, failed.attempts) == ("failed", 1)
+    assert failed.error == f"unexpected error: {type(panic).__name__}: {panic}"
+    assert jobs.run_next() is None
 
 
 def test_a_job_whose_workspace_is_being_worked_on_makes_room_and_waits_without_an_attempt(
@@ -390,10 +403,40 @@ def test_how_a_job_ended_is_written_when_the_database_is_back(
     assert done.state == "succeeded"
 
 
+@pytest.mark.parametrize("error", [PanicException("a bug of Polars"), RuntimeError("a bug")])
+def test_a_heart_that_missed_a_beat_goes_on_beating(
+    store: SqlTrialStore,
+    time: Seconds,
+    job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    monkeypatch.setattr(running, "RENEW_S", 0.01)
+    missed, beaten = threading.Event(), threading.Event()
+    beat = store.beat_job
+
+    def watched(*arguments: Any) -> Job | None:
+        if not missed.is_set():
+            missed.set()
+            raise error
+        beaten.set()
+        return beat(*arguments)
+
+    monkeypatch.setattr(store, "beat_job", watched)
+
+    def work(_job: Job, _progress: Progress) -> Fields:
+        assert beaten.wait(30)
+        return {}
+
+    done = runner(store, work, time).run_next()
+    assert done is not None
+    assert done.state == "succeeded"
+
+
 def test_a_heart_beats_while_a_job_makes_no_progress(
     store: SqlTrialStore, time: Seconds, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "_RENEW_S", 0.01)
+    monkeypatch.setattr(running, "RENEW_S", 0.01)
     beaten = threading.Event()
     beat = store.beat_job
 
@@ -428,8 +471,11 @@ def at_work(
         assert jobs.stop(30)
 
 
-def test_the_thread_runs_what_comes_and_outlives_a_database_that_is_away(
-    store: SqlTrialStore, time: Seconds, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error", [BackendUnavailableError("away"), PanicException("a bug of Polars"), RuntimeError()]
+)
+def test_the_thread_runs_what_comes_and_outlives_whatever_a_claim_raises(
+    store: SqlTrialStore, time: Seconds, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     space, ran, looked = add_space(store), threading.Event(), threading.Event()
 
@@ -439,7 +485,7 @@ def test_the_thread_runs_what_comes_and_outlives_a_database_that_is_away(
 
     def look() -> Any:
         looked.set()
-        return away()
+        raise error
 
     with at_work(store, time, work):
         monkeypatch.setattr(store, "running_jobs", look)
@@ -447,6 +493,64 @@ def test_the_thread_runs_what_comes_and_outlives_a_database_that_is_away(
         monkeypatch.undo()
         add_job(store, space)
         assert ran.wait(30)
+
+
+def test_the_thread_outlives_a_job_that_panics_and_runs_the_next_one(
+    store: SqlTrialStore, time: Seconds
+) -> None:
+    space, ran = add_space(store), threading.Event()
+    first = add_job(store, space)
+
+    def work(job: Job, _progress: Progress) -> Fields:
+        if job.job_id == first.job_id:
+            raise PanicException("a bug of Polars")
+        ran.set()
+        return {}
+
+    with at_work(store, time, work):
+        add_job(store, space, 2)
+        assert ran.wait(30)
+    assert stored(store, first).state == "failed"
+
+
+def test_a_runner_that_leaves_waits_for_nothing_and_gives_its_job_back_at_its_next_progress(
+    store: SqlTrialStore, time: Seconds
+) -> None:
+    space = add_space(store)
+    job, other = add_job(store, space), add_job(store, add_space(store, 2), 2)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def work(_job: Job, progress: Progress) -> Fields:
+        reached.set()
+        assert go_on.wait(30)
+        progress("index", 1, 9)
+        raise AssertionError("never comes here")
+
+    with at_work(store, time, work) as jobs:
+        assert reached.wait(30)
+        jobs.leave()
+        jobs.leave()
+        assert stored(store, job).state == "running"
+        go_on.set()
+    assert (stored(store, job).state, stored(store, job).attempts) == ("queued", 0)
+    assert jobs.run_next() is None
+    assert stored(store, other).attempts == 0
+
+
+def test_a_job_that_was_claimed_while_the_runner_left_is_given_back_unbegun(
+    store: SqlTrialStore, time: Seconds, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = runner(store, fails(AssertionError("never runs")), time)
+    claim = store.claim_job
+
+    def leaving(*arguments: Any) -> Job | None:
+        jobs.leave()
+        return claim(*arguments)
+
+    monkeypatch.setattr(store, "claim_job", leaving)
+    left = jobs.run_next()
+    assert left is not None
+    assert (left.state, left.holder, left.attempts) == ("queued", None, 0)
 
 
 def test_a_runner_that_is_stopped_gives_its_job_back_and_another_goes_on_at_once(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from polars.exceptions import PanicException
 
 from tests.resilience.conftest import NOON, Time
 from tradingkb.exceptions import BackendUnavailableError
@@ -65,6 +66,30 @@ def test_a_change_is_written_at_once_and_an_ended_replica_leaves_nothing(
     assert rows(store) == []
     assert journal.missed == 0
     journal.stop()
+
+
+def test_the_thread_outlives_a_panic_and_writes_the_next_change(
+    store: SqlTrialStore, breakers: Breakers, time: Time
+) -> None:
+    panicked, written = threading.Event(), threading.Event()
+    save = store.save_breakers
+
+    def watched(*said: Any) -> None:
+        if not panicked.is_set():
+            panicked.set()
+            raise PanicException("a bug of Polars")
+        save(*said)
+        written.set()
+
+    store.save_breakers = watched  # type: ignore[method-assign]
+    journal = BreakerJournal(store, breakers, "one", clock=time.of_day)
+    journal.start()
+    assert panicked.wait(5)
+    for _ in range(5):
+        breakers["qdrant"].failed(breakers["qdrant"].ask(), "ReadTimeout")
+    assert written.wait(5)
+    journal.stop()
+    assert journal.missed == 1
 
 
 def test_a_database_that_is_down_costs_nothing_but_a_row(breakers: Breakers, time: Time) -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from tests.jobs.shift import Doing, Seconds, add_job, add_space, runner
+from tests.jobs.shift import NOW, Doing, Seconds, add_job, add_space, runner
 from tradingkb.jobs import JobRunner
+from tradingkb.jobs.watch import TTL
 from tradingkb.ports import Job
 from tradingkb.progress import Progress
 from tradingkb.sql.engine import open_engine
@@ -126,3 +128,45 @@ def test_a_job_whose_process_was_killed_is_finished_by_another(
     assert done is not None
     assert (done.job_id, done.state, done.attempts) == (job.job_id, "succeeded", 2)
     assert (done.progress_done, done.progress_total) == (9, 9)
+
+
+def test_a_job_that_is_given_back_while_it_is_cancelled_stays_cancelled(
+    url: str, opened: Callable[[], SqlTrialStore]
+) -> None:
+    store, other = opened(), opened()
+    job = add_job(store, add_space(store))
+    assert store.claim_job(["work"], "a", NOW, NOW + TTL, NOW) is not None
+    released: list[bool] = []
+
+    def release(*_: Any) -> None:  # as soon as the first transaction of the cancel has ended
+        if not released:
+            released.append(other.release_job(job.job_id, "a"))
+
+    sa.event.listen(store.engine, "checkin", release)
+    store.cancel_job(job.job_id, NOW)
+    assert released == [True]
+    ended = runner(store, never, Seconds()).run_next()
+    assert ended is not None
+    assert ended.state == "cancelled"
+
+
+def test_a_cancel_that_waits_for_the_row_of_a_job_cancels_it_as_it_is_then(
+    url: str, opened: Callable[[], SqlTrialStore]
+) -> None:
+    store, other = opened(), opened()
+    job = add_job(store, add_space(store))
+    assert store.claim_job(["work"], "a", NOW, NOW + TTL, NOW) is not None
+    cancelled: list[Job | None] = []
+    cancel = threading.Thread(target=lambda: cancelled.append(store.cancel_job(job.job_id, NOW)))
+    with other.writing():
+        assert other.release_job(job.job_id, "a")
+        cancel.start()
+        time.sleep(0.3)  # it has come to the row, and waits for it
+        assert not cancelled
+    cancel.join(30)
+    assert cancelled[0] is not None
+    assert (cancelled[0].state, cancelled[0].finished_at) == ("cancelled", NOW)
+
+
+def never(_job: Job, _progress: Progress) -> dict[str, Any]:
+    raise AssertionError("never runs")

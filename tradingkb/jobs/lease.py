@@ -8,7 +8,6 @@ next progress.
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +16,13 @@ from typing import Final, Protocol
 
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import TradingKBError, WorkspaceBusyError
+from tradingkb.jobs.heartbeat import Heartbeat
 from tradingkb.jobs.holder import own_name, shown
 from tradingkb.jobs.watch import RENEW_S, TTL, Watches
 from tradingkb.observability import emit
 from tradingkb.ports import HeldLease, LeaseStore, TransactionStore
 from tradingkb.progress import Progress
 
-_RENEW_S = RENEW_S
 _POLL_S: Final = 0.2
 
 
@@ -37,11 +36,8 @@ class Lease:
     def __init__(self, store: _Store, name: str, me: str, renew: Callable[[], bool]) -> None:
         """Begins to renew it; `renew` says whether it was still held."""
         self._store, self._name, self._me = store, name, me
-        self._renew = renew
-        self._done = threading.Event()
         self._ended = False
-        self._lost = False
-        self._beat = threading.Thread(target=self._renewing, name="lease", daemon=True)
+        self._beat = Heartbeat(renew, RENEW_S, "lease")
         self._beat.start()
 
     def guarded(self, progress: Progress) -> Progress:
@@ -52,7 +48,7 @@ class Lease:
         """
 
         def advance(what: str, done: int, total: int) -> None:
-            if self._lost:
+            if self._beat.lost:
                 raise WorkspaceBusyError(
                     f"the lease {self._name} was broken or taken over while this ran, so it "
                     "stopped: nothing is lost, run it again"
@@ -79,13 +75,7 @@ class Lease:
 
     def stop(self) -> None:
         """Stops renewing it."""
-        self._done.set()
-        self._beat.join()
-
-    def _renewing(self) -> None:
-        while not self._lost and not self._done.wait(_RENEW_S):
-            with contextlib.suppress(TradingKBError):  # the next beat tries again
-                self._lost = not self._renew()
+        self._beat.stop()
 
 
 class Leases:
@@ -117,6 +107,7 @@ class Leases:
         self._clock = clock
         self._new_id = new_id
         self._sleep = sleep
+        self._monotonic = monotonic
         self._patience_s = patience_s
         self._tell = tell
         self._watches = Watches(monotonic)
@@ -142,25 +133,25 @@ class Leases:
                 lease.end()
 
     def _acquire(self, workspace: Workspace, name: str, me: str) -> None:
-        waited = 0.0
+        began, told = self._monotonic(), False
         while (other := self._take(name, me)) is not None:
             if self._watches.is_free(name, other.holder, other.expires_at):
                 self._store.break_lease(name, other.holder, other.expires_at)
                 continue
-            if waited >= self._patience_s:
+            if self._monotonic() - began >= self._patience_s:
                 raise WorkspaceBusyError(
                     f"workspace {workspace.slug!r} is being indexed by {shown(other.holder)}, "
                     f"which has not finished within {self._patience_s:g} s: "
                     "try again when it has, or look at kb.leases()"
                 )
-            if not waited:
+            if not told:
+                told = True
                 emit("kb_lease_wait", workspace_id=workspace.id, holder=shown(other.holder))
                 self._tell(
                     f"waiting for {shown(other.holder)}, which is at work on workspace "
                     f"{workspace.slug!r} (for {self._patience_s:g} s at most)"
                 )
             self._sleep(_POLL_S)
-            waited += _POLL_S
         self._watches.forget(name)
 
     def _take(self, name: str, me: str) -> HeldLease | None:

@@ -86,11 +86,17 @@ class JobRunner:
             self._thread = threading.Thread(target=self._working, name="jobs", daemon=True)
             self._thread.start()
 
-    def stop(self, grace_s: float = 30.0) -> bool:
+    def leave(self) -> None:
         """Claims nothing more; a running job stops at its next progress and goes back.
 
-        Another process goes on with it at once. One that makes no progress in time ends with this
-        process, and others find it then.
+        Another process goes on with it at once. It waits for nothing, and may be said again.
+        """
+        self._stopping.set()
+
+    def stop(self, grace_s: float = 30.0) -> bool:
+        """Leaves, and waits until nothing runs any more.
+
+        A job that makes no progress in time ends with this process, and others find it then.
 
         Args:
             grace_s: how long to wait for it.
@@ -98,7 +104,7 @@ class JobRunner:
         Returns:
             Whether nothing runs any more.
         """
-        self._stopping.set()
+        self.leave()
         if self._thread is not None:
             self._thread.join(grace_s)
         return self._thread is None or not self._thread.is_alive()
@@ -110,12 +116,13 @@ class JobRunner:
             watch: told of its progress.
 
         Returns:
-            The job afterwards, as far as it is still there; None when there is nothing to do.
+            The job afterwards, as far as it is still there; None when there is nothing to do, and
+            after `leave`.
 
         Raises:
             BackendUnavailableError: the database does not answer.
         """
-        job = self._claim()
+        job = None if self._stopping.is_set() else self._claim()
         if job is None:
             return None
         self._run(job, watch)
@@ -129,7 +136,9 @@ class JobRunner:
                 job = self.run_next()
             except TradingKBError as error:  # the database is away: others say so, too
                 _LOGGER.debug("no jobs can be claimed: %s", told(error, self._hidden))
-            except Exception:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # a panic of Polars is no Exception
                 _LOGGER.debug("claiming a job failed", exc_info=True)
             if job is None:
                 stopping.wait(self._poll_s)
@@ -169,11 +178,16 @@ class JobRunner:
         )
 
     def _attempt(self, job: Job, watch: Progress) -> tuple[str, str | None]:
-        """Runs a job and writes how that ended: (state, error)."""
+        """Runs a job that may be run, and writes how that ended: (state, error)."""
         if job.cancel_requested:
             return self._end(job, "cancelled", error=job.error)
         if job.attempts > MOST_ATTEMPTS:
             return self._end(job, "failed", error=_given_up(job))
+        if self._stopping.is_set():  # since it was claimed
+            return self._release(job)
+        return self._work(job, watch)
+
+    def _work(self, job: Job, watch: Progress) -> tuple[str, str | None]:
         running = RunningJob(
             self._store,
             job,
@@ -195,13 +209,13 @@ class JobRunner:
             return self._release(job, wait_s=_BUSY_S)
         except (BackendUnavailableError, NotReadyError) as error:
             return self._again(job, told(error, self._hidden), running.place)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            self._release(job)
+            raise
+        except BaseException as error:  # a panic of Polars is no Exception
             _LOGGER.debug("a job failed", exc_info=True)
             failed = told(error, self._hidden)
             return self._end(job, "failed", error=failed, progress=running.place)
-        except BaseException:  # an interrupt from the keyboard
-            self._release(job)
-            raise
         return self._end(job, "succeeded", result=result, progress=running.place)
 
     def _again(self, job: Job, error: str, place: tuple[int, int | None]) -> tuple[str, str | None]:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Literal
 
 from tradingkb.exceptions import TradingKBError
+from tradingkb.jobs.heartbeat import Heartbeat
 from tradingkb.jobs.place import Place
 from tradingkb.jobs.watch import RENEW_S, SELF_S, TTL
 from tradingkb.ports import Job, JobStore
 from tradingkb.progress import Progress
 
-_RENEW_S = RENEW_S
 #: Progress is written at most so often.
 _WRITE_S: Final = 1.0
 
@@ -61,8 +60,7 @@ class RunningJob:
         self._place = Place(resumed=known if job.progress_total is not None else None)
         self._alive_at, self._written_at = monotonic(), -math.inf
         self._lost = False
-        self._done = threading.Event()
-        self._beat = threading.Thread(target=self._beating, name="job heartbeat", daemon=True)
+        self._beat = Heartbeat(lambda: self._say() is not None, RENEW_S, "job heartbeat")
 
     @property
     def place(self) -> tuple[int, int | None]:
@@ -81,8 +79,7 @@ class RunningJob:
         trace: TracebackType | None,
     ) -> None:
         """Says it no more."""
-        self._done.set()
-        self._beat.join()
+        self._beat.stop()
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Takes a report, and looks whether the job has to stop.
@@ -94,7 +91,7 @@ class RunningJob:
         self._watch(what, done, total)
         with contextlib.suppress(TradingKBError):  # a database that is away for a moment
             self._look()
-        if self._lost or self._monotonic() - self._alive_at > SELF_S:
+        if self._lost or self._beat.lost or self._monotonic() - self._alive_at > SELF_S:
             raise Stopped("lost")
         if self._stopping():
             raise Stopped("stopped")
@@ -117,8 +114,3 @@ class RunningJob:
             if place is not None:
                 self._written_at = self._alive_at
         return job
-
-    def _beating(self) -> None:
-        while not self._lost and not self._done.wait(_RENEW_S):
-            with contextlib.suppress(TradingKBError):  # the next beat tries again
-                self._lost = self._say() is None

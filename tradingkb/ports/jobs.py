@@ -38,8 +38,9 @@ class Job:
         created_at, started_at, finished_at: when it was asked for, first begun and ended.
         heartbeat_at: when its holder last said that it lives, by the holder's clock.
         holder: who runs it.
-        expires_at: of a running one when its holder will have to have said so again; of a queued
-            one the time before which it is not begun.
+        expires_at: of a queued one the time before which it is not begun; None for at once. Of a
+            running one, by the clock of the holder, when it means to have said so again: nobody
+            decides by it, since clocks differ.
     """
 
     job_id: str

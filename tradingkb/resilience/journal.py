@@ -88,7 +88,9 @@ class BreakerJournal:
     def _save(self, rows: list[dict[str, Any]]) -> None:
         try:
             self._store.save_breakers(self._replica, rows, self._clock(), FORGET_S)
-        except Exception:  # whatever it is, nobody waits for it
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # whatever it is, a panic too: nobody waits for it
             self.missed += 1
 
 

@@ -18,7 +18,6 @@ _J = _T.c
 #: Nobody's business outside: the names of machines, and what a client calls a job.
 _HIDDEN: Final = ("holder", "expires_at", "idempotency_key")
 _ONE_CLAIM: Final = "SELECT pg_advisory_xact_lock(hashtext('tradingkb.jobs'))"
-_NOBODY: Final = {"holder": None, "expires_at": None}
 
 
 class JobQueries:
@@ -157,17 +156,21 @@ class JobQueries:
     ) -> bool:
         """Ends a job in a state of `FINISHED`, if it is still the holder's; whether it was."""
         values = {"state": state, "finished_at": at, "error": error, "result": result}
-        values |= {**_NOBODY, **_progress(progress)}
+        values |= {"holder": None, "expires_at": None, **_progress(progress)}
         return self._changed(job_id, _held(job_id, holder), values) is not None
 
     def cancel_job(self, job_id: str, at: datetime) -> Job | None:
         """Cancels a queued job at once, asks a running one to stop, leaves an ended one alone."""
-        at_once = {"state": "cancelled", "finished_at": at, "cancel_requested": True, **_NOBODY}
-        for state, values in (("queued", at_once), ("running", {"cancel_requested": True})):
-            mine = (_J.job_id == job_id, _J.state == state)
-            if (job := self._changed(job_id, mine, values)) is not None:
-                return job
-        return self.job(job_id)
+        queued = _J.state == "queued"
+        values = {
+            "state": sa.case((queued, "cancelled"), else_=_J.state),
+            "finished_at": sa.case((queued, sa.literal(at, UtcTime)), else_=_J.finished_at),
+            "expires_at": sa.case((queued, sa.null()), else_=_J.expires_at),
+            "cancel_requested": True,
+        }
+        # One statement: between two of them, a running job may be given back.
+        mine = (_J.job_id == job_id, _J.state.not_in(FINISHED))
+        return self._changed(job_id, mine, values) or self.job(job_id)
 
     def count_jobs(self) -> dict[str, int]:
         """How many jobs are in each state, 0 included."""

@@ -14,8 +14,9 @@ from tradingkb.stores.schema_base import metadata, workspace_column
 JOB_STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 _STATE_LIST = ", ".join(f"'{s}'" for s in JOB_STATES)
 
-#: Work that a request asked for and does not wait for. A running one belongs to `holder` until
-#: `expires_at`; whoever finds it expired goes on with it.
+#: Work that a request asked for and does not wait for. A running one belongs to `holder`: others
+#: take it when `heartbeat_at` does not change any more. A queued one is not begun before
+#: `expires_at`, where it has one; in a running one that decides nothing.
 jobs = Table(
     "jobs",
     metadata,

@@ -181,7 +181,7 @@ class Checks:
         started = self._clock()
         try:
             ok, detail, facts = check()
-        except Exception as error:  # whatever it is, nobody's question can be answered
+        except BaseException as error:  # whatever it is, a panic too: nobody is answered then
             ok, detail, facts = False, _told(error), {}
         with self._lock:
             self._running.pop(name, None)
@@ -257,7 +257,7 @@ class Checks:
         return [self._workspaces.default_target(), *self._workspaces.targets(None)]
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """What may be shown to anyone: no addresses, no paths."""
     if isinstance(error, CircuitOpenError):
         return str(error)

@@ -10,7 +10,7 @@ from tradingkb.indexing import Reembedder
 from tradingkb.jobs import read_arguments
 from tradingkb.ports import EmbedderFactory, Job
 from tradingkb.progress import Progress
-from tradingkb.workspaces import Workspaces
+from tradingkb.workspaces import Workspaces, check_collection
 
 _ARGUMENTS: Final[Mapping[str, tuple[type, Any]]] = {
     "target_model": (str, None),
@@ -40,9 +40,10 @@ class ReembedJob:
 
         Raises:
             NotFoundError: another argument.
-            InvalidInputError: one of another type, or an unknown model.
+            InvalidInputError: one of another type, an unknown model, or no name of a collection.
         """
         read = read_arguments(arguments, _ARGUMENTS)
+        check_collection(read["target_collection"], "target_collection")
         if read["target_model"] is not None:
             try:
                 self._embedders(read["target_model"], None)
