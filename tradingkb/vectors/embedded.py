@@ -23,6 +23,7 @@ from tradingkb.sql import (
     read,
     read_in,
     reading,
+    redone,
     upsert,
     writing,
 )
@@ -51,6 +52,7 @@ class EmbeddedVectorIndex(EmbeddedCollections):
         self.engine = engine
         self._cache: Memo[tuple[int, Partition]] = Memo(KEPT_POINTS, lambda kept: len(kept[1]))
 
+    @redone
     def upsert(self, name: str, points: Points) -> None:
         """Writes points in one transaction, replacing those of the same id.
 
@@ -80,6 +82,7 @@ class EmbeddedVectorIndex(EmbeddedCollections):
             # Replaced points may have stood in any of these partitions.
             _bump(connection, pl.concat([left, entered]), only_added=left.is_empty())
 
+    @redone
     def delete(self, name: str, ids: Sequence[str]) -> None:
         """Deletes points in one transaction; ids that do not exist are no error."""
         if not len(ids):
