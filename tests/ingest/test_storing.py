@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +51,10 @@ class Pages:
         self._together += 1
         yield
         self._together -= 1
+
+    def in_one(self, write: Callable[[], Any]) -> Any:
+        with self.writing():
+            return write()
 
     def _note(self, what: str, n: int) -> None:
         self.written.append((what, n, self._together > 0))

@@ -16,6 +16,7 @@ from tradingkb.exceptions import (
     CircuitOpenError,
     InvalidInputError,
 )
+from tradingkb.ports import patience
 from tradingkb.resilience import Breaker, DatabaseDoor, Guard, Policy
 from tradingkb.sql import is_contended, of_database, open_engine, put_door, reading, writing
 from tradingkb.sql.engine import together
@@ -110,6 +111,19 @@ def test_a_database_that_is_down_is_left_alone_after_five_failures(
     time.s += 30
     assert count(fragile.engine) == 0
     assert state(door)[:2] == ("closed", 0)
+
+
+def test_callers_without_time_say_nothing_of_the_database(
+    fragile: Fragile, door: DatabaseDoor
+) -> None:
+    """Or a few of them would close it to those who have time."""
+    fragile.refused = 12
+    for _ in range(6):
+        with pytest.raises(BackendUnavailableError), patience(0.0):
+            count(fragile.engine)
+        with pytest.raises(BackendUnavailableError), patience(0.0):
+            door.again(lambda: count(fragile.engine))
+    assert state(door) == ("closed", 0, 0)
 
 
 def test_whoever_waits_for_another_writer_in_vain_waits_once_and_says_nothing_of_the_database(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tradingkb.exceptions import (
 )
 from tradingkb.ports import patience
 from tradingkb.sql import open_engine, postgres, reading, unhurried, writing
+from tradingkb.testing.proxy import FaultyProxy
 
 NAP = sa.text("SELECT pg_sleep(0.4)")
 
@@ -152,6 +154,66 @@ def test_nobody_waits_longer_than_they_have_time(
     assert ask(engine, "SELECT 1") == 1
     with unhurried(), patience(0.1), reading(engine) as connection:
         connection.execute(NAP)
+
+
+@pytest.fixture
+def proxy(url: sa.URL) -> Iterator[FaultyProxy]:
+    with FaultyProxy(f"{url.query['host']}/.s.PGSQL.{url.query.get('port', 5432)}") as proxy:
+        yield proxy
+
+
+def behind(proxy: FaultyProxy, url: sa.URL) -> sa.URL:
+    return sa.URL.create(
+        url.drivername, url.username, host="127.0.0.1", port=proxy.port, database=url.database
+    )
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("begin", [reading, writing])
+def test_reaching_a_server_that_hangs_takes_no_longer_than_the_caller_has(
+    opened: Callable[..., sa.Engine],
+    url: sa.URL,
+    proxy: FaultyProxy,
+    kept: int,
+    begin: Callable[[sa.Engine], AbstractContextManager[sa.Connection]],
+) -> None:
+    """The kept connection is tried and a new one made, in one total."""
+    engine = opened(behind(proxy, url))
+    for _ in range(kept):
+        ask(engine, "SELECT 1")
+    proxy.hang()
+    started = time.monotonic()
+    with pytest.raises(BackendUnavailableError), unhurried(), patience(0.6), begin(engine) as open:
+        open.execute(sa.text("SELECT 1"))
+    assert time.monotonic() - started < 1.5
+    proxy.restore()
+    assert ask(engine, "SELECT 1") == 1
+
+
+def test_a_kept_connection_that_is_dead_leaves_time_for_a_new_one(
+    opened: Callable[..., sa.Engine], url: sa.URL, proxy: FaultyProxy
+) -> None:
+    engine = opened(behind(proxy, url))
+    served = int(str(ask(engine, "SELECT pg_backend_pid()")))
+    os.kill(served, signal.SIGSTOP)
+    try:
+        with patience(2.0):
+            assert ask(engine, "SELECT 1") == 1
+    finally:
+        os.kill(served, signal.SIGCONT)
+
+
+def test_a_place_in_the_pool_is_waited_for_no_longer_than_the_caller_has(
+    opened: Callable[..., sa.Engine], url: sa.URL
+) -> None:
+    engine = opened(url, pool_size=1)
+    with ExitStack() as stack:
+        for _ in range(11):
+            stack.enter_context(reading(engine))
+        started = time.monotonic()
+        with pytest.raises(BackendUnavailableError, match="became free"), patience(0.2):
+            ask(engine, "SELECT 1")
+    assert time.monotonic() - started < 1.0
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

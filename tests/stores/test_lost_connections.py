@@ -16,6 +16,7 @@ import stamina
 import tradingkb as tkb
 from tests.conftest import Clock
 from tradingkb.exceptions import BackendUnavailableError, CircuitOpenError
+from tradingkb.ports import patience
 from tradingkb.testing.proxy import FaultyProxy
 
 
@@ -126,6 +127,20 @@ def test_a_database_that_is_down_is_left_alone_and_found_again(
     assert kb.recommend("sma_cross", regime=["uptrend"]).params is not None
     assert kb.health().circuit_breakers["supabase"]["state"] == "closed"
     assert kb.ready().ready
+
+
+def test_a_question_to_a_database_that_hangs_takes_the_time_that_its_caller_has(
+    kb: tkb.KnowledgeBase, proxy: FaultyProxy
+) -> None:
+    kb.recommend("sma_cross", regime=["uptrend"])
+    proxy.hang()
+    for _ in range(3):  # the first one finds kept connections
+        started = time.monotonic()
+        with pytest.raises(BackendUnavailableError), patience(0.5):
+            kb.recommend("sma_cross", regime=["uptrend"])
+        assert time.monotonic() - started < 1.5
+    proxy.restore()
+    assert kb.recommend("sma_cross", regime=["uptrend"]).params is not None
 
 
 VERBS: dict[str, Callable[[tkb.KnowledgeBase], Any]] = {

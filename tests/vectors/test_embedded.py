@@ -90,6 +90,15 @@ def test_arrays_are_read_once_until_their_strategy_changes(index, second, monkey
     assert loads == ["sma_cross"] * 2
 
 
+def test_names_without_a_point_do_not_fill_the_memory(index, monkeypatch):
+    monkeypatch.setattr(module, "KEPT_POINTS", 1_000)
+    fresh = EmbeddedVectorIndex(index.engine)
+    for i in range(50):
+        nobody = replace(EVERYTHING, strategy_name=f"unknown{i}")
+        assert fresh.nearest_windows("kb", AWAY, nobody, 9) == []
+    assert len(fresh._cache) <= 10
+
+
 def older_release(index):
     """It knows nothing of additions: it moves the generation alone."""
     with index.engine.begin() as connection:

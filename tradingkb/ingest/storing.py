@@ -32,15 +32,10 @@ def store_trials(store: IngestStore, scope: Scope, now: datetime, progress: Prog
     sets = sets.unique(["strategy_name", "params_hash"]).sort("strategy_name", "params_hash")
     if scope.changed.height + sets.height + fresh.height > WRITE_BATCH:
         return _store_many(store, scope, fresh, sets, now, progress)
-    with store.writing():
-        scope = _store_run(store, scope, now)
-        if fresh.is_empty():
-            return Written(scope)
-        rows = _row_maker(store, scope, sets, now)
-        since = store.write_trials(scope.workspace.id, rows(fresh))
-        ids = store.trial_ids(scope.workspace.id, fresh)
-    progress("store", fresh.height, fresh.height)
-    return Written(scope, ids, since)
+    written = store.in_one(partial(_store_few, store, scope, fresh, sets, now))
+    if not fresh.is_empty():
+        progress("store", fresh.height, fresh.height)
+    return written
 
 
 def _fresh(scope: Scope) -> pl.DataFrame:
@@ -56,6 +51,17 @@ def _fresh(scope: Scope) -> pl.DataFrame:
     if stored.is_empty():
         return scope.batch.trials
     return scope.batch.trials.join(stored, on=[*IDENTITY, "row_hash"], how="anti")
+
+
+def _store_few(
+    store: IngestStore, scope: Scope, fresh: pl.DataFrame, sets: pl.DataFrame, now: datetime
+) -> Written:
+    scope = _store_run(store, scope, now)
+    if fresh.is_empty():
+        return Written(scope)
+    rows = _row_maker(store, scope, sets, now)
+    since = store.write_trials(scope.workspace.id, rows(fresh))
+    return Written(scope, store.trial_ids(scope.workspace.id, fresh), since)
 
 
 def _store_many(

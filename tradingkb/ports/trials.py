@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import polars as pl
 
 from tradingkb.domain import RegimeScaler
 from tradingkb.ports.values import Partition, PartitionNews
+
+T = TypeVar("T")
 
 
 class TransactionStore(Protocol):
@@ -24,6 +26,12 @@ class TransactionStore(Protocol):
 
         All of it is written at the end, or on any error nothing. Others may wait for it: nothing
         that takes time belongs inside.
+        """
+
+    def in_one(self, write: Callable[[], T]) -> T:
+        """Runs a function as `writing`, and again where the database undid it for another's sake.
+
+        What it does apart from the store must bear being done twice.
         """
 
     def unhurried(self) -> AbstractContextManager[None]:

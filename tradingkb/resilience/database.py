@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from tradingkb.ports import patience
 from tradingkb.resilience.causes import is_transient
 from tradingkb.resilience.guards import Guard
 
@@ -28,9 +29,11 @@ class _Read:
 
     Attributes:
         generation: of the transaction that failed last, until it is known how the read ends.
+        in_vain_s: seconds that its transactions took which failed.
     """
 
     generation: int | None = None
+    in_vain_s: float = 0.0
 
 
 _NONE: Final[Mapping[DatabaseDoor, _Read]] = MappingProxyType({})
@@ -64,7 +67,7 @@ class DatabaseDoor:
             return self._guard.retrying(read, self._lost)
         except BaseException as error:
             if whole.generation is not None and self._lost(error):
-                self._guard.tell(whole.generation, error, self._guard.policy.total_s)
+                self._guard.tell(whole.generation, error, whole.in_vain_s)
                 whole.generation = None
             raise
         finally:
@@ -88,24 +91,32 @@ class DatabaseDoor:
         if whole is not None:
             whole.generation = None
         started = self._guard.monotonic()
+        policy = self._guard.policy
         try:
-            if whole is None:
-                connection = self._guard.retrying(begin, self._unreachable)
-            else:
-                connection = begin()
+            # One total for reaching it, whatever is waited for: a place in the pool, an answer of
+            # a kept connection, a new one. Retries of whole reads do not begin it anew.
+            with patience(policy.total_s - (whole.in_vain_s if whole is not None else 0.0)):
+                if whole is None:
+                    connection = self._guard.retrying(begin, self._unreachable)
+                else:
+                    connection = begin()
             taken = self._guard.monotonic() - started
             yield connection
         except BaseException as error:
-            self._failed(whole, generation, error, write)
+            self._failed(whole, generation, error, write, self._guard.monotonic() - started)
             raise
-        policy = self._guard.policy
         if not write and taken > policy.slow * policy.total_s:
             self._breaker.failed(generation, f"slow: {taken:.1f} s", slow=True)
         else:
             self._breaker.succeeded(generation)
 
     def _failed(
-        self, whole: _Read | None, generation: int, error: BaseException, write: bool
+        self,
+        whole: _Read | None,
+        generation: int,
+        error: BaseException,
+        write: bool,
+        taken_s: float,
     ) -> None:
         if not isinstance(error, Exception):
             self._breaker.given_up(generation)
@@ -115,8 +126,9 @@ class DatabaseDoor:
             self._breaker.given_up(generation)
         elif whole is not None:
             whole.generation = generation
+            whole.in_vain_s += taken_s
         else:
-            self._guard.tell(generation, error, self._guard.policy.total_s)
+            self._guard.tell(generation, error, taken_s)
 
     def _lost(self, error: BaseException) -> bool:
         """Whether the database did not answer; what other services say inside is theirs."""

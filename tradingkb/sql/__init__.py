@@ -13,6 +13,7 @@ from tradingkb.sql.sqlite import cut_log
 from tradingkb.sql.sqlite_errors import named
 from tradingkb.sql.sqlite_file import identity
 from tradingkb.sql.types import Json, Key, UtcTime
+from tradingkb.sql.undone import redone
 
 __all__ = [
     "MOST_PARAMETERS",
@@ -37,6 +38,7 @@ __all__ = [
     "read",
     "read_in",
     "reading",
+    "redone",
     "refuse_dead_threads",
     "shown_url",
     "together",

@@ -107,6 +107,12 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+def is_joined(engine: sa.Engine) -> bool:
+    """Whether `writing` would join a transaction that this thread or task has begun."""
+    joined = _OPEN.get().get(engine)
+    return joined is not None and writes(joined)
+
+
 class Door(Protocol):
     """Through which transactions pass: it may connect again, or not at all."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import exc
 
 #: PostgreSQL: lock_not_available, deadlock_detected, serialization_failure.
 _CONTENDED: Final = ("55P03", "40P01", "40001")
+_UNDONE: Final = ("40P01", "40001")
 
 
 def of_database(error: BaseException) -> bool:
@@ -18,9 +19,18 @@ def of_database(error: BaseException) -> bool:
 
 def is_contended(error: BaseException) -> bool:
     """Whether another one was at work for too long: a living database says so."""
-    cause = error.__cause__ if of_database(error) else error
-    driver = getattr(cause, "orig", None) or cause
+    driver = _driver_error(error)
     code = getattr(driver, "sqlite_errorcode", None)
     if code is not None:
         return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return getattr(driver, "sqlstate", None) in _CONTENDED
+
+
+def was_undone(error: BaseException) -> bool:
+    """Whether a transaction was undone so that another one could go on: it may be run again."""
+    return getattr(_driver_error(error), "sqlstate", None) in _UNDONE
+
+
+def _driver_error(error: BaseException) -> object:
+    cause = error.__cause__ if of_database(error) else error
+    return getattr(cause, "orig", None) or cause

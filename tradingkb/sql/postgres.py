@@ -34,6 +34,8 @@ SNAPSHOT: Final = "REPEATABLE READ"
 GRACE_S: Final = 2.0
 #: Of one statement of long work: nothing honest takes longer, and a hung server is left.
 LONG_S: Final = 3_600.0
+#: Of the time that is left for reaching the server, what a kept connection is tried for.
+_PING_SHARE: Final = 0.5
 #: When a peer that says nothing is taken for dead, by the client (which somebody waits for) and
 #: by the server (which would keep the locks of one that has vanished).
 _CLIENT: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
@@ -67,8 +69,14 @@ def postgres_engine(
     # The later word counts: an operator's own options stand after ours.
     told["options"] = f"{options} {url.query.get('options', '')}".rstrip()
     engine = sa.create_engine(
-        url, pool_pre_ping=True, pool_size=pool_size, pool_timeout=timeout_s, connect_args=told
+        url,
+        poolclass=_ImpatientPool,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        pool_timeout=timeout_s,
+        connect_args=told,
     )
+    _bound_pings(engine.dialect, timeout_s)
 
     patience_s = statement_timeout_s + GRACE_S
 
@@ -91,6 +99,34 @@ def postgres_engine(
             connection.patience_s = patience_s
 
     return engine
+
+
+class _ImpatientPool(sa.QueuePool):
+    """Nobody waits for a connection to become free longer than its caller has time."""
+
+    @property
+    def _timeout(self) -> float:
+        return seconds_left(self._most_s)
+
+    @_timeout.setter
+    def _timeout(self, seconds: float) -> None:
+        self._most_s = seconds
+
+
+def _bound_pings(dialect: sa.Dialect, timeout_s: float) -> None:
+    """Leaves time to connect anew, where a connection that was kept no longer answers."""
+    ping = dialect.do_ping
+
+    def bounded(dbapi_connection: Any) -> bool:
+        connection = dbapi_connection
+        usual = connection.patience_s
+        connection.patience_s = _PING_SHARE * seconds_left(timeout_s)
+        try:
+            return ping(connection)
+        finally:
+            connection.patience_s = usual
+
+    dialect.do_ping = bounded  # type: ignore[method-assign]
 
 
 #: Whether what this thread or task does may take long.
@@ -118,6 +154,16 @@ def _impatient_class() -> Any:
 
     class Impatient(psycopg.Connection[Any]):
         patience_s = LONG_S
+
+        @classmethod
+        def _connect_gen(cls, conninfo: str = "") -> Any:
+            # The driver's own limit is of whole seconds, and for each address of the server.
+            try:
+                return (yield from _until(super()._connect_gen(conninfo), seconds_left()))
+            except TimeoutError as error:
+                raise psycopg.errors.ConnectionTimeout(
+                    "no connection in the time that the caller had left"
+                ) from error
 
         def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
             try:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tradingkb.domain import MARK, Actor, Status, marked, refusal, unmarked
 from tradingkb.exceptions import InvalidInputError
-from tradingkb.sql import MOST_PARAMETERS, note_growth, read, read_in, reading, writing
+from tradingkb.sql import MOST_PARAMETERS, note_growth, read, read_in, reading, redone, writing
 from tradingkb.stores import schema
 from tradingkb.stores.generations import bump, bump_all
 
@@ -46,6 +46,7 @@ class CurationQueries:
         with reading(self.engine) as connection:
             return _selected(connection, workspace_id, statement, where).sort("trial_id")
 
+    @redone
     def change_status(
         self, workspace_id: str, trial_ids: pl.Series, to: str, actor: Actor, at: datetime
     ) -> pl.DataFrame:
@@ -75,6 +76,7 @@ class CurationQueries:
             bump(connection, workspace_id, changing["strategy_name"].unique())
         return changing.drop("source_id")
 
+    @redone
     def archive(
         self, workspace_id: str, trial_ids: pl.Series, actor: Actor, at: datetime
     ) -> pl.DataFrame:
@@ -85,6 +87,7 @@ class CurationQueries:
             .where(_I.workspace_id == workspace_id, _I.archived_at.is_(None))
         )
         with writing(self.engine) as connection:
+            lock_trials(connection, trial_ids)
             found = read_in(connection, standing, _I.trial_id, trial_ids.unique()).unique()
             for ids in chunks(found["trial_id"]):
                 archive_entries(connection, ids, f"archived: {actor.reason or actor.name}", at)
@@ -128,9 +131,11 @@ class CurationQueries:
         with reading(self.engine) as connection:
             return read(connection, statement)
 
+    @redone
     def note_deletes(self, entries: pl.DataFrame, error: str | None) -> None:
         """Records how the deletion of points ended; see the port."""
         with writing(self.engine) as connection:
+            lock_trials(connection, entries["trial_id"])
             for (collection,), part in entries.partition_by("collection", as_dict=True).items():
                 for ids in chunks(part["trial_id"]):
                     _note(connection, str(collection), ids, error)
@@ -140,6 +145,17 @@ def chunks(ids: pl.Series) -> Iterator[list[Any]]:
     """Ids in lists that fit into one statement."""
     for start in range(0, len(ids), MOST_PARAMETERS):
         yield ids.slice(start, MOST_PARAMETERS).to_list()
+
+
+def lock_trials(connection: sa.Connection, trial_ids: pl.Series) -> None:
+    """Keeps others from these trials and their entries until the transaction ends.
+
+    Whoever changes several of them locks them first and by their ids: two that lock in different
+    orders wait for each other. SQLite's writers are alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        statement = sa.select(_T.id).order_by(_T.id).with_for_update()
+        read_in(connection, statement, _T.id, trial_ids.unique().sort())
 
 
 def archive_entries(

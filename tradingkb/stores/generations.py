@@ -37,9 +37,13 @@ def bump(
         pl.lit(workspace_id).alias("workspace_id"), "strategy_name", pl.lit(0).alias("generation")
     )
     upsert(connection, schema.generations, frame, key=_KEY, update=())
+    mine = (_G.workspace_id == workspace_id) & _G.strategy_name.in_(names)
+    if len(names) > 1:  # an UPDATE takes rows in any order: two could wait for each other
+        ordered = sa.select(_G.strategy_name).where(mine).order_by(_G.strategy_name)
+        connection.execute(ordered.with_for_update()).all()
     connection.execute(
         sa.update(schema.generations)
-        .where(_G.workspace_id == workspace_id, _G.strategy_name.in_(names))
+        .where(mine)
         .values(moved(schema.generations, only_added=only_added))
     )
 

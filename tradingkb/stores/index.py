@@ -9,9 +9,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.domain import ELIGIBLE, marked
-from tradingkb.sql import read, read_in, reading, upsert, writing
+from tradingkb.sql import read, read_in, reading, redone, upsert, writing
 from tradingkb.stores import schema
-from tradingkb.stores.curation import NOT_CONFIRMED, UNFINISHED, chunks
+from tradingkb.stores.curation import NOT_CONFIRMED, UNFINISHED, chunks, lock_trials
 from tradingkb.stores.generations import bump, bump_all
 
 _I, _T = schema.kb_trial_index.c, schema.trials.c
@@ -70,6 +70,7 @@ class IndexQueries:
             everything = int(connection.scalar(entries) or 0)
             return everything - int(connection.scalar(entries.where(not_there)) or 0)
 
+    @redone
     def write_index(
         self,
         workspace_id: str,
@@ -104,17 +105,20 @@ class IndexQueries:
             "trial_id", "collection", "point_id"
         )
 
+    @redone
     def mark_unfinished(self, workspace_id: str, trial_ids: pl.Series, collection: str) -> None:
         """Marks entries whose point is missing or stale; archived ones stay as they are."""
         if trial_ids.is_empty():
             return
         entries = _standing(workspace_id, collection)
         with writing(self.engine) as connection:
+            lock_trials(connection, trial_ids)
             for ids in chunks(trial_ids):
                 change = sa.update(schema.kb_trial_index).where(entries, _I.trial_id.in_(ids))
                 connection.execute(change.values(content_hash=UNFINISHED))
             bump_all(connection, workspace_id)
 
+    @redone
     def forget_index(self, workspace_id: str, collection: str) -> None:
         """Marks every entry of the collection as unfinished, except archived ones."""
         entries = _standing(workspace_id, collection)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cached_property
+from typing import TypeVar
 
 import sqlalchemy as sa
 
-from tradingkb.sql import cut_log, open_engine, together, unhurried
+from tradingkb.sql import cut_log, open_engine, redone, together, unhurried
 from tradingkb.stores.backup import BackupQueries
 from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
@@ -26,6 +28,8 @@ from tradingkb.stores.tenants import WorkspaceQueries
 from tradingkb.stores.trials import TrialQueries
 from tradingkb.stores.versions import VersionQueries
 from tradingkb.stores.whole import WholeQueries
+
+T = TypeVar("T")
 
 #: How long an event waits for a writer before it is queued: an answer must not be delayed.
 EVENT_TIMEOUT_S = 0.05
@@ -81,6 +85,12 @@ class SqlTrialStore(
     def writing(self) -> AbstractContextManager[None]:
         """What is done inside is one transaction: all of it is written at the end, or nothing."""
         return together(self.engine, write=True)
+
+    @redone
+    def in_one(self, write: Callable[[], T]) -> T:
+        """Runs a function as one transaction; see the port."""
+        with together(self.engine, write=True):
+            return write()
 
     def unhurried(self) -> AbstractContextManager[None]:
         """What is asked inside has no deadline, of this store or of the index beside it."""

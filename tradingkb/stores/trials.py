@@ -8,9 +8,9 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.sql import note_growth, read, read_in, reading, upsert, writing
+from tradingkb.sql import note_growth, read, read_in, reading, redone, upsert, writing
 from tradingkb.stores import schema
-from tradingkb.stores.curation import UNFINISHED, chunks
+from tradingkb.stores.curation import UNFINISHED, chunks, lock_trials
 from tradingkb.stores.generations import bump, bump_all, generations_of
 from tradingkb.stores.versions import supersede
 
@@ -141,6 +141,7 @@ class TrialQueries:
             ]
         return pl.concat(found)
 
+    @redone
     def write_windows(self, workspace_id: str, windows: pl.DataFrame) -> None:
         """Inserts windows by window_key; regimes of known windows are filled in or replaced.
 
@@ -165,6 +166,7 @@ class TrialQueries:
                 _mark_trials_of(connection, workspace_id, moved["window_key"])
                 bump_all(connection, workspace_id)
 
+    @redone
     def write_param_sets(self, workspace_id: str, sets: pl.DataFrame) -> None:
         """Inserts parameter sets that are not known yet."""
         frame = sets.select(
@@ -179,6 +181,7 @@ class TrialQueries:
                 update=(),
             )
 
+    @redone
     def write_trials(self, workspace_id: str, trials: pl.DataFrame) -> pl.DataFrame:
         """Inserts or replaces trials by (source_type, source_id), in one transaction.
 
@@ -198,6 +201,7 @@ class TrialQueries:
                 _T.id.label("trial_id"),
                 _T.strategy_name.label("before"),
             )
+            lock_trials(connection, known["trial_id"])
             supersede(connection, known["trial_id"])
             upsert(
                 connection,
@@ -278,9 +282,10 @@ def _known(
 def _mark_trials_of(connection: sa.Connection, workspace_id: str, keys: pl.Series) -> None:
     """Marks the standing index entries of the trials of these windows as unfinished."""
     index = schema.kb_trial_index
-    for some in chunks(keys):
-        moved = sa.select(_W.id).where(_W.workspace_id == workspace_id, _W.window_key.in_(some))
-        touched = sa.select(_T.id).where(_T.window_id.in_(moved))
-        standing = index.c.archived_at.is_(None)
-        change = sa.update(index).where(index.c.trial_id.in_(touched), standing)
-        connection.execute(change.values(content_hash=UNFINISHED))
+    mine = sa.select(_W.id).where(_W.workspace_id == workspace_id)
+    windows = read_in(connection, mine, _W.window_key, keys)["id"]
+    touched = read_in(connection, sa.select(_T.id), _T.window_id, windows)["id"]
+    lock_trials(connection, touched)
+    for some in chunks(touched):
+        entries = index.c.trial_id.in_(some) & index.c.archived_at.is_(None)
+        connection.execute(sa.update(index).where(entries).values(content_hash=UNFINISHED))

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from tradingkb.domain import Actor
 from tradingkb.exceptions import NotFoundError
-from tradingkb.sql import note_growth, read, read_in, reading, writing
+from tradingkb.sql import note_growth, read, read_in, reading, redone, writing
 from tradingkb.stores import schema
-from tradingkb.stores.curation import archive_entries, chunks, mark_entries
+from tradingkb.stores.curation import archive_entries, chunks, lock_trials, mark_entries
 from tradingkb.stores.generations import bump
 
 _T, _V, _R = schema.trials.c, schema.trial_versions.c, schema.ingest_runs.c
@@ -37,6 +37,7 @@ class VersionQueries:
 
     engine: sa.Engine
 
+    @redone
     def withdraw_run(
         self, workspace_id: str, run_id: str, actor: Actor, at: datetime, *, dry_run: bool = False
     ) -> pl.DataFrame:
@@ -44,6 +45,7 @@ class VersionQueries:
         values = {"withdrawn_at": at, "withdrawn_by": actor.name, "withdrawn_reason": actor.reason}
         return self._settle(workspace_id, run_id, values, at, dry_run)
 
+    @redone
     def reinstate_run(
         self, workspace_id: str, run_id: str, at: datetime, *, dry_run: bool = False
     ) -> pl.DataFrame:
@@ -185,6 +187,7 @@ def _standing(connection: sa.Connection, workspace_id: str, run_id: str) -> pl.D
     told = read(connection, version.where(_V.run_id == run_id))["trial_id"]
     mine = read(connection, current.where(_T.run_id == run_id))["trial_id"]
     touched = pl.concat([told, mine]).unique()
+    lock_trials(connection, touched)
     rows = read_in(connection, current, _T.id, touched)
     others = read_in(connection, version, _V.trial_id, touched)
     runs = read(

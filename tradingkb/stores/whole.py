@@ -8,9 +8,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.exceptions import StoreDamagedError
-from tradingkb.sql import read, read_in, reading, writing
+from tradingkb.sql import read, read_in, reading, redone, writing
 from tradingkb.stores import schema
-from tradingkb.stores.curation import chunks, mark_entries
+from tradingkb.stores.curation import chunks, lock_trials, mark_entries
 from tradingkb.stores.generations import bump
 from tradingkb.stores.versions import DAMAGED
 
@@ -68,10 +68,12 @@ class WholeQueries:
                     f"{ids.max()!r} is of another type than its column ({error}); restore a backup"
                 ) from error
 
+    @redone
     def mark_damaged(self, workspace_id: str, trial_ids: pl.Series) -> None:
         """Makes the next ingest of their source take these trials anew; see the port."""
         trials = schema.trials
         with writing(self.engine) as connection:
+            lock_trials(connection, trial_ids)
             for ids in chunks(trial_ids):
                 mine = _T.workspace_id == workspace_id, _T.id.in_(ids)
                 connection.execute(sa.update(trials).where(*mine).values(row_hash=DAMAGED))

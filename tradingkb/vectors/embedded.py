@@ -23,6 +23,7 @@ from tradingkb.sql import (
     read,
     read_in,
     reading,
+    redone,
     upsert,
     writing,
 )
@@ -39,6 +40,8 @@ _C, _V, _G = tables.collections.c, tables.vectors.c, tables.generations.c
 
 #: Points whose arrays are kept in memory: about 0.1 kB each, and 4 bytes per number of a vector.
 KEPT_POINTS: Final = 2_000_000
+#: What a partition takes by itself, in points: there is one for every name that is asked for.
+_PARTITION: Final = 100
 
 
 class EmbeddedVectorIndex(EmbeddedCollections):
@@ -49,8 +52,11 @@ class EmbeddedVectorIndex(EmbeddedCollections):
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._cache: Memo[tuple[int, Partition]] = Memo(KEPT_POINTS, lambda kept: len(kept[1]))
+        self._cache: Memo[tuple[int, Partition]] = Memo(
+            KEPT_POINTS, lambda kept: len(kept[1]) + _PARTITION
+        )
 
+    @redone
     def upsert(self, name: str, points: Points) -> None:
         """Writes points in one transaction, replacing those of the same id.
 
@@ -80,6 +86,7 @@ class EmbeddedVectorIndex(EmbeddedCollections):
             # Replaced points may have stood in any of these partitions.
             _bump(connection, pl.concat([left, entered]), only_added=left.is_empty())
 
+    @redone
     def delete(self, name: str, ids: Sequence[str]) -> None:
         """Deletes points in one transaction; ids that do not exist are no error."""
         if not len(ids):

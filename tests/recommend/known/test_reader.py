@@ -84,6 +84,15 @@ def test_what_is_forgotten_is_read_anew() -> None:
     assert shelf.reads["partition"] == 2
 
 
+def test_names_that_nobody_knows_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "KEPT_TRIALS", 1_000)
+    _, reader = reading(USUAL)
+    for i in range(50):
+        with pytest.raises(UnknownStrategyError):
+            reader.read(TARGET, question(strategy_name=f"unknown{i}"))
+    assert len(reader._views) <= 10
+
+
 def test_a_view_that_was_read_with_others_is_the_one_that_is_read_alone() -> None:
     shelf, reader = reading(USUAL.under(spec()))
     reader.prepare(TARGET, ["s", "other"])

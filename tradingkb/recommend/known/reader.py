@@ -31,6 +31,8 @@ from tradingkb.recommend.known.view import View, make_view
 _KEPT: Final = 16
 #: Trials whose views are kept in memory, about 0.5 kB each.
 KEPT_TRIALS: Final = 1_000_000
+#: What a view takes by itself, in trials: one of a misspelt name has none, and is kept like others.
+_VIEW: Final = 100
 #: Trials that are read at once of many strategies.
 PREPARED_TRIALS: Final = 100_000
 
@@ -48,7 +50,7 @@ class ContextReader:
         self._store = store
         self._clock = clock
         self.embargo_s = embargo_s
-        self._views: Memo[View] = Memo(KEPT_TRIALS, len)
+        self._views: Memo[View] = Memo(KEPT_TRIALS, lambda view: len(view) + _VIEW)
 
     def read(self, target: IndexTarget, question: Question, view: View | None = None) -> Context:
         """Everything that is known before filters are applied.
