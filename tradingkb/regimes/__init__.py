@@ -9,6 +9,7 @@ from tradingkb.regimes.measure import (
     measure_regime,
     measure_windows,
 )
+from tradingkb.regimes.paths import is_file, is_folder
 from tradingkb.regimes.read import read_ohlcv, series_of
 from tradingkb.regimes.times import bar_length
 
@@ -22,6 +23,8 @@ __all__ = [
     "as_datetime",
     "bar_length",
     "compute_features",
+    "is_file",
+    "is_folder",
     "measure_regime",
     "measure_windows",
     "read_ohlcv",
