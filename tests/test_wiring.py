@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -14,7 +15,8 @@ import sqlalchemy as sa
 
 import tradingkb as tkb
 from tests.recommend.sweeps import grid
-from tradingkb.exceptions import ConfigurationError
+from tests.sql.descriptors import open_descriptors
+from tradingkb.exceptions import ConfigurationError, StoreTooNewError
 
 #: Seconds between two looks at a clock: a lease that is seen a few times has not changed for long.
 LOOK_S = 25
@@ -50,6 +52,19 @@ def test_a_home_that_can_be_no_folder_is_the_operators_to_change(tmp_path: Path)
             tkb.connect(tmp_path / home, progress=False)
     with pytest.raises(ConfigurationError, match="give another"):
         tkb.connect("~nobody-of-this-name/x", progress=False)
+
+
+def test_a_store_that_cannot_be_used_leaves_no_connection_open(tmp_path: Path) -> None:
+    """A service tries again every two seconds: it would use up those of its database."""
+    tkb.connect(tmp_path, progress=False).close()
+    path = tmp_path / "tradingkb.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE tradingkb_schema SET major = 99")
+        connection.commit()
+    with pytest.raises(StoreTooNewError) as caught:
+        tkb.connect(tmp_path, progress=False)
+    assert open_descriptors(path) == []
+    assert caught.value.__traceback__ is not None  # which keeps the engine until here
 
 
 def test_on_a_full_disk_answers_come_and_stderr_says_that_events_wait(

@@ -83,8 +83,12 @@ def connect(
     doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
     door = doors.database(of_database=of_database, is_contended=is_contended)
     engine = open_engine(_store_url(chosen, home_path), pool_size=chosen.threads)
-    put_door(engine, door)
-    store = SqlTrialStore(engine)
+    try:
+        put_door(engine, door)
+        store = SqlTrialStore(engine)
+    except BaseException:
+        engine.dispose()  # whoever tries again every two seconds would use up the connections
+        raise
     try:
         vectors = _vectors(chosen, store, doors)
     except BaseException:

@@ -297,6 +297,7 @@ def test_a_trials_dates_may_be_dates_or_iso_texts(value: Any) -> None:
         ("t.csv", b"a,b\n\xff\xfe,1\n", r"line 2 of t.csv is not UTF-8 \(byte 0xff\)"),
         ("t.ndjson", b'{"a":', "cannot be read"),
         ("missing.csv", None, "does not exist"),
+        ("x" * 300 + ".csv", None, "cannot be read: File name too long"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_a_remedy(

@@ -51,5 +51,7 @@ def test_prices_that_do_not_exist_are_refused_by_name_and_others_are_left_to_the
         with pytest.raises(InvalidOHLCVError, match="none does not exist") as caught:
             check_prices(missing)
         assert caught.value.field == "ohlcv"
+    with pytest.raises(InvalidOHLCVError, match="does not exist"):
+        check_prices("x" * 300)  # longer than a name can be
     for given in (None, tmp_path, str(tmp_path), pl.DataFrame(), {}):
         check_prices(given)

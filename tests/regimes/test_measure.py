@@ -244,6 +244,13 @@ def test_what_could_not_be_measured_is_noted_with_a_remedy(make, walk, tmp_path:
     assert all(note.remedy for note in result.notes)
 
 
+def test_a_symbol_whose_file_could_not_be_named_has_no_bars(make, walk, tmp_path: Path) -> None:
+    """128 letters, as many as a symbol may have, are 384 bytes in this script."""
+    result = measure_windows(tmp_path, pl.DataFrame([window("a", "\u65e5" * 128)]))
+    assert result.regimes["a"] == (None, None)
+    assert all("no bars for" in note.message for note in result.notes)
+
+
 def test_a_symbol_cannot_leave_the_folder(make, walk, tmp_path: Path) -> None:
     make(walk).write_parquet(tmp_path / "AA_1d.parquet")
     (tmp_path / "inner").mkdir()

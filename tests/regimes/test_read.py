@@ -203,6 +203,8 @@ def test_nothing_to_read_is_refused(frame: pl.DataFrame, tmp_path: Path) -> None
         read_ohlcv(frame.with_columns(close=pl.lit(None)))
     with pytest.raises(InvalidOHLCVError, match="there is no file"):
         read_ohlcv(tmp_path / "none.parquet")
+    with pytest.raises(InvalidOHLCVError, match="there is no file"):
+        read_ohlcv("x" * 300 + ".parquet")  # longer than a name can be
     with pytest.raises(InvalidOHLCVError, match="cannot read bars from list"):
         read_ohlcv([1, 2])
     (tmp_path / "bad.parquet").write_text("no parquet")

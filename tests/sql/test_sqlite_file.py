@@ -13,11 +13,10 @@ import pytest
 
 import tradingkb as tkb
 from tests.recommend.sweeps import grid
+from tests.sql.descriptors import open_descriptors
 from tradingkb.exceptions import DiskFullError, InvalidInputError, StoreDamagedError
 from tradingkb.sql import open_engine, reading, writing
 from tradingkb.sql import sqlite as plumbing
-from tradingkb.sql.sqlite_file import _HEADS as HEADS
-from tradingkb.sql.sqlite_file import identity
 
 
 @pytest.fixture
@@ -125,21 +124,13 @@ def test_damaged_text_is_named_by_whatever_reads_it(home: Path, tmp_path: Path) 
     assert not (tmp_path / "backup").exists()
 
 
-def test_an_engine_holds_one_descriptor_of_a_file_and_gives_it_back(tmp_path: Path) -> None:
-    """A second one that is closed would take SQLite's locks with it."""
-    url, path = f"sqlite:///{tmp_path / 'x.db'}", tmp_path / "x.db"
-    engines = [open_engine(url) for _ in range(2)]
-    for engine in engines:
-        with writing(engine) as connection:
-            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS t (a)")
-    file = identity(path)
-    assert file in HEADS
-    engines.pop().dispose()
-    assert file in HEADS
-    with writing(engines[0]) as connection:
-        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
-    engines.pop().dispose()
-    assert file not in HEADS
+def test_an_engine_that_is_disposed_of_leaves_no_descriptor_of_its_file(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a)")
+    assert open_descriptors(tmp_path / "x.db")
+    engine.dispose()
+    assert not open_descriptors(tmp_path / "x.db")
 
 
 # --- no room --------------------------------------------------------------------------------------

@@ -36,7 +36,13 @@ def read_path(
         InvalidTrialError: no such file, an unknown format, a text file that is not UTF-8.
     """
     path = Path(given)
-    if not str(given).strip() or path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise InvalidTrialError(
+            f"{path} cannot be read: {error.strerror}", field="trials", remedy="check the path"
+        ) from None
+    if not str(given).strip() or is_folder:
         what = f"{path} is a folder" if str(given).strip() else "the path is empty"
         raise InvalidTrialError(what, field="trials", remedy="name a file of trials")
     suffix = path.suffix.lower()
@@ -46,7 +52,7 @@ def read_path(
             field="trials",
             remedy=f"convert it to one of {', '.join(_SUFFIXES)}",
         )
-    if not path.is_file():
+    if not is_file:
         raise InvalidTrialError(f"{path} does not exist", field="trials", remedy="check the path")
     if suffix == ".parquet":
         return reading(path.name, lambda: pl.read_parquet(path)), ()

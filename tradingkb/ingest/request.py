@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from tradingkb.domain import StrategySpec
 from tradingkb.exceptions import InvalidOHLCVError, InvalidTrialError
 from tradingkb.importers import Batch, Const
+from tradingkb.regimes import is_file, is_folder
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class IngestRequest:
 
 def check_prices(ohlcv: Any) -> None:
     """Raises InvalidOHLCVError when prices are named that do not exist."""
-    if isinstance(ohlcv, str | Path) and not Path(ohlcv).exists():
+    if isinstance(ohlcv, str | Path) and not (is_file(ohlcv) or is_folder(ohlcv)):
         raise InvalidOHLCVError(
             f"{ohlcv} does not exist",
             field="ohlcv",

@@ -9,6 +9,7 @@ from tradingkb.regimes.measure import (
     measure_regime,
     measure_windows,
 )
+from tradingkb.regimes.paths import is_file, is_folder
 from tradingkb.regimes.read import bar_columns, read_ohlcv, series_of
 from tradingkb.regimes.times import bar_length
 
@@ -23,6 +24,8 @@ __all__ = [
     "bar_columns",
     "bar_length",
     "compute_features",
+    "is_file",
+    "is_folder",
     "measure_regime",
     "measure_windows",
     "read_ohlcv",

@@ -15,6 +15,7 @@ from tradingkb.domain import Regime
 from tradingkb.exceptions import InvalidInputError, InvalidOHLCVError
 from tradingkb.regimes.bars import MIN_BARS, Bars, Instant, as_datetime
 from tradingkb.regimes.features import compute_features
+from tradingkb.regimes.paths import is_file, is_folder
 from tradingkb.regimes.read import read_ohlcv
 
 LOOKBACK = 250
@@ -180,7 +181,7 @@ def _sources(ohlcv: Any, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str
     keys = sorted(keys, key=str)
     if isinstance(ohlcv, Mapping):
         return {key: ohlcv.get(key, _absent(key, "the dict")) for key in keys}
-    if isinstance(ohlcv, (str, Path)) and Path(ohlcv).is_dir():
+    if isinstance(ohlcv, (str, Path)) and is_folder(ohlcv):
         return {key: _file_of(Path(ohlcv), key) for key in keys}
     if len(keys) > 1:
         raise InvalidOHLCVError(
@@ -194,7 +195,7 @@ def _file_of(folder: Path, key: tuple[str, str]) -> Path | InvalidOHLCVError:
     """The file of a series; characters that no file name has (ETH/BTC) are written as "_"."""
     name = re.sub(r"[^\w.=^-]", "_", f"{key[0]}_{key[1]}")
     for suffix in (".parquet", ".csv"):
-        if (folder / (name + suffix)).is_file():
+        if is_file(folder / (name + suffix)):
             return folder / (name + suffix)
     return _absent(key, f"{name}.parquet or .csv in {folder.name}/")
 

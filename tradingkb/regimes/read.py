@@ -18,6 +18,7 @@ import polars as pl
 from tradingkb.domain import canonical_timeframe
 from tradingkb.exceptions import InvalidOHLCVError
 from tradingkb.regimes.bars import Bars, FloatArray, Gap
+from tradingkb.regimes.paths import is_file, is_folder
 from tradingkb.regimes.times import (
     TimeArray,
     check_order,
@@ -108,13 +109,13 @@ def _frame(source: Any) -> pl.DataFrame:
 
 
 def _file(path: Path) -> pl.DataFrame:
-    if path.is_dir():
+    if is_folder(path):
         series = sorted(p.name for p in path.iterdir() if series_of(p.stem)[0] is not None)
         example = f", such as {path / series[0]}" if series else ""
         raise InvalidOHLCVError(
             f"{path} is a folder, and one series is wanted", remedy=f"name a file in it{example}"
         )
-    if not path.is_file():
+    if not is_file(path):
         raise InvalidOHLCVError(f"there is no file {path}", remedy="check the path")
     suffix = path.suffix.lower()
     if suffix not in (".parquet", ".csv"):

@@ -115,6 +115,8 @@ class DrainingServer(uvicorn.Server):
         wait = self.service.settings.drain_s
         first = not self.service.draining.is_set()
         self.service.draining.set()
+        for opened in self.service.opened:
+            opened.runner.leave()  # another replica goes on while requests end here
         if first and wait > 0:
             self._captured_signals.append(sig)
             self._leave_at = time.monotonic() + wait

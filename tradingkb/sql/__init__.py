@@ -11,7 +11,7 @@ from tradingkb.sql.postgres import unhurried
 from tradingkb.sql.space import compact
 from tradingkb.sql.sqlite import cut_log
 from tradingkb.sql.sqlite_errors import named
-from tradingkb.sql.sqlite_file import identity
+from tradingkb.sql.sqlite_head import first_bytes, identity
 from tradingkb.sql.types import Json, Key, UtcTime
 from tradingkb.sql.undone import redone
 
@@ -26,6 +26,7 @@ __all__ = [
     "counted",
     "counter",
     "cut_log",
+    "first_bytes",
     "identity",
     "is_contended",
     "moved",

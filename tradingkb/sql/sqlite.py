@@ -21,7 +21,8 @@ from sqlalchemy import exc
 
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.sql.sqlite_errors import is_unwritable
-from tradingkb.sql.sqlite_file import StoreFile, identity
+from tradingkb.sql.sqlite_file import StoreFile
+from tradingkb.sql.sqlite_head import identity
 
 #: From so many bytes on the log is cut back when nobody reads: by itself it never shrinks.
 LOG_LIMIT: Final = 32 * 1024 * 1024

@@ -6,25 +6,16 @@ again, and finds out that a file was overwritten when it happens to read the pla
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
-from collections import Counter
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from tradingkb.exceptions import StoreDamagedError
 from tradingkb.sql.sqlite_errors import RESTORE
+from tradingkb.sql.sqlite_head import CAN_READ_AT, Head, Identity, identity
 
-Identity: TypeAlias = tuple[int, int]
 _MAGIC: Final = b"SQLite format 3\x00"
-_CAN_READ_AT: Final = hasattr(os, "pread")
-
-# One descriptor per file and process, shared and counted. POSIX locks of a file go with the first
-# descriptor that is closed, SQLite's with them: ours is closed when no engine uses the file.
-_HEADS: Final[dict[Identity, int]] = {}
-_USERS: Final[Counter[Identity]] = Counter()
-_LOCK: Final = threading.RLock()
 
 
 class StoreFile:
@@ -33,21 +24,25 @@ class StoreFile:
     def __init__(self, path: Path) -> None:
         """Of a path where a file may not be yet."""
         self.path = path
-        self._held: tuple[Identity, int | None] | None = None
+        self._held: tuple[Identity, Head | None] | None = None
         self._broken: str | None = None
+        self._lock = threading.Lock()
 
     def opened(self) -> None:
         """Remembers the file that has just been opened; a later one must be the same."""
-        with _LOCK:
+        with self._lock:
             if self._held is None and (found := identity(self.path)) is not None:
-                self._held = found, _hold(found, self.path)
-                self._end = weakref.finalize(self, _let_go, found)
+                head = _head(self.path)
+                self._held = found, head
+                if head is not None:
+                    self._end = weakref.finalize(self, head.close)
 
     def closed(self) -> None:
-        """Forgets it: no connection is left."""
-        if self._held is not None:
-            self._held = self._broken = None
-            self._end()
+        """Forgets it: the engine opens no more connections, though some may still be at work."""
+        with self._lock:
+            held, self._held, self._broken = self._held, None, None
+            if held is not None and held[1] is not None:
+                self._end()
 
     def check(self) -> None:
         """Looks whether it is the file that was opened.
@@ -55,11 +50,11 @@ class StoreFile:
         Raises:
             StoreDamagedError: it was removed, replaced or overwritten.
         """
-        if self._held is None:
+        if (held := self._held) is None:
             return
         if self._broken:  # to open it anew would make a store out of what is left
             raise StoreDamagedError(self._broken)
-        was, head = self._held
+        was, head = held
         if identity(self.path) != was:
             raise StoreDamagedError(
                 f"the store {self.path} was removed or replaced while it was open: what was "
@@ -93,39 +88,20 @@ class StoreFile:
         return self.path.with_name(f"{self.path.name}-wal")
 
 
-def identity(path: Path) -> Identity | None:
-    """What tells a file from another one of its name; None where there is none."""
+def _head(path: Path) -> Head | None:
+    """The head of a file, where its first bytes can be looked at and are a database's."""
+    if not CAN_READ_AT:
+        return None
     try:
-        found = path.stat()
-    except (OSError, ValueError):  # or no path at all
+        head = Head(path)
+    except OSError:
         return None
-    return found.st_dev, found.st_ino
+    if head.read(len(_MAGIC)) == _MAGIC:
+        return head
+    head.close()  # a full disk leaves a new file without its first bytes
+    return None
 
 
-def _hold(file: Identity, path: Path) -> int | None:
-    """A descriptor of the file, where its first bytes can be looked at and are a database's."""
-    if not _CAN_READ_AT:
-        return None
-    with _LOCK:
-        if file not in _HEADS:
-            try:
-                _HEADS[file] = os.open(path, os.O_RDONLY)
-            except OSError:
-                return None
-        _USERS[file] += 1
-        # A full disk leaves a new file without its first bytes.
-        return _HEADS[file] if _is_sound(_HEADS[file]) else None
-
-
-def _is_sound(head: int) -> bool:
-    return os.pread(head, len(_MAGIC), 0) == _MAGIC
-
-
-def _let_go(file: Identity) -> None:
-    with _LOCK:
-        if file not in _HEADS:
-            return
-        _USERS[file] -= 1
-        if not _USERS[file]:
-            del _USERS[file]
-            os.close(_HEADS.pop(file))
+def _is_sound(head: Head) -> bool:
+    found = head.read(len(_MAGIC))
+    return found is None or found == _MAGIC  # None: it was closed meanwhile

@@ -29,7 +29,7 @@ from tradingkb.exceptions import (
     TradingKBError,
 )
 from tradingkb.ports import BackupContents
-from tradingkb.sql import named, open_engine
+from tradingkb.sql import first_bytes, named, open_engine
 from tradingkb.stores.backup_contents import damaged, summary, verified, write_contents
 from tradingkb.stores.backup_place import WAL, WAL_BYTE, refuse_place
 from tradingkb.stores.migrate import SCHEMA_MAJOR, VERSION_TABLE, is_older, migrate
@@ -163,8 +163,7 @@ def _is_sealed(path: Path) -> bool:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
             raise _no_backup(path, "it is no file")
-        with path.open("rb") as file:
-            head = file.read(100)
+        head = first_bytes(path, 100)  # it may be a store that this process has open
     except OSError as error:
         raise InvalidBackupError(
             f"{path} cannot be read: {error.strerror}", field="path", remedy="check the path"

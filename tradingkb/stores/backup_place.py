@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from tradingkb.exceptions import InvalidInputError
+from tradingkb.sql import first_bytes
 from tradingkb.stores.backup_contents import is_backup
 
 SIDECARS: Final = ("-wal", "-shm", "-journal")
@@ -78,8 +79,10 @@ def _refuse_parts(path: Path) -> None:
 
 def _refuse_database(path: Path) -> None:
     """No other process has it open as a store: it would have a log."""
-    with path.open("rb") as file:
-        head = file.read(100)
+    try:
+        head = first_bytes(path, 100)  # this process may have it open, as a store that is read only
+    except OSError as error:
+        raise _refusal(f"{path} cannot be read: {error.strerror}", "name another file") from error
     if head.startswith(_LOGS):
         raise _refusal(f"{path} is the log of a database", "name another file")
     # What was last opened as a store is not looked into: that would leave a log beside it.

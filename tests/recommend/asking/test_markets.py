@@ -36,6 +36,7 @@ def test_a_path_a_list_of_paths_and_a_mapping_name_markets(folder: Path, spellin
     assert Markets(path, NOW).names == Markets([path], NOW).names == ["MSFT_1d"]
     named = Markets({"mine": path, ("A", "1d"): bars(), "all": spelling(folder)}, NOW)
     assert named.names == ["mine", "A_1d", "all/AAPL_1d", "all/MSFT_1d"]
+    assert Markets("x" * 300, NOW).names == ["x" * 300]  # which the reader refuses
     assert Markets(None, NOW).names == Markets({}, NOW).names == []
 
 

@@ -65,6 +65,7 @@ def test_what_a_row_leaves_out_it_does_not_say() -> None:
         (["s"], "list is no table"),
         ("asked.txt", "is no table of questions"),
         ("missing.csv", "is no table of questions"),
+        ("x" * 300 + ".csv", "is no table of questions"),
     ],
 )
 def test_what_is_no_table_or_has_a_column_that_means_nothing_is_refused(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tradingkb.domain import Market, Regime
 from tradingkb.exceptions import InvalidInputError, NotFoundError
 from tradingkb.recommend.asking.market import GivenMarket, measured_market
-from tradingkb.regimes import Bars, read_ohlcv, series_of
+from tradingkb.regimes import Bars, is_folder, read_ohlcv, series_of
 
 _SUFFIXES: Final = (".parquet", ".csv")
 
@@ -123,7 +123,7 @@ def _one(source: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_folder(source: Any) -> bool:
-    return isinstance(source, str | Path) and Path(source).is_dir()
+    return isinstance(source, str | Path) and is_folder(source)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -16,6 +16,7 @@ from tradingkb.importers import from_pandas, is_pandas
 from tradingkb.recommend.asking.many import Asked
 from tradingkb.recommend.asking.market import GivenMarket, RegimeLike, as_moment, checked_tags
 from tradingkb.recommend.asking.markets import Markets
+from tradingkb.regimes import is_file
 
 FILTERS: Final = tuple(field.name for field in fields(Overrides))
 #: What a row of questions may say; `market` names one of the markets.
@@ -181,7 +182,7 @@ def _check_column(name: str) -> None:
 
 def _file(path: Path) -> pl.DataFrame:
     suffix = path.suffix.lower()
-    if suffix not in (".csv", ".parquet") or not path.is_file():
+    if suffix not in (".csv", ".parquet") or not is_file(path):
         raise InvalidInputError(
             f"{path} is no table of questions",
             field="questions",
