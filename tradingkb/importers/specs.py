@@ -13,7 +13,8 @@ def specs_to_register(spec: StrategySpec | str | Path) -> list[StrategySpec]:
     """A spec, or those of a TOML file or of a folder, all of them checked before any is stored.
 
     Raises:
-        InvalidSpecError: as `read_specs`; a parameter whose name is none; an integer beyond 64 bits.
+        InvalidSpecError: as `read_specs`; a parameter whose name is none, or an integer of it
+            beyond 64 bits.
     """
     specs = [spec] if isinstance(spec, StrategySpec) else read_specs(spec)
     for one in specs:
