@@ -25,7 +25,7 @@ from tradingkb.exceptions import InvalidTrialError
 plain_values = st.one_of(
     st.none(),
     st.booleans(),
-    st.integers(-(10**20), 10**20),
+    st.integers(-(2**63), 2**64 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=5),
 )
@@ -48,6 +48,15 @@ param_sets = st.dictionaries(st.text(min_size=1, max_size=5), plain_values, max_
 )
 def test_equal_parameters_have_one_text(params: dict[str, Any], text: str) -> None:
     assert canonical_params(params) == text
+
+
+def test_integers_beyond_64_bits_are_read_as_the_floats_that_they_were() -> None:
+    """Nothing that is read can fail to be sent; and what is written of it again is the same."""
+    text = canonical_params({"n": 1e30, "m": 2**64 - 1})
+    read = parse_params(text)
+    assert read == {"n": 1e30, "m": 2**64 - 1}
+    assert [type(read[name]) for name in "nm"] == [float, int]
+    assert canonical_params(read) == text
 
 
 def test_true_is_not_one() -> None:

@@ -29,6 +29,35 @@ def write(folder: Path, *lines: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("way", ["rows", "lines"])
+def test_rows_with_a_thousand_columns_are_read_and_those_with_more_are_refused(
+    tmp_path: Path, way: str
+) -> None:
+    """Each would be as long as the table: a few megabytes of rows would take gigabytes."""
+
+    def read(n: int) -> int:
+        rows = [{f"c{i}": 1.0} for i in range(n)]
+        if way == "rows":
+            return json_lines.from_rows(rows, set()).width
+        return read_json_lines(write(tmp_path, *map(json.dumps, rows)), set())[0].width
+
+    assert read(1_000) == 1_000
+    with pytest.raises(InvalidTrialError, match="more than 1,000 different columns") as caught:
+        read(1_001)
+    assert caught.value.field == "trials"
+    assert "params" in str(caught.value.remedy)
+
+
+def test_names_of_later_blocks_count_with_those_of_earlier_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_lines, "_BLOCK", 600)
+    lines = [json.dumps({f"c{i}": 1.0}) for i in range(1_001)]
+    assert read_json_lines(write(tmp_path, *lines[:1_000], *lines[:900]), set())[0].height == 1_900
+    with pytest.raises(InvalidTrialError, match="more than 1,000 different columns"):
+        read_json_lines(write(tmp_path, *lines), set())
+
+
 @pytest.mark.parametrize(
     "broken",
     ['{"source_id": "x", "shar', "[1, 2]", "5", "null", '{"a": 1, "a": 2}', "[" * 100_000, "nan"],

@@ -114,6 +114,24 @@ def test_texts_mean_the_same_where_a_column_has_one_type(tmp_path: Path, way: st
     assert texts(read_trials(source, now=NOW, specs=[SPEC])) == MEANT
 
 
+@pytest.mark.parametrize("way", WAYS | TYPED_WAYS)
+def test_an_integer_beyond_64_bits_is_a_refused_row_and_a_float_of_that_size_is_not(
+    tmp_path: Path, way: str
+) -> None:
+    """JSON has them, and most of what reads it has not: an answer could not be sent."""
+    make = (WAYS | TYPED_WAYS)[way]
+    for n in (10**30, -(2**63) - 1, 2**64 + 1):
+        batch = read_trials(make([{"n": n}, {"n": 3}], tmp_path), now=NOW)
+        assert batch.trials["params"].to_list() == ['{"n":3}']
+        (row,) = batch.rejects.to_dicts()
+        assert (row["row"], row["field"]) in {(1, "params"), (1, "param_n")}
+        assert "is an integer of more than 64 bits" in row["message"]
+        assert row["remedy"].startswith("give a float, ")
+    kept = [-(2**63), 2**64 - 1, 10.0**30]
+    for n in kept:
+        assert texts(read_trials(make([{"n": n}], tmp_path), now=NOW)) == [f'{{"n":{int(n)}}}']
+
+
 @pytest.mark.parametrize("way", TYPED_WAYS)
 def test_none_survives_a_column_of_one_type(tmp_path: Path, way: str) -> None:
     sets = [{**one, "stop": stop} for one, stop in zip(PLAIN, ("atr", "pct", None), strict=True)]

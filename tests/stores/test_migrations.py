@@ -16,7 +16,9 @@ from tradingkb.exceptions import ConfigurationError, StoreTooNewError
 from tradingkb.sql.engine import open_engine, writing
 from tradingkb.stores import SqlTrialStore, schema
 from tradingkb.stores.migrate import VERSION_TABLE, migrate
+from tradingkb.testing.sample_points import EAST, EVERYTHING, points
 from tradingkb.vectors import tables
+from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
 OPEN_A_STORE = """
 import sys
@@ -181,4 +183,40 @@ def test_processes_that_open_a_fresh_store_at_once_all_succeed(url):
     engine = open_engine(url)
     with engine.connect() as connection:
         assert connection.scalars(sa.text("SELECT major FROM tradingkb_schema")).all() == [1]
+    engine.dispose()
+
+
+def test_every_number_that_the_database_gives_has_64_bits(postgres_database):
+    """An upsert takes one also where it replaces: 32 bits last for some weeks of a large store."""
+    engine = open_engine(postgres_database)
+    migrate(engine)
+    few = {"kb_vector_collections"}  # a number for each collection that is made
+    with engine.connect() as connection:
+        given = connection.execute(
+            sa.text(
+                "SELECT table_name, data_type FROM information_schema.columns "
+                "WHERE table_schema = current_schema() AND column_default LIKE 'nextval%'"
+            )
+        ).all()
+        assert {name for name, kind in given if kind != "bigint"} == few
+        sequences = sa.text(
+            "SELECT sequencename FROM pg_sequences WHERE data_type <> 'bigint'::regtype"
+        )
+        assert list(connection.scalars(sequences)) == ["kb_vector_collections_id_seq"]
+    engine.dispose()
+
+
+def test_points_are_replaced_beyond_two_thousand_million_upserts(postgres_database):
+    engine = open_engine(postgres_database)
+    migrate(engine)
+    index = EmbeddedVectorIndex(engine)
+    index.ensure_collection("kb", 4)
+    with writing(engine) as connection:
+        connection.exec_driver_sql(f"SELECT setval('kb_vectors_id_seq', {2**31 - 2})")
+    for _ in range(3):
+        index.upsert("kb", points((1, EAST, {"window_key": "a"}), (2, EAST, {"window_key": "b"})))
+    index.upsert("kb", points((3, EAST, {"window_key": "c"})))
+    assert len(index.nearest_windows("kb", EAST, EVERYTHING, 9)) == 3
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT max(id) FROM kb_vectors").scalar_one() > 2**31
     engine.dispose()

@@ -46,6 +46,7 @@ from tradingkb.domain.param_reading import (
     number_in,
     read_set,
 )
+from tradingkb.domain.param_spec import fits_64_bits
 from tradingkb.domain.part import Part
 from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
 from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime
@@ -143,6 +144,7 @@ __all__ = [
     "check_param_names",
     "document_text",
     "failures",
+    "fits_64_bits",
     "get_objective",
     "is_duration",
     "is_no_timeframe",

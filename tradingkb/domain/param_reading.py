@@ -12,7 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tradingkb.domain.param_spec import ParamSpec, ParamValue, nearest_step, same_value
+from tradingkb.domain.param_spec import (
+    ParamSpec,
+    ParamValue,
+    fits_64_bits,
+    nearest_step,
+    same_value,
+)
 from tradingkb.domain.strategy import StrategySpec
 from tradingkb.domain.trial import plain_value
 from tradingkb.exceptions import InvalidTrialError
@@ -113,11 +119,19 @@ def read_set(
         except InvalidTrialError as error:
             unread.append(Unread(name, error.message, error.remedy or ""))
             continue
-        if wrong:
+        if wrong or (wrong := _too_long(name, found)):
             unread.append(wrong)
         else:
             read[name] = found
     return read, unread
+
+
+def _too_long(name: str, value: ParamValue) -> Unread | None:
+    """What is wrong with an integer beyond 64 bits, unless it is a float written in full."""
+    if not isinstance(value, int) or fits_64_bits(value) or value == float(value):
+        return None
+    remedy = f"give a float, {value:.6g}, or a text where each digit counts"
+    return Unread(name, f"{name} = {value:.6g} is an integer of more than 64 bits", remedy)
 
 
 def _conditions_first(given: Mapping[str, Any], spec: StrategySpec) -> list[str]:

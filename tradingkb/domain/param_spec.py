@@ -146,6 +146,14 @@ class ParamSpec:
         return self._nearest(float(bound)) if bound is not None else None
 
 
+def fits_64_bits(value: object) -> bool:
+    """Whether a value is anything but an integer that other programs cannot read.
+
+    JSON has integers of any length, and most of what reads it has not.
+    """
+    return not isinstance(value, int) or -(2**63) <= value < 2**64
+
+
 def _is_finite(value: object) -> TypeGuard[int | float]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from tradingkb.domain.param_spec import fits_64_bits
 from tradingkb.domain.regime import Regime
 from tradingkb.domain.strategy import Params, ParamValue
 from tradingkb.exceptions import InvalidTrialError
@@ -193,9 +194,14 @@ def _short(value: Any) -> str:
 
 
 def parse_params(text: str) -> dict[str, ParamValue]:
-    """Reads what `canonical_params` wrote."""
-    values: dict[str, ParamValue] = json.loads(text)
+    """Reads what `canonical_params` wrote; integers beyond 64 bits are the floats they were."""
+    values: dict[str, ParamValue] = json.loads(text, parse_int=_whole_number)
     return values
+
+
+def _whole_number(digits: str) -> ParamValue:
+    number = int(digits)
+    return number if fits_64_bits(number) else float(number)
 
 
 def point_id(workspace_id: str, source_type: str, source_id: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,8 @@ from tradingkb.importers.objects import column_of
 
 #: Lines whose values exist as Python objects at one time.
 _BLOCK: Final = 20_000
+#: Distinct names of all rows: each is a column, as long as the table, whoever has a value in it.
+MOST_COLUMNS: Final = 1_000
 #: How much of a broken line a message shows.
 _SHOWN: Final = 80
 
@@ -33,7 +35,7 @@ def read_json_lines(path: Path, mappings: set[str]) -> tuple[pl.DataFrame, Broke
         A row per line, and the 1-based rows of broken lines with a message; these rows are empty.
 
     Raises:
-        InvalidTrialError: no line is an object.
+        InvalidTrialError: no line is an object; more than `MOST_COLUMNS` names.
         UnicodeDecodeError: the file is not UTF-8.
     """
     broken: Broken = []
@@ -42,7 +44,7 @@ def read_json_lines(path: Path, mappings: set[str]) -> tuple[pl.DataFrame, Broke
     with path.open(encoding="utf-8-sig") as file:
         rows = _rows(file, broken)
         while block := list(islice(rows, _BLOCK)):
-            for name in dict.fromkeys(name for row in block for name in row):
+            for name in _names(block, parts):
                 known = parts.setdefault(name, [])
                 if missing := height - sum(map(len, known)):
                     known.append(pl.Series(name, [None] * missing, dtype=pl.Null))
@@ -64,11 +66,28 @@ def from_rows(rows: Sequence[Mapping[str, Any]], mappings: set[str]) -> pl.DataF
     Args:
         rows: one mapping per row.
         mappings: columns of mappings that are kept as their JSON text.
+
+    Raises:
+        InvalidTrialError: more than `MOST_COLUMNS` names.
     """
-    names = dict.fromkeys(str(name) for row in rows for name in row)
+    names = _names(rows)
     return pl.DataFrame(
         [_column(name, [row.get(name) for row in rows], name in mappings) for name in names]
     )
+
+
+def _names(rows: Sequence[Mapping[str, Any]], known: Collection[str] = ()) -> list[str]:
+    """The names of the rows, each once; with those that are known they are not too many."""
+    names: dict[str, None] = {}
+    for row in rows:
+        names.update(dict.fromkeys(map(str, row)))
+        if len(names) + len(known) > MOST_COLUMNS and len({*names, *known}) > MOST_COLUMNS:
+            raise InvalidTrialError(
+                f"the rows have more than {MOST_COLUMNS:,} different columns",
+                field="trials",
+                remedy='parameters belong into one mapping: {"params": {"fast": 10, "slow": 50}}',
+            )
+    return list(names)
 
 
 def _rows(lines: Iterator[str] | Any, broken: Broken) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from tradingkb.domain import StrategySpec, check_param_names
+from tradingkb.domain import StrategySpec, check_param_names, fits_64_bits
 from tradingkb.exceptions import InvalidSpecError
 
 
@@ -13,12 +13,32 @@ def specs_to_register(spec: StrategySpec | str | Path) -> list[StrategySpec]:
     """A spec, or those of a TOML file or of a folder, all of them checked before any is stored.
 
     Raises:
-        InvalidSpecError: as `read_specs`; a parameter whose name is none.
+        InvalidSpecError: as `read_specs`; a parameter whose name is none, or an integer of it
+            beyond 64 bits.
     """
     specs = [spec] if isinstance(spec, StrategySpec) else read_specs(spec)
     for one in specs:
         check_param_names(one)
+        _check_integers(one)
     return specs
+
+
+def _check_integers(spec: StrategySpec) -> None:
+    """Not part of a spec itself: one that is stored already has to be read."""
+    for p in spec.params:
+        said = {"low": p.low, "high": p.high, "step": p.step, "default": p.default}
+        listed = [
+            ("choices", p.choices),
+            *((f"when.{name}", some) for name, some in p.when.items()),
+        ]
+        many = [(key, value) for key, some in listed for value in some]
+        for key, value in [*said.items(), *many]:
+            if isinstance(value, int) and not fits_64_bits(value):
+                raise InvalidSpecError(
+                    f"{key} {value:.6g} is an integer of more than 64 bits",
+                    field=p.name,
+                    remedy=f"write a float, {value:.6g}, or leave the bound out",
+                )
 
 
 def read_specs(path: str | Path) -> list[StrategySpec]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Table
 
-from tradingkb.sql import counter
+from tradingkb.sql import Key, counter
 
 metadata = sa.MetaData()
 
@@ -27,7 +27,8 @@ aliases = Table(
 vectors = Table(
     "kb_vectors",
     metadata,
-    Column("id", sa.Integer, primary_key=True),
+    # On PostgreSQL each upsert takes a number, of points that are replaced too.
+    Column("id", Key, primary_key=True),
     Column("collection_id", sa.Integer, ForeignKey("kb_vector_collections.id"), nullable=False),
     Column("point_id", sa.String(36), nullable=False),
     Column("workspace_id", sa.String(36), nullable=False),

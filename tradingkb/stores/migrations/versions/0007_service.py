@@ -1,4 +1,8 @@
-"""A running service: its jobs, the states of its circuit breakers, pages of events. Only adds."""
+"""A running service: its jobs, the states of its circuit breakers, pages of events. Only adds.
+
+And the numbers of vectors may grow beyond 32 bits on PostgreSQL, where each upsert takes one: that
+writes the table anew, which is derived.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -60,3 +64,6 @@ def upgrade() -> None:
         sa.Column("heartbeat_at", UtcTime, nullable=False),
         sa.PrimaryKeyConstraint("replica", "service", name=op.f("pk_breaker_states")),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE kb_vectors ALTER COLUMN id TYPE BIGINT")
+        op.execute("ALTER SEQUENCE kb_vectors_id_seq AS BIGINT")
