@@ -196,4 +196,4 @@ def test_half_a_surrogate_pair_is_an_error_of_the_input_in_every_verb(
             verb()
     (told,) = kb.recommend_many(strategies=[half]).to_dicts()
     assert told["status"] == "error"
-    assert "(is no Unicode text|can be stored)" in told["error"]
+    assert "can be stored" in told["error"]
