@@ -172,6 +172,7 @@ def test_a_log_event_shows_no_secret() -> None:
     logger.setLevel("INFO")
     try:
         emit("kb_event_queued", error=f"no answer from {SECRET_URLS['qdrant_url']}", waiting=1)
+        emit("kb_something", place=SECRET_URLS["qdrant_url"])
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)

@@ -57,7 +57,7 @@ def test_a_reader_alone_finds_what_all_find(reader, monkeypatch):
     monkeypatch.setenv("TRADINGKB_TOP_K", "7")
     monkeypatch.setenv("DOCS_ENABLED", "false")
     Path(".env").write_text(
-        "LOG_LEVEL=ERROR\nTRADINGKB_REPLICA=b\nTRADINGKB_RUNS_RETENTION_DAYS=9\n", encoding="utf-8"
+        "LOG_LEVEL=DEBUG\nTRADINGKB_REPLICA=b\nTRADINGKB_RUNS_RETENTION_DAYS=9\n", encoding="utf-8"
     )
     alone, together = reader().model_dump(), Settings().model_dump()
     assert alone == {name: together[name] for name in reader.model_fields}

@@ -16,7 +16,10 @@ class LogSettings(EnvironmentSettings):
         "logfmt", alias="LOG_FORMAT", description="how log events are written"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "WARNING", alias="LOG_LEVEL", description="least severe event that is written"
+        "ERROR",
+        alias="LOG_LEVEL",
+        description="least severe event that is written; serve writes from INFO on unless it is "
+        "set",
     )
 
     @property
