@@ -311,3 +311,17 @@ def test_parameters_of_a_query_that_are_none_are_refused(served: TestClient, que
     answer = served.post(f"{PATH}?inclde=trials", json=question)
     assert (answer.status_code, answer.json()["field"]) == (422, "inclde")
     assert "include" in answer.json()["remedy"]
+
+
+def test_a_question_that_does_not_get_its_turn_in_time_says_so(
+    serve: Serve, kept_home: Path, question
+):
+    served = serve(kept_home)
+    turns = served.app.state.service.turns
+    assert turns.acquire(blocking=False)
+    try:
+        answer = served.post(PATH, json={**question, "deadline_s": 0.05})
+    finally:
+        turns.release()
+    assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
+    assert served.post(PATH, json=question).status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -13,6 +14,7 @@ from typing import Any, Final
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.engine import make_url
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -67,6 +69,7 @@ def create_app(
         sentry,
         monotonic,
         new_id,
+        threading.BoundedSemaphore(_turns(settings)),
     )
     app = FastAPI(
         title="tradingkb",
@@ -94,6 +97,17 @@ def create_app(
         )
     app.add_middleware(Edge, service=service)
     return app
+
+
+def _turns(settings: Settings) -> int:
+    """Questions that are answered at once: one where nothing is waited for but the processor.
+
+    Python runs one of them at a time anyway. Eight that take turns at every call of SQLite or NumPy
+    cost twice the processor time of eight that follow each other.
+    """
+    backend = make_url(settings.store_url).get_backend_name()
+    embedded = backend == "sqlite" and settings.qdrant_url is None
+    return 1 if embedded else settings.threads
 
 
 _OWN_FIELDS: Final = ("X-Admin-Token", "X-Request-ID")

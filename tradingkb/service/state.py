@@ -40,6 +40,7 @@ class Service:
         sentry: told of what nobody foresaw; None without SENTRY_DSN.
         monotonic: seconds that only grow.
         new_id: makes request ids.
+        turns: of questions: as many are answered at once as there are.
         draining: set from SIGTERM on: no new work, what is in flight ends.
         opened: holds the knowledge base once it is open.
         failed: why it could not be opened when the service started.
@@ -52,6 +53,7 @@ class Service:
     sentry: Sentry | None
     monotonic: Callable[[], float]
     new_id: Callable[[], str]
+    turns: threading.BoundedSemaphore
     draining: threading.Event = field(default_factory=threading.Event)
     opened: list[Opened] = field(default_factory=list)
     failed: list[BaseException] = field(default_factory=list)

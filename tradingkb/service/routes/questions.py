@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -36,7 +38,11 @@ def recommend(
     """Which parameters have the evidence behind them, and how far to trust them."""
     body = parsed(RecommendBody, arrived.json)
     wanted = _TABLES if mode == "debug" else _included(include)
-    with patience(_time_left(request, body.deadline_s)), admitted(request, body.workspace_id):
+    with (
+        patience(_time_left(request, body.deadline_s)),
+        admitted(request, body.workspace_id),
+        _turn(request, body.deadline_s),
+    ):
         answer = service_of(request).kb.recommend(
             body.strategy_name, **_arguments(request, body, arrived), mode=mode
         )
@@ -44,6 +50,18 @@ def recommend(
     for name in ("suggested_actions", "notes"):
         form[name] = list(map(as_requests, form[name]))
     return json_response(form)
+
+
+@contextmanager
+def _turn(request: Request, wanted: float | None) -> Iterator[None]:
+    """Waits for one's turn, as long as an answer is still wanted."""
+    turns = service_of(request).turns
+    if not turns.acquire(timeout=_time_left(request, wanted)):
+        raise _late()
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def _arguments(request: Request, body: RecommendBody, arrived: Arrived) -> dict[str, Any]:
@@ -80,8 +98,12 @@ def _time_left(request: Request, wanted: float | None) -> float:
     most = service.settings.recommend_deadline_s
     left = min(wanted or most, most) - (service.monotonic() - asked.arrived_s)
     if left <= 0:
-        raise DeadlineExceededError("the answer was not begun in time: the service is busy")
+        raise _late()
     return left
+
+
+def _late() -> DeadlineExceededError:
+    return DeadlineExceededError("the answer was not begun in time: the service is busy")
 
 
 def _included(text: str) -> tuple[str, ...]:
