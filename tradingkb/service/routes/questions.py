@@ -46,10 +46,10 @@ def recommend(
         answer = service_of(request).kb.recommend(
             body.strategy_name, **_arguments(request, body, arrived), mode=mode
         )
-    form = answer.to_dict(without=[name for name in _TABLES if name not in wanted])
-    for name in ("suggested_actions", "notes"):
-        form[name] = list(map(as_requests, form[name]))
-    return json_response(form)
+        form = answer.to_dict(without=[name for name in _TABLES if name not in wanted])
+        for name in ("suggested_actions", "notes"):
+            form[name] = list(map(as_requests, form[name]))
+        return json_response(form)
 
 
 @contextmanager
