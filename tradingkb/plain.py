@@ -16,6 +16,29 @@ import polars as pl
 
 from tradingkb.domain import Part, Regime
 
+#: Columns of frames that hold JSON text. Any other text is what somebody wrote, "[1]" included.
+STRUCTURES: Final = frozenset(
+    {
+        "params",
+        "defaults",
+        "counts",
+        "reasons",
+        "warnings",
+        "repaired_params",
+        "filter_rejections",
+        "relaxations",
+        "regime_tags",
+        "regime_is",
+        "regime_oos",
+        "timings",
+        "weights",
+        "regime",
+        "filters",
+        "question",
+        "arguments",
+        "result",
+    }
+)
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 

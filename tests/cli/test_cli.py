@@ -21,7 +21,8 @@ from typer.testing import CliRunner, Result
 
 import tradingkb as tkb
 from tradingkb.cli.app import app
-from tradingkb.cli.output import EPILOG, EXIT_CODES, STRUCTURES
+from tradingkb.cli.output import EPILOG, EXIT_CODES
+from tradingkb.plain import STRUCTURES
 from tradingkb.settings.model import Settings
 from tradingkb.stores import schema
 

@@ -27,11 +27,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tradingkb as tkb
-from tradingkb.cli.output import STRUCTURES
 from tradingkb.domain import FEATURE_INFO, TAGS, Market, Overrides, Question, Regime
 from tradingkb.exceptions import InvalidInputError, InvalidRegimeError
 from tradingkb.observability import configure_logging
-from tradingkb.plain import plain
+from tradingkb.plain import STRUCTURES, plain
 from tradingkb.recommend import EVENT_FIELDS, Recommendation, question_of
 from tradingkb.recommend.asking.event import (
     COLUMN_NAMES,

@@ -26,8 +26,8 @@ from alembic.config import Config
 
 import tradingkb as tkb
 from tests.stores.small_history import NOW, QUESTIONS, Clock, fill
-from tradingkb.cli.output import STRUCTURES
 from tradingkb.exceptions import InvalidInputError
+from tradingkb.plain import STRUCTURES
 from tradingkb.recommend import EVENT_FIELDS, question_of
 from tradingkb.sql import writing
 from tradingkb.stores import SqlTrialStore, schema

@@ -40,30 +40,6 @@ EXIT_ROWS_REFUSED: Final = 6
 EXIT_DIFFERENCES: Final = 7
 EXIT_JOB_FAILED: Final = 8
 
-#: Columns of frames that hold JSON text. Any other text is what somebody wrote, "[1]" included.
-STRUCTURES: Final = frozenset(
-    {
-        "params",
-        "defaults",
-        "counts",
-        "reasons",
-        "warnings",
-        "repaired_params",
-        "filter_rejections",
-        "relaxations",
-        "regime_tags",
-        "regime_is",
-        "regime_oos",
-        "timings",
-        "weights",
-        "regime",
-        "filters",
-        "question",
-        "arguments",
-        "result",
-    }
-)
-
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
     "configuration; 4 a backend did not answer or something is not ready, try again later; "
@@ -184,6 +160,8 @@ def write_csv(frame: pl.DataFrame, path: Path) -> None:
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:
     """Structures are stored as JSON text: machines get them as structures."""
+    from tradingkb.plain import STRUCTURES  # with Polars, which a frame has brought in
+
     return {
         k: json.loads(v) if k in STRUCTURES and isinstance(v, str) else v for k, v in row.items()
     }

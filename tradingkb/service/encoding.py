@@ -13,20 +13,12 @@ from fastapi import Response
 from tradingkb.ingest import IngestReport
 from tradingkb.lifecycle import Page
 from tradingkb.masking import anonymous
-from tradingkb.plain import plain, plain_rows
+from tradingkb.plain import STRUCTURES, plain, plain_rows
 from tradingkb.service.wording import as_requests
 
 #: Problems of rows that one answer names.
 _MOST_REJECTS: Final = 1000
 JSON: Final = "application/json"
-#: Columns of frames that hold JSON text, which is sent as the structure that it is.
-_STRUCTURES: Final = frozenset(
-    {
-        *("params", "regime_is", "regime_oos", "reasons", "warnings", "repaired_params"),
-        *("filter_rejections", "relaxations", "regime_tags", "timings", "weights", "regime"),
-        *("filters", "question", "arguments", "result"),
-    }
-)
 
 
 def json_response(
@@ -45,7 +37,7 @@ def _encoded(value: Any) -> bytes:
 
 def frame_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame; JSON text becomes what it says."""
-    texts = [c for c in frame.columns if c in _STRUCTURES and frame.schema[c] == pl.String]
+    texts = [c for c in frame.columns if c in STRUCTURES and frame.schema[c] == pl.String]
     rows = plain_rows(frame)
     for row in rows:
         for name in texts:
@@ -59,9 +51,9 @@ def page_response(name: str, page: Page) -> Response:
     return json_response({name: frame_rows(page.rows), "next": page.next})
 
 
-def report_response(report: Any, status: int = 200) -> Response:
+def report_response(report: Any) -> Response:
     """What a use case reports."""
-    return json_response(plain(report.to_dict()), status)
+    return json_response(plain(report.to_dict()))
 
 
 def ingest_response(report: IngestReport) -> Response:
