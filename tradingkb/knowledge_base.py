@@ -53,6 +53,7 @@ from tradingkb.lifecycle import (
     strategy_table,
     trial_page,
 )
+from tradingkb.monitoring import EventReports, TrialReports, Watching
 from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
@@ -106,7 +107,7 @@ class UseCases:
     again: Again
 
 
-class KnowledgeBase(Curation, LongWork):
+class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.

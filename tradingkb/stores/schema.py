@@ -13,7 +13,13 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Unique
 
 from tradingkb.domain import METRICS, STATUSES
 from tradingkb.sql import Json, Key, UtcTime, counter
-from tradingkb.stores import schema_base, schema_calibration, schema_events, schema_service
+from tradingkb.stores import (
+    schema_base,
+    schema_calibration,
+    schema_events,
+    schema_reports,
+    schema_service,
+)
 from tradingkb.stores.schema_base import workspace_column
 
 metadata = schema_base.metadata
@@ -256,3 +262,7 @@ calibrations = schema_calibration.calibrations
 recommend_events = schema_events.recommend_events
 jobs = schema_service.jobs
 breaker_states = schema_service.breaker_states
+event_rollups = schema_reports.event_rollups
+rejection_rollups = schema_reports.rejection_rollups
+breaker_changes = schema_reports.breaker_changes
+changes = schema_reports.changes

@@ -60,5 +60,9 @@ recommend_events = Table(
     # Callers name their requests and try again under the same name: each answer is an event, and
     # the same event is there once.
     UniqueConstraint("request_id", "at"),
-    Index("ix_recommend_events_workspace_id_at", "workspace_id", "at"),
+    # The last hours by minute are read from the index alone.
+    Index(
+        "ix_recommend_events_workspace_id_at_status",
+        *("workspace_id", "at", "status", "source", "strategy_name"),
+    ),
 )

@@ -1,0 +1,7 @@
+"""The verbs of `KnowledgeBase` about what happened."""
+
+from __future__ import annotations
+
+
+class EventReports:
+    """Part of `KnowledgeBase`."""
