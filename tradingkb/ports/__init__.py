@@ -26,6 +26,7 @@ from tradingkb.ports.records import (
     PageStore,
     RunStore,
 )
+from tradingkb.ports.reports import Bucket, ReportStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trials import (
@@ -50,6 +51,7 @@ __all__ = [
     "BackupContents",
     "BackupStore",
     "BreakerStore",
+    "Bucket",
     "Calibration",
     "CalibrationStore",
     "ContentStore",
@@ -73,6 +75,7 @@ __all__ = [
     "PartitionStore",
     "Points",
     "QueryVector",
+    "ReportStore",
     "Restored",
     "RetentionStore",
     "RunRecord",
