@@ -114,7 +114,8 @@ _REPAIRED: Final = sa.cast(_E.repaired_params, sa.Text).not_in(("{}", "[]"))
 def _is(name: str, value: Any) -> sa.ColumnElement[bool]:
     if name == "repaired_params":
         return _REPAIRED if value else sa.not_(_REPAIRED)
-    return _E[name] == value
+    same: sa.ColumnElement[bool] = _E[name] == value
+    return same
 
 
 def _how_many(flag: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

@@ -26,11 +26,12 @@ from tradingkb.stores.sums import (
 
 _R, _F, _E = schema.event_rollups.c, schema.rejection_rollups.c, schema.recommend_events.c
 #: On SQLite, how much of a time's text says its bucket, and what follows.
-_TEXT: Final = {
+_TEXT: Final[Mapping[str, tuple[sa.ColumnElement[Any], str]]] = {
     "minute": (sa.literal_column("16"), "':00.000000Z'"),
     "hour": (sa.literal_column("13"), "':00:00.000000Z'"),
     "day": (sa.literal_column("10"), "'T00:00:00.000000Z'"),
 }
+_ZONE: Final[sa.ColumnElement[str]] = sa.literal_column("'UTC'", sa.Text())
 #: What is not counted by minute.
 _UNKNOWN: Final = tuple(
     pl.lit(None, pl.Float64 if name == "seconds" else pl.Int64).alias(name)
@@ -125,7 +126,7 @@ class RollupQueries:
             sa.select(
                 *([time[0].label("at")] if time else []),
                 *(table[name] for name in by),
-                *(sa.func.sum(c, type_=_wide(c)).label(name) for name, c in sums.items()),
+                *(_total(c).label(name) for name, c in sums.items()),
             )
             .where(*own, table.hour >= since, table.hour < until)
             .group_by(*key)
@@ -158,12 +159,13 @@ class RollupQueries:
 def start_of(engine: sa.Engine, time: sa.ColumnElement[Any], bucket: str) -> sa.ColumnElement[Any]:
     """The start of the minute, hour or day that a time lies in, UTC."""
     if engine.dialect.name == "postgresql":
-        parts = sa.literal_column(f"'{bucket}'"), time, sa.literal_column("'UTC'")
-        return sa.func.date_trunc(*parts, type_=UtcTime())
+        length = sa.literal_column(f"'{bucket}'", sa.Text())
+        return sa.func.date_trunc(length, time, _ZONE, type_=UtcTime())
     said, rest = _TEXT[bucket]
     text = sa.func.substr(time, sa.literal_column("1"), said, type_=sa.Text())
     return sa.type_coerce(text + sa.literal_column(rest, sa.Text()), UtcTime())
 
 
-def _wide(column: sa.ColumnElement[Any]) -> sa.types.TypeEngine[Any]:
-    return sa.Double() if isinstance(column.type, sa.Double) else sa.BigInteger()
+def _total(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """A sum of the column's own type: of large integers PostgreSQL makes decimals."""
+    return sa.cast(sa.func.sum(column), column.type)

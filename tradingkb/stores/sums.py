@@ -37,7 +37,7 @@ _LOW: Final = frozenset({"few_candidates", "few_windows"})
 #: Source of events that count for no rate.
 PROBE: Final = "probe"
 
-Event = Mapping[str, Any]
+Event = Mapping[Any, Any]
 #: Rows of a table by their key, in the order of the key.
 Sums = list[tuple[Any, ...]]
 _Key = tuple[Any, ...]

@@ -4,6 +4,8 @@ The sums of the events that are stored are made here; a release before this one 
 without them, and `tradingkb rollups` makes them again.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -83,7 +85,7 @@ def _sums() -> None:
 
 def _fill() -> None:
     """Sums of the events that are stored, some thousand of them in memory at once."""
-    kinds = {"at": UtcTime(), **dict.fromkeys(_STRUCTURES, Json)}
+    kinds: dict[str, Any] = {"at": UtcTime(), **dict.fromkeys(_STRUCTURES, Json)}
     events = sa.table(
         _EVENTS,
         sa.column("id", Key),
@@ -96,7 +98,7 @@ def _fill() -> None:
         last = rows[-1]["id"]
 
 
-def _sums_table(name: str, keys: list, counts: list) -> None:
+def _sums_table(name: str, keys: list[tuple[str, Any]], counts: list[sa.Column[Any]]) -> None:
     op.create_table(
         name,
         sa.Column("workspace_id", sa.String(36), nullable=False),
