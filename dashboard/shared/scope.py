@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -82,9 +82,9 @@ def picked() -> Scope:
 def remember(*keys: str) -> None:
     """Gives the widgets of a page back what they held when the viewer left it in this session.
 
-    Streamlit takes a page's parameters out of the URL before it goes to another page, so that "back"
-    would find an empty form (streamlit#13963). A link that says anything of the page says all of it:
-    then nothing is given back. To be called before the page's widgets are made.
+    Streamlit takes a page's parameters out of the URL before it goes to another page, so that
+    "back" would find an empty form (streamlit#13963). A link that says anything of the page says
+    all of it: then nothing is given back. To be called before the page's widgets are made.
 
     Args:
         *keys: of widgets with `bind="query-params"`, none of the sidebar's.
