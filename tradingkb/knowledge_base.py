@@ -47,13 +47,17 @@ from tradingkb.jobs import JobRunner, Jobs, LongWork
 from tradingkb.lifecycle import (
     Curation,
     Curator,
+    strategy_table,
+)
+from tradingkb.monitoring import (
+    EventReports,
     Page,
+    TrialReports,
+    Watching,
     event_page,
     event_summary,
-    strategy_table,
     trial_page,
 )
-from tradingkb.monitoring import EventReports, TrialReports, Watching
 from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
