@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from tradingkb.plain import COLUMN_TYPES, JSON_COLUMN
 from tradingkb.service.bodies import RecommendBody
 from tradingkb.service.problems import MEDIA_TYPE
 
@@ -125,10 +126,16 @@ JOB: Final = _object(
         "result": _or_null(_ANY),
     }
 )
-_NEXT: Final = {"next": _or_null(TEXT)}
+#: Types of columns by their names, for clients that make frames of rows.
+_COLUMNS: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": {"type": "string", "enum": [JSON_COLUMN, *COLUMN_TYPES]},
+}
+_NEXT: Final = {"next": _or_null(TEXT), "columns": _COLUMNS}
+TABLE: Final = _object({"columns": _COLUMNS, "rows": _list(_ANY)})
 TRIALS: Final = _object({"trials": _list(_ANY), **_NEXT})
 EVENTS: Final = _object({"events": _list(_ANY), **_NEXT})
-JOBS: Final = _object({"jobs": _list(_ANY), **_NEXT})
+JOBS: Final = _object({"jobs": _list(_ANY), "next": _or_null(TEXT)})
 SUMMARY: Final = _object(
     {
         "hours": _NUMBER,
