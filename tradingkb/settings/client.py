@@ -1,4 +1,4 @@
-"""What clients of the HTTP service read."""
+"""What clients of the HTTP service read, the dashboard first of all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tradingkb.settings.environment import EnvironmentSettings
 
 
 class ClientSettings(EnvironmentSettings):
-    """Which service the dashboard asks, where it asks one."""
+    """Which service the dashboard asks, where it asks one, and how often."""
 
     service_url: str | None = Field(
         None,
@@ -29,6 +29,12 @@ class ClientSettings(EnvironmentSettings):
         alias="TRADINGKB_SERVICE_TIMEOUT_S",
         gt=0,
         description="seconds in which that service has to answer",
+    )
+    dashboard_refresh_s: float = Field(
+        30.0,
+        alias="TRADINGKB_DASHBOARD_REFRESH_S",
+        gt=0,
+        description="seconds between two refreshes of a page; a slow part waits longer by itself",
     )
 
     @field_validator("service_url")
