@@ -57,6 +57,11 @@ def table(frame: pl.DataFrame) -> dict[str, Any]:
     return {"columns": columns_of(frame), "rows": frame_rows(frame)}
 
 
+def table_response(frame: pl.DataFrame) -> Response:
+    """A frame."""
+    return json_response(table(frame))
+
+
 def cells_response(report: Any) -> Response:
     """A report with one table, of cells."""
     return json_response({**plain(report.to_dict()), "cells": table(report.cells)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import polars as pl
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -114,12 +114,8 @@ def workspaces(request: Request) -> Response:
     return table_response(found)
 
 
-#: Facts of an objective that are data.
-_OBJECTIVE: tuple[Literal["name"] | str, ...] = ()
-
-
 @router.get("/kb/objectives", **documented(OBJECTIVES))
 def known_objectives(request: Request) -> Response:
     """What parameters may be asked to be good at."""
     with reading(request, None):
-        return json_response({"objectives": [plain(one.to_dict()) for one in objectives()]})
+        return json_response({"objectives": [one.to_dict() for one in objectives()]})
