@@ -8,7 +8,7 @@ import json
 import pytest
 
 from dashboard.views import answers
-from tests.presentation.conftest import build, degraded, none, ok  # noqa: F401
+from tests.presentation.conftest import build, build_degraded, build_none
 from tradingkb.domain import StrategySpec
 from tradingkb.recommend.answer import CODES
 
@@ -27,19 +27,22 @@ def found(answer):
     return {fact.name: (fact.value, fact.note) for fact in answers.key_facts(answer)}
 
 
-def test_the_headline_says_strategy_status_and_meaning(ok):
+def test_the_headline_says_strategy_status_and_meaning():
+    ok = build()
     said = answers.headline(ok)
     assert (said.name, said.value) == ("sma_cross", "✓ OK")
     assert said.note.startswith("usable")
 
 
-def test_what_is_expected_stands_with_its_interval_and_its_evidence(ok):
+def test_what_is_expected_stands_with_its_interval_and_its_evidence():
+    ok = build()
     facts = found(ok)
     assert facts["Expected sharpe per window"] == ("0.84", "90 % interval 0.51 to 1.17")
     assert facts["Evidence"][0] == "156 windows"
 
 
-def test_an_uncalibrated_confidence_is_unknown_and_says_what_to_read_instead(ok):
+def test_an_uncalibrated_confidence_is_unknown_and_says_what_to_read_instead():
+    ok = build()
     assert found(ok)["Confidence"][0] == "unknown"
     said = " ".join(answers.confidence_meaning(ok))
     assert "interval of the expected value" in said
@@ -47,7 +50,8 @@ def test_an_uncalibrated_confidence_is_unknown_and_says_what_to_read_instead(ok)
 
 
 @pytest.mark.parametrize(("band", "bound"), [("high", "60 %"), ("medium", "50 %"), ("low", "luck")])
-def test_a_confidence_says_what_it_rests_on_and_what_its_band_means(ok, band, bound):
+def test_a_confidence_says_what_it_rests_on_and_what_its_band_means(band, bound):
+    ok = build()
     basis = {"value": 0.66, "low": 0.61, "high": 0.7, "n": 400, "n_quarters": 30, "level": 0.9}
     answer = {**ok, "confidence": 0.66, "confidence_band": band, "calibration": basis}
     said = answers.confidence_meaning(answer)
@@ -55,13 +59,15 @@ def test_a_confidence_says_what_it_rests_on_and_what_its_band_means(ok, band, bo
     assert bound in said[1]
 
 
-def test_without_parameters_there_is_nothing_to_be_confident_in(none):
+def test_without_parameters_there_is_nothing_to_be_confident_in():
+    none = build_none()
     assert "nothing to be confident in" in answers.confidence_meaning(none)[0]
     assert answers.parameters(none).is_empty()
     assert answers.comparison(none).is_empty()
 
 
-def test_each_parameter_stands_beside_its_default_and_what_was_declared(ok):
+def test_each_parameter_stands_beside_its_default_and_what_was_declared():
+    ok = build()
     rows = {row["parameter"]: row for row in answers.parameters(ok, SPEC).to_dicts()}
     assert (rows["fast"]["recommended"], rows["fast"]["default"]) == ("20", "50")
     assert rows["fast"]["declared"] == "5 to 50, step 5"
@@ -69,7 +75,8 @@ def test_each_parameter_stands_beside_its_default_and_what_was_declared(ok):
     assert rows["stop_frac"]["declared"] == "–"
 
 
-def test_a_repair_is_named_beside_the_parameter(degraded):
+def test_a_repair_is_named_beside_the_parameter():
+    degraded = build_degraded()
     rows = answers.parameters(degraded).to_dicts()
     assert [r["repaired"] for r in rows if r["parameter"] == "slow"] == [
         "97 is not on the step of 10, set to 100"
@@ -83,7 +90,8 @@ def test_parameters_can_be_pasted_as_json_and_as_python():
     assert pasted == {**params, "stop": 0.3}
 
 
-def test_every_code_has_its_meaning_and_its_action_those_that_decide_first(degraded):
+def test_every_code_has_its_meaning_and_its_action_those_that_decide_first():
+    degraded = build_degraded()
     found = answers.reasons(degraded)
     assert [(why.code, why.decides) for why in found] == [
         ("strict_to_relaxed", True),
@@ -95,19 +103,22 @@ def test_every_code_has_its_meaning_and_its_action_those_that_decide_first(degra
         assert (why.meaning, why.action) == (CODES[why.code].meaning, CODES[why.code].action)
 
 
-def test_a_code_of_another_release_is_shown_with_the_meaning_that_came_with_it(ok):
+def test_a_code_of_another_release_is_shown_with_the_meaning_that_came_with_it():
+    ok = build()
     answer = {**ok, "reasons": ["new_code"], "meanings": {"new_code": "something new"}}
     assert answers.reasons(answer)[0] == answers.Why("new_code", "something new", "", True)
     assert answers.reasons({**answer, "meanings": {}})[0].meaning == "new_code"
 
 
-def test_an_action_is_said_once(degraded):
+def test_an_action_is_said_once():
+    degraded = build_degraded()
     assert answers.more_to_do(degraded) == []
     more = {**degraded, "suggested_actions": ["ask somebody"]}
     assert answers.more_to_do(more) == ["ask somebody"]
 
 
-def test_the_baseline_and_the_defaults_stand_beside_the_recommendation(ok):
+def test_the_baseline_and_the_defaults_stand_beside_the_recommendation():
+    ok = build()
     frame = answers.comparison(ok)
     assert frame["which"].to_list() == ["recommended", "plain average", "defaults"]
     assert frame["expected per window"].to_list() == ["0.84", "0.71", "0.38"]
@@ -122,7 +133,8 @@ def test_the_baseline_and_the_defaults_stand_beside_the_recommendation(ok):
         ({"value": 0.2, "low": None, "high": None}, "+0.20 (unknown): not told apart"),
     ],
 )
-def test_a_lead_whose_interval_reaches_across_zero_is_not_told_apart(ok, lead, said):
+def test_a_lead_whose_interval_reaches_across_zero_is_not_told_apart(lead, said):
+    ok = build()
     answer = json.loads(json.dumps(ok))
     answer["baseline"]["defaults"]["lead"] = {**lead, "level": 0.9}
     assert answers.comparison(answer)["recommended does better by"][2] == said

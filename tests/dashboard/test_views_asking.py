@@ -11,8 +11,10 @@ import pytest
 import tradingkb as tkb
 from dashboard.views import asking
 from dashboard.views.asking import Form
+from dashboard.views.rejections import structure
 from tradingkb.domain import FEATURE_INFO, FEATURES, STRICT, TAGS, Regime
 from tradingkb.exceptions import InvalidOHLCVError, InvalidRegimeError
+from tradingkb.plain import STRUCTURES
 from tradingkb.recommend import question_of
 from tradingkb.service.bodies import RecommendBody
 
@@ -90,9 +92,8 @@ def test_the_pasted_python_asks_the_same(sample):
     asked = asking.question(FULL, "default")
     for name in set(asked) - {"workspace_id", "strategy_name", "source", "regime"}:
         assert ast.literal_eval(told[name]) == asked[name]
-    answer = eval(
-        code.split("kb.connect()")[-1].split("\n", 3)[-1], {"kb": sample, "tradingkb": tkb}
-    )
+    place = {"kb": sample, "tradingkb": tkb}
+    answer = eval(code.partition("connect()\n")[2], place)
     assert answer.regime == Regime.stated(tags=["uptrend"], features={"rsi": 60.0})
 
 
@@ -119,8 +120,8 @@ def test_a_recorded_question_fills_the_form_so_that_it_asks_the_same(sample, clo
         min_deflated_sharpe=0.1,
         request_id="of-then",
     )
-    (event,) = sample.events(where={"request_id": "of-then"}).to_dicts()
-    read = {name: asking_structure(value) for name, value in event.items()}
+    (event,) = sample.event_page(where={"request_id": "of-then"}).rows.to_dicts()
+    read = {n: structure(value) if n in STRUCTURES else value for n, value in event.items()}
     fields = asking.of_event(read)
     assert fields["regime_of"] == "of-then"
     form = Form(**{**fields, "features": {}})
@@ -132,12 +133,6 @@ def test_a_recorded_question_fills_the_form_so_that_it_asks_the_same(sample, clo
     again = sample.recommend(**asked)
     assert (again.params, again.after_strict) == (answer.params, answer.after_strict)
     assert question_of(event).strategy_name == form.strategy_name
-
-
-def asking_structure(value):
-    import json
-
-    return json.loads(value) if isinstance(value, str) and value[:1] in "{[" and value else value
 
 
 @pytest.mark.parametrize(
