@@ -29,6 +29,7 @@ from tradingkb.domain.lifecycle import (
     transition_name,
     unmarked,
 )
+from tradingkb.domain.moments import as_moment
 from tradingkb.domain.names import as_param_name, is_param_name, is_unicode, near_names
 from tradingkb.domain.objective import (
     MAX_PROFIT_FACTOR,
@@ -136,6 +137,7 @@ __all__ = [
     "StrategySpec",
     "Trial",
     "Workspace",
+    "as_moment",
     "as_param_name",
     "as_utc",
     "boolean_in",

@@ -28,6 +28,12 @@ from tradingkb.ports.records import (
 )
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
+from tradingkb.ports.trial_reports import (
+    TrialOrder,
+    TrialPlace,
+    TrialQuery,
+    TrialReportStore,
+)
 from tradingkb.ports.trials import (
     ContentStore,
     DocumentStore,
@@ -83,6 +89,10 @@ __all__ = [
     "StatusStore",
     "TransactionStore",
     "TrialDocument",
+    "TrialOrder",
+    "TrialPlace",
+    "TrialQuery",
+    "TrialReportStore",
     "TrialStore",
     "VectorFilter",
     "VectorIndex",

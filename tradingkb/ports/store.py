@@ -11,6 +11,7 @@ from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import JobStore
 from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
+from tradingkb.ports.trial_reports import TrialReportStore
 from tradingkb.ports.trials import (
     ContentStore,
     DocumentStore,
@@ -36,6 +37,7 @@ class TrialStore(
     WriterStore,
     PartitionStore,
     ListingStore,
+    TrialReportStore,
     IndexStore,
     DeletionStore,
     StatusStore,

@@ -11,8 +11,8 @@ import polars as pl
 from fastapi import Response
 
 from tradingkb.ingest import IngestReport
-from tradingkb.lifecycle import Page
 from tradingkb.masking import anonymous
+from tradingkb.monitoring import Page
 from tradingkb.plain import STRUCTURES, plain, plain_rows
 from tradingkb.service.wording import as_requests
 

@@ -25,6 +25,7 @@ from tradingkb.stores.partitions import PartitionQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
 from tradingkb.stores.tenants import WorkspaceQueries
+from tradingkb.stores.trial_reports import TrialReportQueries
 from tradingkb.stores.trials import TrialQueries
 from tradingkb.stores.versions import VersionQueries
 from tradingkb.stores.whole import WholeQueries
@@ -50,6 +51,7 @@ class SqlTrialStore(
     IndexQueries,
     RecordQueries,
     PageQueries,
+    TrialReportQueries,
     BreakerQueries,
     CalibrationQueries,
     BackupQueries,
