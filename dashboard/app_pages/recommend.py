@@ -56,23 +56,31 @@ def _ask(workspace: str, *, arrived: bool) -> None:
         return
     known = form.known(names)
     linked = arrived and known and "strategy_name" in st.query_params
-    spec = _spec(str(st.session_state.get("strategy_name") or names[0]), workspace)
-    filled, bars = form.show(names, spec)
-    clicked = _buttons()
+    chosen = st.session_state.get("strategy_name") or st.query_params.get("strategy_name")
+    filled, bars = form.show(names, _spec(chosen, workspace))
+    clicked = _buttons(filled)
     wanted = st.session_state.pop("_try", False) or clicked or linked
     if wanted:
         _answer(filled, bars, workspace)
     _shown(filled, bars, workspace)
 
 
-def _buttons() -> bool:
+def _buttons(filled: Form) -> bool:
     with st.container(horizontal=True):
-        clicked = st.button("Ask", type="primary", key="ask", icon=":material/target:")
+        clicked = st.button(
+            "Ask",
+            type="primary",
+            key="ask",
+            icon=":material/target:",
+            disabled=not filled.strategy_name,
+        )
         st.button("Clear the form", type="tertiary", key="clear", on_click=form.clear)
     return clicked
 
 
-def _spec(name: str, workspace: str) -> dict[str, Any] | None:
+def _spec(name: str | None, workspace: str) -> dict[str, Any] | None:
+    if not name:
+        return None
     try:
         found: dict[str, Any] | None = data.ask("strategy", name=name, workspace=workspace)
     except TradingKBError:

@@ -40,7 +40,12 @@ _WHY: Final = (
     'overflow-wrap:anywhere"><div>{meaning} <code style="font-size:.8rem">{code}</code></div>'
     '<div style="opacity:.85;font-size:.9rem">{action}</div></div>'
 )
+_NOTE: Final = (
+    '<p style="margin:.2rem 0;opacity:.75;font-size:.85rem;overflow-wrap:anywhere">{text}</p>'
+)
 _LINE: Final = '<p style="margin:.2rem 0;overflow-wrap:anywhere">{text}</p>'
+#: Rows that are shown without a scroll bar.
+_FEW: Final = 14
 _SCORES: Final = {"score": "%.3f", "objective": "%.3f", "distance": "%.2f", "rank": "%.2f"}
 
 
@@ -65,7 +70,8 @@ def table(frame: pl.DataFrame, *, alt: str, key: str, **columns: Any) -> None:
         key: its name on the page.
         **columns: how columns are shown, by name.
     """
-    st.dataframe(frame, hide_index=True, alt=alt, key=key, column_config=columns)
+    fits = "content" if frame.height <= _FEW else "auto"
+    st.dataframe(frame, hide_index=True, alt=alt, key=key, column_config=columns, height=fits)
 
 
 def show(
@@ -143,7 +149,8 @@ def _why(answer: Answer) -> None:
     for why in found:
         _one(why)
     lines([f"→ {text}" for text in answers.more_to_do(answer)])
-    lines(answer["notes"])
+    for text in answers.notes(answer):
+        say(_NOTE, text=text)
 
 
 def _one(why: Why) -> None:
@@ -190,9 +197,9 @@ def _regime(answer: Answer, key: str) -> None:
     lines([f"{'Stated, not measured' if stated else 'Measured'}: {tags}."])
     lines([text for text in (evidence.neighbourhood(answer), *regime["warnings"]) if text])
     left, right = st.columns(2)
-    share = st.column_config.NumberColumn(format="percent")
+    share = st.column_config.NumberColumn(format="%.0f %%")
     with left:
-        frame = evidence.neighbour_tags(answer)
+        frame = evidence.neighbour_tags(answer).with_columns(pl.col("nearest", "all") * 100)
         table(
             frame,
             alt="Share of windows that carry each tag",

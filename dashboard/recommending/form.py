@@ -92,9 +92,12 @@ def _about(names: Sequence[str]) -> dict[str, Any]:
         "strategy_name": first.selectbox(
             "Strategy",
             names,
+            index=None,
             key="strategy_name",
             bind="query-params",
-        ),
+            placeholder="which one?",
+        )
+        or "",
         "objective_type": second.selectbox(
             "Judged by", _objectives(), key="objective_type", bind="query-params"
         ),

@@ -80,10 +80,10 @@ def confidence_meaning(answer: Answer) -> list[str]:
         return [
             "Uncalibrated: too few outcomes of past choices are known here. "
             "Read the interval of the expected value instead.",
-            CODES["uncalibrated"].action,
+            f"→ {sentence(CODES['uncalibrated'].action)}",
         ]
     band = BANDS.get(answer.get("confidence_band", ""), "")
-    return [text for text in (*facts.confidence_basis(answer), band) if text]
+    return [sentence(text) for text in (*facts.confidence_basis(answer), band) if text]
 
 
 def parameters(answer: Answer, spec: Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -138,7 +138,15 @@ def reasons(answer: Answer) -> list[Why]:
     """Why this status, then the other caveats, each in words and with what to do."""
     pairs = [(*pair, True) for pair in facts.coded(answer, "reasons")]
     pairs += [(*pair, False) for pair in facts.coded(answer, "warnings")]
-    return [Why(code, meaning or code, _action(code), decides) for code, meaning, decides in pairs]
+    return [
+        Why(code, sentence(meaning or code), sentence(_action(code)), decides)
+        for code, meaning, decides in pairs
+    ]
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital, and without the marks of code that Markdown has."""
+    return (text[:1].upper() + text[1:]).replace("`", "")
 
 
 def _action(code: str) -> str:
@@ -148,7 +156,12 @@ def _action(code: str) -> str:
 def more_to_do(answer: Answer) -> list[str]:
     """Suggested actions that no reason or caveat has said already."""
     said = {why.action for why in reasons(answer)}
-    return [text for text in answer["suggested_actions"] if text not in said]
+    return [t for text in answer["suggested_actions"] if (t := sentence(text)) not in said]
+
+
+def notes(answer: Answer) -> list[str]:
+    """The details behind codes, as sentences."""
+    return [sentence(text) for text in answer["notes"]]
 
 
 def comparison(answer: Answer) -> pl.DataFrame:
@@ -184,7 +197,7 @@ def _lead(lead: Mapping[str, Any] | None, unit: str) -> str:
 
 def luck(answer: Answer) -> list[str]:
     """What may be the luck of trying much, as sentences."""
-    return [f"{text[0].upper()}{text[1:]}." for text in facts.luck(answer)]
+    return [f"{sentence(text)}." for text in facts.luck(answer)]
 
 
 def differences(again: Mapping[str, Any]) -> pl.DataFrame:
