@@ -44,6 +44,8 @@ _NOTE: Final = (
     '<p style="margin:.2rem 0;opacity:.75;font-size:.85rem;overflow-wrap:anywhere">{text}</p>'
 )
 _LINE: Final = '<p style="margin:.2rem 0;overflow-wrap:anywhere">{text}</p>'
+#: Pixels of one of two places side by side.
+_HALF: Final = 490
 #: Rows that are shown without a scroll bar.
 _FEW: Final = 14
 _SCORES: Final = {"score": "%.3f", "objective": "%.3f", "distance": "%.2f", "rank": "%.2f"}
@@ -121,11 +123,17 @@ def _head(answer: Answer) -> None:
     )
 
 
+def _halves() -> tuple[Any, Any]:
+    """Two places side by side, one below the other where the page is narrow."""
+    row = st.container(horizontal=True, gap="medium")
+    return row.container(width=_HALF), row.container(width=_HALF)
+
+
 def _chosen(answer: Answer, spec: Mapping[str, Any] | None, key: str, code: str) -> None:
     st.subheader("Parameters")
     if not answer["params_tested"]:
         lines(["Exactly these parameters were never tried."])
-    left, right = st.columns(2)
+    left, right = _halves()
     with left:
         table(
             answers.parameters(answer, spec),
@@ -176,7 +184,12 @@ def _evidence(answer: Answer, key: str) -> None:
     frame = evidence.windows(answer)
     said = answers.key_facts(answer)[0]
     alt = f"{frame.height} windows that tried these parameters; expected {said.value}, {said.note}"
-    look.draw(evidence_figure(answer), alt=alt, key=f"figure_{key}")
+    figure = evidence_figure(answer)
+    if frame.height:
+        lines([evidence.caption(answer)])
+        figure.update_layout(title=None, margin={"t": 10, "l": 8, "r": 8, "b": 8})
+        figure.update_xaxes(tickfont={"size": 10})
+    look.draw(figure, alt=alt, key=f"figure_{key}")
     if frame.height:
         with st.expander(f"The {frame.height:,} windows, newest first (dates UTC)"):
             table(frame, alt=alt, key=f"windows_{key}", **_numbers(frame))
@@ -196,7 +209,7 @@ def _regime(answer: Answer, key: str) -> None:
     tags = ", ".join(regime["tags"]) or "no tag fires"
     lines([f"{'Stated, not measured' if stated else 'Measured'}: {tags}."])
     lines([text for text in (evidence.neighbourhood(answer), *regime["warnings"]) if text])
-    left, right = st.columns(2)
+    left, right = _halves()
     share = st.column_config.NumberColumn(format="%.0f %%")
     with left:
         frame = evidence.neighbour_tags(answer).with_columns(pl.col("nearest", "all") * 100)

@@ -19,6 +19,8 @@ from tradingkb.exceptions import InvalidInputError, TradingKBError
 _DEFAULTS: Final = vars(Form())
 #: Keys of the form's widgets, which are its parameters in the URL.
 KEYS: Final = (*(name for name in _DEFAULTS), *FEATURES)
+#: Pixels of a field of the filters; fields that do not fit beside one another wrap.
+_WIDTH: Final = 210
 _NOTE: Final = '<p style="opacity:.8;font-size:.9rem;margin:0">{text}</p>'
 
 
@@ -87,42 +89,46 @@ def show(names: Sequence[str], spec: Mapping[str, Any] | None) -> tuple[Form, Ba
 
 
 def _about(names: Sequence[str]) -> dict[str, Any]:
-    first, second, third, fourth, fifth = st.columns((5, 3, 2, 2, 3))
+    row = st.container(horizontal=True)
     return {
-        "strategy_name": first.selectbox(
+        "strategy_name": row.selectbox(
             "Strategy",
             names,
             index=None,
             key="strategy_name",
             bind="query-params",
             placeholder="which one?",
+            width=300,
         )
         or "",
-        "objective_type": second.selectbox(
-            "Judged by", _objectives(), key="objective_type", bind="query-params"
+        "objective_type": row.selectbox(
+            "Judged by", _objectives(), key="objective_type", bind="query-params", width=190
         ),
-        "symbol": third.text_input(
+        "symbol": row.text_input(
             "Symbol",
             key="symbol",
             bind="query-params",
             placeholder="any",
             max_chars=64,
+            width=130,
             help="The instrument: its own history weighs more.",
         ),
-        "timeframe": fourth.text_input(
+        "timeframe": row.text_input(
             "Timeframe",
             key="timeframe",
             bind="query-params",
             placeholder="any",
             max_chars=16,
+            width=130,
             help="Of its bars, such as 5m, 1h, 1d.",
         ),
-        "as_of": fifth.text_input(
+        "as_of": row.text_input(
             "As of (UTC)",
             key="as_of",
             bind="query-params",
             placeholder="now",
             max_chars=40,
+            width=210,
             help="Answers with what was knowable then, such as 2024-01-31 or 2024-01-31T16:00Z.",
         ),
     }
@@ -215,13 +221,14 @@ def _recorded() -> str:
 
 
 def _stated() -> dict[str, Any]:
-    first, second = st.columns(2)
-    tags = first.multiselect("Tags", TAGS, key="tags", bind="query-params")
-    chosen = second.multiselect(
+    row = st.container(horizontal=True)
+    tags = row.multiselect("Tags", TAGS, key="tags", bind="query-params", width=440)
+    chosen = row.multiselect(
         "Features that I know more exactly",
         FEATURES,
         key="features",
         bind="query-params",
+        width=440,
         help="What is not stated is taken from the tags, or left open.",
     )
     form = {"tags": tuple(tags), "features": _sliders(chosen, tags)}
@@ -232,16 +239,17 @@ def _stated() -> dict[str, Any]:
 
 def _sliders(chosen: Sequence[str], tags: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
-    columns = st.columns(3) if chosen else []
-    for place, name in enumerate(chosen):
+    row = st.container(horizontal=True, gap="medium")
+    for name in chosen:
         info = FEATURE_INFO[name]
-        found[name] = columns[place % 3].select_slider(
+        found[name] = row.select_slider(
             f"{name} ({info.unit})",
             asking.steps(name),
             value=asking.first_value(name, tags),
             key=name,
             bind="query-params",
             format_func=lambda value: f"{value:g}",
+            width=280,
             help=info.meaning,
         )
     return found
@@ -249,8 +257,8 @@ def _sliders(chosen: Sequence[str], tags: Sequence[str]) -> dict[str, float]:
 
 def _filters(spec: Mapping[str, Any] | None) -> dict[str, Any]:
     hints = asking.defaults(spec)
-    state = st.session_state
-    changed = [n for n in _LIMITS if state.get(n, _empty(n)) not in (_empty(n), None)]
+    state, link = st.session_state, st.query_params
+    changed = [n for n in _LIMITS if state.get(n, link.get(n)) not in (_empty(n), None)]
     label = f"Filters and limits: {len(changed)} changed" if changed else "Filters and limits"
     with st.expander(label, expanded=bool(changed), key="limits"):
         say(
@@ -274,17 +282,18 @@ _LIMITS: Final = (
 
 
 def _thresholds(hints: Mapping[str, str]) -> dict[str, Any]:
-    first, second, third, fourth = st.columns(4)
+    row = st.container(horizontal=True)
     return {
-        "require_oos": first.selectbox(
+        "require_oos": row.selectbox(
             "require_oos",
             asking.REQUIRE_OOS,
             key="require_oos",
             bind="query-params",
+            width=_WIDTH,
             help=f"Only trials with an out-of-sample result nominate. Default: "
             f"{hints['require_oos']}.",
         ),
-        "max_drawdown": second.number_input(
+        "max_drawdown": row.number_input(
             "max_drawdown (fraction)",
             min_value=0.0,
             max_value=1.0,
@@ -293,10 +302,11 @@ def _thresholds(hints: Mapping[str, str]) -> dict[str, Any]:
             format="%.4g",
             key="max_drawdown",
             bind="query-params",
+            width=_WIDTH,
             placeholder=hints["max_drawdown"],
             help="Largest drawdown of a nomination: 0.25 is 25 %.",
         ),
-        "min_trades": third.number_input(
+        "min_trades": row.number_input(
             "min_trades",
             min_value=0,
             max_value=2**31 - 1,
@@ -304,10 +314,11 @@ def _thresholds(hints: Mapping[str, str]) -> dict[str, Any]:
             step=1,
             key="min_trades",
             bind="query-params",
+            width=_WIDTH,
             placeholder=hints["min_trades"],
             help="Fewest trades of a nomination, in-sample and out-of-sample together.",
         ),
-        "max_overfit_gap": fourth.number_input(
+        "max_overfit_gap": row.number_input(
             "max_overfit_gap (Sharpe)",
             min_value=0.0,
             max_value=asking.NO_GAP,
@@ -316,6 +327,7 @@ def _thresholds(hints: Mapping[str, str]) -> dict[str, Any]:
             format="%.4g",
             key="max_overfit_gap",
             bind="query-params",
+            width=_WIDTH,
             placeholder=hints["max_overfit_gap"],
             help="Largest in-sample minus out-of-sample Sharpe ratio; 1000 switches it off.",
         ),
@@ -323,28 +335,30 @@ def _thresholds(hints: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _others(hints: Mapping[str, str]) -> dict[str, Any]:
-    first, second, third, fourth = st.columns(4)
+    row = st.container(horizontal=True)
     return {
         "regime_tags": tuple(
-            first.multiselect(
+            row.multiselect(
                 "regime_tags",
                 TAGS,
                 key="regime_tags",
                 bind="query-params",
+                width=_WIDTH,
                 placeholder=hints["regime_tags"],
                 help="Only trials whose window carries all of these nominate.",
             )
         ),
-        "strategy_version": second.text_input(
+        "strategy_version": row.text_input(
             "strategy_version",
             key="strategy_version",
             bind="query-params",
+            width=_WIDTH,
             placeholder="registered, or newest",
             max_chars=64,
             help="Whose evidence counts.",
         ),
         **{
-            name: column.number_input(
+            name: row.number_input(
                 f"{name} (0 to 1)",
                 min_value=0.0,
                 max_value=1.0,
@@ -353,12 +367,13 @@ def _others(hints: Mapping[str, str]) -> dict[str, Any]:
                 format="%.4g",
                 key=name,
                 bind="query-params",
+                width=_WIDTH,
                 placeholder="no limit",
                 help=told,
             )
-            for column, name, told in (
-                (third, "min_deflated_sharpe", "Sets of a lower one are not chosen."),
-                (fourth, "max_pbo", "Nothing is chosen where overfitting is likelier than this."),
+            for name, told in (
+                ("min_deflated_sharpe", "Sets of a lower one are not chosen."),
+                ("max_pbo", "Nothing is chosen where overfitting is likelier than this."),
             )
         },
     }

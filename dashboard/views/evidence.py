@@ -85,6 +85,16 @@ _WINDOWS: Final = {
 }
 
 
+def caption(answer: Answer) -> str:
+    """What the figure of the evidence shows: measure, unit, sample, and how to read its marks."""
+    unit = facts.unit_label(answer)
+    n = fmt.count(len(answer["evidence"]), "window")
+    told = f"{answer['objective_type']}{f' ({unit})' if unit else ''} in each of {n} that tried it"
+    if not nearest(answer["evidence"]):
+        return f"{told}; times UTC."
+    return f"{told}; larger marks: their regime is closer to the question's; times UTC."
+
+
 def nominations(answer: Answer) -> pl.DataFrame:
     """The trials that nominated parameters, best first, with the rule that decided each place."""
     rows = [
