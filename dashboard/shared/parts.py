@@ -107,7 +107,7 @@ def refreshing(name: str, part: Callable[[], None]) -> None:
         took = time.monotonic() - started
         wanted = min(max(least, 4 * took), max(least, _SLOWEST_S))
         st.session_state[key] = wanted
-        if took > every / 2:
+        if took > every / 2 and refreshes():
             # The interval of a fragment that runs is changed by a run of the page alone.
             st.rerun()
 

@@ -86,15 +86,6 @@ def check_page(where: Iterable[str], known: Sequence[str], limit: Any) -> None:
         )
 
 
-def _flag(name: str, given: Any) -> bool:
-    known = _YES_NO.get(str(given).lower())
-    if known is None:
-        raise InvalidInputError(
-            f"{given!r} is neither true nor false", field=name, remedy="give true or false"
-        )
-    return known
-
-
 def check_selectors(names: Iterable[str], known: Sequence[str], field: str) -> None:
     """Refuses a name by which nothing can be selected."""
     for name in names:
@@ -104,6 +95,15 @@ def check_selectors(names: Iterable[str], known: Sequence[str], field: str) -> N
                 field=field,
                 remedy=f"use {', '.join(known)}",
             )
+
+
+def _flag(name: str, given: Any) -> bool:
+    known = _YES_NO.get(str(given).lower())
+    if known is None:
+        raise InvalidInputError(
+            f"{given!r} is neither true nor false", field=name, remedy="give true or false"
+        )
+    return known
 
 
 def page_of(rows: pl.DataFrame, limit: int, place: Callable[[dict[str, Any]], str]) -> Page:
