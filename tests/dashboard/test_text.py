@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from dashboard.shared.text import in_label, markup, shortened
 
-NASTY = ("<script>alert(1)</script>", "a|b", "$x^2$", ":material/home:", "**bold**", "[a](http://b)")
+NASTY = (
+    "<script>alert(1)</script>",
+    "a|b",
+    "$x^2$",
+    ":material/home:",
+    "**bold**",
+    "[a](http://b)",
+)
 
 
 def test_what_data_says_is_escaped_and_what_we_say_is_not():
