@@ -249,7 +249,7 @@ BAD_QUESTIONS: list[tuple[dict[str, Any], type[TradingKBError], str]] = [
     (
         {"strategy_name": "sma_cross", "ohlcv": pl.DataFrame({"close": [1.0]})},
         InvalidOHLCVError,
-        "ohlcv",
+        "ts",
     ),
 ]
 
