@@ -22,6 +22,7 @@ STRUCTURES: Final = frozenset(
         "params",
         "defaults",
         "counts",
+        "facts",
         "reasons",
         "warnings",
         "repaired_params",

@@ -19,11 +19,6 @@ from tradingkb.workspaces import DEFAULT_WORKSPACE, collection_name
 
 #: Fields of a question that a verb calls otherwise.
 _NAMES: Final = {"workspace_id": "workspace", "source": "caller"}
-#: Facts of an objective that are data.
-_OBJECTIVE: Final = (
-    *("name", "direction", "unit", "description"),
-    *("break_even", "idle", "low", "high"),
-)
 #: What a question may say.
 QUESTION_FIELDS: Final = frozenset(
     {
@@ -61,7 +56,7 @@ class LocalClient:
 
     def objectives(self) -> list[Found]:
         """As of `Client`."""
-        return [{f: plain(getattr(one, f)) for f in _OBJECTIVE} for one in objectives()]
+        return [dict(one.to_dict()) for one in objectives()]
 
     def health(self) -> Found:
         """As of `Client`."""
@@ -163,7 +158,7 @@ class LocalClient:
     def trial_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
-        where: Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
         limit: int = 100,
         after: str | None = None,
         order: str = "stored",
@@ -179,7 +174,7 @@ class LocalClient:
     def trial_count(
         self,
         workspace: str = DEFAULT_WORKSPACE,
-        where: Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
         ranges: Ranges | None = None,
     ) -> int:
         """As of `Client`."""
@@ -187,8 +182,8 @@ class LocalClient:
 
     def trial_density(
         self,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str = "",
+        workspace: str,
+        strategy_name: str,
         x: str = "sharpe_is",
         y: str = "sharpe_oos",
         bins: int = 40,
@@ -198,14 +193,16 @@ class LocalClient:
 
     def param_grid(
         self,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str = "",
-        p: str = "",
-        q: str = "",
+        workspace: str,
+        strategy_name: str,
+        p: str | None = None,
+        q: str | None = None,
         objective_type: str = "sharpe",
+        timeframe: str | None = None,
     ) -> Found:
         """As of `Client`."""
-        return _with_cells(self._kb.param_grid(workspace, strategy_name, p, q, objective_type))
+        found = self._kb.param_grid(workspace, strategy_name, p, q, objective_type, timeframe)
+        return _with_cells(found)
 
     def history(
         self, trial_id: int, workspace: str = DEFAULT_WORKSPACE, limit: int = 100

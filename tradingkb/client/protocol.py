@@ -113,7 +113,7 @@ class Client(Protocol):
     def trial_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
-        where: Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
         limit: int = 100,
         after: str | None = None,
         order: str = "stored",
@@ -125,7 +125,7 @@ class Client(Protocol):
     def trial_count(
         self,
         workspace: str = DEFAULT_WORKSPACE,
-        where: Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
         ranges: Ranges | None = None,
     ) -> int:
         """How many trials `trial_page` goes through."""
@@ -142,11 +142,12 @@ class Client(Protocol):
 
     def param_grid(
         self,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str = "",
-        p: str = "",
-        q: str = "",
+        workspace: str,
+        strategy_name: str,
+        p: str | None = None,
+        q: str | None = None,
         objective_type: str = "sharpe",
+        timeframe: str | None = None,
     ) -> Found:
         """What sets earn over two parameters; "cells" is a frame."""
 

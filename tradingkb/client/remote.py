@@ -167,7 +167,7 @@ class RemoteClient:
     def trial_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
-        where: Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
         limit: int = 100,
         after: str | None = None,
         order: str = "stored",
@@ -188,7 +188,7 @@ class RemoteClient:
     def trial_count(
         self,
         workspace: str = DEFAULT_WORKSPACE,
-        where: Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
         ranges: Ranges | None = None,
     ) -> int:
         """As of `Client`."""
@@ -197,8 +197,8 @@ class RemoteClient:
 
     def trial_density(
         self,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str = "",
+        workspace: str,
+        strategy_name: str,
         x: str = "sharpe_is",
         y: str = "sharpe_oos",
         bins: int = 40,
@@ -209,14 +209,21 @@ class RemoteClient:
 
     def param_grid(
         self,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str = "",
-        p: str = "",
-        q: str = "",
+        workspace: str,
+        strategy_name: str,
+        p: str | None = None,
+        q: str | None = None,
         objective_type: str = "sharpe",
+        timeframe: str | None = None,
     ) -> Found:
         """As of `Client`."""
-        query = {"strategy_name": strategy_name, "p": p, "q": q, "objective_type": objective_type}
+        query = {
+            "strategy_name": strategy_name,
+            "p": p,
+            "q": q,
+            "objective_type": objective_type,
+            "timeframe": timeframe,
+        }
         return self._routes.with_cells("kb/trials/grid", workspace, query)
 
     def history(

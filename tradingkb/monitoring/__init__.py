@@ -3,12 +3,14 @@
 from tradingkb.monitoring.density import TrialDensity
 from tradingkb.monitoring.event_verbs import EventReports
 from tradingkb.monitoring.grid import ParamGrid
+from tradingkb.monitoring.notes import Notes
 from tradingkb.monitoring.pages import Page, event_page, event_summary
 from tradingkb.monitoring.problem_verbs import Watching
 from tradingkb.monitoring.trial_verbs import TrialReports
 
 __all__ = [
     "EventReports",
+    "Notes",
     "Page",
     "ParamGrid",
     "TrialDensity",

@@ -26,6 +26,7 @@ from tradingkb.ports.records import (
     PageStore,
     RunStore,
 )
+from tradingkb.ports.reports import Bucket, ReportStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trial_reports import (
@@ -56,6 +57,7 @@ __all__ = [
     "BackupContents",
     "BackupStore",
     "BreakerStore",
+    "Bucket",
     "Calibration",
     "CalibrationStore",
     "ContentStore",
@@ -79,6 +81,7 @@ __all__ = [
     "PartitionStore",
     "Points",
     "QueryVector",
+    "ReportStore",
     "Restored",
     "RetentionStore",
     "RunRecord",

@@ -10,6 +10,7 @@ from tradingkb.ports.curation import StatusStore, WithdrawalStore
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import JobStore
 from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
+from tradingkb.ports.reports import ReportStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trial_reports import TrialReportStore
 from tradingkb.ports.trials import (
@@ -48,6 +49,7 @@ class TrialStore(
     JobStore,
     PageStore,
     BreakerStore,
+    ReportStore,
     CalibrationStore,
     BackupStore,
     RetentionStore,
