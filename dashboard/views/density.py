@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from dashboard.views.grid_figure import SEQUENTIAL
+from dashboard.views.grid_figure import Look
 from dashboard.views.numbers import count
 
 _SIDE: Final = 520
@@ -19,20 +19,20 @@ _DIAGONAL: Final = "#d55e00"
 _CELL: Final = ("x_low", "x_high", "y_low", "y_high", "n")
 
 
-def density_figure(report: Mapping[str, Any], unit: str, ink: str) -> dict[str, Any]:
+def density_figure(report: Mapping[str, Any], unit: str, look: Look) -> dict[str, Any]:
     """The density as Plotly reads it, with the line on which both samples agree.
 
     Args:
         report: of `trial_density`: `cells` (x_low, x_high, y_low, y_high, n), x, y.
         unit: "fraction" shows percent.
-        ink: colour of texts and axes.
+        look: its colours.
     """
     cells: pl.DataFrame = report["cells"]
     across, along = _bins(cells, "x"), _bins(cells, "y")
     span = [min(across.start, along.start), max(across.end, along.end)]
     return {
-        "data": [_heat(cells, across, along, unit), _diagonal(span)],
-        "layout": _layout(report, span, unit, ink),
+        "data": [_heat(cells, across, along, unit, look), _diagonal(span)],
+        "layout": _layout(report, span, unit, look.ink),
     }
 
 
@@ -95,7 +95,9 @@ def _bins(cells: pl.DataFrame, axis: str) -> _Bins:
     return _Bins(start, width or 1.0, max(round((max(highs) - start) / (width or 1.0)), 1))
 
 
-def _heat(cells: pl.DataFrame, across: _Bins, along: _Bins, unit: str) -> dict[str, Any]:
+def _heat(
+    cells: pl.DataFrame, across: _Bins, along: _Bins, unit: str, look: Look
+) -> dict[str, Any]:
     z: list[list[float | None]] = [[None] * across.n for _ in range(along.n)]
     text = [[""] * across.n for _ in range(along.n)]
     for x_low, x_high, y_low, y_high, n in cells.select(_CELL).rows():
@@ -115,7 +117,7 @@ def _heat(cells: pl.DataFrame, across: _Bins, along: _Bins, unit: str) -> dict[s
         "z": z,
         "zmin": 0.0,
         "zmax": max(most, 1.0),
-        "colorscale": [list(stop) for stop in SEQUENTIAL],
+        "colorscale": [list(stop) for stop in look.sequential],
         "customdata": text,
         "hovertemplate": "%{customdata}<extra></extra>",
         "hoverongaps": False,

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
 from dashboard.views.grid import Grid, Mark, Place, hover_text
 from dashboard.views.numbers import params_text, score_text
-
-#: Purple for worse and orange for better, told apart by every kind of colour vision (ColorBrewer's
-#: PuOr); the middle is the break-even value.
-DIVERGING: Final = (
-    (0.0, "#542788"),
-    (0.17, "#8073ac"),
-    (0.33, "#b2abd2"),
-    (0.5, "#f4f4f2"),
-    (0.67, "#fdb863"),
-    (0.83, "#e08214"),
-    (1.0, "#b35806"),
-)
-#: One hue after the other, dark to bright: where a score has no break-even (Cividis).
-SEQUENTIAL: Final = (
-    (0.0, "#00204d"),
-    (0.2, "#31446b"),
-    (0.4, "#666970"),
-    (0.6, "#958f78"),
-    (0.8, "#cbba69"),
-    (1.0, "#ffea46"),
-)
-#: Symbols of the marks, by name: shapes differ as well as colours.
-SYMBOLS: Final = {"recommended": ("star", "#0072b2"), "defaults": ("diamond", "#009e73")}
-_OTHER_MARK: Final = ("square", "#56b4e9")
 
 _WIDTH: Final = 660
 _HEIGHT: Final = 560
@@ -42,6 +18,27 @@ _SMALLEST_CELL: Final = 16
 _ROOM_FOR_VALUE: Final = 34
 _ROOM_FOR_COUNT: Final = 46
 _HATCH: Final = "rgba(90,90,90,.75)"
+
+
+#: Of a mark that has no look of its own.
+_PLAIN_MARK: Final = {"color": "#7d7d7d", "symbol": "square"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """The colours of a figure, as the whole dashboard has them.
+
+    Attributes:
+        ink: of texts and axes.
+        diverging: stops of the scale around a break-even value, worse first.
+        sequential: stops of the scale from few, or worse, to many.
+        marks: `color` and `symbol` of a marked set, by its name.
+    """
+
+    ink: str
+    diverging: Sequence[tuple[float, str]]
+    sequential: Sequence[tuple[float, str]]
+    marks: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -68,22 +65,23 @@ def size(shown: Grid) -> Size:
     return Size(cell, max(left + across * cell + right, 420), 150 + along * cell)
 
 
-def grid_figure(shown: Grid, marks: Sequence[Mark], ink: str) -> dict[str, Any]:
+def grid_figure(shown: Grid, marks: Sequence[Mark], look: Look) -> dict[str, Any]:
     """The heat map as Plotly reads it.
 
     Args:
         shown: the grid.
         marks: sets to point out; those without a cell have no symbol.
-        ink: colour of texts and axes.
+        look: its colours.
     """
     sizes = size(shown)
-    data = [_heat(shown, marks, sizes), *_hatched(shown), *_symbols(marks, sizes)]
-    return {"data": data, "layout": _layout(shown, sizes, ink)}
+    symbols = _symbols(marks, sizes, look)
+    data = [_heat(shown, marks, sizes, look), *_hatched(shown), *symbols]
+    return {"data": data, "layout": _layout(shown, sizes, look.ink)}
 
 
-def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size) -> dict[str, Any]:
+def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, look: Look) -> dict[str, Any]:
     low, high = shown.limits()
-    scale = DIVERGING if shown.centre is not None else SEQUENTIAL
+    scale = look.sequential if shown.centre is None else look.diverging
     return {
         "type": "heatmap",
         "x": list(range(len(shown.columns))),
@@ -142,13 +140,13 @@ _DIAGONALS: Final = (
 )
 
 
-def _symbols(marks: Sequence[Mark], sizes: Size) -> list[dict[str, Any]]:
+def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, Any]]:
     """A symbol in the upper corner of its cell, so that the value stays readable."""
     found = []
     for k, mark in enumerate(marks):
         if mark.place is None:
             continue
-        symbol, colour = SYMBOLS.get(mark.name, _OTHER_MARK)
+        seen = look.marks.get(mark.name, _PLAIN_MARK)
         x, y = mark.place
         found.append(
             {
@@ -157,9 +155,9 @@ def _symbols(marks: Sequence[Mark], sizes: Size) -> list[dict[str, Any]]:
                 "x": [x + (0.33 if k % 2 == 0 else -0.33)],
                 "y": [y + 0.33],
                 "marker": {
-                    "symbol": symbol,
+                    "symbol": seen["symbol"],
                     "size": max(9, min(17, sizes.cell // 4)),
-                    "color": colour,
+                    "color": seen["color"],
                     "line": {"color": "#ffffff", "width": 1.5},
                 },
                 "name": _html(f"{mark.name}: {params_text(mark.params)}"),

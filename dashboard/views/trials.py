@@ -137,7 +137,7 @@ def shown_rows(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         status.otherwise(pl.lit("withdrawn")).alias("kb_status"),
         pl.col("params").map_elements(params_text, return_dtype=pl.String),
-    ).select(COLUMNS)
+    ).select(list(COLUMNS))
 
 
 def sort_by(column: str, now: Asked) -> tuple[str, bool] | None:
@@ -188,16 +188,15 @@ def pages_of(before: Pages | None, wanted: Asked) -> Pages:
     return before if before is not None and before.key == key else Pages(key)
 
 
-def place_text(page: Pages, limit: int, rows: int, total: int | None, at_most: int | None) -> str:
-    """Which rows of how many these are: "Rows 101 to 200 of 26,040"."""
+def place_text(page: Pages, limit: int, rows: int, total: int | None) -> str:
+    """Which trials of how many these are: "Trials 101 to 200 of 26,040"."""
     if not rows:
         return "No trial fits."
     first = (page.number - 1) * limit + 1
     text = f"Trials {first:,} to {first + rows - 1:,}"
     if total is None:
         return f"{text}."
-    more = "more than " if at_most is not None and total >= at_most else ""
-    return f"{text} of {more}{total:,}."
+    return f"{text} of {total:,}."
 
 
 def chosen_ids(rows: pl.DataFrame, places: Sequence[int]) -> list[int]:
@@ -247,6 +246,23 @@ def metric_table(row: Mapping[str, Any]) -> pl.DataFrame:
         for name in _METRICS
     ]
     return pl.DataFrame(lines)
+
+
+def regime_table(row: Mapping[str, Any]) -> pl.DataFrame:
+    """Tags and features of both windows of a trial, as text; empty where none was measured."""
+    found = {name: read_params(row.get(f"regime_{name}")) for name in ("is", "oos")}
+    if not any(found.values()):
+        return pl.DataFrame()
+    features = sorted({f for regime in found.values() for f in regime.get("features") or {}})
+    lines = [{"feature": "tags", **{n: ", ".join(r.get("tags") or ()) for n, r in found.items()}}]
+    for feature in features:
+        values = {n: (r.get("features") or {}).get(feature) for n, r in found.items()}
+        lines.append({"feature": feature, **{n: _feature(v) for n, v in values.items()}})
+    return pl.DataFrame(lines).rename({"is": "in-sample", "oos": "out-of-sample"})
+
+
+def _feature(value: Any) -> str:
+    return NONE if value is None else f"{value:.4g}"
 
 
 def trial_params(row: Mapping[str, Any]) -> dict[str, Any]:
