@@ -8,6 +8,8 @@ TRADINGKB_SERVICE_URL names.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboard.shared import data, scope
@@ -15,7 +17,9 @@ from dashboard.shared.parts import clock_text
 from dashboard.shared.text import say
 from tradingkb.exceptions import TradingKBError
 
-st.set_page_config(page_title="tradingkb", page_icon=":material/monitoring:", layout="wide")
+st.set_page_config(
+    page_title="tradingkb", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide"
+)
 
 page = st.navigation(
     [
@@ -45,4 +49,5 @@ with st.sidebar:
         where=where,
         at=clock_text(data.now()),
     )
-page.run()
+with scope.on(page.title):
+    page.run()

@@ -47,13 +47,17 @@ from tradingkb.jobs import JobRunner, Jobs, LongWork
 from tradingkb.lifecycle import (
     Curation,
     Curator,
+    strategy_table,
+)
+from tradingkb.monitoring import (
+    EventReports,
+    Notes,
     Page,
+    TrialReports,
+    Watching,
     event_page,
     event_summary,
-    strategy_table,
-    trial_page,
 )
-from tradingkb.monitoring import EventReports, TrialReports, Watching
 from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
@@ -104,6 +108,7 @@ class UseCases:
     checks: Checks
     breakers: Breakers
     journal: BreakerJournal
+    notes: Notes
     again: Again
 
 
@@ -508,6 +513,7 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         report = activate(
             self.use_cases.store, self.use_cases.indexer, before, after, stored=stored, force=force
         )
+        self.use_cases.notes.activated(before.workspace.id, report)
         self.use_cases.set_alias()
         return report
 
@@ -530,9 +536,11 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         """
         self.use_cases.asking.events.flush()
         with progress_bar(self._progress, unit="rows") as progress:
-            return self.use_cases.backups.backup(
+            report = self.use_cases.backups.backup(
                 _own_path(path), replace=replace, progress=progress
             )
+        self.use_cases.notes.backed_up(report)
+        return report
 
     @takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
@@ -556,6 +564,7 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
             report = self.use_cases.backups.restore(
                 _own_path(path), replace=replace, progress=progress
             )
+        self.use_cases.notes.restored(report)
         self.use_cases.set_alias()
         return report
 
@@ -581,9 +590,12 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
             InvalidInputError: an age below one day.
             ConfigurationError: no room to compact in.
         """
-        return self.use_cases.retention.prune(
+        report = self.use_cases.retention.prune(
             events_older_than_days, runs_older_than_days, dry_run=dry_run, compact=compact
         )
+        if not dry_run:
+            self.use_cases.notes.pruned(report)
+        return report
 
     # --- is it well? ------------------------------------------------------------------------------
 
@@ -664,9 +676,11 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         """
         target = self.use_cases.workspaces.named(workspace, create_default=True)
         with progress_bar(self._progress, "strategies") as progress:
-            return self.use_cases.calibrator.run(
+            report = self.use_cases.calibrator.run(
                 target, objective_type, restart=restart, progress=progress
             )
+        self.use_cases.notes.calibrated(target.workspace.id, report)
+        return report
 
     # --- looking around ---------------------------------------------------------------------------
 
@@ -723,51 +737,33 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         return self.use_cases.store.events(space, limit, where)
 
     @only_reads
-    def trial_page(
-        self,
-        workspace: str = DEFAULT_WORKSPACE,
-        where: Mapping[str, str] | None = None,
-        limit: int = 100,
-        after: str | None = None,
-    ) -> Page:
-        """Stored trials page by page, those stored last first; columns as of `trials`.
-
-        Args:
-            workspace: slug or id.
-            where: strategy_name, symbol, timeframe, kb_status, source_id, source_type or run_id to
-                the value that it has to have.
-            limit: most rows of the page.
-            after: `next` of the page before; None for the first one.
-
-        Raises:
-            InvalidInputError: a limit below 1, an unknown name in `where`, or no `next` of a page.
-        """
-        space = self.use_cases.workspaces.find(workspace)
-        return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
-
-    @only_reads
     def event_page(
         self,
         workspace: str = DEFAULT_WORKSPACE,
         where: Mapping[str, str] | None = None,
         limit: int = 100,
         after: str | None = None,
+        since: datetime | date | str | None = None,
+        until: datetime | date | str | None = None,
     ) -> Page:
         """Recorded recommendations page by page, newest first; columns as of `events`.
 
         Args:
             workspace: slug or id.
             where: status, strategy_name, objective_type, request_id, source or replica to the value
-                that it has to have.
+                that it has to have; strict_to_relaxed, metadata_only or repaired_params to "true"
+                or "false".
             limit: most rows of the page.
             after: `next` of the page before; None for the first one.
+            since: only those at this time or later; naive times are UTC.
+            until: only those before it.
 
         Raises:
             InvalidInputError: as for `trial_page`.
         """
         self.use_cases.asking.events.flush()
         space = self.use_cases.workspaces.find(workspace)
-        return event_page(self.use_cases.store, space.id, where or {}, limit, after)
+        return event_page(self.use_cases.store, space.id, where or {}, limit, after, since, until)
 
     @only_reads
     def event_summary(

@@ -47,7 +47,7 @@ def trouble() -> Trouble:
     return Trouble()
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=lambda client: client.close())
 def client() -> Client:
     """The one client of this process: of TRADINGKB_SERVICE_URL, else of the store of settings.
 

@@ -13,9 +13,8 @@ import streamlit as st
 from dashboard.shared import data
 from dashboard.shared.text import say
 from tradingkb.exceptions import BackendUnavailableError, NotReadyError, TradingKBError
+from tradingkb.settings import load_settings
 
-#: Seconds between two refreshes of a fragment, where its queries allow.
-REFRESH_S: Final = 30.0
 #: A fragment works at most half of the time; a slow one less often, but within this.
 _SLOWEST_S: Final = 600.0
 _BOX: Final = (
@@ -99,19 +98,26 @@ def refreshing(name: str, part: Callable[[], None]) -> None:
         part: what it shows; it may use no widget whose text somebody could be typing.
     """
     key = f"_every_{name}"
-    every = float(st.session_state.get(key, REFRESH_S))
+    least = _interval_s()
+    every = float(st.session_state.get(key, least))
 
     def timed() -> None:
         started = time.monotonic()
         part()
         took = time.monotonic() - started
-        wanted = min(max(REFRESH_S, 4 * took), _SLOWEST_S)
+        wanted = min(max(least, 4 * took), max(least, _SLOWEST_S))
         st.session_state[key] = wanted
-        if took > every / 2:
+        if took > every / 2 and refreshes():
             # The interval of a fragment that runs is changed by a run of the page alone.
             st.rerun()
 
     st.fragment(timed, run_every=every if refreshes() else None)()
+
+
+@st.cache_resource(show_spinner=False)
+def _interval_s() -> float:
+    """Seconds between two refreshes of a fragment, where its queries allow."""
+    return load_settings().dashboard_refresh_s
 
 
 def refreshes() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -44,11 +46,6 @@ class Scope:
     until: datetime
     bucket: Bucket
 
-    @property
-    def url(self) -> dict[str, str]:
-        """The parameters that links to other pages carry."""
-        return {"workspace": self.workspace, "range": self.range}
-
 
 def pick() -> None:
     """The pickers, in the sidebar; what a link asks for and is not there is said."""
@@ -80,6 +77,45 @@ def picked() -> Scope:
     until = data.now()
     workspace = str(st.session_state.get("workspace") or DEFAULT_WORKSPACE)
     return Scope(workspace, name, until - length, until, bucket)
+
+
+def remember(*keys: str) -> None:
+    """Gives the widgets of a page back what they held when the viewer left it in this session.
+
+    Streamlit takes a page's parameters out of the URL before it goes to another page, so that
+    "back" would find an empty form (streamlit#13963). A link that says anything of the page says
+    all of it: then nothing is given back. To be called before the page's widgets are made.
+
+    Args:
+        *keys: of widgets with `bind="query-params"`, none of the sidebar's.
+    """
+    state = st.session_state
+    state["_remembered"] = keys
+    for key, value in state.pop("_restored", {}).items():
+        state[key] = value
+    if not state["_arrived"]:
+        return
+    kept = {key: state["_kept"].pop(key) for key in keys if key in state["_kept"]}
+    if kept and not any(key in st.query_params for key in keys):
+        # In a run that "back" has begun the URL has the last word: they are set in the next one.
+        state["_restored"] = kept
+        st.rerun()
+
+
+@contextmanager
+def on(page: str) -> Iterator[None]:
+    """Around the run of a page: knows whether it was just come to, and keeps what it holds."""
+    state = st.session_state
+    state["_arrived"] = state.get("_page") != page
+    state["_page"] = page
+    state["_remembered"] = ()
+    state.setdefault("_kept", {})
+    try:
+        yield
+    finally:
+        if "_restored" not in state:
+            held = {key: state[key] for key in state["_remembered"] if key in state}
+            state["_kept"].update(held)
 
 
 def _workspaces() -> list[str]:

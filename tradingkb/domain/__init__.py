@@ -5,6 +5,7 @@ from tradingkb.domain.filters import (
     MIN_CANDIDATES,
     MIN_WINDOWS,
     RELAXED,
+    RISKS,
     STRICT,
     FilterColumns,
     Filters,
@@ -28,6 +29,7 @@ from tradingkb.domain.lifecycle import (
     transition_name,
     unmarked,
 )
+from tradingkb.domain.moments import as_moment
 from tradingkb.domain.names import as_param_name, is_param_name, is_unicode, near_names
 from tradingkb.domain.objective import (
     MAX_PROFIT_FACTOR,
@@ -102,6 +104,7 @@ __all__ = [
     "RADIANS",
     "REGIME_SCHEMA_VERSION",
     "RELAXED",
+    "RISKS",
     "STATED_WEIGHTS",
     "STATUSES",
     "STRICT",
@@ -134,6 +137,7 @@ __all__ = [
     "StrategySpec",
     "Trial",
     "Workspace",
+    "as_moment",
     "as_param_name",
     "as_utc",
     "boolean_in",

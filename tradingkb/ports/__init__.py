@@ -26,8 +26,15 @@ from tradingkb.ports.records import (
     PageStore,
     RunStore,
 )
+from tradingkb.ports.reports import Bucket, ReportStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
+from tradingkb.ports.trial_reports import (
+    TrialOrder,
+    TrialPlace,
+    TrialQuery,
+    TrialReportStore,
+)
 from tradingkb.ports.trials import (
     ContentStore,
     DocumentStore,
@@ -50,6 +57,7 @@ __all__ = [
     "BackupContents",
     "BackupStore",
     "BreakerStore",
+    "Bucket",
     "Calibration",
     "CalibrationStore",
     "ContentStore",
@@ -73,6 +81,7 @@ __all__ = [
     "PartitionStore",
     "Points",
     "QueryVector",
+    "ReportStore",
     "Restored",
     "RetentionStore",
     "RunRecord",
@@ -83,6 +92,10 @@ __all__ = [
     "StatusStore",
     "TransactionStore",
     "TrialDocument",
+    "TrialOrder",
+    "TrialPlace",
+    "TrialQuery",
+    "TrialReportStore",
     "TrialStore",
     "VectorFilter",
     "VectorIndex",

@@ -104,6 +104,12 @@ class RetentionStore(Protocol):
             BackendUnavailableError: somebody else writes, and did not end in time.
         """
 
+    def count_breaker_changes(self, before: datetime) -> int:
+        """What breakers did before a time, and would be deleted."""
+
+    def delete_breaker_changes(self, before: datetime, limit: int) -> int:
+        """Deletes at most so many of these, oldest first; how many it were."""
+
     def count_old_jobs(self, before: datetime) -> int:
         """Jobs that ended before a time, and would be deleted."""
 

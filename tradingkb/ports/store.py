@@ -10,7 +10,9 @@ from tradingkb.ports.curation import StatusStore, WithdrawalStore
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import JobStore
 from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
+from tradingkb.ports.reports import ReportStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
+from tradingkb.ports.trial_reports import TrialReportStore
 from tradingkb.ports.trials import (
     ContentStore,
     DocumentStore,
@@ -36,6 +38,7 @@ class TrialStore(
     WriterStore,
     PartitionStore,
     ListingStore,
+    TrialReportStore,
     IndexStore,
     DeletionStore,
     StatusStore,
@@ -46,6 +49,7 @@ class TrialStore(
     JobStore,
     PageStore,
     BreakerStore,
+    ReportStore,
     CalibrationStore,
     BackupStore,
     RetentionStore,

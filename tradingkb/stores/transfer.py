@@ -21,7 +21,7 @@ CHUNK: Final = 5_000
 #: that was asked for of the content that goes.
 DERIVED: Final = (schema.index_checks, schema.jobs)
 #: What belongs to running processes.
-_RUNNING: Final = (schema.leases, schema.breaker_states)
+_RUNNING: Final = (schema.leases, schema.breaker_states, schema.breaker_changes)
 #: The tables of truth, each after those that it refers to.
 TABLES: Final = tuple(t for t in schema.metadata.sorted_tables if t not in (*DERIVED, *_RUNNING))
 _PG_ISO: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from tradingkb.domain import Caller, Deadline, Mode, Overrides, Question
+from tradingkb.domain import Caller, Deadline, Mode, Overrides, Question, as_moment
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.progress import progress_bar
 from tradingkb.recommend.answer import Explanation, Recommendation
@@ -18,7 +18,6 @@ from tradingkb.recommend.asking.event_log import EventLog
 from tradingkb.recommend.asking.many import answer_many
 from tradingkb.recommend.asking.market import (
     GivenMarket,
-    as_moment,
     checked_tags,
     read_own_trades,
 )
