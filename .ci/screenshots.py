@@ -27,7 +27,7 @@ from tests.dashboard.served import CHROMIUM, browser, served, settle, watched  #
 from tradingkb.testing.busy import fill  # noqa: E402
 
 #: What the page of recommendations is asked.
-_QUESTION: Final = "strategy=macd_trend&symbol=AAPL&timeframe=1d&market=Stated&tags=uptrend"
+_QUESTION: Final = "strategy_name=macd_trend&symbol=AAPL&timeframe=1d&market=Stated&tags=uptrend"
 #: Page to its path and to what it is asked in the state with data.
 PAGES: Final = {
     "overview": ("/", "range=24h"),
