@@ -6,11 +6,17 @@ same in the vector search and in the exact counts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from tradingkb.domain import METRICS
+from tradingkb.domain import METRICS, Objective, same_score
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 #: A trial has an out-of-sample result when any of its out-of-sample metrics is known.
 HAS_OOS: Final = pl.any_horizontal(pl.col(f"{m}_oos").is_not_null() for m in METRICS).alias(
@@ -38,3 +44,42 @@ OVERFIT_GAP: Final = (
 )
 
 FILTER_COLUMNS: Final = (HAS_OOS, MAX_DRAWDOWN, N_TRADES, OVERFIT_GAP)
+
+
+def stored_score(
+    objective: Objective,
+    trials: pl.DataFrame,
+    sample: str,
+    ended: Bools,
+    inside: Mapping[str, Floats],
+) -> Floats:
+    """`objective_score` where it is of this objective and of this sample; NaN elsewhere, (n,).
+
+    Args:
+        objective: which.
+        trials: objective_type, objective_score, objective_sample and has_oos of each.
+        sample: "is" or "oos".
+        ended: shape (n,), whether the trial's window names an end of its out-of-sample part.
+        inside: in-sample metrics by name, read where the sample of a score is not told.
+    """
+    same = trials["objective_type"] == objective.name
+    if not same.any():
+        return np.full(trials.height, np.nan)
+    stored = trials["objective_score"].cast(pl.Float64).to_numpy()
+    told = trials["objective_sample"]
+    oos = (told == "oos").fill_null(False).to_numpy()
+    if told.null_count():
+        untold = _taken_as_oos(objective, stored, ended | trials["has_oos"].to_numpy(), inside)
+        oos = np.where(told.is_null(), untold, oos)
+    of_sample = same.to_numpy() & (oos if sample == "oos" else ~oos)
+    return np.where(of_sample, stored, np.nan)
+
+
+def _taken_as_oos(
+    objective: Objective, stored: Floats, possible: Bools, inside: Mapping[str, Floats]
+) -> Bools:
+    """Which scores an ingest before schema 0006 took as out-of-sample, shape (n,)."""
+    if objective.formula is None:
+        return possible
+    # Where no other score was known, it stored what the in-sample metrics give.
+    return np.asarray(possible & ~same_score(stored, objective.formula(inside)))

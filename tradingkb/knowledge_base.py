@@ -47,13 +47,17 @@ from tradingkb.jobs import JobRunner, Jobs, LongWork
 from tradingkb.lifecycle import (
     Curation,
     Curator,
+    strategy_table,
+)
+from tradingkb.monitoring import (
+    EventReports,
+    Notes,
     Page,
+    TrialReports,
+    Watching,
     event_page,
     event_summary,
-    strategy_table,
-    trial_page,
 )
-from tradingkb.monitoring import EventReports, Notes, TrialReports, Watching
 from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
@@ -758,29 +762,6 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         where = _given({"status": status, "strategy_name": strategy_name})
         space = self.use_cases.workspaces.find(workspace).id if workspace is not None else None
         return self.use_cases.store.events(space, limit, where)
-
-    @only_reads
-    def trial_page(
-        self,
-        workspace: str = DEFAULT_WORKSPACE,
-        where: Mapping[str, str] | None = None,
-        limit: int = 100,
-        after: str | None = None,
-    ) -> Page:
-        """Stored trials page by page, those stored last first; columns as of `trials`.
-
-        Args:
-            workspace: slug or id.
-            where: strategy_name, symbol, timeframe, kb_status, source_id, source_type or run_id to
-                the value that it has to have.
-            limit: most rows of the page.
-            after: `next` of the page before; None for the first one.
-
-        Raises:
-            InvalidInputError: a limit below 1, an unknown name in `where`, or no `next` of a page.
-        """
-        space = self.use_cases.workspaces.find(workspace)
-        return trial_page(self.use_cases.store, space.id, where or {}, limit, after)
 
     @only_reads
     def event_page(

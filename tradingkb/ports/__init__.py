@@ -15,6 +15,7 @@ from tradingkb.ports.embedders import (
     Side,
     TrialDocument,
 )
+from tradingkb.ports.freshness import FreshnessStore, LastTimes
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.patience import Again, once, patience, seconds_left
@@ -29,6 +30,12 @@ from tradingkb.ports.records import (
 from tradingkb.ports.reports import Bucket, ReportStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
+from tradingkb.ports.trial_reports import (
+    TrialOrder,
+    TrialPlace,
+    TrialQuery,
+    TrialReportStore,
+)
 from tradingkb.ports.trials import (
     ContentStore,
     DocumentStore,
@@ -61,12 +68,14 @@ __all__ = [
     "EmbedderFactory",
     "EventStore",
     "Floats32",
+    "FreshnessStore",
     "HeldLease",
     "IdentityStore",
     "IndexStore",
     "Job",
     "JobState",
     "JobStore",
+    "LastTimes",
     "LeaseStore",
     "ListingStore",
     "PageStore",
@@ -86,6 +95,10 @@ __all__ = [
     "StatusStore",
     "TransactionStore",
     "TrialDocument",
+    "TrialOrder",
+    "TrialPlace",
+    "TrialQuery",
+    "TrialReportStore",
     "TrialStore",
     "VectorFilter",
     "VectorIndex",

@@ -92,18 +92,6 @@ class LeaseStore(Protocol):
 class PageStore(Protocol):
     """Lists that are too long to be read whole, page by page."""
 
-    def trial_page(
-        self, workspace_id: str, where: Mapping[str, Any], limit: int, after: int | None
-    ) -> pl.DataFrame:
-        """Trials as `trial_rows` has them, the one stored last first.
-
-        Args:
-            workspace_id: whose.
-            where: column of trials or windows to value; all hold.
-            limit: most rows.
-            after: trial_id of the last row of the page before; None for the first page.
-        """
-
     def event_page(
         self,
         workspace_id: str,

@@ -7,11 +7,13 @@ from typing import Protocol
 from tradingkb.ports.backup import BackupStore, RetentionStore
 from tradingkb.ports.calibration import CalibrationStore
 from tradingkb.ports.curation import StatusStore, WithdrawalStore
+from tradingkb.ports.freshness import FreshnessStore
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import JobStore
 from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
 from tradingkb.ports.reports import ReportStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
+from tradingkb.ports.trial_reports import TrialReportStore
 from tradingkb.ports.trials import (
     ContentStore,
     DocumentStore,
@@ -37,6 +39,7 @@ class TrialStore(
     WriterStore,
     PartitionStore,
     ListingStore,
+    TrialReportStore,
     IndexStore,
     DeletionStore,
     StatusStore,
@@ -48,6 +51,7 @@ class TrialStore(
     PageStore,
     BreakerStore,
     ReportStore,
+    FreshnessStore,
     CalibrationStore,
     BackupStore,
     RetentionStore,

@@ -21,7 +21,7 @@ from starlette.middleware.cors import CORSMiddleware
 from tradingkb import __version__
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.limits import WorkspaceLimits
+from tradingkb.limits import READS, WorkspaceLimits
 from tradingkb.masking import anonymous
 from tradingkb.observability import emit, subscribe
 from tradingkb.ports import patience
@@ -65,6 +65,12 @@ def create_app(
     service = Service(
         settings,
         WorkspaceLimits(settings.rate_limit_per_minute, settings.rate_limit_concurrent, monotonic),
+        WorkspaceLimits(
+            settings.rate_limit_reads_per_minute,
+            settings.rate_limit_reads_concurrent,
+            monotonic,
+            name=READS,
+        ),
         _metrics(lambda: service.opened),
         sentry,
         monotonic,
@@ -225,7 +231,8 @@ def _known(error: Exception) -> Exception:
     """Errors of the framework as problems."""
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        name = str(first["loc"][-1])[:80]
+        # Of a parameter that is given several times the place within is said last.
+        name = [part for part in first["loc"] if isinstance(part, str)][-1][:80]
         return ProblemError(
             422,
             "invalid_query",

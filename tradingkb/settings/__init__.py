@@ -5,6 +5,7 @@ there is a new class in a module of its own, and a line among the bases of `Sett
 """
 
 from tradingkb.settings.answers import AnswerSettings
+from tradingkb.settings.client import ClientSettings
 from tradingkb.settings.index import IndexSettings
 from tradingkb.settings.logs import LogSettings
 from tradingkb.settings.model import Settings
@@ -16,6 +17,7 @@ from tradingkb.settings.store import StoreSettings
 
 __all__ = [
     "AnswerSettings",
+    "ClientSettings",
     "IndexSettings",
     "LogSettings",
     "ProcessSettings",

@@ -11,27 +11,14 @@ import sqlalchemy as sa
 
 from tradingkb.sql import read, reading
 from tradingkb.stores import schema
-from tradingkb.stores.listing import condition, listed_trials
 
-_E, _T = schema.recommend_events.c, schema.trials.c
+_E = schema.recommend_events.c
 
 
 class PageQueries:
     """Part of `SqlTrialStore`."""
 
     engine: sa.Engine
-
-    def trial_page(
-        self, workspace_id: str, where: Mapping[str, Any], limit: int, after: int | None
-    ) -> pl.DataFrame:
-        """Trials as `trial_rows` has them, the one stored last first; see the port."""
-        statement = listed_trials(workspace_id).where(
-            *(condition(name, value) for name, value in where.items())
-        )
-        if after is not None:
-            statement = statement.where(_T.id < after)
-        with reading(self.engine) as connection:
-            return read(connection, statement.order_by(_T.id.desc()).limit(limit))
 
     def event_page(
         self,

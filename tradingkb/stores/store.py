@@ -15,6 +15,7 @@ from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.changes import ChangeQueries
 from tradingkb.stores.curation import CurationQueries
+from tradingkb.stores.freshness import FreshnessQueries
 from tradingkb.stores.generations import GenerationQueries
 from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.jobs import JobQueries
@@ -28,6 +29,7 @@ from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
 from tradingkb.stores.rollups import RollupQueries
 from tradingkb.stores.tenants import WorkspaceQueries
+from tradingkb.stores.trial_reports import TrialReportQueries
 from tradingkb.stores.trials import TrialQueries
 from tradingkb.stores.versions import VersionQueries
 from tradingkb.stores.whole import WholeQueries
@@ -53,10 +55,12 @@ class SqlTrialStore(
     IndexQueries,
     RecordQueries,
     PageQueries,
+    TrialReportQueries,
     BreakerQueries,
     RollupQueries,
     RebuildQueries,
     ChangeQueries,
+    FreshnessQueries,
     CalibrationQueries,
     BackupQueries,
     WholeQueries,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from tradingkb.ports import TrialStore
+from tradingkb.ports import TrialOrder, TrialPlace, TrialQuery, TrialStore
 from tradingkb.testing.stored import (
     NOON,
     OTHER_WORKSPACE,
@@ -74,12 +74,12 @@ class PageContract:
         kb.write_trials(WORKSPACE, trial_frame(kb, *({"source_id": f"t{n}"} for n in range(5))))
         everything = kb.trial_rows(WORKSPACE, {}, None).sort("trial_id", descending=True)
         found: list[pl.DataFrame] = []
-        after = None
-        while (page := kb.trial_page(WORKSPACE, {}, 2, after)).height:
+        after, everyone, order = None, TrialQuery(), TrialOrder()
+        while (page := kb.trial_page(WORKSPACE, everyone, order, 2, after)).height:
             found.append(page)
-            after = int(page["trial_id"][-1])
+            after = TrialPlace(None, int(page["trial_id"][-1]))
         assert pl.concat(found).equals(everything)
-        assert kb.trial_page(OTHER_WORKSPACE, {}, 2, None).is_empty()
+        assert kb.trial_page(OTHER_WORKSPACE, everyone, order, 2, None).is_empty()
 
     def test_counts_of_events_are_of_the_time_asked_for_and_leave_probes_out(
         self, kb: TrialStore

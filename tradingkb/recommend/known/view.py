@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.derived import FILTER_COLUMNS
+from tradingkb.derived import FILTER_COLUMNS, stored_score
 from tradingkb.domain import (
     ELIGIBLE,
     STATUSES,
@@ -20,7 +20,6 @@ from tradingkb.domain import (
     RegimeScaler,
     StrategySpec,
     parse_params,
-    same_score,
     score,
     stayed_out,
 )
@@ -242,26 +241,8 @@ class View:
         return score(objective, _Metrics(self, sample), self._stored(objective, sample))
 
     def _stored(self, objective: Objective, sample: str) -> Floats:
-        """`objective_score` where it is of this objective and of this sample."""
-        same = self.frame["objective_type"] == objective.name
-        if not same.any():
-            return np.full(len(self), np.nan)
-        stored = self.floats("objective_score")
-        told = self.frame["objective_sample"]
-        oos = (told == "oos").fill_null(False).to_numpy()
-        if told.null_count():
-            oos = np.where(told.is_null(), self._untold(objective, stored), oos)
-        of_sample = same.to_numpy() & (oos if sample == "oos" else ~oos)
-        return np.where(of_sample, stored, np.nan)
-
-    def _untold(self, objective: Objective, stored: Floats) -> Bools:
-        """Which scores an ingest before schema 0006 took as out-of-sample, shape (n,)."""
         ended = self.windows.frame["oos_end"].is_not_null().to_numpy()[self.window]
-        oos = np.asarray(ended | self.frame["has_oos"].to_numpy())
-        if objective.formula is None:
-            return oos
-        # Where no other score was known, it stored what the in-sample metrics give.
-        return oos & ~same_score(stored, objective.formula(_Metrics(self, "is")))
+        return stored_score(objective, self.frame, sample, ended, _Metrics(self, "is"))
 
 
 class _Metrics(dict[str, Floats]):

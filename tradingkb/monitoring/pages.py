@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -15,11 +15,7 @@ from tradingkb.exceptions import InvalidInputError
 from tradingkb.plain import time_text
 from tradingkb.ports import PageStore
 
-#: What trials and events can be asked by.
-TRIAL_FIELDS: Final = (
-    *("strategy_name", "symbol", "timeframe", "kb_status"),
-    *("source_id", "source_type", "run_id"),
-)
+#: What events can be asked by.
 EVENT_FIELDS: Final = (
     *("status", "strategy_name", "objective_type"),
     *("request_id", "source", "replica"),
@@ -46,16 +42,6 @@ class Page:
     next: str | None
 
 
-def trial_page(
-    store: PageStore, workspace_id: str, where: Mapping[str, Any], limit: int, after: str | None
-) -> Page:
-    """Trials, the one stored last first; raises as `KnowledgeBase.trial_page`."""
-    _check(where, TRIAL_FIELDS, limit)
-    last = None if after is None else _number(after, after)
-    rows = store.trial_page(workspace_id, where, limit + 1, last)
-    return _page(rows, limit, lambda row: str(row["trial_id"]))
-
-
 def event_page(
     store: PageStore,
     workspace_id: str,
@@ -66,11 +52,11 @@ def event_page(
     until: datetime | date | str | None = None,
 ) -> Page:
     """Events, newest first; raises as `KnowledgeBase.event_page`."""
-    _check(where, EVENT_FIELDS + FLAGS, limit)
+    check_page(where, EVENT_FIELDS + FLAGS, limit)
     wanted = {k: _flag(k, v) if k in FLAGS else v for k, v in where.items()}
     within = as_moment(since, "since"), as_moment(until, "until")
     rows = store.event_page(workspace_id, wanted, limit + 1, _moment(after), *within)
-    page = _page(rows, limit, lambda row: f"{time_text(row['at'])}~{row['id']}")
+    page = page_of(rows, limit, lambda row: f"{time_text(row['at'])}~{row['id']}")
     return Page(page.rows.drop("id"), page.next)
 
 
@@ -85,20 +71,30 @@ def event_summary(store: PageStore, workspace_id: str, hours: float, now: dateti
     return store.event_counts(workspace_id, now - timedelta(hours=hours), until)
 
 
-def _check(where: Mapping[str, Any], known: tuple[str, ...], limit: Any) -> None:
-    for name in where:
-        if name not in known:
-            raise InvalidInputError(
-                f"{name!r} is nothing to select by",
-                field="where",
-                remedy=f"use {', '.join(known)}",
-            )
+def check_page(where: Iterable[str], known: Sequence[str], limit: Any) -> None:
+    """Refuses what no list can be asked for.
+
+    Raises:
+        InvalidInputError: an unknown name, or a limit that is none.
+    """
+    check_selectors(where, known, "where")
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= LARGEST_PAGE:
         raise InvalidInputError(
             f"{limit!r} is no number of rows",
             field="limit",
             remedy=f"give 1 to {LARGEST_PAGE}",
         )
+
+
+def check_selectors(names: Iterable[str], known: Sequence[str], field: str) -> None:
+    """Refuses a name by which nothing can be selected."""
+    for name in names:
+        if name not in known:
+            raise InvalidInputError(
+                f"{name!r} is nothing to select by",
+                field=field,
+                remedy=f"use {', '.join(known)}",
+            )
 
 
 def _flag(name: str, given: Any) -> bool:
@@ -110,7 +106,7 @@ def _flag(name: str, given: Any) -> bool:
     return known
 
 
-def _page(rows: pl.DataFrame, limit: int, place: Any) -> Page:
+def page_of(rows: pl.DataFrame, limit: int, place: Callable[[dict[str, Any]], str]) -> Page:
     """One row more than wanted was read: whether it came says whether there is a next page."""
     if rows.height <= limit:
         return Page(rows, None)
@@ -124,17 +120,19 @@ def _moment(after: str | None) -> tuple[datetime, int] | None:
     try:
         moment = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     except ValueError:
-        raise _no_place(after) from None
-    return moment, _number(last, after)
+        raise no_place(after) from None
+    return moment, number_in(last, after)
 
 
-def _number(text: str, after: str) -> int:
+def number_in(text: str, after: str) -> int:
+    """An id that is part of a place."""
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-        raise _no_place(after)
+        raise no_place(after)
     return min(int(text), _LARGEST_ID)
 
 
-def _no_place(after: str) -> InvalidInputError:
+def no_place(after: str) -> InvalidInputError:
+    """What is said of a place that no page gave."""
     return InvalidInputError(
         f"{after[:80]!r} is no place in the list",
         field="after",
