@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from dashboard.views.evidence import threshold, widened
+from dashboard.views.evidence import rejected, threshold, widened
 from tradingkb.domain import RISKS
 from tradingkb.presentation import format as fmt
+from tradingkb.recommend.answer import CODES
 
 #: What can be drawn of a filter, per answer that had it in force: column, name, what it tells.
 MEASURES: Final = {
@@ -36,12 +37,19 @@ _COUNTS: Final = ("asked", "requests", "requests_only", "trials", "trials_only",
 
 @dataclass(frozen=True)
 class Pattern:
-    """A way to be degraded: the column that counts it, its cause and what to do, by the runbook."""
+    """A way to be degraded, by the runbook.
+
+    Attributes:
+        column: that counts it.
+        name, cause, action: for a reader.
+        listed: whether single answers can be listed by it.
+    """
 
     column: str
     name: str
     cause: str
     action: str
+    listed: bool = True
 
 
 PATTERNS: Final = (
@@ -68,6 +76,7 @@ PATTERNS: Final = (
         "Few trials or windows",
         "Too little stands behind the answer.",
         "Ingest more trials of this strategy, from more windows.",
+        listed=False,
     ),
 )
 
@@ -303,6 +312,16 @@ _SINGLE: Final = (
     "asked by",
     "request",
 )
+
+
+def rejections_of(event: Mapping[str, Any]) -> pl.DataFrame:
+    """How many trials failed each filter of a recorded answer."""
+    return rejected(structure(event["filter_rejections"]) or ())
+
+
+def meaning(code: str) -> str:
+    """What a code means; the code itself where this release does not know it."""
+    return CODES[code].meaning if code in CODES else code
 
 
 def structure(value: Any) -> Any:
