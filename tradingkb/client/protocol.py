@@ -132,8 +132,8 @@ class Client(Protocol):
 
     def trial_density(
         self,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str = "",
+        workspace: str,
+        strategy_name: str,
         x: str = "sharpe_is",
         y: str = "sharpe_oos",
         bins: int = 40,
