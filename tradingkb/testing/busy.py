@@ -165,7 +165,11 @@ def _curated(kb: KnowledgeBase, name: str) -> None:
 
 def _outage(kb: KnowledgeBase, clock: Clock, replica: str, seconds: float) -> None:
     """Breakers of a replica meet an index that does not answer for a while, and write it down."""
-    breakers = Breakers({"qdrant": True}, monotonic=lambda: clock.now.timestamp(), clock=clock)
+
+    def seconds_now() -> float:
+        return clock.now.timestamp()
+
+    breakers = Breakers({"qdrant": True}, monotonic=seconds_now, clock=clock)
     journal = BreakerJournal(kb.use_cases.store, breakers, replica, clock=clock, heartbeat_s=3600.0)
     breaker, back = breakers["qdrant"], clock.now + timedelta(seconds=seconds)
     journal.start()
