@@ -33,6 +33,7 @@ from tradingkb.testing.trial_store_index import IndexContract
 from tradingkb.testing.trial_store_jobs import JobContract
 from tradingkb.testing.trial_store_pages import PageContract
 from tradingkb.testing.trial_store_records import RecordContract
+from tradingkb.testing.trial_store_reports import TrialReportContract
 from tradingkb.testing.trial_store_shares import ShareContract
 from tradingkb.testing.trial_store_withdrawals import WithdrawalContract
 
@@ -46,6 +47,7 @@ class TrialStoreContract(
     BreakerContract,
     JobContract,
     PageContract,
+    TrialReportContract,
     ShareContract,
     CalibrationContract,
     BackupContract,
