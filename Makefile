@@ -1,5 +1,5 @@
 # `make` prints what there is to do. PYTHON, VENV and, for bench, evaluate,
-# worlds and mutants, ARGS may be set:
+# screenshots, worlds and mutants, ARGS may be set:
 #   make test PYTHON=python3.13 VENV=.venv313
 #   make bench ARGS="--only retrieval,ingest"
 
@@ -10,7 +10,7 @@ PIP    := $(PY) -m pip install -qq --disable-pip-version-check
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench evaluate worlds mutants format docs guides lock sample-data clean
+.PHONY: help setup system demo dashboard screenshots test check bench evaluate worlds mutants format docs guides lock sample-data clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,15 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Ingest the sample trials, recommend, and write demo/report.html
 	rm -rf .demo && mkdir -p .demo
 	TRADINGKB_HOME=.demo $(PY) -m tradingkb demo --out demo/
+
+dashboard: $(STAMP) ## Open the dashboard on the demo's store (or TRADINGKB_HOME=..., TRADINGKB_SERVICE_URL=...)
+	TRADINGKB_HOME=$${TRADINGKB_HOME:-.demo} $(PY) -m streamlit run dashboard/app.py
+
+screenshots: $(STAMP) ## Take pictures of every page of the dashboard (ARGS=--readme: the README's two)
+	$(PY) .ci/screenshots.py $(ARGS)
+
+system: ## Install the Debian packages that some tests need: a browser for those of the dashboard
+	.ci/system
 
 # Nothing is compiled by `make setup`, and the tests start some fifty processes: they share what the
 # first of them compiles, whatever the environment says, and leave no trace of it among the sources.
@@ -78,5 +87,5 @@ sample-data: $(STAMP) ## Make data/ohlcv and data/trials.parquet again from thei
 	$(PY) data/make_sample.py
 
 clean: ## Remove the environment and everything generated that is not committed
-	rm -rf $(VENV) .demo demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .demo demo screenshots dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from tradingkb.printable import printable
@@ -170,6 +171,13 @@ class WorkspaceBusyError(NotReadyError):
 
 class EmptyCollectionError(NotReadyError):
     """The active vector collection does not exist or holds nothing for the query."""
+
+
+def code_of(error: TradingKBError | type[TradingKBError]) -> str:
+    """An error's name as programs read it: UnknownStrategyError is unknown_strategy."""
+    kind = error if isinstance(error, type) else type(error)
+    name = kind.__name__.removesuffix("Error")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("TradingKB", "failure").lower()
 
 
 def _listing(names: list[str]) -> str:

@@ -51,6 +51,7 @@ from tradingkb.lifecycle import (
 )
 from tradingkb.monitoring import (
     EventReports,
+    Notes,
     Page,
     TrialReports,
     Watching,
@@ -60,6 +61,7 @@ from tradingkb.monitoring import (
 from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
+    AnsweredAgain,
     Asking,
     Explanation,
     GivenMarket,
@@ -107,6 +109,7 @@ class UseCases:
     checks: Checks
     breakers: Breakers
     journal: BreakerJournal
+    notes: Notes
     again: Again
 
 
@@ -283,6 +286,32 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
             deadline_s,
         )
         return self.use_cases.asking.recommend(workspace, given)
+
+    def answer_again(
+        self,
+        request_id: str,
+        workspace: str = DEFAULT_WORKSPACE,
+        at: datetime | date | str | None = None,
+        own_trades: Mapping[str, float] | None = None,
+    ) -> AnsweredAgain:
+        """Asks a recorded question again with what was knowable then, beside what was answered.
+
+        What differs has changed since: trials that came in late, were rejected or withdrawn, a
+        spec, the calibration, settings or the release. Nothing is recorded.
+
+        Args:
+            request_id: the name of its request.
+            workspace: slug or id.
+            at: which of its answers; default the newest.
+            own_trades: trade counts by canonical parameters, where the question had those of more
+                sets than an event keeps.
+
+        Raises:
+            NotFoundError: no such event, it may have been pruned; or its strategy is gone.
+            InvalidInputError: the event says too little to be asked again.
+        """
+        event = self.event(request_id, workspace, at)
+        return self.use_cases.asking.answer_again(workspace, event, own_trades)
 
     def explain(
         self,
@@ -511,6 +540,7 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         report = activate(
             self.use_cases.store, self.use_cases.indexer, before, after, stored=stored, force=force
         )
+        self.use_cases.notes.activated(before.workspace.id, report)
         self.use_cases.set_alias()
         return report
 
@@ -533,9 +563,11 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         """
         self.use_cases.asking.events.flush()
         with progress_bar(self._progress, unit="rows") as progress:
-            return self.use_cases.backups.backup(
+            report = self.use_cases.backups.backup(
                 _own_path(path), replace=replace, progress=progress
             )
+        self.use_cases.notes.backed_up(report)
+        return report
 
     @takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
@@ -559,6 +591,7 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
             report = self.use_cases.backups.restore(
                 _own_path(path), replace=replace, progress=progress
             )
+        self.use_cases.notes.restored(report)
         self.use_cases.set_alias()
         return report
 
@@ -584,9 +617,12 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
             InvalidInputError: an age below one day.
             ConfigurationError: no room to compact in.
         """
-        return self.use_cases.retention.prune(
+        report = self.use_cases.retention.prune(
             events_older_than_days, runs_older_than_days, dry_run=dry_run, compact=compact
         )
+        if not dry_run:
+            self.use_cases.notes.pruned(report)
+        return report
 
     # --- is it well? ------------------------------------------------------------------------------
 
@@ -667,9 +703,11 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         """
         target = self.use_cases.workspaces.named(workspace, create_default=True)
         with progress_bar(self._progress, "strategies") as progress:
-            return self.use_cases.calibrator.run(
+            report = self.use_cases.calibrator.run(
                 target, objective_type, restart=restart, progress=progress
             )
+        self.use_cases.notes.calibrated(target.workspace.id, report)
+        return report
 
     # --- looking around ---------------------------------------------------------------------------
 
@@ -732,22 +770,27 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         where: Mapping[str, str] | None = None,
         limit: int = 100,
         after: str | None = None,
+        since: datetime | date | str | None = None,
+        until: datetime | date | str | None = None,
     ) -> Page:
         """Recorded recommendations page by page, newest first; columns as of `events`.
 
         Args:
             workspace: slug or id.
             where: status, strategy_name, objective_type, request_id, source or replica to the value
-                that it has to have.
+                that it has to have; strict_to_relaxed, metadata_only or repaired_params to "true"
+                or "false".
             limit: most rows of the page.
             after: `next` of the page before; None for the first one.
+            since: only those at this time or later; naive times are UTC.
+            until: only those before it.
 
         Raises:
             InvalidInputError: as for `trial_page`.
         """
         self.use_cases.asking.events.flush()
         space = self.use_cases.workspaces.find(workspace)
-        return event_page(self.use_cases.store, space.id, where or {}, limit, after)
+        return event_page(self.use_cases.store, space.id, where or {}, limit, after, since, until)
 
     @only_reads
     def event_summary(

@@ -22,6 +22,7 @@ STRUCTURES: Final = frozenset(
         "params",
         "defaults",
         "counts",
+        "facts",
         "reasons",
         "warnings",
         "repaired_params",
@@ -40,6 +41,27 @@ STRUCTURES: Final = frozenset(
     }
 )
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
+#: What a column of structures is called where its rows hold what the text says.
+JSON_COLUMN: Final = "json"
+#: Types of columns by their names in JSON forms of frames.
+COLUMN_TYPES: Final[Mapping[str, pl.DataType]] = {
+    "text": pl.String(),
+    "boolean": pl.Boolean(),
+    "time": pl.Datetime("us", "UTC"),
+    "date": pl.Date(),
+    "null": pl.Null(),
+    "float64": pl.Float64(),
+    "float32": pl.Float32(),
+    "int64": pl.Int64(),
+    "int32": pl.Int32(),
+    "int16": pl.Int16(),
+    "int8": pl.Int8(),
+    "uint64": pl.UInt64(),
+    "uint32": pl.UInt32(),
+    "uint16": pl.UInt16(),
+    "uint8": pl.UInt8(),
+}
+_COLUMN_NAMES: Final = {type_: name for name, type_ in COLUMN_TYPES.items()}
 
 
 def plain(value: Any) -> Any:
@@ -67,6 +89,23 @@ def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     times = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
     rows = frame.with_columns(pl.col(c).dt.strftime(_TIME) for c in times).to_dicts()
     return list(map(plain, rows))
+
+
+def columns_of(frame: pl.DataFrame) -> dict[str, str]:
+    """The name of each column's type: rows alone, or none, do not say it.
+
+    Raises:
+        TypeError: a column of a type that has no JSON form.
+    """
+    return {name: _column_name(name, type_) for name, type_ in frame.schema.items()}
+
+
+def _column_name(name: str, type_: pl.DataType) -> str:
+    if type_ == pl.String and name in STRUCTURES:
+        return JSON_COLUMN
+    if type_ not in _COLUMN_NAMES:
+        raise TypeError(f"column {name!r} is of type {type_}, which has no JSON form")
+    return _COLUMN_NAMES[type_]
 
 
 def time_text(moment: datetime) -> str:

@@ -21,6 +21,7 @@ from tradingkb.ingest import Ingester, IngestJob
 from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
+from tradingkb.monitoring import Notes
 from tradingkb.ports import Again, Embedder, TrialStore, VectorIndex
 from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
 from tradingkb.progress import say, silent
@@ -215,6 +216,7 @@ def _use_cases(
         checks=Checks(store, indexer.vectors, indexer.embedders, workspaces, breakers),
         breakers=breakers,
         journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
+        notes=Notes(store, clock=clock),
         again=recommender.again,
     )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.limits import Admission, MemorySlots, MemoryWindows, WorkspaceLimits
+from tradingkb.limits import READS, Admission, MemorySlots, MemoryWindows, WorkspaceLimits
 
 
 class Clock:
@@ -124,3 +124,14 @@ def test_retry_after_is_never_earlier_than_what_ratelimit_says(per_minute, concu
     refused = next(a for a in (limits.admit("desk") for _ in range(40)) if not a.ok)
     told = refused.headers()
     assert told["RateLimit"].endswith(f";t={told['Retry-After']}")
+
+
+def test_another_name_is_that_of_both_policies_and_of_what_is_left():
+    limits = WorkspaceLimits(2, 1, lambda: 0.0, name=READS)
+    first = limits.admit("desk")
+    assert first.headers() == {
+        "RateLimit-Policy": '"workspace-reads";q=2;w=60, '
+        '"workspace-reads-concurrent";q=1;qu="concurrent-requests"',
+        "RateLimit": '"workspace-reads";r=1;t=60',
+    }
+    assert limits.admit("desk").violated == "workspace-reads-concurrent"

@@ -189,6 +189,10 @@ def ok() -> Answer:
 
 @pytest.fixture
 def degraded() -> Answer:
+    return build_degraded()
+
+
+def build_degraded() -> Answer:
     expected = {**expectation(0.41, 0.9, n=8, own=0), "unit": "annualised", "direction": "max"}
     return build(
         status="degraded",
@@ -218,6 +222,10 @@ def degraded() -> Answer:
 
 @pytest.fixture
 def none() -> Answer:
+    return build_none()
+
+
+def build_none() -> Answer:
     return build(
         status="none",
         params=None,

@@ -19,7 +19,12 @@ from tradingkb.settings import load_settings
 
 ADMIN = {"X-Admin-Token": "a-secret-token"}
 #: No limits but where they are what a test is about.
-UNLIMITED = {"rate_limit_per_minute": 0, "rate_limit_concurrent": 0}
+UNLIMITED = {
+    "rate_limit_per_minute": 0,
+    "rate_limit_concurrent": 0,
+    "rate_limit_reads_per_minute": 0,
+    "rate_limit_reads_concurrent": 0,
+}
 Serve = Callable[..., TestClient]
 #: A trial as a request brings it.
 ROW = {

@@ -122,22 +122,50 @@ def test_no_request_sees_trials_counts_or_events_of_another_workspace(
     assert {row["strategy_name"] for row in events["events"]} <= {own}
 
 
+def list_something(served):
+    return served.get("/kb/events/summary")
+
+
+def ask_for_nobody(served):
+    return served.post(RECOMMEND, json={"strategy_name": "nobody"})
+
+
+#: A share: its settings, its policy, and a request of it with the status of its answer.
+SHARES = {
+    "asking": ("rate_limit", "workspace", ask_for_nobody, 404),
+    "reading": ("rate_limit_reads", "workspace-reads", list_something, 200),
+}
+
+
+@pytest.mark.parametrize("share", SHARES)
 def test_a_workspace_asks_so_often_a_minute_and_is_told_when_it_may_again(
-    serve: Serve, kept_home: Path
+    serve: Serve, kept_home: Path, share
 ):
+    limit, policy, ask, status = SHARES[share]
     now = [0.0]
-    served = serve(kept_home, monotonic=lambda: now[0], rate_limit_per_minute=3)
-    answers = [served.get("/kb/events/summary") for _ in range(4)]
-    assert [a.status_code for a in answers] == [200, 200, 200, 429]
-    assert all(a.headers["ratelimit-policy"].startswith('"workspace";q=3;w=60') for a in answers)
+    served = serve(kept_home, monotonic=lambda: now[0], **{f"{limit}_per_minute": 3})
+    answers = [ask(served) for _ in range(4)]
+    assert [a.status_code for a in answers] == [status, status, status, 429]
+    assert all(a.headers["ratelimit-policy"].startswith(f'"{policy}";q=3;w=60') for a in answers)
     refused = answers[-1]
     assert refused.json()["code"] == "too_many_requests"
     now[0] += float(refused.headers["retry-after"])
-    assert served.get("/kb/events/summary").status_code == 200
+    assert ask(served).status_code == status
+
+
+def test_who_reads_uses_up_nothing_of_what_may_be_asked_and_the_other_way_round(
+    serve: Serve, kept_home: Path
+):
+    served = serve(kept_home, rate_limit_per_minute=1, rate_limit_reads_per_minute=2)
+    assert [list_something(served).status_code for _ in range(3)] == [200, 200, 429]
+    assert [ask_for_nobody(served).status_code for _ in range(2)] == [404, 429]
+    served = serve(kept_home, rate_limit_per_minute=1, rate_limit_reads_per_minute=1)
+    assert [ask_for_nobody(served).status_code for _ in range(2)] == [404, 429]
+    assert list_something(served).status_code == 200
 
 
 def test_probes_and_administrators_are_never_held_up(serve: Serve, kept_home: Path):
-    served = serve(kept_home, rate_limit_per_minute=1)
+    served = serve(kept_home, rate_limit_per_minute=1, rate_limit_reads_per_minute=1)
     for _ in range(3):
         for path in ("/health", "/ready", "/metrics"):
             assert served.get(path).status_code == 200
@@ -147,7 +175,7 @@ def test_probes_and_administrators_are_never_held_up(serve: Serve, kept_home: Pa
 def test_a_workspace_has_so_many_requests_at_once_and_gets_its_share_back(
     serve: Serve, kept_home: Path, monkeypatch
 ):
-    served = serve(kept_home, rate_limit_concurrent=1)
+    served = serve(kept_home, rate_limit_reads_concurrent=1)
     inside, go_on = threading.Event(), threading.Event()
     original = tkb.KnowledgeBase.event_summary
 
@@ -171,15 +199,15 @@ def test_a_workspace_has_so_many_requests_at_once_and_gets_its_share_back(
 
 
 def test_a_request_that_fails_gives_its_share_back(serve: Serve, kept_home: Path):
-    served = serve(kept_home, rate_limit_concurrent=1)
+    served = serve(kept_home, rate_limit_concurrent=1, rate_limit_reads_concurrent=1)
     for _ in range(3):
-        asked = {"strategy_name": "nobody"}
-        assert served.post(RECOMMEND, json=asked).status_code == 404
+        assert ask_for_nobody(served).status_code == 404
+        assert served.get("/kb/trials?cursor=none").status_code == 422
     assert served.get("/kb/trials?limit=1").status_code == 200
 
 
 def test_names_of_workspaces_that_do_not_exist_leave_nothing_behind(serve: Serve, kept_home: Path):
-    served = serve(kept_home, rate_limit_per_minute=5)
+    served = serve(kept_home, rate_limit_per_minute=5, rate_limit_reads_per_minute=5)
     for n in range(20):
         assert served.get(f"/kb/trials?workspace_id=no-{n}").status_code == 404
     assert served.app.state.service.ids == {}

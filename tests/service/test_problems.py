@@ -20,10 +20,11 @@ from tradingkb.exceptions import (
     NotFoundError,
     TradingKBError,
     UnknownStrategyError,
+    code_of,
 )
 from tradingkb.masking import LONGEST, anonymous
 from tradingkb.service import STATUSES
-from tradingkb.service.problems import ProblemError, code_of, problem_of, status_of
+from tradingkb.service.problems import ProblemError, problem_of, status_of
 
 #: The whole contract, by itself: error, HTTP status, exit code.
 CONTRACT = {

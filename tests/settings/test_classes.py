@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.settings import (
     AnswerSettings,
+    ClientSettings,
     IndexSettings,
     LogSettings,
     ProcessSettings,
@@ -30,6 +31,7 @@ READERS = (
     AnswerSettings,
     RetentionSettings,
     ServiceSettings,
+    ClientSettings,
 )
 
 
@@ -101,3 +103,31 @@ def test_a_short_admin_token_is_refused_and_not_repeated(monkeypatch):
     with pytest.raises(ConfigurationError, match="ADMIN_TOKEN") as raised:
         load_settings()
     assert "pw12345" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "kb.example:8000",
+        "ftp://kb.example",
+        "http://",
+        "http://user:secret@kb.example",
+        "http://kb.example?token=secret",
+    ],
+)
+def test_the_address_of_a_service_is_a_place_and_holds_no_secret(monkeypatch, url):
+    monkeypatch.setenv("TRADINGKB_SERVICE_URL", url)
+    with pytest.raises(ConfigurationError, match="TRADINGKB_SERVICE_URL") as raised:
+        load_settings()
+    assert "secret" not in str(raised.value)
+
+
+def test_no_check_of_one_reader_takes_the_place_of_another_s():
+    checks = [name for reader in READERS for name in vars(reader) if name in _checks(reader)]
+    assert len(checks) == len(set(checks)) > len(READERS) / 2
+
+
+def _checks(reader):
+    return {
+        name for name in reader.__pydantic_decorators__.field_validators if name in vars(reader)
+    }

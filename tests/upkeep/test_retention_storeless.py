@@ -51,6 +51,12 @@ class Old:
         assert before == self.limits[1]
         return self.jobs
 
+    def count_breaker_changes(self, before: datetime) -> int:
+        return 0
+
+    def delete_breaker_changes(self, before: datetime, limit: int) -> int:
+        return 0
+
     def delete_jobs(self, before: datetime, limit: int) -> int:
         assert before == self.limits[1]
         n = min(self.jobs, limit)

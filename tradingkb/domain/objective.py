@@ -71,6 +71,19 @@ class Objective:
         """+1 when more is better, -1 when less is."""
         return 1.0 if self.direction == "max" else -1.0
 
+    def to_dict(self) -> dict[str, str | float | None]:
+        """Its facts, without the formula; None for a bound that there is not."""
+        return {
+            "name": self.name,
+            "direction": self.direction,
+            "unit": self.unit,
+            "description": self.description,
+            "break_even": self.break_even,
+            "idle": self.idle,
+            "low": self.low if math.isfinite(self.low) else None,
+            "high": self.high if math.isfinite(self.high) else None,
+        }
+
 
 def _calmar(m: Columns) -> Floats:
     years = np.where(m["years"] > 0, m["years"], np.nan)

@@ -2,9 +2,10 @@
 
 from tradingkb.limits.slots import MemorySlots, Slots
 from tradingkb.limits.windows import MemoryWindows, Take, Windows
-from tradingkb.limits.workspace import Admission, WorkspaceLimits
+from tradingkb.limits.workspace import READS, Admission, WorkspaceLimits
 
 __all__ = [
+    "READS",
     "Admission",
     "MemorySlots",
     "MemoryWindows",

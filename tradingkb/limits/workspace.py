@@ -16,9 +16,10 @@ from typing import Final
 from tradingkb.limits.slots import MemorySlots, Slots
 from tradingkb.limits.windows import WINDOW_S, MemoryWindows, Take, Windows
 
-#: Names of the two policies, as header fields and problem details give them.
+#: Names of the two policies, as header fields give them, and what those for reading begin with.
 PER_MINUTE: Final = "workspace"
 AT_ONCE: Final = "workspace-concurrent"
+READS: Final = "workspace-reads"
 #: Nobody knows when a request in flight will end; most do within a second.
 _SLOT_RETRY_S: Final = 1
 
@@ -33,7 +34,7 @@ class Admission:
 
     Attributes:
         ok: whether it may.
-        violated: the policy that refused it, `PER_MINUTE` or `AT_ONCE`; None where `ok`.
+        violated: the policy that refused it, such as `PER_MINUTE` or `AT_ONCE`; None where `ok`.
         retry_after_s: whole seconds after which to try again; None where `ok`. After the limit per
             minute a slot is free by then, unless another request took it.
         release: to be called when the request has ended, whatever became of it; more than once
@@ -60,6 +61,7 @@ class WorkspaceLimits:
         concurrent: int,
         clock: Callable[[], float] = time.monotonic,
         *,
+        name: str = PER_MINUTE,
         windows: Windows | None = None,
         slots: Slots | None = None,
     ) -> None:
@@ -69,6 +71,8 @@ class WorkspaceLimits:
             per_minute: requests of a workspace in any 60 seconds; 0 for no limit.
             concurrent: requests of a workspace at once; 0 for no limit.
             clock: seconds that never go back.
+            name: of the limit per minute, as header fields give it; the other one is named after
+                it.
             windows: counts requests in a window of `per_minute`.
             slots: counts `concurrent` requests at once.
         """
@@ -78,24 +82,25 @@ class WorkspaceLimits:
             self._windows = MemoryWindows(per_minute, clock)
         if concurrent and slots is None:
             self._slots = MemorySlots(concurrent)
-        policies = [f'"{PER_MINUTE}";q={per_minute};w={WINDOW_S}'] if per_minute else []
+        self._per_minute, self._at_once = name, name + AT_ONCE.removeprefix(PER_MINUTE)
+        policies = [f'"{self._per_minute}";q={per_minute};w={WINDOW_S}'] if per_minute else []
         if concurrent:
-            policies.append(f'"{AT_ONCE}";q={concurrent};qu="concurrent-requests"')
+            policies.append(f'"{self._at_once}";q={concurrent};qu="concurrent-requests"')
         self._policies = ", ".join(policies)
 
     def admit(self, workspace_id: str) -> Admission:
         """Admits a request or refuses it, at once; one that is refused counts for nothing."""
         release = _nothing if self._slots is None else self._slots.take(workspace_id)
         if release is None:
-            return self._refused(AT_ONCE, _SLOT_RETRY_S)
+            return self._refused(self._at_once, _SLOT_RETRY_S)
         if self._windows is None:
             return Admission(True, release=release, _fields=self._fields(""))
         take = self._windows.take(workspace_id)
         if take.ok:
-            return Admission(True, release=release, _fields=self._fields(_left(take)))
+            return Admission(True, release=release, _fields=self._fields(self._left(take)))
         release()
         # More than the time that is left: rounding must not refuse anybody twice.
-        return self._refused(PER_MINUTE, math.floor(take.more_in_s) + 1)
+        return self._refused(self._per_minute, math.floor(take.more_in_s) + 1)
 
     def _refused(self, policy: str, retry_after_s: int) -> Admission:
         # Only of the policy that refused: `Retry-After` must not come before any `t`.
@@ -107,6 +112,5 @@ class WorkspaceLimits:
         named = (("RateLimit-Policy", self._policies), ("RateLimit", left))
         return tuple((name, value) for name, value in named if value)
 
-
-def _left(take: Take) -> str:
-    return f'"{PER_MINUTE}";r={take.remaining};t={math.ceil(take.more_in_s)}'
+    def _left(self, take: Take) -> str:
+        return f'"{self._per_minute}";r={take.remaining};t={math.ceil(take.more_in_s)}'

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
 
+from tradingkb.domain import as_moment
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.plain import time_text
 from tradingkb.ports import PageStore
@@ -19,6 +20,9 @@ EVENT_FIELDS: Final = (
     *("status", "strategy_name", "objective_type"),
     *("request_id", "source", "replica"),
 )
+#: Facts of events that are there or not.
+FLAGS: Final = ("strict_to_relaxed", "metadata_only", "repaired_params")
+_YES_NO: Final = {"true": True, "false": False}
 #: Rows of one page at most: a page is held in memory, and sent in one piece.
 LARGEST_PAGE: Final = 1000
 _LARGEST_ID: Final = 2**63 - 1
@@ -39,11 +43,19 @@ class Page:
 
 
 def event_page(
-    store: PageStore, workspace_id: str, where: Mapping[str, Any], limit: int, after: str | None
+    store: PageStore,
+    workspace_id: str,
+    where: Mapping[str, Any],
+    limit: int,
+    after: str | None,
+    since: datetime | date | str | None = None,
+    until: datetime | date | str | None = None,
 ) -> Page:
     """Events, newest first; raises as `KnowledgeBase.event_page`."""
-    check_page(where, EVENT_FIELDS, limit)
-    rows = store.event_page(workspace_id, where, limit + 1, _moment(after))
+    check_page(where, EVENT_FIELDS + FLAGS, limit)
+    wanted = {k: _flag(k, v) if k in FLAGS else v for k, v in where.items()}
+    within = as_moment(since, "since"), as_moment(until, "until")
+    rows = store.event_page(workspace_id, wanted, limit + 1, _moment(after), *within)
     page = page_of(rows, limit, lambda row: f"{time_text(row['at'])}~{row['id']}")
     return Page(page.rows.drop("id"), page.next)
 
@@ -83,6 +95,15 @@ def check_selectors(names: Iterable[str], known: Sequence[str], field: str) -> N
                 field=field,
                 remedy=f"use {', '.join(known)}",
             )
+
+
+def _flag(name: str, given: Any) -> bool:
+    known = _YES_NO.get(str(given).lower())
+    if known is None:
+        raise InvalidInputError(
+            f"{given!r} is neither true nor false", field=name, remedy="give true or false"
+        )
+    return known
 
 
 def page_of(rows: pl.DataFrame, limit: int, place: Callable[[dict[str, Any]], str]) -> Page:

@@ -15,6 +15,7 @@ from tradingkb.ports.embedders import (
     Side,
     TrialDocument,
 )
+from tradingkb.ports.freshness import FreshnessStore, LastTimes
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.patience import Again, once, patience, seconds_left
@@ -26,6 +27,7 @@ from tradingkb.ports.records import (
     PageStore,
     RunStore,
 )
+from tradingkb.ports.reports import Bucket, ReportStore
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trial_reports import (
@@ -56,6 +58,7 @@ __all__ = [
     "BackupContents",
     "BackupStore",
     "BreakerStore",
+    "Bucket",
     "Calibration",
     "CalibrationStore",
     "ContentStore",
@@ -65,12 +68,14 @@ __all__ = [
     "EmbedderFactory",
     "EventStore",
     "Floats32",
+    "FreshnessStore",
     "HeldLease",
     "IdentityStore",
     "IndexStore",
     "Job",
     "JobState",
     "JobStore",
+    "LastTimes",
     "LeaseStore",
     "ListingStore",
     "PageStore",
@@ -79,6 +84,7 @@ __all__ = [
     "PartitionStore",
     "Points",
     "QueryVector",
+    "ReportStore",
     "Restored",
     "RetentionStore",
     "RunRecord",

@@ -88,7 +88,10 @@ class RetentionStore(Protocol):
         """
 
     def delete_events(self, keys: pl.Series) -> None:
-        """Deletes the events of these keys in one short transaction; missing ones are no error."""
+        """Deletes the events of these keys in one short transaction; missing ones are no error.
+
+        The sums that they were added to stay; those that an earlier release wrote are added first.
+        """
 
     def delete_runs(self, keys: pl.Series) -> None:
         """Deletes the runs of these keys likewise."""
@@ -103,6 +106,12 @@ class RetentionStore(Protocol):
             ConfigurationError: no room for the copy that this takes.
             BackendUnavailableError: somebody else writes, and did not end in time.
         """
+
+    def count_breaker_changes(self, before: datetime) -> int:
+        """What breakers did before a time, and would be deleted."""
+
+    def delete_breaker_changes(self, before: datetime, limit: int) -> int:
+        """Deletes at most so many of these, oldest first; how many it were."""
 
     def count_old_jobs(self, before: datetime) -> int:
         """Jobs that ended before a time, and would be deleted."""

@@ -98,14 +98,18 @@ class PageStore(Protocol):
         where: Mapping[str, Any],
         limit: int,
         after: tuple[datetime, int] | None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> pl.DataFrame:
         """Recommend events, newest first, with the column `id`.
 
         Args:
             workspace_id: whose.
-            where: column to value; all hold.
+            where: column to value; all hold. Of repaired_params the value is whether there are any.
             limit: most rows.
             after: at and id of the last row of the page before; None for the first page.
+            since: only those at this time or later; None for no limit.
+            until: only those before it; None for no limit.
         """
 
     def event_counts(self, workspace_id: str, since: datetime, until: datetime) -> pl.DataFrame:
@@ -121,7 +125,12 @@ class BreakerStore(Protocol):
     """The circuit breakers of every replica, as it last said."""
 
     def save_breakers(
-        self, replica: str, states: Sequence[Mapping[str, Any]], at: datetime, forget_s: float
+        self,
+        replica: str,
+        states: Sequence[Mapping[str, Any]],
+        at: datetime,
+        forget_s: float,
+        changes: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Replaces what a replica says of its breakers, without waiting for other writers.
 
@@ -130,6 +139,9 @@ class BreakerStore(Protocol):
             states: service, state, failures, open_since, last_error of each; none when it ends.
             at: the time of the heartbeat; a state that is not what it was has changed then.
             forget_s: replicas without a heartbeat for so many seconds are forgotten.
+            changes: what its breakers did since it last said so: at, service, state, changed
+                (whether it is a change of state), failures, retries (since the row before it of
+                this service), error. They are kept until they are deleted.
 
         Raises:
             BackendUnavailableError: it could not be written at once.
@@ -140,4 +152,13 @@ class BreakerStore(Protocol):
 
         Returns:
             replica, service, state, failures, open_since, last_error, changed_at, heartbeat_at.
+        """
+
+    def breaker_changes(
+        self, since: datetime | None, until: datetime | None, limit: int
+    ) -> pl.DataFrame:
+        """What breakers did in since <= at < until, newest first; None is no limit of time.
+
+        Returns:
+            at, replica, service, state, changed, failures, retries, error.
         """

@@ -7,9 +7,11 @@ from typing import Protocol
 from tradingkb.ports.backup import BackupStore, RetentionStore
 from tradingkb.ports.calibration import CalibrationStore
 from tradingkb.ports.curation import StatusStore, WithdrawalStore
+from tradingkb.ports.freshness import FreshnessStore
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import JobStore
 from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
+from tradingkb.ports.reports import ReportStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trial_reports import TrialReportStore
 from tradingkb.ports.trials import (
@@ -48,6 +50,8 @@ class TrialStore(
     JobStore,
     PageStore,
     BreakerStore,
+    ReportStore,
+    FreshnessStore,
     CalibrationStore,
     BackupStore,
     RetentionStore,

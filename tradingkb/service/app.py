@@ -21,7 +21,7 @@ from starlette.middleware.cors import CORSMiddleware
 from tradingkb import __version__
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.limits import WorkspaceLimits
+from tradingkb.limits import READS, WorkspaceLimits
 from tradingkb.masking import anonymous
 from tradingkb.observability import emit, subscribe
 from tradingkb.ports import patience
@@ -31,7 +31,7 @@ from tradingkb.service.problems import MEDIA_TYPE, ProblemError, problem_of
 from tradingkb.service.routes import ROUTERS
 from tradingkb.service.sentry import Sentry
 from tradingkb.service.state import Opened, Service, asked_of
-from tradingkb.settings import Settings
+from tradingkb.settings import Settings, shown_settings
 
 #: Ingests that are worked on at once: others wait, and hold up nobody who asks.
 _INGESTS: Final = 2
@@ -65,6 +65,12 @@ def create_app(
     service = Service(
         settings,
         WorkspaceLimits(settings.rate_limit_per_minute, settings.rate_limit_concurrent, monotonic),
+        WorkspaceLimits(
+            settings.rate_limit_reads_per_minute,
+            settings.rate_limit_reads_concurrent,
+            monotonic,
+            name=READS,
+        ),
         _metrics(lambda: service.opened),
         sentry,
         monotonic,
@@ -190,9 +196,14 @@ async def _open(
         runner, journal = kb.job_runner(), kb.use_cases.journal
         runner.start()
         journal.start()
+        await to_thread.run_sync(_note_start, kb)
         service.opened.append(Opened(kb, runner, journal))
         tried.set()
         return
+
+
+def _note_start(kb: KnowledgeBase) -> None:
+    kb.use_cases.notes.started(kb.settings.replica, __version__, shown_settings(kb.settings))
 
 
 def _close(service: Service) -> None:
@@ -220,7 +231,8 @@ def _known(error: Exception) -> Exception:
     """Errors of the framework as problems."""
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        name = str(first["loc"][-1])[:80]
+        # Of a parameter that is given several times the place within is said last.
+        name = [part for part in first["loc"] if isinstance(part, str)][-1][:80]
         return ProblemError(
             422,
             "invalid_query",

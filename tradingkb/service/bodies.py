@@ -99,6 +99,25 @@ class CurateBody(InWorkspace):
     dry_run: bool = Field(False, description="Say what would change, write nothing.")
 
 
+class CurateManyBody(CurateBody):
+    """What is done to which trials: to all of them, or to none."""
+
+    action: Literal["promote", "reject", "archive"] = Field(description="What is done.")
+    trials: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(
+        min_length=1, max_length=10_000, description="Numbers of trials (trial_id)."
+    )
+
+
+class RegimeBody(InWorkspace):
+    """Bars whose regime is measured."""
+
+    ohlcv: list[Row] | dict[str, list[Any]] | None = Field(
+        None, description="Price bars up to now: rows {ts, open, high, low, close}, or columns."
+    )
+    symbol: Name | None = Field(None, description="The instrument.")
+    timeframe: Name | None = Field(None, description="Its timeframe, such as 5m, 1h, 1d.")
+
+
 def parsed(kind: type[_Body], raw: bytes) -> _Body:
     """The body of a request.
 

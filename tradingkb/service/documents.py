@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from tradingkb.service.bodies import RecommendBody
+from tradingkb.plain import COLUMN_TYPES, JSON_COLUMN
+from tradingkb.service.bodies import RecommendBody, RegimeBody
 from tradingkb.service.problems import MEDIA_TYPE
 
 Schema = dict[str, Any]
@@ -108,6 +109,18 @@ ANSWER: Final = _object(
         "timings": _ANY,
     }
 )
+REGIME: Final = _object(
+    {
+        "source": TEXT,
+        "symbol": _or_null(TEXT),
+        "timeframe": _or_null(TEXT),
+        "bars": _or_null(_COUNT),
+        "features": {"type": "object", "additionalProperties": _or_null(_NUMBER)},
+        "tags": _list(TEXT),
+        "evidence": _list(_ANY),
+        "warnings": _list(TEXT),
+    }
+)
 REPORT: Final = _object({"workspace": TEXT, "dry_run": _BOOL})
 JOB: Final = _object(
     {
@@ -125,10 +138,97 @@ JOB: Final = _object(
         "result": _or_null(_ANY),
     }
 )
-_NEXT: Final = {"next": _or_null(TEXT)}
+#: Types of columns by their names, for clients that make frames of rows.
+_COLUMNS: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": {"type": "string", "enum": [JSON_COLUMN, *COLUMN_TYPES]},
+}
+_NEXT: Final = {"next": _or_null(TEXT), "columns": _COLUMNS}
+TABLE: Final = _object({"columns": _COLUMNS, "rows": _list(_ANY)})
 TRIALS: Final = _object({"trials": _list(_ANY), **_NEXT})
 EVENTS: Final = _object({"events": _list(_ANY), **_NEXT})
-JOBS: Final = _object({"jobs": _list(_ANY), **_NEXT})
+JOBS: Final = _object({"jobs": _list(_ANY), "next": _or_null(TEXT)})
+COUNT: Final = _object({"count": _COUNT})
+DENSITY: Final = _object(
+    {
+        "strategy_name": TEXT,
+        "x": TEXT,
+        "y": TEXT,
+        "n": _COUNT,
+        "n_missing": _COUNT,
+        "n_outside": _COUNT,
+        "rank_correlation": _or_null(_NUMBER),
+        "cells": TABLE,
+    }
+)
+GRID: Final = _object(
+    {
+        "strategy_name": TEXT,
+        "objective_type": TEXT,
+        "timeframe": _or_null(TEXT),
+        "p": _or_null(TEXT),
+        "q": _or_null(TEXT),
+        "params": _list(TEXT),
+        "unit": TEXT,
+        "direction": {"type": "string", "enum": ["max", "min"]},
+        "n_trials": _COUNT,
+        "n_windows": _COUNT,
+        "n_sets": _COUNT,
+        "cells": TABLE,
+    }
+)
+SPEC: Final = _object({"spec": _or_null(_object({"name": TEXT, "params": _list(_ANY)}))})
+OBJECTIVES: Final = _object(
+    {
+        "objectives": _list(
+            _object(
+                {
+                    "name": TEXT,
+                    "direction": {"type": "string", "enum": ["max", "min"]},
+                    "unit": TEXT,
+                    "description": TEXT,
+                    "break_even": _or_null(_NUMBER),
+                    "idle": _or_null(_NUMBER),
+                    "low": _or_null(_NUMBER),
+                    "high": _or_null(_NUMBER),
+                }
+            )
+        )
+    }
+)
+EVENT: Final = _object({"at": _TIME, "request_id": TEXT, "status": _STATUS})
+PROBLEMS: Final = _object(
+    {
+        "workspace": TEXT,
+        "at": _TIME,
+        "healthy": _BOOL,
+        "open": _list(
+            _object(
+                {
+                    "code": TEXT,
+                    "severity": {"type": "string", "enum": ["critical", "warning", "info"]},
+                    "title": TEXT,
+                    "since": _or_null(_TIME),
+                    "evidence": _ANY,
+                    "what_to_do": TEXT,
+                    "runbook": TEXT,
+                    "parameters": _ANY,
+                }
+            )
+        ),
+    }
+)
+FRESHNESS: Final = _object(
+    {
+        "workspace": TEXT,
+        "at": _TIME,
+        "last_ingest": _or_null(_TIME),
+        "last_calibration": _or_null(_TIME),
+        "last_backup": _or_null(_TIME),
+        "last_event": _or_null(_TIME),
+        "newest_trial": _or_null(_TIME),
+    }
+)
 SUMMARY: Final = _object(
     {
         "hours": _NUMBER,
@@ -182,18 +282,14 @@ def _json(model: type[BaseModel]) -> Schema:
     return {"application/json": {"schema": model.model_json_schema()}}
 
 
-RECOMMEND_REQUEST: Final[Schema] = {
-    **_json(RecommendBody),
-    "multipart/form-data": {
-        "schema": _object(
-            {
-                "request": {"type": "string", "description": "The JSON of the other form."},
-                "ohlcv": {
-                    "type": "string",
-                    "format": "binary",
-                    "description": "Price bars: a .parquet or .csv file, best named AAPL_1d.csv.",
-                },
-            }
-        )
-    },
-}
+def _json_or_upload(model: type[BaseModel]) -> Schema:
+    file = "Price bars: a .parquet or .csv file, best named AAPL_1d.csv."
+    fields = {
+        "request": {"type": "string", "description": "The JSON of the other form."},
+        "ohlcv": {"type": "string", "format": "binary", "description": file},
+    }
+    return {**_json(model), "multipart/form-data": {"schema": _object(fields)}}
+
+
+RECOMMEND_REQUEST: Final = _json_or_upload(RecommendBody)
+REGIME_REQUEST: Final = _json_or_upload(RegimeBody)

@@ -13,7 +13,7 @@ from fastapi import Response
 from tradingkb.ingest import IngestReport
 from tradingkb.masking import anonymous
 from tradingkb.monitoring import Page
-from tradingkb.plain import STRUCTURES, plain, plain_rows
+from tradingkb.plain import STRUCTURES, columns_of, plain, plain_rows
 from tradingkb.service.wording import as_requests
 
 #: Problems of rows that one answer names.
@@ -48,7 +48,23 @@ def frame_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 def page_response(name: str, page: Page) -> Response:
     """One page of a list, and where the next one begins."""
-    return json_response({name: frame_rows(page.rows), "next": page.next})
+    columns = columns_of(page.rows)
+    return json_response({name: frame_rows(page.rows), "next": page.next, "columns": columns})
+
+
+def table(frame: pl.DataFrame) -> dict[str, Any]:
+    """A frame with the types of its columns, which rows alone do not say."""
+    return {"columns": columns_of(frame), "rows": frame_rows(frame)}
+
+
+def table_response(frame: pl.DataFrame) -> Response:
+    """A frame."""
+    return json_response(table(frame))
+
+
+def cells_response(report: Any) -> Response:
+    """A report with one table, of cells."""
+    return json_response({**plain(report.to_dict()), "cells": table(report.cells)})
 
 
 def report_response(report: Any) -> Response:

@@ -6,11 +6,12 @@ import difflib
 import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 
-from tradingkb.exceptions import UnknownWorkspaceError
+from tradingkb.exceptions import BackendUnavailableError, UnknownWorkspaceError
+from tradingkb.limits import WorkspaceLimits
 from tradingkb.service.problems import ProblemError
 from tradingkb.service.state import Service, asked_of, service_of
 
@@ -61,7 +62,7 @@ def known_query(request: Request) -> None:
         ProblemError: the route knows no such parameter (422); near names are suggested.
     """
     route = request.scope["route"]
-    known = [field.alias for field in route.dependant.query_params]
+    known = list(_parameters(route.dependant))
     for name in request.query_params:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2)
@@ -73,6 +74,13 @@ def known_query(request: Request) -> None:
                 remedy=f"did you mean {' or '.join(near)}?" if near else f"known: {listed}",
                 field=name[:80],
             )
+
+
+def _parameters(dependant: Any) -> Iterator[str]:
+    """Names of all parameters of a query, those of dependencies too."""
+    yield from (field.alias for field in dependant.query_params)
+    for one in dependant.dependencies:
+        yield from _parameters(one)
 
 
 def is_admin(request: Request) -> bool:
@@ -91,12 +99,37 @@ def admitted(request: Request, name: str) -> Iterator[None]:
         ProblemError: the token of the workspace is missing (401) or another (403); too many (429).
         UnknownWorkspaceError: no such workspace.
     """
+    with _admitted(request, service_of(request).limits, name):
+        yield
+
+
+@contextmanager
+def reading(request: Request, name: str | None) -> Iterator[None]:
+    """Lets a request for a list or a report pass; as `admitted`, but of a share of its own.
+
+    Who looks at a dashboard must not use up what programs may ask: it asks for a dozen reports
+    several times a minute, each of which takes a fraction of a question.
+
+    Args:
+        request: which one.
+        name: of the workspace; None for what is of the whole service, where any token will do.
+
+    Raises:
+        ProblemError, UnknownWorkspaceError: as `admitted`.
+    """
+    with _admitted(request, service_of(request).reading, name):
+        yield
+
+
+@contextmanager
+def _admitted(request: Request, limits: WorkspaceLimits, name: str | None) -> Iterator[None]:
     service = service_of(request)
     if is_admin(request):
         service.kb  # noqa: B018 - says that it is not open yet
         yield
         return
-    admission = service.limits.admit(_own_workspace(request, service, name))
+    own = _asker(request, service) if name is None else _own_workspace(request, service, name)
+    admission = limits.admit(own)
     asked_of(request).headers.update(admission.headers())
     if not admission.ok:
         raise ProblemError(
@@ -111,6 +144,19 @@ def admitted(request: Request, name: str) -> Iterator[None]:
         admission.release()
 
 
+def _asker(request: Request, service: Service) -> str:
+    """Whose share a request counts in that is for no workspace."""
+    service.kb  # noqa: B018 - says that it is not open yet
+    tokens = service.settings.workspace_tokens
+    return min(_owners(request, tokens)) if tokens else ""
+
+
+def owned(request: Request) -> set[str] | None:
+    """The workspaces that a request may see, by slug or id; None for all."""
+    tokens = service_of(request).settings.workspace_tokens
+    return None if is_admin(request) or not tokens else _owners(request, tokens)
+
+
 def _own_workspace(request: Request, service: Service, name: str) -> str:
     """The id of the workspace of that name, if the request may see it."""
     find = service.kb.use_cases.workspaces.find
@@ -118,7 +164,10 @@ def _own_workspace(request: Request, service: Service, name: str) -> str:
     if not tokens:
         # Whose share it is; what the name means now is looked up when it is answered.
         if (known := service.ids.get(name)) is None:
-            known = find(name).id
+            try:
+                known = find(name).id
+            except BackendUnavailableError:
+                return name  # what is wrong can be told without the database
             if known and len(service.ids) < _MOST_IDS:
                 service.ids[name] = known
         return known
@@ -126,6 +175,10 @@ def _own_workspace(request: Request, service: Service, name: str) -> str:
     try:
         workspace = find(name)
         own = bool({workspace.id, workspace.slug} & owners)
+    except BackendUnavailableError:
+        if name in owners:
+            return name
+        raise
     except UnknownWorkspaceError:
         if name in owners:
             raise  # its token is there before it is

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from typing import Any, Final
 
 import orjson
@@ -23,6 +22,7 @@ from tradingkb.exceptions import (
     NotFoundError,
     NotReadyError,
     TradingKBError,
+    code_of,
 )
 from tradingkb.masking import anonymous
 from tradingkb.service.wording import as_requests
@@ -166,12 +166,6 @@ _REMEDIES: Final = {
 def status_of(error: TradingKBError) -> int:
     """The HTTP status of an error of the tree."""
     return next(status for kind, status in STATUSES if isinstance(error, kind))
-
-
-def code_of(error: TradingKBError) -> str:
-    """An error's name as programs read it: UnknownStrategyError is unknown_strategy."""
-    name = type(error).__name__.removesuffix("Error")
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("TradingKB", "failure").lower()
 
 
 def _said(text: str) -> str:

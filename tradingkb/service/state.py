@@ -35,7 +35,8 @@ class Service:
 
     Attributes:
         settings: of the service and of what it serves.
-        limits: how much each workspace may ask at once.
+        limits: how much each workspace may ask.
+        reading: how many lists and reports it may ask for, beside that.
         metrics: what /metrics shows.
         sentry: told of what nobody foresaw; None without SENTRY_DSN.
         monotonic: seconds that only grow.
@@ -49,6 +50,7 @@ class Service:
 
     settings: Settings
     limits: WorkspaceLimits
+    reading: WorkspaceLimits
     metrics: Metrics
     sentry: Sentry | None
     monotonic: Callable[[], float]

@@ -5,17 +5,19 @@ there is a new class in a module of its own, and a line among the bases of `Sett
 """
 
 from tradingkb.settings.answers import AnswerSettings
+from tradingkb.settings.client import ClientSettings
 from tradingkb.settings.index import IndexSettings
 from tradingkb.settings.logs import LogSettings
 from tradingkb.settings.model import Settings
 from tradingkb.settings.process import ProcessSettings
-from tradingkb.settings.reading import describe, load_settings
+from tradingkb.settings.reading import describe, load_settings, shown_settings
 from tradingkb.settings.retention import RetentionSettings
 from tradingkb.settings.service import ServiceSettings
 from tradingkb.settings.store import StoreSettings
 
 __all__ = [
     "AnswerSettings",
+    "ClientSettings",
     "IndexSettings",
     "LogSettings",
     "ProcessSettings",
@@ -25,4 +27,5 @@ __all__ = [
     "StoreSettings",
     "describe",
     "load_settings",
+    "shown_settings",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tradingkb.settings.answers import AnswerSettings
+from tradingkb.settings.client import ClientSettings
 from tradingkb.settings.index import IndexSettings
 from tradingkb.settings.logs import LogSettings
 from tradingkb.settings.process import ProcessSettings
@@ -13,6 +14,7 @@ from tradingkb.settings.store import StoreSettings
 
 # pydantic takes the fields of the last base first: read upwards, this is the order of every table.
 class Settings(
+    ClientSettings,
     ServiceSettings,
     RetentionSettings,
     AnswerSettings,

@@ -77,6 +77,20 @@ class ServiceSettings(EnvironmentSettings):
         ge=0,
         description="requests of one workspace at once, per replica; 0 for no limit",
     )
+    rate_limit_reads_per_minute: int = Field(
+        300,
+        alias="RATE_LIMIT_READS_PER_MINUTE",
+        ge=0,
+        description="requests for lists and reports of one workspace in any minute, per replica, "
+        "which do not count as the requests above; 0 for no limit",
+    )
+    rate_limit_reads_concurrent: int = Field(
+        4,
+        alias="RATE_LIMIT_READS_CONCURRENT",
+        ge=0,
+        description="requests for lists and reports of one workspace at once, per replica; 0 for "
+        "no limit",
+    )
     rate_limit_backend: Literal["memory"] = Field(
         "memory", alias="RATE_LIMIT_BACKEND", description="where requests are counted"
     )

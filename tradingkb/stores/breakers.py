@@ -10,9 +10,11 @@ import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.sql import read, reading, writing
+from tradingkb.stores.pages import within
+from tradingkb.stores.schema_reports import breaker_changes
 from tradingkb.stores.schema_service import breaker_states
 
-_B = breaker_states.c
+_B, _C = breaker_states.c, breaker_changes.c
 
 
 class BreakerQueries:
@@ -25,7 +27,12 @@ class BreakerQueries:
         raise NotImplementedError
 
     def save_breakers(
-        self, replica: str, states: Sequence[Mapping[str, Any]], at: datetime, forget_s: float
+        self,
+        replica: str,
+        states: Sequence[Mapping[str, Any]],
+        at: datetime,
+        forget_s: float,
+        changes: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Replaces what a replica says of its breakers, and forgets replicas that are gone."""
         mine = _B.replica == replica
@@ -36,12 +43,37 @@ class BreakerQueries:
             rows = [{"replica": replica, **_row(s, known, at)} for s in states]
             if rows:
                 connection.execute(sa.insert(breaker_states), rows)
+            if changes:
+                told = [{"replica": replica, **change} for change in changes]
+                connection.execute(sa.insert(breaker_changes), told)
 
     def breakers(self, since: datetime) -> pl.DataFrame:
         """The breakers of the replicas with a heartbeat since then, by replica and service."""
         with reading(self.engine) as connection:
             alive = _select(_B.heartbeat_at >= since)
             return read(connection, alive.order_by(_B.replica, _B.service))
+
+    def breaker_changes(
+        self, since: datetime | None, until: datetime | None, limit: int
+    ) -> pl.DataFrame:
+        """What breakers did, newest first; see the port."""
+        statement = sa.select(*(c for c in breaker_changes.columns if c.name != "id"))
+        statement = statement.where(*within(_C.at, since, until))
+        with reading(self.engine) as connection:
+            newest = statement.order_by(_C.at.desc(), _C.id.desc()).limit(limit)
+            return read(connection, newest)
+
+    def count_breaker_changes(self, before: datetime) -> int:
+        """What would be deleted."""
+        statement = sa.select(sa.func.count()).where(_C.at < before)
+        with reading(self.engine) as connection:
+            return int(connection.scalar(statement) or 0)
+
+    def delete_breaker_changes(self, before: datetime, limit: int) -> int:
+        """Deletes old ones; see the port."""
+        oldest = sa.select(_C.id).where(_C.at < before).order_by(_C.at, _C.id).limit(limit)
+        with writing(self.engine) as connection:
+            return connection.execute(sa.delete(breaker_changes).where(_C.id.in_(oldest))).rowcount
 
 
 def _select(where: sa.ColumnElement[bool]) -> sa.Select[Any]:

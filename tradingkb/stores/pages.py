@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -26,10 +26,14 @@ class PageQueries:
         where: Mapping[str, Any],
         limit: int,
         after: tuple[datetime, int] | None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> pl.DataFrame:
         """Recommend events, newest first, with the column `id`; see the port."""
         statement = sa.select(schema.recommend_events).where(
-            _E.workspace_id == workspace_id, *(_E[name] == value for name, value in where.items())
+            _E.workspace_id == workspace_id,
+            *(_is(name, value) for name, value in where.items()),
+            *within(_E.at, since, until),
         )
         if after is not None:
             at, last = after
@@ -40,14 +44,28 @@ class PageQueries:
         with reading(self.engine) as connection:
             return read(connection, statement)
 
+    def event(self, workspace_id: str, request_id: str, at: datetime | None) -> pl.DataFrame:
+        """One event; see the port."""
+        statement = (
+            sa.select(*(c for c in schema.recommend_events.columns if c.name != "id"))
+            .where(
+                _E.workspace_id == workspace_id,
+                _E.request_id == request_id,
+                *([] if at is None else [_E.at == at]),
+            )
+            .order_by(_E.at.desc())
+            .limit(1)
+        )
+        with reading(self.engine) as connection:
+            return read(connection, statement)
+
     def event_counts(self, workspace_id: str, since: datetime, until: datetime) -> pl.DataFrame:
         """How often each status was given; see the port."""
         key = (_E.strategy_name, _E.objective_type, _E.status)
-        repaired = sa.cast(_E.repaired_params, sa.Text).not_in(("{}", "[]"))
         flags = {
             "strict_to_relaxed": _E.strict_to_relaxed,
             "metadata_only": _E.metadata_only,
-            "repaired_params": repaired,
+            "repaired_params": _REPAIRED,
         }
         statement = (
             sa.select(
@@ -66,6 +84,25 @@ class PageQueries:
         )
         with reading(self.engine) as connection:
             return read(connection, statement)
+
+
+def within(
+    time: sa.ColumnElement[Any], since: datetime | None, until: datetime | None
+) -> list[sa.ColumnElement[bool]]:
+    """Conditions for since <= time < until; None is no limit."""
+    first = [] if since is None else [time >= since]
+    return first + ([] if until is None else [time < until])
+
+
+#: Whether parameters were changed to obey the spec.
+_REPAIRED: Final = sa.cast(_E.repaired_params, sa.Text).not_in(("{}", "[]"))
+
+
+def _is(name: str, value: Any) -> sa.ColumnElement[bool]:
+    if name == "repaired_params":
+        return _REPAIRED if value else sa.not_(_REPAIRED)
+    same: sa.ColumnElement[bool] = _E[name] == value
+    return same
 
 
 def _how_many(flag: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from tradingkb.ports import RunRecord
 from tradingkb.sql import read, reading, writing
 from tradingkb.stores import schema
+from tradingkb.stores.rollups import add_sums
 
 
 class RecordQueries:
@@ -66,7 +67,7 @@ class RecordQueries:
         self.save_events([event])
 
     def save_events(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Inserts several recommend events, all or none, in one transaction.
+        """Inserts several recommend events and adds them to the sums, all or none.
 
         Raises:
             BackendUnavailableError: another writer holds the database.
@@ -74,6 +75,7 @@ class RecordQueries:
         if events:
             with writing(self._impatient) as connection:
                 connection.execute(sa.insert(schema.recommend_events), [dict(e) for e in events])
+                add_sums(connection, events)
 
     @property
     def _impatient(self) -> sa.Engine:

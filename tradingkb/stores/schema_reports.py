@@ -11,10 +11,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table
 
 from tradingkb.sql import Json, Key, UtcTime
 from tradingkb.stores.schema_base import metadata
-
-#: Upper bounds of the counts of answers by how long they took, in milliseconds; cumulative, as the
-#: buckets of Prometheus are.
-LATENCY_MS = (10, 30, 100, 300, 1000, 3000)
+from tradingkb.stores.sums import LATENCY_MS
 
 #: Answers by hour. Probes are in it under their source, so that whoever reads leaves them out.
 event_rollups = Table(

@@ -13,7 +13,9 @@ from tradingkb.sql import cut_log, open_engine, redone, together, unhurried
 from tradingkb.stores.backup import BackupQueries
 from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
+from tradingkb.stores.changes import ChangeQueries
 from tradingkb.stores.curation import CurationQueries
+from tradingkb.stores.freshness import FreshnessQueries
 from tradingkb.stores.generations import GenerationQueries
 from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.jobs import JobQueries
@@ -22,8 +24,10 @@ from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
 from tradingkb.stores.pages import PageQueries
 from tradingkb.stores.partitions import PartitionQueries
+from tradingkb.stores.rebuilding import RebuildQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
+from tradingkb.stores.rollups import RollupQueries
 from tradingkb.stores.tenants import WorkspaceQueries
 from tradingkb.stores.trial_reports import TrialReportQueries
 from tradingkb.stores.trials import TrialQueries
@@ -53,6 +57,10 @@ class SqlTrialStore(
     PageQueries,
     TrialReportQueries,
     BreakerQueries,
+    RollupQueries,
+    RebuildQueries,
+    ChangeQueries,
+    FreshnessQueries,
     CalibrationQueries,
     BackupQueries,
     WholeQueries,

@@ -152,6 +152,11 @@ def run_record(run_id: str = RUN_ID, **changes: Any) -> RunRecord:
     return RunRecord(run_id, **{**base, **changes})
 
 
+def rejection(name: str, **changes: Any) -> dict[str, Any]:
+    """What an event says of one strict filter."""
+    return {"filter": name, "value": 5, "fails": 0, "fails_only": 0, "unknown": 0, **changes}
+
+
 def event(**changes: Any) -> dict[str, Any]:
     """One recommend event."""
     return {
@@ -171,7 +176,7 @@ def event(**changes: Any) -> dict[str, Any]:
         "strict_to_relaxed": False,
         "metadata_only": False,
         "repaired_params": [],
-        "filter_rejections": {"min_trades": 3},
+        "filter_rejections": [rejection("min_trades", fails=3, fails_only=1)],
         "relaxations": [],
         "regime_tags": ["trend_up"],
         "params": {"fast": 10},

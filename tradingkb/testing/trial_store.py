@@ -28,12 +28,14 @@ from tradingkb.testing.trial_store_backup import BackupContract
 from tradingkb.testing.trial_store_breakers import BreakerContract
 from tradingkb.testing.trial_store_calibration import CalibrationContract
 from tradingkb.testing.trial_store_curation import CurationContract
+from tradingkb.testing.trial_store_freshness import FreshnessContract
 from tradingkb.testing.trial_store_generations import GenerationContract
 from tradingkb.testing.trial_store_index import IndexContract
 from tradingkb.testing.trial_store_jobs import JobContract
+from tradingkb.testing.trial_store_lists import TrialReportContract
 from tradingkb.testing.trial_store_pages import PageContract
 from tradingkb.testing.trial_store_records import RecordContract
-from tradingkb.testing.trial_store_reports import TrialReportContract
+from tradingkb.testing.trial_store_reports import ReportContract
 from tradingkb.testing.trial_store_shares import ShareContract
 from tradingkb.testing.trial_store_withdrawals import WithdrawalContract
 
@@ -45,9 +47,11 @@ class TrialStoreContract(
     GenerationContract,
     RecordContract,
     BreakerContract,
+    FreshnessContract,
     JobContract,
     PageContract,
     TrialReportContract,
+    ReportContract,
     ShareContract,
     CalibrationContract,
     BackupContract,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -61,10 +61,14 @@ def fill_every_table(store: TrialStore) -> None:
         store.save_run(RunRecord(run_id, WORKSPACE, NOON, "a.csv", finished, "completed", {"n": 1}))
     for day in range(4):
         store.save_event(event(at=NOON + timedelta(days=day), strict_to_relaxed=day % 2 == 0))
+    store.note_change(None, NOON, "prune", "ada", {"events": 3})
     outcomes = outcome_rows({"won": 0.5}, {"window_key": "w2", "won": None})
     store.replace_outcomes(WORKSPACE, "sharpe", STRATEGY, outcomes)
     for n, model in enumerate((None, {"version": 1, "rates": [0.1 + 0.2]})):
         store.save_calibration(WORKSPACE, calibration(n_outcomes=n, model=model))
+
+
+_ALWAYS: Final = (NOON - timedelta(days=999), NOON + timedelta(days=999))
 
 
 def everything(store: TrialStore) -> list[Any]:
@@ -85,6 +89,9 @@ def everything(store: TrialStore) -> list[Any]:
                 store.index_rows(WORKSPACE, COLLECTION).drop("content_hash").sort("trial_id"),
                 store.runs(WORKSPACE, None).sort("run_id"),
                 store.events(None, 99, {}),
+                store.event_rates(WORKSPACE, *_ALWAYS, "hour", ("source", "replica")),
+                store.rejections(WORKSPACE, *_ALWAYS, "hour", ("strategy_name", "filter")),
+                store.change_rows(WORKSPACE, None, None, 99),
             )
         ),
         store.outcomes(WORKSPACE, "sharpe").to_dicts(),

@@ -1,232 +1,259 @@
-"""The part of the `TrialStore` contract about what the stored trials look like."""
+"""What every store must do with sums of events, notes of changes and single events."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 import pytest
 
-from tradingkb.domain import METRICS
-from tradingkb.ports import TrialOrder, TrialPlace, TrialQuery, TrialStore
+from tradingkb.domain import Actor, StrategySpec
+from tradingkb.ports import TrialStore
 from tradingkb.testing.stored import (
     ADA,
     NOON,
     OTHER_WORKSPACE,
     RUN_ID,
+    STRATEGY,
     WORKSPACE,
+    event,
+    fill,
+    rejection,
     run_record,
     trial_frame,
-    window_frame,
     workspace,
 )
 
-#: By code points: digits, capitals, small letters, then what lies beyond ASCII.
-STRATEGIES: Final = ("Zeta", "alpha", "ärger", "2fast")
-SYMBOLS: Final = ("btc", "BTC", None, "ÄPFEL", "btc")
-STATUSES: Final = ("candidate", "promoted", "rejected")
-ORDERS: Final = (
-    *("id", "known_at", "strategy_name", "symbol", "timeframe", "kb_status", "objective_score"),
-    *("sharpe_oos", "sharpe_is", "n_trades_oos", "max_drawdown_frac_oos"),
-)
-SOME: Final[tuple[TrialQuery, ...]] = (
-    TrialQuery(),
-    TrialQuery({"strategy_name": "alpha"}),
-    TrialQuery({"strategy_name": ["alpha", "Zeta"], "kb_status": "candidate"}),
-    TrialQuery({"kb_status": "promoted"}),
-    TrialQuery({"kb_status": ["promoted", "rejected"], "symbol": "btc"}),
-    TrialQuery({"symbol": "btc"}, {"sharpe_oos": (0.0, None)}),
-    TrialQuery({}, {"sharpe_oos": (-1.0, 0.5), "n_trades_oos": (2.5, 40.0)}),
-    TrialQuery({}, {"known_at": (NOON, NOON + timedelta(days=1))}),
-    TrialQuery({"timeframe": "1d", "strategy_name": "ärger"}, {"sharpe_is": (None, 1.0)}),
-    TrialQuery({"strategy_name": "nobody"}),
-)
+HOUR: Final = datetime(2024, 3, 31, 12, tzinfo=UTC)
+_DAY: Final = (HOUR, HOUR + timedelta(days=1))
+_SUMS: Final = ("count", "strict_to_relaxed", "metadata_only", "repaired_params", "low_count")
 
 
-def fill_shelf(kb: TrialStore, n: int = 40, workspace_id: str = WORKSPACE) -> pl.DataFrame:
-    """Trials with ties and without values, of several strategies, windows and statuses."""
-    windows = [
-        {"window_key": f"x{i}", "symbol": symbol, "timeframe": ("1d", "1h", None)[i % 3]}
-        for i, symbol in enumerate(SYMBOLS)
-    ]
-    kb.write_windows(workspace_id, window_frame(*windows))
-    kb.write_param_sets(
-        workspace_id,
-        pl.DataFrame(
-            {"strategy_name": STRATEGIES, "params_hash": STRATEGIES, "params": ['{"n":1}'] * 4}
-        ),
-    )
-    known = kb.window_rows(workspace_id).sort("window_key")
-    ids = known.filter(pl.col("window_key").str.starts_with("x"))["window_id"]
-    sets = dict(kb.param_set_rows(workspace_id).select("strategy_name", "param_set_id").rows())
-    rng = np.random.default_rng(7)
-
-    def one(i: int) -> dict[str, Any]:
-        strategy = STRATEGIES[int(rng.integers(len(STRATEGIES)))]
-        few = [None, -1.0, 0.0, 0.5, 0.1 + 0.2, 2.0]
-        return {
-            "source_id": f"s{i}",
-            "strategy_name": strategy,
-            "strategy_version": (None, "1", "2")[i % 3],
-            "param_set_id": sets[strategy],
-            "window_id": ids[int(rng.integers(len(ids)))],
-            "objective_score": few[int(rng.integers(6))],
-            "sharpe_oos": few[int(rng.integers(6))],
-            "sharpe_is": few[int(rng.integers(6))],
-            "max_drawdown_frac_oos": float(rng.random()),
-            "n_trades_oos": (None, 0, 2, 3, 40)[int(rng.integers(5))],
-            "kb_status": STATUSES[int(rng.integers(8)) // 6 + int(rng.integers(4)) // 3],
-            "known_at": NOON + timedelta(days=int(rng.integers(3))),
-        }
-
-    rows = trial_frame(kb, *map(one, range(n)), workspace_id=workspace_id)
-    kb.write_trials(workspace_id, rows)
-    return kb.trial_rows(workspace_id, {}, None)
+def at(hours: float) -> datetime:
+    """So many hours after noon and some microseconds."""
+    return NOON + timedelta(hours=hours)
 
 
-def expected(rows: pl.DataFrame, query: TrialQuery, order: TrialOrder) -> list[int]:
-    """What a list holds, by looking at every trial."""
-    found = [row for row in rows.to_dicts() if _meant(row, query)]
-    column = "trial_id" if order.column == "id" else order.column
-
-    def place(row: Mapping[str, Any]) -> tuple[Any, int]:
-        return row[column], row["trial_id"]
-
-    known = [row for row in found if row[column] is not None]
-    nothing = [row["trial_id"] for row in found if row[column] is None]
-    ordered = sorted(known, key=place, reverse=order.descending)
-    return [row["trial_id"] for row in ordered] + sorted(nothing, reverse=order.descending)
-
-
-def walk(kb: TrialStore, query: TrialQuery, order: TrialOrder, limit: int) -> pl.DataFrame:
-    """All pages of a list, one after the other."""
-    pages, after = [], None
-    while (page := kb.trial_page(WORKSPACE, query, order, limit, after)).height:
-        assert page.height <= limit
-        pages.append(page)
-        last = page.row(page.height - 1, named=True)
-        value = None if order.column == "id" else last[order.column]
-        # As it comes back from a text: an integer may have become a float.
-        value = float(value) if isinstance(value, int) else value
-        after = TrialPlace(value, last["trial_id"])
-    return pl.concat(pages) if pages else page
-
-
-def _meant(row: Mapping[str, Any], query: TrialQuery) -> bool:
-    for name, value in query.where.items():
-        if row[name] not in (value if isinstance(value, list) else [value]):
-            return False
-    for name, (low, high) in query.ranges.items():
-        value = row[name]
-        if value is None or (low is not None and value < low):
-            return False
-        if high is not None and value > high:
-            return False
-    return True
-
-
-class TrialReportContract:
+class ReportContract:
     """Part of `TrialStoreContract`."""
 
-    @pytest.mark.parametrize("column", ORDERS)
-    def test_pages_of_trials_in_any_order_are_the_whole_list_in_order_each_trial_once(
-        self, kb: TrialStore, column: str
-    ) -> None:
-        rows = fill_shelf(kb)
-        for order in (TrialOrder(column), TrialOrder(column, descending=False)):
-            for limit in (7, 1000):
-                found = walk(kb, TrialQuery(), order, limit)
-                assert found["trial_id"].to_list() == expected(rows, TrialQuery(), order)
-                assert found.sort("trial_id").equals(rows.sort("trial_id"))
+    def test_answers_are_counted_by_hour_and_by_what_is_asked_for(self, kb: TrialStore) -> None:
+        few = {"status": "degraded", "reasons": ["few_windows"], "warnings": ["few_candidates"]}
+        for changes in (
+            {"timings": {"total_ms": 10.0}},
+            {"timings": {"total_ms": 250.5}, "source": "http", "metadata_only": True},
+            {**few, "strict_to_relaxed": True, "repaired_params": {"fast": "2.5 became 3"}},
+            {"at": at(1), "timings": {"total_ms": 99_999.0}},
+        ):
+            kb.save_event(event(**changes))
+        found = kb.event_rates(WORKSPACE, *_DAY, "hour", ())
+        assert found.select("at", "status", *_SUMS).rows() == [
+            (HOUR, "degraded", 1, 1, 0, 1, 1),
+            (HOUR, "ok", 2, 0, 1, 0, 0),
+            (HOUR + timedelta(hours=1), "ok", 1, 0, 0, 0, 0),
+        ]
+        assert found["seconds"].to_list() == pytest.approx([0.0085, 0.2605, 99.999])
+        bounds = [c for c in found.columns if c.startswith("le_")]
+        assert bounds == [f"le_{b}_ms" for b in (10, 30, 100, 300, 1000, 3000)]
+        assert found.select(bounds).rows() == [(1,) * 6, (1, 1, 1, 2, 2, 2), (0,) * 6]
+        by = kb.event_rates(WORKSPACE, *_DAY, "all", ("source",))
+        assert by.select("source", "status", "count").rows() == [
+            ("http", "ok", 1),
+            ("python", "degraded", 1),
+            ("python", "ok", 2),
+        ]
 
-    @pytest.mark.parametrize("column", ORDERS)
-    def test_pages_and_counts_are_of_the_trials_that_were_asked_for(
-        self, kb: TrialStore, column: str
-    ) -> None:
-        rows = fill_shelf(kb)
-        for query in SOME:
-            for order in (TrialOrder(column), TrialOrder(column, descending=False)):
-                wanted = expected(rows, query, order)
-                assert walk(kb, query, order, 6)["trial_id"].to_list() == wanted, (query, order)
-            assert kb.trial_count(WORKSPACE, query, 1000) == len(wanted)
-            assert kb.trial_count(WORKSPACE, query, 3) == min(len(wanted), 3)
+    def test_days_and_minutes_begin_where_those_of_utc_do(self, kb: TrialStore) -> None:
+        for hours in (0, 11.99, 12.01):
+            kb.save_event(event(at=at(hours)))
+        span = HOUR, HOUR + timedelta(days=2)
+        days = kb.event_rates(WORKSPACE, *span, "day", ())
+        midnight = datetime(2024, 3, 31, tzinfo=UTC)
+        assert days.select("at", "count").rows() == [
+            (midnight, 2),
+            (midnight + timedelta(days=1), 1),
+        ]
+        minutes = kb.event_rates(WORKSPACE, *span, "minute", ("strategy_name",))
+        assert minutes.select("at", "strategy_name", "status", "count").rows() == [
+            (HOUR, STRATEGY, "ok", 1),
+            (HOUR + timedelta(hours=11, minutes=59), STRATEGY, "ok", 1),
+            (HOUR + timedelta(hours=12), STRATEGY, "ok", 1),
+        ]
+        assert minutes.columns == ["at", "strategy_name", *days.columns[1:]]
+        assert minutes.schema["seconds"] == days.schema["seconds"]
+        assert minutes.select(days.columns[3:]).null_count().row(0) == (3,) * 11
 
-    def test_lists_and_counts_show_no_trial_of_another_workspace(self, kb: TrialStore) -> None:
+    def test_sums_are_of_the_hours_asked_for_of_one_workspace_and_leave_probes_out(
+        self, kb: TrialStore
+    ) -> None:
         kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
-        fill_shelf(kb, 5, OTHER_WORKSPACE)
-        for query in SOME:
-            assert kb.trial_count(WORKSPACE, query, 10) == 0
-            for column in ORDERS:
-                assert kb.trial_page(WORKSPACE, query, TrialOrder(column), 9, None).is_empty()
-        assert set(kb.window_dates(OTHER_WORKSPACE)["symbol"]) == set(SYMBOLS)
-        assert set(kb.window_dates(WORKSPACE)["symbol"]) == {"BTC/USDT"}
-        assert kb.trial_count(OTHER_WORKSPACE, TrialQuery(), 10) == 5
+        for changes in (
+            {"at": at(-1)},
+            {"at": at(0)},
+            {"at": at(1)},
+            {"at": at(0), "source": "probe"},
+            {"at": at(0), "workspace_id": OTHER_WORKSPACE},
+        ):
+            kb.save_event(event(**changes))
+        hour = HOUR, HOUR + timedelta(hours=1)
+        assert kb.event_rates(WORKSPACE, *hour, "all", ())["count"].to_list() == [1]
+        assert kb.event_rates(WORKSPACE, *hour, "minute", ())["count"].to_list() == [1]
+        assert kb.rejections(WORKSPACE, *hour, "all", ())["asked"].to_list() == [1]
+        empty = kb.event_rates(
+            WORKSPACE, HOUR + timedelta(days=9), HOUR + timedelta(days=10), "all", ()
+        )
+        assert empty.is_empty()
 
-    def test_a_trial_that_comes_while_pages_are_read_moves_none_of_the_next_pages(
+    def test_rejections_say_what_failed_what_failed_alone_and_what_would_have_helped(
         self, kb: TrialStore
     ) -> None:
-        fill_shelf(kb)
-        order = TrialOrder("sharpe_oos")
-        everything = kb.trial_page(WORKSPACE, TrialQuery(), order, 100, None)
-        last = everything.row(9, named=True)
-        some = {"source_id": "late", "strategy_name": "alpha", "sharpe_oos": 9.0}
-        kb.write_trials(WORKSPACE, trial_frame(kb, some))
-        after = TrialPlace(last["sharpe_oos"], last["trial_id"])
-        rest = kb.trial_page(WORKSPACE, TrialQuery(), order, 100, after)
-        assert rest.equals(everything[10:])
+        helps = {"filter": "min_trades", "sufficient": True}
+        harms = {"filter": "max_drawdown", "sufficient": False}
+        both = [rejection("min_trades", fails=9, fails_only=4), rejection("max_drawdown", fails=2)]
+        for changes in (
+            {"filter_rejections": both, "status": "none", "relaxations": [helps, harms]},
+            {"filter_rejections": both, "status": "ok", "relaxations": [helps], "at": at(1)},
+            {"filter_rejections": [rejection("min_trades")], "status": "degraded"},
+            {"filter_rejections": {"min_trades": 3}},
+        ):
+            kb.save_event(event(**changes))
+        found = kb.rejections(WORKSPACE, *_DAY, "all", ("strategy_name", "filter"))
+        names = ("asked", "requests", "requests_only", "trials", "trials_only", "saved")
+        assert found.columns == ["strategy_name", "filter", *names]
+        assert found.rows() == [
+            (STRATEGY, "max_drawdown", 2, 2, 0, 4, 0, 0),
+            (STRATEGY, "min_trades", 3, 2, 2, 18, 8, 1),
+        ]
+        hourly = kb.rejections(WORKSPACE, *_DAY, "hour", ())
+        assert hourly.select("at", "asked").rows() == [(HOUR, 3), (HOUR + timedelta(hours=1), 2)]
 
-    def test_trials_count_as_evidence_by_time_version_and_status(self, kb: TrialStore) -> None:
-        rows = fill_shelf(kb)
-        until = NOON + timedelta(days=1)
-        for name in STRATEGIES:
-            known = rows.filter(
-                pl.col("strategy_name") == name,
-                pl.col("known_at") <= until,
-                pl.col("kb_status") != "rejected",
-            )
-            for version in (None, "1", "2", "3"):
-                mine = known.filter(
-                    pl.col("strategy_version").fill_null("").is_in(["", version or ""])
-                )
-                columns = ("source_id", "sharpe_oos", "n_trades_oos")
-                found = kb.counted_trials(WORKSPACE, name, columns, until, version)
-                assert found.sort("source_id").equals(mine.select(columns).sort("source_id"))
-            named = known.drop_nulls("strategy_version").sort("known_at", "strategy_version")
-            newest = named["strategy_version"][-1]
-            assert kb.newest_version(WORKSPACE, name, until) == newest
-        assert kb.newest_version(WORKSPACE, "nobody", until) is None
-        assert kb.newest_version(WORKSPACE, "alpha", NOON - timedelta(days=1)) is None
+    def test_sums_outlive_the_events_that_they_are_of(self, kb: TrialStore) -> None:
+        kb.save_events([event(), event(at=at(1))])
+        before = kb.event_rates(WORKSPACE, *_DAY, "hour", ())
+        kb.delete_events(kb.old_events(at(9)))
+        assert kb.events(WORKSPACE, 9, {}).is_empty()
+        assert kb.event_rates(WORKSPACE, *_DAY, "hour", ()).equals(before)
 
-    def test_trials_of_a_withdrawn_run_count_as_no_evidence_and_stay_in_lists(
+    def test_an_event_that_is_refused_adds_nothing_to_the_sums(self, kb: TrialStore) -> None:
+        kb.save_event(known := event())
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            kb.save_events([event(), known])
+        assert kb.event_rates(WORKSPACE, *_DAY, "all", ())["count"].to_list() == [1]
+
+    def test_events_that_were_written_without_their_sums_are_added_and_pruned_hours_are_left(
         self, kb: TrialStore
     ) -> None:
-        kb.save_run(run_record())
-        rows = fill_shelf(kb)
-        kb.withdraw_run(WORKSPACE, RUN_ID, ADA, NOON)
-        later = NOON + timedelta(days=9)
-        assert kb.counted_trials(WORKSPACE, "alpha", ("id",), later, "1").is_empty()
-        assert kb.newest_version(WORKSPACE, "alpha", later) is None
-        assert kb.trial_count(WORKSPACE, TrialQuery(), 100) == rows.height
+        kb.save_events([event(at=at(h), source=s) for h in (0, 1) for s in ("cli", "http")])
+        right = kb.event_rates(WORKSPACE, *_DAY, "hour", ("source",))
+        hours = kb.event_hours(WORKSPACE).rows()
+        assert hours == [(WORKSPACE, HOUR), (WORKSPACE, HOUR + timedelta(hours=1))]
+        assert kb.event_hours(None).rows() == hours
+        assert kb.event_hours(OTHER_WORKSPACE).is_empty()
+        assert [kb.rebuild_hour(*hour) for hour in hours] == [(2, False), (2, False)]
+        kb.delete_events(kb.old_events(at(2)).head(1))
+        assert [kb.rebuild_hour(*hour) for hour in hours] == [None, (2, False)]
+        assert kb.event_rates(WORKSPACE, *_DAY, "hour", ("source",)).equals(right)
 
-    def test_windows_are_told_with_their_dates_and_without_their_regimes(
+    def test_a_single_event_is_the_newest_of_its_name_or_that_of_a_time(
         self, kb: TrialStore
     ) -> None:
-        start = NOON - timedelta(days=9)
-        told = {"symbol": "A", "timeframe": "1d", "oos_start": start, "oos_end": NOON}
-        window = {"window_key": "x", **told, "regime_is": "{}"}
-        kb.write_windows(WORKSPACE, window_frame(window))
-        found = kb.window_dates(WORKSPACE)
-        ids = kb.window_rows(WORKSPACE).filter(pl.col("window_key") == "x")["window_id"]
-        (row,) = found.filter(pl.col("window_id") == ids[0]).to_dicts()
-        assert row == {**told, "is_start": None, "is_end": None, "window_id": ids[0]}
-        assert found.height == 2
+        kb.save_events([event(request_id="r", at=at(h), windows_used=h) for h in (1, 2)])
 
-    def test_any_metric_can_be_read_alone(self, kb: TrialStore) -> None:
-        fill_shelf(kb)
-        columns = [f"{metric}_{sample}" for metric in METRICS for sample in ("is", "oos")]
-        found = kb.counted_trials(WORKSPACE, "alpha", columns, NOON + timedelta(days=9), "1")
-        assert found.columns == columns
-        assert found.height > 0
+        def found(when: datetime | None = None, space: str = WORKSPACE) -> list[int]:
+            return kb.event(space, "r", when)["windows_used"].to_list()
+
+        assert (found(), found(at(1)), found(at(3))) == ([2], [1], [])
+        assert found(space=OTHER_WORKSPACE) == []
+        assert kb.event(WORKSPACE, "r", None).columns == kb.events(WORKSPACE, 1, {}).columns
+
+    def test_a_page_of_events_is_of_a_time_and_of_flags(self, kb: TrialStore) -> None:
+        sent: list[dict[str, Any]] = [
+            {"repaired_params": {"fast": "3"}},
+            {"repaired_params": {}, "metadata_only": True},
+            {"repaired_params": []},
+        ]
+        kb.save_events([event(at=at(h), request_id=str(h), **one) for h, one in enumerate(sent)])
+
+        def names(where: dict[str, Any], *span: datetime | None) -> list[str]:
+            return kb.event_page(WORKSPACE, where, 9, None, *span)["request_id"].to_list()
+
+        assert names({}, at(1), at(2)) == ["1"]
+        assert names({}, None, at(1)) == ["0"]
+        assert names({"repaired_params": True}) == ["0"]
+        assert names({"repaired_params": False}) == ["2", "1"]
+        assert names({"metadata_only": True, "repaired_params": False}, at(0)) == ["1"]
+
+    def test_what_was_changed_is_told_newest_first_one_act_as_one_row(self, kb: TrialStore) -> None:
+        fill(kb)
+        kb.write_trials(WORKSPACE, trial_frame(kb, *({"source_id": f"t{n}"} for n in range(3))))
+        ids = kb.identities(WORKSPACE)["trial_id"]
+        kb.save_run(run_record().ended("completed", at(1), {"inserted": 3}))
+        kb.save_spec(WORKSPACE, StrategySpec(STRATEGY, (), "2"), at(2))
+        kb.change_status(WORKSPACE, ids, "rejected", ADA, at(3))
+        kb.note_change(WORKSPACE, at(4), "activate", "bob", {"collection": "kb2"})
+        kb.note_change(None, at(5), "backup", "bob", {"trials": 3})
+        kb.create_workspace(workspace("alpha", OTHER_WORKSPACE))
+        kb.note_change(OTHER_WORKSPACE, at(5), "activate", "eve", {})
+        kb.withdraw_run(WORKSPACE, RUN_ID, Actor("eve", reason="a bug"), at(6))
+        found = kb.change_rows(WORKSPACE, None, None, 9)
+        assert found.columns == ["at", "kind", "actor", "facts"]
+        assert found.select("at", "kind", "actor").rows() == [
+            (at(6), "withdrawal", "eve"),
+            (at(5), "backup", "bob"),
+            (at(4), "activate", "bob"),
+            (at(3), "status", "ada"),
+            (at(2), "strategy", ""),
+            (at(1), "ingest", ""),
+        ]
+        facts = [json.loads(text) for text in found["facts"]]
+        assert facts[0] == {"run_id": RUN_ID, "reason": "a bug"}
+        assert facts[3] == {"to_status": "rejected", "trials": 3, "reason": "look-ahead"}
+        assert facts[4] == {"strategy_name": STRATEGY, "version": "2"}
+        assert (facts[5]["status"], facts[5]["counts"]) == ("completed", {"inserted": 3})
+        assert kb.change_rows(WORKSPACE, at(2), at(4), 9).equals(found.slice(3, 2))
+        assert kb.change_rows(WORKSPACE, None, None, 2).equals(found.head(2))
+        assert kb.change_rows(OTHER_WORKSPACE, at(6), None, 2).is_empty()
+
+    def test_the_last_start_of_a_replica_is_found_by_its_name(self, kb: TrialStore) -> None:
+        for hours, replica in ((1, "a"), (3, "a"), (2, "b")):
+            kb.note_change(None, at(hours), "start", "", {"replica": replica, "n": hours})
+        kb.note_change(None, at(4), "backup", "", {"replica": "a"})
+        assert kb.last_start("a") == {"replica": "a", "n": 3}
+        assert kb.last_start("b") == {"replica": "b", "n": 2}
+        assert kb.last_start("c") is None
+
+    def test_what_breakers_did_is_kept_until_it_is_deleted(self, kb: TrialStore) -> None:
+        def did(hours: float, **changes: Any) -> dict[str, Any]:
+            told = {"at": at(hours), "service": "db", "state": "open", "changed": True}
+            return {**told, "failures": 5, "retries": 2, "error": "ReadTimeout", **changes}
+
+        closed = did(2, state="closed", changed=False, failures=0, error=None)
+        kb.save_breakers("one", [], at(3), 3600.0, [did(1), closed])
+        kb.save_breakers("two", [], at(3), 3600.0, [did(3)])
+        found = kb.breaker_changes(None, None, 9)
+        names = ("at", "replica", "service", "state", "changed", "failures", "retries", "error")
+        assert found.columns == list(names)
+        assert found.to_dicts()[1] == {"replica": "one", **closed}
+        assert found["replica"].to_list() == ["two", "one", "one"]
+        assert kb.breaker_changes(at(1), at(3), 9).equals(found.tail(2))
+        assert kb.breaker_changes(None, None, 1).equals(found.head(1))
+        assert kb.count_breaker_changes(at(3)) == 2
+        assert [kb.delete_breaker_changes(at(3), 1) for _ in range(3)] == [1, 1, 0]
+        assert kb.breaker_changes(None, None, 9).equals(found.head(1))
+
+    def test_a_table_of_nothing_has_the_columns_of_one_of_something(self, kb: TrialStore) -> None:
+        def tables() -> list[pl.DataFrame]:
+            return [
+                kb.event_rates(WORKSPACE, *_DAY, "minute", ("replica",)),
+                kb.event_rates(WORKSPACE, *_DAY, "day", ("replica",)),
+                kb.rejections(WORKSPACE, *_DAY, "day", ("filter",)),
+                kb.change_rows(WORKSPACE, None, None, 9),
+            ]
+
+        before = [table.schema for table in tables()]
+        kb.save_event(event())
+        kb.note_change(None, NOON, "backup", "ada", {"trials": 3})
+        assert [table.schema for table in tables()] == before
+        assert all(table.height for table in tables())

@@ -33,6 +33,7 @@ class PruneReport(Report):
         events_before, runs_before: the limits, UTC.
         free_bytes: of the database's file, which hold nothing and are filled first; None on
             PostgreSQL, whose autovacuum sees to it.
+        breaker_changes: what circuit breakers did before `events_before`.
     """
 
     dry_run: bool
@@ -43,6 +44,7 @@ class PruneReport(Report):
     events_before: datetime
     runs_before: datetime
     free_bytes: int | None = None
+    breaker_changes: int = 0
 
     def summary(self) -> str:
         """One line."""
@@ -110,11 +112,16 @@ class Retention:
         events = self._store.old_events(events_before)
         runs, kept = self._store.old_runs(runs_before)
         jobs = self._store.count_old_jobs(runs_before)
+        breaker_changes = self._store.count_breaker_changes(events_before)
         if not dry_run:
             _in_portions(self._store.delete_events, events)
             _in_portions(self._store.delete_runs, runs)
-            while self._store.delete_jobs(runs_before, BATCH) == BATCH:
-                pass
+            for delete, before in (
+                (self._store.delete_jobs, runs_before),
+                (self._store.delete_breaker_changes, events_before),
+            ):
+                while delete(before, BATCH) == BATCH:
+                    pass
             if compact:
                 self._store.compact()
             emit("kb_prune_complete", events=len(events), runs=len(runs), runs_kept=kept, jobs=jobs)
@@ -127,6 +134,7 @@ class Retention:
             events_before,
             runs_before,
             self._store.free_bytes(),
+            breaker_changes,
         )
 
 

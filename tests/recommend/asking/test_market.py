@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -16,7 +15,6 @@ from tradingkb.domain import Market, Regime
 from tradingkb.exceptions import InvalidInputError, InvalidRegimeError, InvalidTrialError
 from tradingkb.recommend.asking.market import (
     GivenMarket,
-    as_moment,
     as_regime,
     checked_tags,
     read_own_trades,
@@ -178,31 +176,6 @@ def test_tags_are_a_regime_too() -> None:
 def test_what_is_no_regime_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidRegimeError):
         as_regime(wrong)
-
-
-@pytest.mark.parametrize(
-    ("spelling", "moment"),
-    [
-        (None, None),
-        ("2020-01-01", FIRST),
-        ("2020-01-01T00:00:00Z", FIRST),
-        ("2020-01-01T02:00:00+02:00", FIRST),
-        (date(2020, 1, 1), FIRST),
-        (datetime(2020, 1, 1), FIRST),
-        (FIRST, FIRST),
-        (np.datetime64("2020-01-01"), FIRST),
-    ],
-)
-def test_a_time_means_the_same_in_each_of_its_spellings(
-    spelling: Any, moment: datetime | None
-) -> None:
-    assert as_moment(spelling) == moment
-
-
-@pytest.mark.parametrize("wrong", ["", "soon", 5, "2020-13-01", True])
-def test_what_is_no_time_is_refused_by_name(wrong: Any) -> None:
-    with pytest.raises(InvalidInputError, match=r"^as_of"):
-        as_moment(wrong)
 
 
 def test_tags_of_a_filter_are_a_list_or_one_and_have_to_exist() -> None:

@@ -7,10 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tradingkb.domain import Market, Overrides, Question, Regime
+from tradingkb.domain import Market, Overrides, Question, Regime, as_moment
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.recommend.asking.event import own_digest
-from tradingkb.recommend.asking.market import as_moment
 
 
 def question_of(

@@ -1,10 +1,10 @@
-"""Reading what a question says about the market: bars, a regime, a time, own results."""
+"""Reading what a question says about the market: bars, a regime, own results."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -14,7 +14,6 @@ from tradingkb.domain import (
     TIMEFRAME_REMEDY,
     Market,
     Regime,
-    as_utc,
     canonical_timeframe,
     check_names,
     is_no_timeframe,
@@ -164,25 +163,6 @@ def checked_tags(tags: Sequence[str] | str | None) -> tuple[str, ...] | None:
     names = (tags,) if isinstance(tags, str) else tuple(tags)
     check_names("tag", names, TAGS)
     return names
-
-
-def as_moment(as_of: datetime | date | str | None) -> datetime | None:
-    """An aware UTC time from a datetime, a date (its start) or an ISO text; naive times are UTC.
-
-    Raises:
-        InvalidInputError: it is none of these.
-    """
-    if as_of is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(str(as_of))  # also what a NumPy or pandas time prints
-        return as_utc(moment)
-    except (ValueError, OverflowError):
-        raise InvalidInputError(
-            f"{as_of!r} is no time",
-            field="as_of",
-            remedy="give a datetime or ISO 8601 such as 2024-01-31T00:00:00Z",
-        ) from None
 
 
 def read_own_trades(own_trials: Any, strategy_name: str, now: datetime) -> dict[str, float] | None:

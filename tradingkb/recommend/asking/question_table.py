@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain import Caller, Market, Overrides, Question, near_names
+from tradingkb.domain import Caller, Market, Overrides, Question, as_moment, near_names
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.importers import from_pandas, is_pandas
 from tradingkb.recommend.asking.many import Asked
-from tradingkb.recommend.asking.market import GivenMarket, RegimeLike, as_moment, checked_tags
+from tradingkb.recommend.asking.market import GivenMarket, RegimeLike, checked_tags
 from tradingkb.recommend.asking.markets import Markets
 from tradingkb.regimes import is_file
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from tradingkb.importers import Const, const
 from tradingkb.service.arriving import JsonBody
 from tradingkb.service.bars import bounded, few_cells
 from tradingkb.service.bodies import (
     CurateBody,
+    CurateManyBody,
     IngestBody,
     ReembedBody,
     parsed,
@@ -21,6 +23,7 @@ from tradingkb.service.documents import JOB, REPORT, documented
 from tradingkb.service.encoding import ingest_response, json_response, report_response
 from tradingkb.service.gate import admitted, known_query, require_admin
 from tradingkb.service.problems import ProblemError
+from tradingkb.service.routes.naming import By, trial_named
 from tradingkb.service.state import asked_of, service_of
 
 router = APIRouter(
@@ -37,12 +40,6 @@ IdempotencyKey = Annotated[
     ),
 ]
 Name = Annotated[str, Path(min_length=1, max_length=255)]
-By = Annotated[
-    Literal["trial_id", "source_id"],
-    Query(description="What the path names: the number of a stored trial, or its source's id."),
-]
-#: Digits of no number of a trial.
-_DIGITS: Final = 19
 #: Who does it where the request does not say.
 _ACTOR: Final = "http"
 
@@ -134,43 +131,39 @@ def cancel_job(request: Request, job_id: str) -> Response:
 @router.post("/kb/trials/{trial_id:path}/promote", **documented(REPORT, request=CurateBody))
 def promote(request: Request, trial_id: Name, arrived: JsonBody, by: By = "trial_id") -> Response:
     """Promote a trial: it wins ties. Restoring a rejected one needs a reason."""
-    return _curated(request, "promote", _named(trial_id, by), arrived.json)
+    return _curated(request, "promote", trial_named(trial_id, by), arrived.json)
 
 
 @router.post("/kb/trials/{trial_id:path}/reject", **documented(REPORT, request=CurateBody))
 def reject(request: Request, trial_id: Name, arrived: JsonBody, by: By = "trial_id") -> Response:
     """Reject a trial: from now on it is never recommended. Needs a reason."""
-    return _curated(request, "reject", _named(trial_id, by), arrived.json)
+    return _curated(request, "reject", trial_named(trial_id, by), arrived.json)
 
 
 @router.post("/kb/trials/{trial_id:path}/archive", **documented(REPORT, request=CurateBody))
 def archive(request: Request, trial_id: Name, arrived: JsonBody, by: By = "trial_id") -> Response:
     """Take a trial out of the index until it is ingested again."""
-    return _curated(request, "archive", _named(trial_id, by), arrived.json)
+    return _curated(request, "archive", trial_named(trial_id, by), arrived.json)
 
 
-def _named(name: str, by: str) -> int | str:
-    """The trial that is meant; a number alone could be either, and would change another one."""
-    if by == "source_id":
-        return name
-    if not (name.isascii() and name.isdecimal() and len(name) < _DIGITS):
-        raise ProblemError(
-            422,
-            "invalid_trial_id",
-            f"{name[:80]!r} is no trial_id",
-            remedy="take trial_id from GET /kb/trials, or name the trial of its source: "
-            "?by=source_id",
-            field="trial_id",
-        )
-    return int(name)
+@router.post("/kb/trials/curate", **documented(REPORT, request=CurateManyBody))
+def curate(request: Request, arrived: JsonBody) -> Response:
+    """Promote, reject or archive many trials at once: all of them, or none."""
+    body = parsed(CurateManyBody, arrived.json)
+    return _changed(request, body.action, body.trials, body)
 
 
 def _curated(request: Request, action: str, trial: int | str, raw: bytes) -> Response:
-    body = parsed(CurateBody, raw)
+    return _changed(request, action, [trial], parsed(CurateBody, raw))
+
+
+def _changed(
+    request: Request, action: str, trials: Sequence[int | str], body: CurateBody
+) -> Response:
     kb = service_of(request).kb
     with admitted(request, body.workspace_id):
         report = getattr(kb, action)(
-            [trial],
+            trials,
             workspace=body.workspace_id,
             reason=body.reason,
             actor=body.actor or _ACTOR,

@@ -8,45 +8,50 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tradingkb.service.documents import EVENTS, JOB, JOBS, SUMMARY, TRIALS, documented
 from tradingkb.service.encoding import frame_rows, json_response, page_response
-from tradingkb.service.gate import admitted, known_query, require_token
+from tradingkb.service.gate import known_query, reading, require_token
+from tradingkb.service.routes.parameters import (
+    Cursor,
+    Flag,
+    Limit,
+    Selected,
+    Since,
+    Text,
+    Until,
+    Workspace,
+    given,
+)
 from tradingkb.service.state import service_of
 
 router = APIRouter(tags=["lists"], dependencies=[Depends(require_token), Depends(known_query)])
-
-Workspace = Annotated[
-    str, Query(min_length=1, max_length=64, description="Id (UUID) or slug of the workspace.")
-]
-Text = Annotated[str | None, Query(min_length=1, max_length=255)]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows of the page.")]
-Cursor = Annotated[
-    str | None, Query(min_length=1, max_length=64, description="`next` of the page before.")
-]
 
 
 @router.get("/kb/trials", **documented(TRIALS))
 def trials(
     request: Request,
-    workspace_id: Workspace = "default",
-    strategy_name: Text = None,
-    symbol: Text = None,
-    timeframe: Text = None,
-    kb_status: Literal["candidate", "promoted", "rejected"] | None = None,
-    source_id: Text = None,
-    run_id: Text = None,
+    selected: Annotated[Selected, Depends()],
     limit: Limit = 100,
     cursor: Cursor = None,
+    order: Annotated[
+        str,
+        Query(
+            min_length=1,
+            max_length=64,
+            description='"stored", or a column; trials without a value come last.',
+        ),
+    ] = "stored",
+    descending: Annotated[bool, Query(description="The greatest value first.")] = True,
 ) -> Response:
-    """Stored trials, those stored last first."""
-    where = {
-        "strategy_name": strategy_name,
-        "symbol": symbol,
-        "timeframe": timeframe,
-        "kb_status": kb_status,
-        "source_id": source_id,
-        "run_id": run_id,
-    }
-    with admitted(request, workspace_id):
-        page = service_of(request).kb.trial_page(workspace_id, _given(where), limit, cursor)
+    """Stored trials, those stored last first, or in another order."""
+    with reading(request, selected.workspace_id):
+        page = service_of(request).kb.trial_page(
+            selected.workspace_id,
+            selected.where,
+            limit,
+            cursor,
+            order,
+            descending,
+            selected.bounds,
+        )
     return page_response("trials", page)
 
 
@@ -60,6 +65,11 @@ def events(
     request_id: Text = None,
     source: Text = None,
     replica: Text = None,
+    strict_to_relaxed: Flag = None,
+    metadata_only: Flag = None,
+    repaired_params: Flag = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -71,9 +81,14 @@ def events(
         "request_id": request_id,
         "source": source,
         "replica": replica,
+        "strict_to_relaxed": strict_to_relaxed,
+        "metadata_only": metadata_only,
+        "repaired_params": repaired_params,
     }
-    with admitted(request, workspace_id):
-        page = service_of(request).kb.event_page(workspace_id, _given(where), limit, cursor)
+    with reading(request, workspace_id):
+        page = service_of(request).kb.event_page(
+            workspace_id, given(where), limit, cursor, since, until
+        )
     return page_response("events", page)
 
 
@@ -84,7 +99,7 @@ def event_summary(
     hours: Annotated[float, Query(gt=0, le=8784, description="Of the last hours.")] = 24.0,
 ) -> Response:
     """How many recommendations were ok, degraded and none; probes are left out."""
-    with admitted(request, workspace_id):
+    with reading(request, workspace_id):
         found = service_of(request).kb.event_summary(workspace_id, hours)
     rows = frame_rows(found)
     total = {s: sum(r["count"] for r in rows if r["status"] == s) for s in _STATUSES}
@@ -103,7 +118,7 @@ def jobs(
     cursor: Cursor = None,
 ) -> Response:
     """Jobs of a workspace, newest first."""
-    with admitted(request, workspace_id):
+    with reading(request, workspace_id):
         found = service_of(request).kb.jobs(workspace_id, state, limit, cursor)
     last = found["job_id"][-1] if found.height == limit else None
     return json_response({"jobs": list(map(_job, frame_rows(found))), "next": last})
@@ -113,7 +128,7 @@ def jobs(
 def job(request: Request, job_id: str) -> Response:
     """One job."""
     found = service_of(request).kb.job(job_id)
-    with admitted(request, found.workspace_id):
+    with reading(request, found.workspace_id):
         return json_response(found.to_dict())
 
 
@@ -121,7 +136,3 @@ def _job(row: dict[str, Any]) -> dict[str, Any]:
     """As one job alone is shown."""
     done, total = row.pop("progress_done"), row.pop("progress_total")
     return {**row, "progress": {"done": done, "total": total}}
-
-
-def _given(where: dict[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in where.items() if value is not None}

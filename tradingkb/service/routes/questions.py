@@ -8,12 +8,19 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from tradingkb.exceptions import DeadlineExceededError, InvalidInputError
+from tradingkb.exceptions import DeadlineExceededError, InvalidInputError, InvalidOHLCVError
+from tradingkb.plain import plain
 from tradingkb.ports import patience
 from tradingkb.service.arriving import Arrived, JsonOrForm
 from tradingkb.service.bars import bounded, few_cells, frame_in, frame_of
-from tradingkb.service.bodies import RecommendBody, parsed
-from tradingkb.service.documents import ANSWER, RECOMMEND_REQUEST, documented
+from tradingkb.service.bodies import RecommendBody, RegimeBody, parsed
+from tradingkb.service.documents import (
+    ANSWER,
+    RECOMMEND_REQUEST,
+    REGIME,
+    REGIME_REQUEST,
+    documented,
+)
 from tradingkb.service.encoding import json_response
 from tradingkb.service.gate import admitted, known_query, require_token
 from tradingkb.service.problems import ProblemError
@@ -52,6 +59,23 @@ def recommend(
         return json_response(form)
 
 
+@router.post("/kb/regime", **documented(REGIME, request=REGIME_REQUEST))
+def regime(request: Request, arrived: JsonOrForm) -> Response:
+    """The regime of the last bars: features, tags and the evidence for each tag."""
+    body = parsed(RegimeBody, arrived.json)
+    named = arrived.upload.series if arrived.upload else (None, None)
+    with admitted(request, body.workspace_id):
+        bars = _bars(body, arrived, service_of(request).settings.max_rows)
+        if bars is None:
+            raise InvalidOHLCVError(
+                "there are no bars", field="ohlcv", remedy="upload a file, or give them as JSON"
+            )
+        found = service_of(request).kb.regime(
+            bars, body.timeframe or named[1], body.symbol or named[0]
+        )
+    return json_response(plain(found))
+
+
 @contextmanager
 def _turn(request: Request, wanted: float | None) -> Iterator[None]:
     """Waits for one's turn, as long as an answer is still wanted."""
@@ -82,7 +106,7 @@ def _arguments(request: Request, body: RecommendBody, arrived: Arrived) -> dict[
     }
 
 
-def _bars(body: RecommendBody, arrived: Arrived, most: int) -> Any:
+def _bars(body: RecommendBody | RegimeBody, arrived: Arrived, most: int) -> Any:
     if arrived.upload is None:
         return None if body.ohlcv is None else frame_of(body.ohlcv, most)
     if body.ohlcv is not None:

@@ -4,16 +4,25 @@ The sums of the events that are stored are made here; a release before this one 
 without them, and `tradingkb rollups` makes them again.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 from tradingkb.sql.types import Json, Key, UtcTime
+from tradingkb.stores import sums
+from tradingkb.stores.rollups import add_sums
 
 revision = "0008"
 down_revision = "0007"
 
 _EVENTS = "recommend_events"
 _COUNTS = ("count", "strict_to_relaxed", "metadata_only", "repaired_params", "low_count")
+_STRUCTURES = (
+    *("repaired_params", "reasons", "warnings", "timings"),
+    *("filter_rejections", "relaxations"),
+)
+_CHUNK = 5_000
 _LATENCY_MS = (10, 30, 100, 300, 1000, 3000)
 
 
@@ -53,6 +62,12 @@ def upgrade() -> None:
         ["workspace_id", "at", "status", "source", "strategy_name"],
     )
     op.drop_index("ix_recommend_events_workspace_id_at", _EVENTS)
+    op.create_index(
+        "ix_kb_status_history_workspace_id_at",
+        "kb_status_history",
+        ["workspace_id", "at", "to_status", "actor", "id"],
+    )
+    _fill()
     _lists_of_trials()
 
 
@@ -92,7 +107,22 @@ def _sums() -> None:
     _sums_table("rejection_rollups", keys, counts)
 
 
-def _sums_table(name: str, keys: list, counts: list) -> None:
+def _fill() -> None:
+    """Sums of the events that are stored, some thousand of them in memory at once."""
+    kinds: dict[str, Any] = {"at": UtcTime(), **dict.fromkeys(_STRUCTURES, Json)}
+    events = sa.table(
+        _EVENTS,
+        sa.column("id", Key),
+        *(sa.column(name, kinds.get(name)) for name in sums.SUMMED),
+    )
+    next_ones = sa.select(events).order_by(events.c.id).limit(_CHUNK)
+    connection, last = op.get_bind(), 0
+    while rows := connection.execute(next_ones.where(events.c.id > last)).mappings().all():
+        add_sums(connection, rows)
+        last = rows[-1]["id"]
+
+
+def _sums_table(name: str, keys: list[tuple[str, Any]], counts: list[sa.Column[Any]]) -> None:
     op.create_table(
         name,
         sa.Column("workspace_id", sa.String(36), nullable=False),

@@ -1,0 +1,1 @@
+"""The dashboard: a client of a knowledge base or of its HTTP service, shown by Streamlit."""

@@ -1,0 +1,125 @@
+"""Parts of pages: what is said when there is nothing, or nobody answers, and what refreshes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import streamlit as st
+
+from dashboard.shared import data
+from dashboard.shared.text import say
+from tradingkb.exceptions import BackendUnavailableError, NotReadyError, TradingKBError
+from tradingkb.settings import load_settings
+
+#: A fragment works at most half of the time; a slow one less often, but within this.
+_SLOWEST_S: Final = 600.0
+_BOX: Final = (
+    '<div role="{role}" style="border:1px solid rgba(128,128,128,.35);border-left:.4rem solid '
+    '{colour};border-radius:.4rem;padding:.7rem 1rem;overflow-wrap:anywhere">'
+    "<strong>{{title}}</strong>{body}</div>"
+)
+_LINE: Final = '<div style="margin-top:.25rem">{{{name}}}</div>'
+
+
+def box(title: str, *lines: str, colour: str, role: str = "note") -> None:
+    """A framed notice: a title and lines, all plain text."""
+    names = [f"line{i}" for i in range(len(lines))]
+    body = "".join(_LINE.format(name=name) for name in names)
+    say(
+        _BOX.format(role=role, colour=colour, body=body),
+        title=title,
+        **dict(zip(names, lines, strict=True)),
+    )
+
+
+def empty(title: str, *lines: str) -> None:
+    """Says that there is nothing to show, and how something comes to be here."""
+    box(title, *lines, colour="#8a8a8a")
+
+
+@contextmanager
+def guarded(what: str) -> Iterator[None]:
+    """Shows in its place why a part of a page could not be made; the others stand.
+
+    Args:
+        what: the part, as in "The rates".
+    """
+    try:
+        yield
+    except TradingKBError as error:
+        refused(what, error)
+
+
+def refused(what: str, error: TradingKBError) -> None:
+    """Says what could not be done, since when, and what helps."""
+    lines = [str(error)]
+    if isinstance(error, BackendUnavailableError):
+        since = data.trouble().met()
+        lines.append(f"No answer since {clock_text(since)}. This page asks again by itself.")
+        title = f"{what}: the knowledge base does not answer"
+    elif isinstance(error, NotReadyError):
+        title = f"{what}: not now"
+    else:
+        title = f"{what}: not possible"
+    box(title, *lines, colour="#d55e00", role="alert")
+
+
+def clock_text(at: datetime | None) -> str:
+    """A time as it is shown: UTC, to the second."""
+    return "never" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """How long ago, in the largest unit that says enough."""
+    if at is None:
+        return "never"
+    seconds = (now - at).total_seconds()
+    if seconds < 0:
+        return "just now" if seconds > -60 else f"{_span(-seconds)} ahead of this clock"
+    return f"{_span(seconds)} ago"
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def refreshing(name: str, part: Callable[[], None]) -> None:
+    """Runs a part of a page as a fragment that refreshes by itself, at most half of the time.
+
+    Args:
+        name: of the part, unique on the page.
+        part: what it shows; it may use no widget whose text somebody could be typing.
+    """
+    key = f"_every_{name}"
+    least = _interval_s()
+    every = float(st.session_state.get(key, least))
+
+    def timed() -> None:
+        started = time.monotonic()
+        part()
+        took = time.monotonic() - started
+        wanted = min(max(least, 4 * took), max(least, _SLOWEST_S))
+        st.session_state[key] = wanted
+        if took > every / 2 and refreshes():
+            # The interval of a fragment that runs is changed by a run of the page alone.
+            st.rerun()
+
+    st.fragment(timed, run_every=every if refreshes() else None)()
+
+
+@st.cache_resource(show_spinner=False)
+def _interval_s() -> float:
+    """Seconds between two refreshes of a fragment, where its queries allow."""
+    return load_settings().dashboard_refresh_s
+
+
+def refreshes() -> bool:
+    """Whether the viewer wants parts of pages to refresh."""
+    return bool(st.session_state.get("refresh", True))

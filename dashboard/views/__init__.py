@@ -1,0 +1,1 @@
+"""Pure shaping: what pages show, made of what the client answers; no Streamlit, no clock."""
