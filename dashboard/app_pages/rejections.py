@@ -78,8 +78,9 @@ def _sums(strategy: str | None) -> None:
         _finding(rates, counted)
         _per_filter(counted)
         _trend(at, strategy)
-        _helps(at, strategy, counted)
-        _patterns(rates)
+        recent = {status: _recent(at, strategy, status) for status in ("degraded", "none")}
+        _helps(counted, pl.concat(recent.values()))
+        _patterns(rates, recent["degraded"])
 
 
 def _finding(rates: pl.DataFrame, counted: pl.DataFrame) -> None:
@@ -109,13 +110,13 @@ def _per_filter(counted: pl.DataFrame) -> None:
     ]
     asked = int(frame["asked"].max() or 0)  # type: ignore[arg-type]
     layout = look.layout(
-        70 + 62 * len(names),
+        110 + 58 * len(names),
         title=f"Trials that a filter turns away, mean per answer (n = {asked:,} answers)",
         barmode="group",
         xaxis={"title": {"text": "trials per answer"}, "rangemode": "tozero"},
         yaxis={"autorange": "reversed", "automargin": True},
         hovermode="closest",
-        legend={"orientation": "h", "y": 1.0, "x": 1, "xanchor": "right", "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
     )
     first = frame.row(0, named=True)
     alt = f"{first['filter']} turns away {first['fails']:.0f} trials per answer, alone "
@@ -199,20 +200,22 @@ def _trend(at: Scope, strategy: str | None) -> None:
     look.draw({"data": lines, "layout": layout}, alt=alt, key="trend")
 
 
-def _helps(at: Scope, strategy: str | None, counted: pl.DataFrame) -> None:
+def _recent(at: Scope, strategy: str | None, status: str) -> pl.DataFrame:
+    """The newest answers of a status: rows say what sums do not."""
+    found: pl.DataFrame = data.ask(
+        "event_page",
+        workspace=at.workspace,
+        where={"status": status} | ({"strategy_name": strategy} if strategy else {}),
+        limit=_READ,
+        since=at.since,
+        until=at.until,
+    )[0]
+    return found
+
+
+def _helps(counted: pl.DataFrame, recent: pl.DataFrame) -> None:
     st.subheader("Relaxations that would have helped")
-    recent = [
-        data.ask(
-            "event_page",
-            workspace=at.workspace,
-            where={"status": status} | ({"strategy_name": strategy} if strategy else {}),
-            limit=_READ,
-            since=at.since,
-            until=at.until,
-        )[0]
-        for status in ("degraded", "none")
-    ]
-    frame = view.helps(counted, view.suggestions(pl.concat(recent)))
+    frame = view.helps(counted, view.suggestions(recent))
     if frame.is_empty():
         say(_NOTE, text="No filter, relaxed alone, would have given any answer enough trials.")
         return
@@ -235,7 +238,7 @@ def _helps(at: Scope, strategy: str | None, counted: pl.DataFrame) -> None:
     )
 
 
-def _patterns(rates: pl.DataFrame) -> None:
+def _patterns(rates: pl.DataFrame, recent: pl.DataFrame) -> None:
     frame = view.patterns(rates)
     n = int(rates.filter(pl.col("status") == "degraded")["count"].sum())
     st.subheader("Degraded, by pattern")
@@ -252,6 +255,17 @@ def _patterns(rates: pl.DataFrame) -> None:
         key="patterns",
         column_config={
             "share": st.column_config.NumberColumn("of degraded", format="%.0f %%"),
+            "action": st.column_config.TextColumn("what to do"),
+        },
+    )
+    say(_NOTE, text=f"Reasons of the newest {recent.height:,} of them:")
+    st.dataframe(
+        view.reasons(recent).with_columns(pl.col("share") * 100),
+        hide_index=True,
+        alt="How often the newest degraded answers give each reason",
+        key="reasons",
+        column_config={
+            "share": st.column_config.NumberColumn("of these", format="%.0f %%"),
             "action": st.column_config.TextColumn("what to do"),
         },
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
 
-from dashboard.views.evidence import rejected, threshold, widened
+from dashboard.views.evidence import rejected, sentence, threshold, widened
 from tradingkb.domain import RISKS
 from tradingkb.presentation import format as fmt
 from tradingkb.recommend.answer import CODES
@@ -203,6 +204,38 @@ _PATTERN_COLUMNS: Final = {
     "share": pl.Float64,
     "strategies": pl.String,
     "cause": pl.String,
+    "action": pl.String,
+}
+
+
+def reasons(events: pl.DataFrame) -> pl.DataFrame:
+    """How often answers give each reason, the most frequent first.
+
+    Args:
+        events: rows of `kb.event_page()`.
+
+    Returns:
+        reason (code), answers, share (0 to 1), meaning, action.
+    """
+    counts = Counter(code for value in events["reasons"] for code in set(structure(value) or ()))
+    rows = [
+        {
+            "reason": code,
+            "answers": n,
+            "share": n / events.height,
+            "meaning": sentence(meaning(code)),
+            "action": sentence(CODES[code].action) if code in CODES else "",
+        }
+        for code, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
+    return pl.DataFrame(rows, schema=_REASON_COLUMNS)
+
+
+_REASON_COLUMNS: Final = {
+    "reason": pl.String,
+    "answers": pl.Int64,
+    "share": pl.Float64,
+    "meaning": pl.String,
     "action": pl.String,
 }
 
