@@ -187,15 +187,8 @@ def test_every_method_of_the_protocol_is_compared_and_takes_the_same_arguments()
         for name in methods:
             assert signature(kind, name) == signature(Client, name), name
     elsewhere = {
-        "problems",
-        "freshness",
-        "where",
-        "close",
-        "health",
-        "ready",
-        "recommend",
-        "regime",
-        "curate",
+        *("where", "close", "health", "ready", "problems", "freshness"),
+        *("recommend", "answer_again", "regime", "curate"),
     }
     assert methods - {method for method, _ in READS} == elsewhere
 
@@ -278,6 +271,18 @@ def test_both_recommend_alike(both: Both, question: str, mode: Any) -> None:
     here, there = (client.recommend(dict(asked), mode=mode) for client in both)
     assert_same(without(here, *OWN, *WORDS), without(there, *OWN, *WORDS))
     assert [len(here[name]) for name in WORDS] == [len(there[name]) for name in WORDS]
+
+
+@pytest.mark.parametrize("request_id", ["ok/1?", "..", "none"])
+def test_both_answer_again_alike_and_record_nothing(both: Both, request_id: str) -> None:
+    n = both.here.event_page()[0].height
+    here, there = (client.answer_again(request_id) for client in both)
+    assert_same(without(here, *OWN, *WORDS), without(there, *OWN, *WORDS))
+    assert here["then"]["request_id"] == request_id
+    assert both.here.event_page()[0].height == n
+    for client in both:
+        with pytest.raises(NotFoundError):
+            client.answer_again("of nobody")
 
 
 def test_who_asks_is_recorded(both: Both) -> None:
