@@ -51,7 +51,7 @@ READS: list[tuple[str, dict[str, Any]]] = [
     ("rejections", {"by": ()}),
     ("rejections", {"by": ("filter",), "bucket": "hour"}),
     ("rejections", {"workspace": "empty"}),
-    ("event", {"request_id": "ok/1?"}),
+    ("event", {"request_id": "ok/1?%2F"}),
     ("event", {"request_id": ".."}),
     ("event", {"request_id": "none"}),
     ("recent_changes", {"limit": 3}),
@@ -273,7 +273,7 @@ def test_both_recommend_alike(both: Both, question: str, mode: Any) -> None:
     assert [len(here[name]) for name in WORDS] == [len(there[name]) for name in WORDS]
 
 
-@pytest.mark.parametrize("request_id", ["ok/1?", "..", "none"])
+@pytest.mark.parametrize("request_id", ["ok/1?%2F", "..", "none"])
 def test_both_answer_again_alike_and_record_nothing(both: Both, request_id: str) -> None:
     n = both.here.event_page()[0].height
     here, there = (client.answer_again(request_id) for client in both)
