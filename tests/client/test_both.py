@@ -165,6 +165,13 @@ def test_both_refuse_alike(
     assert there.remedy
 
 
+def test_an_answer_with_the_name_of_a_route_is_not_taken_for_what_that_route_says(
+    both: Both,
+) -> None:
+    for name in ("rates", "rejections", "summary"):
+        assert isinstance(refusal(both.there, "event", {"request_id": name}), InvalidInputError)
+
+
 def test_both_name_what_is_no_number_of_rows(both: Both) -> None:
     # Over HTTP the route refuses it, in its own words.
     for client in both:
