@@ -59,6 +59,7 @@ EVERY_COMMAND = {
     "activate": dict,
     "backup backup.tkb": dict,
     "prune": dict,
+    "rollups": dict,
     # quality
     "evaluate --strategy sma_cross --symbol AAPL --max-decisions 5": dict,
 }

@@ -128,7 +128,20 @@ def prune(
         print_report(report, as_json=as_json)
 
 
+def rollups(
+    context: typer.Context,
+    workspace: Annotated[
+        str | None, typer.Option("--workspace", "-w", help="Slug or id; default all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the sums of recorded answers anew, after an earlier release has written some."""
+    with reported(), context.obj.open() as kb:
+        print_report(kb.rebuild_rollups(workspace), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
-    for command in (problems, reconcile, reembed, activate, backup, restore, prune):
+    every = (problems, reconcile, reembed, activate, backup, restore, prune, rollups)
+    for command in every:
         app.command(rich_help_panel="Upkeep")(command)

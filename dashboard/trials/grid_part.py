@@ -1,0 +1,157 @@
+"""The parameter grid: what a strategy earned over two of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard.shared import data, look
+from dashboard.shared.parts import empty, guarded
+from dashboard.trials.choose import figure_look, objective_of, pick, wanted
+from dashboard.trials.notes import notes
+from dashboard.views.grid import MEASURES, Grid, Mark, grid, grid_table, mark, spec_defaults
+from dashboard.views.grid_figure import grid_figure, size
+from dashboard.views.grid_words import alt_text, explained, title_text
+from dashboard.views.numbers import read_params
+from tradingkb.exceptions import InvalidInputError, TradingKBError
+
+KEYS: Final = ("x", "y", "objective", "bars", "shown")
+#: Pixels of the page; a grid that leaves less than so many of them has its table below.
+_PAGE: Final = 1080
+_TABLE: Final = 430
+#: Recorded answers that are looked at for the last one with parameters.
+_RECENT: Final = 20
+
+
+def grid_part(workspace: str, strategy: str) -> None:
+    """Pickers, heat map, table."""
+    with guarded("The parameter grid"):
+        objectives = data.ask("objectives")
+        places = st.columns(4)
+        with places[0]:
+            name = pick("Objective", [o["name"] for o in objectives], "sharpe", "objective")
+        report = _report(workspace, strategy, name)
+        if report["p"] is None:
+            empty(
+                "No grid",
+                "No parameter of this strategy varies in trials with a score for this objective.",
+            )
+            return
+        report = _picked(places, workspace, strategy, report)
+        measure = st.segmented_control(
+            "Shown",
+            [m.title for m in MEASURES],
+            default=MEASURES[0].title,
+            required=True,
+            key="shown",
+            bind="query-params",
+        )
+        chosen = next(m for m in MEASURES if m.title == measure)
+        of = objective_of(objectives, name)
+        _show(workspace, report, grid(report, chosen, of.get("break_even")))
+
+
+def _report(workspace: str, strategy: str, objective: str) -> Mapping[str, Any]:
+    """With the parameters and bars that were picked, as far as the trials have them."""
+    asked = {"p": wanted("x"), "q": wanted("y"), "timeframe": wanted("bars")}
+    if asked["p"] == asked["q"]:
+        asked["q"] = None
+    same = {"workspace": workspace, "strategy_name": strategy, "objective_type": objective}
+    try:
+        found: Mapping[str, Any] = data.ask("param_grid", **same, **asked)
+    except InvalidInputError:
+        # Another strategy's parameters, say: the grid begins with its own.
+        found = data.ask("param_grid", **same, p=None, q=None, timeframe=None)
+    return found
+
+
+def _picked(
+    places: Sequence[Any], workspace: str, strategy: str, report: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The report of what the pickers say; they offer what varies."""
+    params = [str(name) for name in report["params"]]
+    with places[1]:
+        p = pick("Parameter across", params, str(report["p"]), "x")
+    others = [name for name in params if name != p]
+    q = timeframe = None
+    with places[2]:
+        if others:
+            first = report["q"] if report["q"] in others else others[0]
+            q = pick("Parameter upwards", others, str(first), "y")
+    with places[3]:
+        frames = [str(name) for name in report["timeframes"] if name]
+        if frames:
+            timeframe = pick("Bars", frames, str(report["timeframe"] or frames[0]), "bars")
+    if (p, q, timeframe) == (report["p"], report["q"], report["timeframe"]):
+        return report
+    found: Mapping[str, Any] = data.ask(
+        "param_grid",
+        workspace=workspace,
+        strategy_name=strategy,
+        objective_type=report["objective_type"],
+        p=p,
+        q=q,
+        timeframe=timeframe,
+    )
+    return found
+
+
+def _show(workspace: str, report: Mapping[str, Any], shown: Grid) -> None:
+    strategy = str(report["strategy_name"])
+    spec = data.ask("strategy", name=strategy, workspace=workspace)
+    answered = _last_answer(workspace, strategy, str(report["objective_type"]))
+    found = (
+        mark("recommended", answered and read_params(answered["params"]), shown),
+        mark("defaults", spec_defaults(spec), shown),
+    )
+    marks = [m for m in found if m is not None]
+    sizes = size(shown, marks)
+    room = _PAGE - sizes.width
+    places = st.columns([sizes.width, room]) if room >= _TABLE else [st.container()] * 2
+    with places[0], st.container(width=sizes.width):
+        figure = grid_figure(shown, marks, figure_look(), title_text(report, shown))
+        look.draw(figure, alt=alt_text(shown, marks), key="grid_chart")
+    with places[1]:
+        _table(shown, marks)
+    notes(explained(report, shown, marks, answered))
+
+
+def _table(shown: Grid, marks: Sequence[Mark]) -> None:
+    column = st.column_config
+    percent = shown.unit == "fraction"
+    unit, number = (", %", "%.1f") if percent else ("", "%.3f")
+    table = grid_table(shown, marks)
+    if shown.q is None:
+        table = table.drop("q")
+    if table["idle"].null_count() == table.height:
+        table = table.drop("idle")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=min(36 * (table.height + 1), 480),
+        column_config={
+            "p": column.TextColumn(shown.p, width="small"),
+            "q": column.TextColumn(shown.q, width="small"),
+            "note": column.TextColumn("note", width="small"),
+            "mean": column.NumberColumn(f"mean{unit}", format=number),
+            "low": column.NumberColumn(f"90 % from{unit}", format=number),
+            "high": column.NumberColumn(f"to{unit}", format=number),
+            "idle": column.NumberColumn("no trade, %", format="%.0f"),
+        },
+        alt="The same grid as a table, the best first.",
+        key="grid_table",
+    )
+
+
+def _last_answer(workspace: str, strategy: str, objective: str) -> dict[str, Any] | None:
+    """The last recorded answer that had parameters; None where there is none, or none is known."""
+    where = {"strategy_name": strategy, "objective_type": objective}
+    try:
+        events, _ = data.ask("event_page", workspace=workspace, where=where, limit=_RECENT)
+    except TradingKBError:
+        return None  # the grid stands without its star
+    usable = events.filter(pl.col("params").is_not_null() & (pl.col("source") != "probe"))
+    return None if usable.is_empty() else usable.row(0, named=True)
