@@ -18,7 +18,7 @@ from tradingkb.monitoring import RETRIES
 #: What a circuit must have been before a change that is the first one known.
 _BEFORE: Final = {"half_open": "open", "closed": "half_open"}
 _TIME: Final = pl.Datetime("us", "UTC")
-_SEGMENTS: Final = {
+_SEGMENTS: Final[dict[str, Any]] = {
     "replica": pl.String,
     "service": pl.String,
     "state": pl.String,
@@ -230,7 +230,12 @@ def retries(changes: pl.DataFrame, part: timedelta) -> pl.DataFrame:
     The alert looks at each replica and each service by itself, so `per_s` is that of the replica
     that had most.
     """
-    schema = {"at": _TIME, "service": pl.String, "retries": pl.Int64, "per_s": pl.Float64}
+    schema: dict[str, Any] = {
+        "at": _TIME,
+        "service": pl.String,
+        "retries": pl.Int64,
+        "per_s": pl.Float64,
+    }
     if changes.is_empty():
         return pl.DataFrame(schema=schema)
     each = (

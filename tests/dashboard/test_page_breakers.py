@@ -45,8 +45,9 @@ def troubled_home(tmp_path: Path) -> Path:
     with tkb.connect(home, progress=False) as kb:
         store = kb.use_cases.store
         for name, index, changes in (("a", broken, told), ("b", closed, [])):
-            states = [{"service": "db", **closed}, {"service": "qdrant", **index}]
-            store.save_breakers(name, states, now, 3600.0, changes)
+            began = [{"service": service, **closed} for service in ("db", "qdrant")]
+            store.save_breakers(name, began, now - 180 * MINUTE, 1e6)
+            store.save_breakers(name, [began[0], {"service": "qdrant", **index}], now, 1e6, changes)
     return home
 
 
