@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import polars as pl
 import streamlit as st
@@ -72,7 +72,7 @@ def table(frame: pl.DataFrame, *, alt: str, key: str, **columns: Any) -> None:
         key: its name on the page.
         **columns: how columns are shown, by name.
     """
-    fits = "content" if frame.height <= _FEW else "auto"
+    fits: Literal["content", "auto"] = "content" if frame.height <= _FEW else "auto"
     st.dataframe(frame, hide_index=True, alt=alt, key=key, column_config=columns, height=fits)
 
 
