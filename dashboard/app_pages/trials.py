@@ -9,13 +9,19 @@ import streamlit as st
 
 from dashboard.shared import data, scope
 from dashboard.shared.parts import empty, refused
+from dashboard.trials import density_part, filters, grid_part, list_part, trial_part
 from dashboard.trials.choose import pick_strategy
-from dashboard.trials.density_part import density_part
-from dashboard.trials.grid_part import grid_part
-from dashboard.trials.list_part import list_part
 from tradingkb.exceptions import TradingKBError
 
-_VIEWS = ("Parameter grid", "In-sample against out-of-sample", "All trials")
+_KEYS = (
+    "strategy_name",
+    "tab",
+    *grid_part.KEYS,
+    *density_part.KEYS,
+    *filters.KEYS,
+    *trial_part.KEYS,
+)
+_TABS = ("Parameter grid", "In-sample against out-of-sample", "All trials")
 
 
 def show(workspace: str) -> None:
@@ -29,20 +35,21 @@ def show(workspace: str) -> None:
         )
         return
     strategy = pick_strategy(known)
-    grid, density, everything = st.tabs(_VIEWS, key="view", on_change="rerun", bind="query-params")
+    grid, density, everything = st.tabs(_TABS, key="tab", on_change="rerun", bind="query-params")
     # A tab that is not open asks for nothing.
     if grid.open:
         with grid:
-            grid_part(workspace, strategy)
+            grid_part.grid_part(workspace, strategy)
     if density.open:
         with density:
-            density_part(workspace, strategy)
+            density_part.density_part(workspace, strategy)
     if everything.open:
         with everything:
-            list_part(workspace, strategy)
+            list_part.list_part(workspace, strategy)
 
 
 st.title("Trials")
+scope.remember(*_KEYS)
 try:
     show(scope.picked().workspace)
 except TradingKBError as error:

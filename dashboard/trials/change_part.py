@@ -1,7 +1,7 @@
-"""Promote, reject, archive: first what it would do, then the token.
+"""Promote, reject, archive: first what it would do, then the change.
 
-Nothing of this is in the URL, so no link can change anything. The token is read once, at the
-moment of the change, and kept nowhere.
+Nothing of this is in the URL, so no link can change anything. Trying it needs the token, too: the
+field keeps it until the change is made, and nothing else does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import streamlit as st
 from dashboard.shared import data
 from dashboard.shared.parts import box, refused
 from dashboard.shared.text import say
+from dashboard.trials.notes import notes
 from dashboard.views.curation import (
     ACTIONS,
     Change,
@@ -56,9 +57,16 @@ def change_part(workspace: str, rows: pl.DataFrame, chosen: Sequence[int]) -> No
     st.subheader(f"Change {count(len(chosen), 'chosen trial')}")
     with st.form("_change_form"):
         st.segmented_control("What to do", list(ACTIONS), key=_ACTION, format_func=str.capitalize)
-        for name, meaning in ACTIONS.items():
-            st.caption(f"{name.capitalize()}: {meaning}")
+        notes([f"{name.capitalize()}: {meaning}" for name, meaning in ACTIONS.items()])
         st.text_area("Reason", key=_REASON, max_chars=1000, height=80)
+        st.text_input(
+            "Admin token",
+            type="password",
+            key=_TOKEN,
+            autocomplete="off",
+            width=360,
+            help="The ADMIN_TOKEN of what this dashboard is connected to.",
+        )
         st.form_submit_button(
             "Show what it would do", on_click=_try, args=(workspace, tuple(chosen), tuple(statuses))
         )
@@ -72,20 +80,17 @@ def change_part(workspace: str, rows: pl.DataFrame, chosen: Sequence[int]) -> No
 
 
 def _confirm(preview: Preview) -> None:
-    st.markdown("**Dry run: nothing is written yet**")
-    say("<p>{text}</p>", text=headline(preview.report))
-    if not preview.report["changed"]:
-        return
-    st.dataframe(transition_rows(preview.report), hide_index=True, width=420)
-    with st.form("_confirm_form", clear_on_submit=True):
-        st.text_input(
-            "Admin token",
-            type="password",
-            key=_TOKEN,
-            autocomplete="off",
-            help="ADMIN_TOKEN of the service or of this process. It is used once and not kept.",
-        )
-        st.form_submit_button(button_text(preview), type="primary", on_click=_do)
+    with st.container(border=True):
+        st.markdown("**This is what it would do. Nothing is written yet.**")
+        say("<p>{text}</p>", text=headline(preview.report))
+        if preview.report["changed"]:
+            st.dataframe(
+                transition_rows(preview.report),
+                hide_index=True,
+                width=420,
+                alt="How many trials make which change.",
+            )
+            st.button(button_text(preview), type="primary", key="_change_do", on_click=_do)
 
 
 def _try(workspace: str, chosen: tuple[int, ...], statuses: tuple[str, ...]) -> None:
@@ -99,7 +104,7 @@ def _try(workspace: str, chosen: tuple[int, ...], statuses: tuple[str, ...]) -> 
         st.session_state[_OUTCOME] = missing
         return
     try:
-        report = _curate(asked, dry_run=True, token=None)
+        report = _curate(asked, dry_run=True)
     except TradingKBError as error:
         st.session_state[_OUTCOME] = error
         return
@@ -110,23 +115,21 @@ def _try(workspace: str, chosen: tuple[int, ...], statuses: tuple[str, ...]) -> 
 def _do() -> None:
     """Makes the change that the preview showed, once: a second click finds no preview."""
     preview = st.session_state.pop(_PREVIEW, None)
-    token = st.session_state.get(_TOKEN) or None
-    st.session_state[_TOKEN] = ""
     if preview is None:
         return
     try:
-        report = _curate(preview.change, dry_run=False, token=token)
+        report = _curate(preview.change, dry_run=False)
     except TradingKBError as error:
         st.session_state[_OUTCOME] = error
-        st.session_state[_PREVIEW] = preview  # it may be tried again, with another token
+        st.session_state[_PREVIEW] = preview  # to be tried again
         return
     st.session_state[_OUTCOME] = report
-    st.session_state[_REASON] = ""
+    st.session_state[_REASON] = st.session_state[_TOKEN] = ""
     st.session_state[CHANGES] = st.session_state.get(CHANGES, 0) + 1
     data.forget()
 
 
-def _curate(asked: Change, *, dry_run: bool, token: str | None) -> dict[str, object]:
+def _curate(asked: Change, *, dry_run: bool) -> dict[str, object]:
     report: dict[str, object] = data.fresh(
         "curate",
         action=asked.action,
@@ -134,7 +137,7 @@ def _curate(asked: Change, *, dry_run: bool, token: str | None) -> dict[str, obj
         workspace=asked.workspace,
         reason=asked.reason,
         dry_run=dry_run,
-        token=token,
+        token=st.session_state.get(_TOKEN) or None,
     )
     return report
 

@@ -27,30 +27,31 @@ def figure_look() -> Look:
 def pick_strategy(known: pl.DataFrame) -> str:
     """The strategy; what a link asks for and is not there is said."""
     names = known["strategy_name"].to_list()
-    asked = st.query_params.get("strategy")
+    asked = st.query_params.get("strategy_name")
     # The URL holds what an option looks like: the bare name, so that links can be written by hand.
-    chosen = st.selectbox("Strategy", names, key="strategy", bind="query-params")
+    chosen = pick("Strategy", names, names[0], "strategy_name")
     if asked and asked not in names:
         box(
             f"No trials of strategy {shortened(asked)!r} here",
             f"The link names one that this workspace has not; this is {shortened(chosen)!r}.",
             colour="#e69f00",
         )
-    return str(chosen)
+    return chosen
 
 
 def pick(label: str, options: Sequence[str], first: str, key: str) -> str:
     """One of several, kept in the URL; what is no longer among them gives way to the first."""
-    if st.session_state.get(key, first) not in options:
+    if key in st.session_state and st.session_state[key] not in options:
         del st.session_state[key]
     chosen = st.selectbox(
-        label,
-        options,
-        index=list(options).index(first),
-        key=key,
-        bind="query-params",
+        label, options, index=list(options).index(first), key=key, bind="query-params"
     )
     return str(chosen)
+
+
+def wanted(key: str) -> str | None:
+    """What a picker holds that is shown further down, or what the URL wants of it."""
+    return st.session_state.get(key) or st.query_params.get(key) or None
 
 
 def objective_of(known: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:

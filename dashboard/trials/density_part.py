@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import streamlit as st
 
 from dashboard.shared import data, look
 from dashboard.shared.parts import empty, guarded
-from dashboard.shared.text import say
 from dashboard.trials.choose import figure_look
+from dashboard.trials.notes import notes
 from dashboard.views.density import METRICS, density_caption, density_figure, density_table
 
-_BINS = 40
+KEYS: Final = ("metric",)
+_BINS: Final = 40
 
 
 def density_part(workspace: str, strategy: str) -> None:
@@ -44,10 +47,18 @@ def density_part(workspace: str, strategy: str) -> None:
         with st.container(width=680):
             figure = density_figure(report, unit, figure_look())
             look.draw(figure, alt=f"Density of trials. {caption}", key="density_chart")
-        say("<p>{caption}</p>", caption=caption)
-        say(
-            '<p style="opacity:.8">Below the dashed line a trial did worse out-of-sample than '
-            "in-sample (for a drawdown: better). Darker cells hold more trials.</p>"
+        below = "better" if metric == "max_drawdown_frac" else "worse"
+        notes(
+            [
+                caption,
+                f"Below the dashed line a trial did {below} out-of-sample than in-sample.",
+                "Rejected and withdrawn trials are left out, as an answer leaves them out.",
+            ]
         )
         with st.expander("The same as a table"):
-            st.dataframe(density_table(report), hide_index=True, key="density_table")
+            st.dataframe(
+                density_table(report),
+                hide_index=True,
+                key="density_table",
+                alt="Trials per field, the fullest first.",
+            )

@@ -9,6 +9,11 @@ import streamlit as st
 
 from dashboard.views.trials import ORDERS, PAGE_SIZES, STATUSES, Asked, asked
 
+KEYS: Final = (
+    *("kb_status", "symbol", "timeframe", "every", "source_id", "source_type", "run_id"),
+    *("sharpe_min", "sharpe_max", "drawdown_max", "trades_min", "known_from", "known_to"),
+    *("order", "direction", "rows"),
+)
 _DIRECTIONS: Final = {"down": "largest or newest first", "up": "smallest or oldest first"}
 
 

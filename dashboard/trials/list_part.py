@@ -135,7 +135,7 @@ def _configured(column: Column) -> Any:
     config = st.column_config
     common = {"help": column.help or None}
     if column.kind == "percent":
-        return config.NumberColumn(column.title, format="percent", **common)
+        return config.NumberColumn(column.title, format="%.1f", **common)
     if column.kind == "number":
         return config.NumberColumn(column.title, format="%.2f", **common)
     if column.kind == "count":

@@ -14,6 +14,7 @@ from dashboard.shared.parts import empty, guarded
 from dashboard.shared.text import say
 from dashboard.views.trials import details, history_rows, metric_table, regime_table, trial_params
 
+KEYS: Final = ("trial",)
 _SHOWN: Final = "_trial_shown"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from dashboard.views.numbers import literal, score_text
+from dashboard.views.numbers import count, literal, score_text
 
 #: A cell with fewer windows than this says nothing, whatever its mean (as an answer is degraded).
 MIN_WINDOWS: Final = 3
@@ -35,10 +36,50 @@ class Level:
     label: str
 
     def holds(self, value: Any) -> bool:
-        """Whether a parameter with this value lies here: 20 is 20.0, but True is not 1."""
-        if _is_number(value) and _is_number(self.low) and _is_number(self.high):
-            return bool(self.low <= value <= self.high)
-        return type(value) is type(self.low) and bool(value == self.low)
+        """Whether a parameter with this value lies here: 20 is 20.0, and a category its text."""
+        if value is None or self.low is None:
+            return value is None and self.low is None
+        if _is_number(self.low):
+            return _is_number(value) and bool(self.low <= value <= self.high)
+        return bool(self.low == (value if isinstance(value, str) else json.dumps(value)))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a cell shows.
+
+    Attributes:
+        column: of the report; its interval stands in two more, with `_low` and `_high` or "low" and
+            "high".
+        title: in a few words.
+        meaning: in a sentence.
+    """
+
+    column: str
+    title: str
+    meaning: str
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The columns of its interval."""
+        if self.column == "value":
+            return "low", "high"
+        return f"{self.column}_low", f"{self.column}_high"
+
+
+EARNED: Final = Measure(
+    "value",
+    "What it earned",
+    "Each value is the mean over windows of what the trials of the cell earned; an answer's "
+    "expectation is drawn from there towards what is known of all sets.",
+)
+AGAINST: Final = Measure(
+    "over_others",
+    "Against the other sets",
+    "Each value is the mean difference to all other sets on the same windows: the luck of the "
+    "windows cancels out, and what is left belongs to the parameters.",
+)
+MEASURES: Final = (EARNED, AGAINST)
 
 
 @dataclass(frozen=True)
@@ -46,19 +87,23 @@ class Grid:
     """The cells of a parameter grid as rows (along q) of columns (along p).
 
     Attributes:
-        p, q: names of the parameters.
+        p, q: names of the parameters; q is None where only one varies.
+        measure: what the values are.
         columns, rows: their levels, in numeric order.
         value, low, high: the mean per cell with its 90 % interval, in `unit`; None where nothing
             was tried.
         n_windows, n_trials, n_sets: how much stands behind each cell.
+        idle: share of the trials of a cell that made no trade; None where that is not known.
         few: cells with fewer windows than this are marked.
         unit: of the objective.
         direction: "max" when more is better, "min" when less is.
-        centre: the value of a strategy that neither earns nor loses; None where there is none.
+        centre: the value of neither better nor worse: break-even, or no difference; None where
+            there is none.
     """
 
     p: str
-    q: str
+    q: str | None
+    measure: Measure
     columns: tuple[Level, ...]
     rows: tuple[Level, ...]
     value: Numbers
@@ -67,6 +112,7 @@ class Grid:
     n_windows: Counts
     n_trials: Counts
     n_sets: Counts
+    idle: Numbers
     few: int
     unit: str
     direction: str
@@ -121,34 +167,47 @@ class Mark:
     place: Place | None
 
 
-def grid(report: Mapping[str, Any], centre: float | None) -> Grid:
-    """The grid of a report of `param_grid`.
+def grid(
+    report: Mapping[str, Any], measure: Measure = EARNED, break_even: float | None = None
+) -> Grid:
+    """The grid of a report of `param_grid` that has a cell.
 
     Args:
-        report: p, q, unit, direction, and `cells` with p, q (or p_low, p_high, and so on, where
-            values were binned), value, low, high, n_trials, n_windows, n_sets.
-        centre: break-even of the objective, in its unit; None where it has none.
+        report: see `tradingkb.monitoring.grid.ParamGrid`.
+        measure: what the cells show.
+        break_even: of the objective, in its unit; None where it has none.
     """
     cells: pl.DataFrame = report["cells"]
     across, along = _levels(cells, "p"), _levels(cells, "q")
     places = list(zip(_codes(cells, "p", across), _codes(cells, "q", along), strict=True))
     shape = (len(along), len(across))
-    windows = _table(cells, "n_windows", places, shape, 0)
+
+    def table(name: str, nothing: Any) -> Any:
+        found = cells[name].to_list() if name in cells.columns else [nothing] * cells.height
+        rows = [[nothing] * shape[1] for _ in range(shape[0])]
+        for (x, y), value in zip(places, found, strict=True):
+            rows[y][x] = value
+        return tuple(tuple(row) for row in rows)
+
+    windows = table("n_windows", 0)
+    low, high = measure.bounds
     return Grid(
         p=str(report["p"]),
-        q=str(report["q"]),
+        q=None if report["q"] is None else str(report["q"]),
+        measure=measure,
         columns=across,
         rows=along,
-        value=_table(cells, "value", places, shape, None),
-        low=_table(cells, "low", places, shape, None),
-        high=_table(cells, "high", places, shape, None),
+        value=table(measure.column, None),
+        low=table(low, None),
+        high=table(high, None),
         n_windows=windows,
-        n_trials=_table(cells, "n_trials", places, shape, 0),
-        n_sets=_table(cells, "n_sets", places, shape, 0),
+        n_trials=table("n_trials", 0),
+        n_sets=table("n_sets", 0),
+        idle=table("idle", None),
         few=few_windows(n for row in windows for n in row),
-        unit=str(report.get("unit") or ""),
-        direction=str(report.get("direction") or "max"),
-        centre=centre,
+        unit=str(report["unit"]),
+        direction=str(report["direction"]),
+        centre=0.0 if measure == AGAINST else break_even,
     )
 
 
@@ -162,29 +221,39 @@ def mark(name: str, params: Mapping[str, Any] | None, shown: Grid) -> Mark | Non
     if not params:
         return None
     x = _index(shown.columns, params.get(shown.p))
-    y = _index(shown.rows, params.get(shown.q))
+    y = 0 if shown.q is None else _index(shown.rows, params.get(shown.q))
     return Mark(name, dict(params), None if x is None or y is None else (x, y))
 
 
 def grid_table(shown: Grid, marks: Sequence[Mark]) -> pl.DataFrame:
-    """The same as rows, the best mean first, for those who read numbers."""
+    """The same as rows, the best first, for those who read numbers; shares are in percent."""
     places = shown.tried()
+    scale = 100.0 if shown.unit == "fraction" else 1.0
     names = {place: ", ".join(m.name for m in marks if m.place == place) for place in places}
     frame = pl.DataFrame(
         {
             "p": [shown.columns[x].label for x, _ in places],
             "q": [shown.rows[y].label for _, y in places],
-            "mean": [shown.value[y][x] for x, y in places],
-            "low": [shown.low[y][x] for x, y in places],
-            "high": [shown.high[y][x] for x, y in places],
+            "mean": [_times(shown.value[y][x], scale) for x, y in places],
+            "low": [_times(shown.low[y][x], scale) for x, y in places],
+            "high": [_times(shown.high[y][x], scale) for x, y in places],
             "windows": [shown.n_windows[y][x] for x, y in places],
             "trials": [shown.n_trials[y][x] for x, y in places],
             "sets": [shown.n_sets[y][x] for x, y in places],
+            "idle": [_percent(shown.idle[y][x]) for x, y in places],
             "note": [_note(shown, place, names[place]) for place in places],
         },
-        schema_overrides=dict.fromkeys(("mean", "low", "high"), pl.Float64),
+        schema_overrides=dict.fromkeys(("mean", "low", "high", "idle"), pl.Float64),
     )
     return frame.sort("mean", descending=shown.direction == "max", nulls_last=True)
+
+
+def _times(value: float | None, scale: float) -> float | None:
+    return None if value is None else value * scale
+
+
+def _percent(share: float | None) -> float | None:
+    return _times(share, 100.0)
 
 
 def _note(shown: Grid, place: Place, marked: str) -> str:
@@ -195,8 +264,8 @@ def _note(shown: Grid, place: Place, marked: str) -> str:
 def hover_text(shown: Grid, place: Place, marks: Sequence[Mark]) -> str:
     """What a cell says of itself, in lines."""
     x, y = place
-    lines = [f"{shown.p} = {shown.columns[x].label}, {shown.q} = {shown.rows[y].label}"]
-    lines.append(f"mean {score_text(shown.value[y][x], shown.unit)}")
+    lines = [cell_name(shown, place)]
+    lines.append(f"{shown.measure.title.lower()}: {score_text(shown.value[y][x], shown.unit)}")
     low, high = shown.low[y][x], shown.high[y][x]
     if low is None or high is None:
         lines.append("no interval: a single window")
@@ -204,33 +273,21 @@ def hover_text(shown: Grid, place: Place, marks: Sequence[Mark]) -> str:
         bounds = f"{score_text(low, shown.unit)} to {score_text(high, shown.unit)}"
         lines.append(f"90 % interval {bounds}")
     lines.append(
-        f"{shown.n_windows[y][x]:,} windows, {shown.n_trials[y][x]:,} trials, "
-        f"{shown.n_sets[y][x]:,} parameter sets"
+        f"{count(shown.n_windows[y][x], 'window')}, {count(shown.n_trials[y][x], 'trial')}, "
+        f"{count(shown.n_sets[y][x], 'parameter set')}"
     )
+    idle = shown.idle[y][x]
+    if idle:
+        lines.append(f"{100 * idle:.0f} % of the trials made no trade")
     note = _note(shown, place, ", ".join(m.name for m in marks if m.place == place))
     return "\n".join([*lines, note] if note else lines)
 
 
-def param_names(spec: Mapping[str, Any] | None, varying: Sequence[str]) -> list[str]:
-    """The parameters to choose from: as the spec declares them, then others by name.
-
-    Args:
-        spec: of the strategy, as a dict; None where none is registered.
-        varying: names of those that vary in the trials; none while that is not known.
-    """
-    declared = [str(p["name"]) for p in (spec or {}).get("params", ())]
-    if not varying:
-        return declared
-    return [n for n in declared if n in varying] + sorted(set(varying) - set(declared))
-
-
-def first_pair(names: Sequence[str], spec: Mapping[str, Any] | None) -> tuple[str, str] | None:
-    """The two parameters that are shown first: numbers before choices; None for fewer than two."""
-    if len(names) < 2:
-        return None
-    types = {str(p["name"]): p.get("type") for p in (spec or {}).get("params", ())}
-    order = sorted(names, key=lambda n: types.get(n, "float") not in ("int", "float"))
-    return order[0], order[1]
+def cell_name(shown: Grid, place: Place) -> str:
+    """Which cell it is: "fast = 12, slow = 26"."""
+    x, y = place
+    name = f"{shown.p} = {shown.columns[x].label}"
+    return name if shown.q is None else f"{name}, {shown.q} = {shown.rows[y].label}"
 
 
 def spec_defaults(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -243,33 +300,28 @@ def spec_defaults(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _levels(cells: pl.DataFrame, axis: str) -> tuple[Level, ...]:
-    if f"{axis}_low" in cells.columns:
-        bounds = cells.select(f"{axis}_low", f"{axis}_high").unique().rows()
-        return tuple(Level(a, b, _bin(a, b)) for a, b in sorted(bounds, key=lambda r: _order(r[0])))
-    values = cells[axis].unique().to_list()
-    return tuple(Level(v, v, literal(v)) for v in sorted(values, key=_order))
+    found = cells.select(axis, f"{axis}_low", f"{axis}_high").unique().rows()
+    return tuple(_level(*row) for row in sorted(found, key=lambda row: _order(row[0])))
 
 
-def _bin(low: Any, high: Any) -> str:
-    return literal(low) if low == high else f"{literal(low)} to {literal(high)}"
+def _level(value: Any, low: Any, high: Any) -> Level:
+    """A number, a bin of numbers, a category, or where trials do not name the parameter."""
+    if low is None:
+        return Level(value, value, literal(value))
+    return Level(low, high, literal(low) if low == high else f"{literal(low)} to {literal(high)}")
 
 
 def _codes(cells: pl.DataFrame, axis: str, levels: Sequence[Level]) -> list[int]:
-    binned = f"{axis}_low" in cells.columns
-    column = cells[f"{axis}_low" if binned else axis].to_list()
-    known = {_order(level.low): k for k, level in enumerate(levels)}
-    return [known[_order(value)] for value in column]
+    known = {level.low: k for k, level in enumerate(levels)}
+    rows = cells.select(axis, f"{axis}_low").rows()
+    return [known[value if low is None else low] for value, low in rows]
 
 
 def _order(value: Any) -> tuple[int, float, str]:
-    """Numbers by size, then flags, then texts, then what is not set."""
+    """Numbers by size, then texts, then what is not set."""
     if value is None:
-        return (3, 0.0, "")
-    if isinstance(value, bool):
-        return (1, float(value), "")
-    if _is_number(value):
-        return (0, float(value), "")
-    return (2, 0.0, str(value))
+        return (2, 0.0, "")
+    return (0, float(value), "") if _is_number(value) else (1, 0.0, str(value))
 
 
 def _is_number(value: Any) -> bool:
@@ -278,12 +330,3 @@ def _is_number(value: Any) -> bool:
 
 def _index(levels: Sequence[Level], value: Any) -> int | None:
     return next((k for k, level in enumerate(levels) if level.holds(value)), None)
-
-
-def _table(
-    cells: pl.DataFrame, name: str, places: Sequence[Place], shape: tuple[int, int], empty: Any
-) -> Any:
-    rows = [[empty] * shape[1] for _ in range(shape[0])]
-    for (x, y), value in zip(places, cells[name].to_list(), strict=True):
-        rows[y][x] = value
-    return tuple(tuple(row) for row in rows)

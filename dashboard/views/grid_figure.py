@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Any, Final
 
 from dashboard.views.grid import Grid, Mark, Place, hover_text
-from dashboard.views.numbers import params_text, score_text
-
-_WIDTH: Final = 660
-_HEIGHT: Final = 560
-_LARGEST_CELL: Final = 88
-_SMALLEST_CELL: Final = 16
-#: Pixels of a cell from which its value has room, and the number of windows below it.
-_ROOM_FOR_VALUE: Final = 34
-_ROOM_FOR_COUNT: Final = 46
-_HATCH: Final = "rgba(90,90,90,.75)"
-
+from dashboard.views.numbers import score_text
 
 #: Of a mark that has no look of its own.
 _PLAIN_MARK: Final = {"color": "#7d7d7d", "symbol": "square"}
+#: Room for the cells, and the sides that one may have, in pixels.
+_WIDTH: Final = 640
+_HEIGHT: Final = 560
+_LARGEST_CELL: Final = 92
+_SMALLEST_CELL: Final = 16
+#: Pixels of a cell from which its value has room, and the number of windows below it.
+_ROOM_FOR_VALUE: Final = 32
+_ROOM_FOR_COUNT: Final = 46
+#: What stands around the cells: the colour bar, the title, and below the cells the axis and a line
+#: of the legend each.
+_RIGHT: Final = 104
+_TOP: Final = 34
+_BELOW: Final = 62
+_LEGEND_LINE: Final = 22
+_HATCH: Final = "rgba(70,70,70,.8)"
+_LONGEST_LABEL: Final = 18
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Look:
 
     Attributes:
         ink: of texts and axes.
-        diverging: stops of the scale around a break-even value, worse first.
+        diverging: stops of the scale around the centre, worse first.
         sequential: stops of the scale from few, or worse, to many.
         marks: `color` and `symbol` of a marked set, by its name.
     """
@@ -47,41 +54,56 @@ class Size:
 
     Attributes:
         cell: side of a cell.
+        left: margin for the labels of the rows.
         width, height: of the whole figure.
+        bottom: margin for the axis and the legend.
     """
 
     cell: int
+    left: int
     width: int
     height: int
+    bottom: int
 
 
-def size(shown: Grid) -> Size:
+def size(shown: Grid, marks: Sequence[Mark]) -> Size:
     """Square cells, as large as there is room for."""
     across, along = len(shown.columns), len(shown.rows)
     room = min(_WIDTH // max(across, 1), _HEIGHT // max(along, 1))
     cell = max(_SMALLEST_CELL, min(_LARGEST_CELL, room))
-    left, right = _left(shown), 96
-    # The legend stands below the plot and needs its width.
-    return Size(cell, max(left + across * cell + right, 420), 150 + along * cell)
+    left = 44 + 7 * max((len(_short(level.label)) for level in shown.rows), default=0)
+    lines = sum(m.place is not None for m in marks) + bool(shown.thin())
+    bottom = _BELOW + _LEGEND_LINE * lines
+    width = max(left + across * cell + _RIGHT, 360)
+    return Size(cell, left, width, _TOP + along * cell + bottom, bottom)
 
 
-def grid_figure(shown: Grid, marks: Sequence[Mark], look: Look) -> dict[str, Any]:
+def grid_figure(shown: Grid, marks: Sequence[Mark], look: Look, title: str) -> dict[str, Any]:
     """The heat map as Plotly reads it.
 
     Args:
         shown: the grid.
         marks: sets to point out; those without a cell have no symbol.
         look: its colours.
+        title: what it shows, with unit and sample size.
     """
-    sizes = size(shown)
+    sizes = size(shown, marks)
     symbols = _symbols(marks, sizes, look)
     data = [_heat(shown, marks, sizes, look), *_hatched(shown), *symbols]
-    return {"data": data, "layout": _layout(shown, sizes, look.ink)}
+    return {"data": data, "layout": _layout(shown, sizes, look.ink, title)}
 
 
 def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, look: Look) -> dict[str, Any]:
     low, high = shown.limits()
-    scale = look.sequential if shown.centre is None else look.diverging
+    stops = look.sequential if shown.centre is None else look.diverging
+    if shown.direction == "min":
+        stops = [(1.0 - at, colour) for at, colour in reversed(stops)]
+
+    def text(place: Place) -> str:
+        value = shown.value[place[1]][place[0]]
+        colour = text_on(stops, ((value or 0.0) - low) / (high - low))
+        return _cell_text(shown, place, sizes, colour)
+
     return {
         "type": "heatmap",
         "x": list(range(len(shown.columns))),
@@ -89,37 +111,67 @@ def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, look: Look) -> dict[s
         "z": [list(row) for row in shown.value],
         "zmin": low,
         "zmax": high,
-        "colorscale": [list(stop) for stop in scale],
-        "reversescale": shown.direction == "min",
-        "text": _grid_of(shown, lambda place: _cell_text(shown, place, sizes)),
+        "colorscale": [list(stop) for stop in stops],
+        "text": _by_place(shown, text),
         "texttemplate": "%{text}",
         "textfont": {"size": 13 if sizes.cell >= _ROOM_FOR_COUNT else 11},
-        "customdata": _grid_of(shown, lambda place: _html(hover_text(shown, place, marks))),
+        "customdata": _by_place(shown, lambda place: _html(hover_text(shown, place, marks))),
         "hovertemplate": "%{customdata}<extra></extra>",
         "hoverongaps": False,
         "xgap": 2,
         "ygap": 2,
         "colorbar": {
-            "title": {"text": _unit_title(shown), "side": "right"},
+            "title": {"text": _better(shown), "side": "right"},
             "thickness": 12,
-            "len": 1.0,
+            "lenmode": "pixels",
+            "len": max(len(shown.rows) * sizes.cell, 130),
+            "y": 1,
+            "yanchor": "top",
             "outlinewidth": 0,
-            "tickformat": ".0%" if shown.unit == "fraction" else "",
+            "tickformat": ".1%" if shown.unit == "fraction" else "",
         },
     }
 
 
+def text_on(stops: Sequence[tuple[float, str]], at: float) -> str:
+    """Black or white, whichever is read on the colour at a place (0 to 1) of a scale."""
+    at = min(max(at, 0.0), 1.0)
+    for (start, before), (end, after) in pairwise(stops):
+        if at <= end:
+            share = (at - start) / (end - start) if end > start else 0.0
+            pairs = zip(_channels(before), _channels(after), strict=True)
+            return _readable([a + share * (b - a) for a, b in pairs])
+    return _readable(_channels(stops[-1][1]))
+
+
+def _channels(colour: str) -> list[float]:
+    return [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+
+
+def _readable(channels: Sequence[float]) -> str:
+    """By relative luminance (WCAG 2): where black and white are read equally well it is 0.18."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#111111" if luminance > 0.18 else "#ffffff"
+
+
+_DIAGONALS: Final = (
+    ((-0.47, -0.12), (0.12, 0.47)),
+    ((-0.47, -0.47), (0.47, 0.47)),
+    ((-0.12, -0.47), (0.47, 0.12)),
+)
+
+
 def _hatched(shown: Grid) -> list[dict[str, Any]]:
     """Three diagonal lines over each cell with few windows."""
-    thin = shown.thin()
-    if not thin:
-        return []
     xs: list[float | None] = []
     ys: list[float | None] = []
-    for x, y in thin:
+    for x, y in shown.thin():
         for (x0, y0), (x1, y1) in _DIAGONALS:
             xs += [x + x0, x + x1, None]
             ys += [y + y0, y + y1, None]
+    if not xs:
+        return []
     return [
         {
             "type": "scatter",
@@ -131,13 +183,6 @@ def _hatched(shown: Grid) -> list[dict[str, Any]]:
             "hoverinfo": "skip",
         }
     ]
-
-
-_DIAGONALS: Final = (
-    ((-0.47, -0.12), (0.12, 0.47)),
-    ((-0.47, -0.47), (0.47, 0.47)),
-    ((-0.12, -0.47), (0.47, 0.12)),
-)
 
 
 def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, Any]]:
@@ -160,30 +205,35 @@ def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, A
                     "color": seen["color"],
                     "line": {"color": "#ffffff", "width": 1.5},
                 },
-                "name": _html(f"{mark.name}: {params_text(mark.params)}"),
+                "name": _html(mark.name),
                 "hoverinfo": "skip",
             }
         )
     return found
 
 
-def _layout(shown: Grid, sizes: Size, ink: str) -> dict[str, Any]:
+def _layout(shown: Grid, sizes: Size, ink: str, title: str) -> dict[str, Any]:
+    columns = [level.label for level in shown.columns]
+    rows = [level.label for level in shown.rows] if shown.q is not None else [""]
     return {
         "width": sizes.width,
         "height": sizes.height,
-        "margin": {"l": _left(shown), "r": 20, "t": 16, "b": 20},
+        "title": {"text": _html(title), "font": {"size": 14}, "x": 0, "xanchor": "left"},
+        "margin": {"l": sizes.left, "r": _RIGHT, "t": _TOP, "b": sizes.bottom},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": ink, "size": 13},
         "hoverlabel": {"align": "left"},
         "xaxis": {
-            **_axis(shown.p, [level.label for level in shown.columns], sizes.cell),
+            **_axis(shown.p, columns, sizes.cell),
             "constrain": "domain",
+            "constraintoward": "left",
         },
         "yaxis": {
-            **_axis(shown.q, [level.label for level in shown.rows], sizes.cell),
+            **_axis(shown.q or "", rows, sizes.cell),
             "scaleanchor": "x",
             "constrain": "domain",
+            "constraintoward": "top",
         },
         "legend": {
             "orientation": "v",
@@ -201,7 +251,7 @@ def _layout(shown: Grid, sizes: Size, ink: str) -> dict[str, Any]:
 
 def _axis(name: str, labels: list[str], cell: int) -> dict[str, Any]:
     return {
-        "title": {"text": _html(name), "standoff": 10},
+        "title": {"text": _html(_short(name)), "standoff": 8},
         "tickmode": "array",
         "tickvals": list(range(len(labels))),
         "ticktext": [_html(_short(label)) for label in labels],
@@ -211,24 +261,22 @@ def _axis(name: str, labels: list[str], cell: int) -> dict[str, Any]:
         "ticks": "",
         "tickfont": {"size": 12 if cell >= 24 else 9},
         "fixedrange": True,
-        "automargin": True,
     }
 
 
-def _cell_text(shown: Grid, place: Place, sizes: Size) -> str:
+def _cell_text(shown: Grid, place: Place, sizes: Size, colour: str) -> str:
     x, y = place
-    value = shown.value[y][x]
-    if value is None or sizes.cell < _ROOM_FOR_VALUE:
+    if sizes.cell < _ROOM_FOR_VALUE:
         return ""
-    text = score_text(value, shown.unit, 2 if sizes.cell >= _ROOM_FOR_COUNT else 1)
+    text = score_text(shown.value[y][x], shown.unit, 2 if sizes.cell >= _ROOM_FOR_COUNT else 1)
     if shown.clear(place):
         text = f"<b>{text}</b>"
-    if sizes.cell < _ROOM_FOR_COUNT:
-        return text
-    return f"{text}<br><span style='font-size:10px'>n {shown.n_windows[y][x]:,}</span>"
+    if sizes.cell >= _ROOM_FOR_COUNT:
+        text += f"<br><span style='font-size:10px'>n {shown.n_windows[y][x]:,}</span>"
+    return f"<span style='color:{colour}'>{text}</span>"
 
 
-def _grid_of(shown: Grid, text: Any) -> list[list[str]]:
+def _by_place(shown: Grid, text: Callable[[Place], str]) -> list[list[str]]:
     tried = set(shown.tried())
     return [
         [text((x, y)) if (x, y) in tried else "" for x in range(len(shown.columns))]
@@ -236,18 +284,12 @@ def _grid_of(shown: Grid, text: Any) -> list[list[str]]:
     ]
 
 
-def _unit_title(shown: Grid) -> str:
-    better = "more is better" if shown.direction == "max" else "less is better"
-    unit = "percent" if shown.unit == "fraction" else shown.unit
-    return _html(f"mean, {unit} ({better})" if unit else f"mean ({better})")
-
-
-def _left(shown: Grid) -> int:
-    return 60 + 7 * max((len(_short(level.label)) for level in shown.rows), default=0)
+def _better(shown: Grid) -> str:
+    return "more is better" if shown.direction == "max" else "less is better"
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 18 else f"{label[:17]}…"
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
 def _html(text: str) -> str:

@@ -27,6 +27,8 @@ ORDERS: Final = {
 }
 STATUSES: Final = ("candidate", "promoted", "rejected")
 PAGE_SIZES: Final = (50, 100, 250)
+#: The store counts no further.
+MOST_COUNTED: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,11 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "params": Column("parameters", "text"),
     "sharpe_is": Column("Sharpe IS", "number", "Annualised Sharpe ratio, in-sample"),
     "sharpe_oos": Column("Sharpe OOS", "number", "Annualised Sharpe ratio, out-of-sample"),
-    "return_frac_oos": Column("return OOS", "percent", "Net return over the out-of-sample window"),
+    "return_frac_oos": Column(
+        "return OOS, %", "percent", "Net return over the out-of-sample window"
+    ),
     "max_drawdown_frac_oos": Column(
-        "max. drawdown OOS", "percent", "Largest loss from a peak of equity, out-of-sample"
+        "max. drawdown OOS, %", "percent", "Largest loss from a peak of equity, out-of-sample"
     ),
     "n_trades_oos": Column("trades OOS", "count", "Closed trades, out-of-sample"),
     "known_at": Column("known at (UTC)", "time", "When the result became knowable"),
@@ -130,12 +134,14 @@ def _midnight(day: date) -> datetime:
 
 
 def shown_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """The page as it is shown: the columns of `COLUMNS`, parameters on one line."""
+    """The page as it is shown: the columns of `COLUMNS`, fractions in percent."""
     if rows.is_empty():
         return pl.DataFrame({name: [] for name in COLUMNS})
+    percent = [name for name, column in COLUMNS.items() if column.kind == "percent"]
     status = pl.when(pl.col("withdrawn_at").is_null()).then("kb_status")
     return rows.with_columns(
         status.otherwise(pl.lit("withdrawn")).alias("kb_status"),
+        pl.col(percent) * 100.0,
         pl.col("params").map_elements(params_text, return_dtype=pl.String),
     ).select(list(COLUMNS))
 
@@ -196,7 +202,8 @@ def place_text(page: Pages, limit: int, rows: int, total: int | None) -> str:
     text = f"Trials {first:,} to {first + rows - 1:,}"
     if total is None:
         return f"{text}."
-    return f"{text} of {total:,}."
+    more = " or more" if total >= MOST_COUNTED else ""
+    return f"{text} of {total:,}{more}."
 
 
 def chosen_ids(rows: pl.DataFrame, places: Sequence[int]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -25,6 +26,7 @@ from tradingkb.exceptions import (
     UnknownWorkspaceError,
 )
 
+NOON = datetime(2020, 1, 1, 12, tzinfo=UTC)
 #: Questions of reading methods: the method, and what is asked.
 READS: list[tuple[str, dict[str, Any]]] = [
     ("workspaces", {}),
@@ -38,6 +40,26 @@ READS: list[tuple[str, dict[str, Any]]] = [
     ("event_page", {"where": {"status": "none"}}),
     ("event_page", {"where": {"strategy_name": "nobody"}}),
     ("event_page", {"workspace": "empty"}),
+    ("event_page", {"where": {"metadata_only": "false"}, "since": "2020-01-01"}),
+    ("event_page", {"until": NOON}),
+    ("event_rates", {}),
+    ("event_rates", {"bucket": "all", "by": ("strategy_name", "source")}),
+    ("event_rates", {"bucket": "minute", "by": ["replica"]}),
+    ("event_rates", {"bucket": "day", "since": NOON, "until": "2020-02-01T00:00:00+01:00"}),
+    ("event_rates", {"workspace": "empty"}),
+    ("rejections", {}),
+    ("rejections", {"by": ()}),
+    ("rejections", {"by": ("filter",), "bucket": "hour"}),
+    ("rejections", {"workspace": "empty"}),
+    ("event", {"request_id": "ok/1?"}),
+    ("event", {"request_id": ".."}),
+    ("event", {"request_id": "none"}),
+    ("recent_changes", {"limit": 3}),
+    ("recent_changes", {"since": NOON, "until": NOON}),
+    ("recent_changes", {"workspace": "empty"}),
+    ("breakers", {}),
+    ("breaker_changes", {}),
+    ("breaker_changes", {"since": "2020-01-01", "limit": 1}),
     ("trial_page", {"limit": 7}),
     ("trial_page", {"workspace": "empty"}),
     ("trial_page", {"order": "sharpe_oos", "limit": 30}),
@@ -71,6 +93,14 @@ REFUSED: list[tuple[str, dict[str, Any], type[TradingKBError]]] = [
     ("trial_page", {"ranges": {"symbol": (2, 3)}}, InvalidInputError),
     ("trial_count", {"ranges": {"sharpe_oos": ("a", None)}}, InvalidInputError),
     ("event_page", {"after": "x"}, InvalidInputError),
+    ("event_page", {"since": "yesterday"}, InvalidInputError),
+    ("event", {"request_id": "of nobody"}, NotFoundError),
+    ("event", {"request_id": "none", "at": NOON}, NotFoundError),
+    ("event_rates", {"since": "then"}, InvalidInputError),
+    ("event_rates", {"by": ["luck"]}, InvalidInputError),
+    ("event_rates", {"since": "2020-01-01", "bucket": "minute"}, InvalidInputError),
+    ("rejections", {"workspace": "nowhere"}, UnknownWorkspaceError),
+    ("recent_changes", {"since": "then"}, InvalidInputError),
     ("trial_density", {"workspace": "default", "strategy_name": "sma_cros"}, UnknownStrategyError),
     (
         "trial_density",
@@ -156,7 +186,17 @@ def test_every_method_of_the_protocol_is_compared_and_takes_the_same_arguments()
         assert methods <= set(dir(kind))
         for name in methods:
             assert signature(kind, name) == signature(Client, name), name
-    elsewhere = {"where", "close", "health", "ready", "recommend", "regime", "curate"}
+    elsewhere = {
+        "problems",
+        "freshness",
+        "where",
+        "close",
+        "health",
+        "ready",
+        "recommend",
+        "regime",
+        "curate",
+    }
     assert methods - {method for method, _ in READS} == elsewhere
 
 
@@ -188,6 +228,16 @@ def test_both_say_how_they_are(both: Both) -> None:
     assert_same(both.here.health(), both.there.health())
     here, there = (without(client.ready(), "duration_ms") for client in both)
     assert_same(here, there)
+
+
+def test_both_say_what_is_wrong_and_how_fresh_it_is(both: Both) -> None:
+    for workspace in ("default", "empty"):
+        here, there = (client.problems(workspace) for client in both)
+        assert_same(without(here, "at", "seconds"), without(there, "at", "seconds"))
+        assert workspace == "empty" or here  # too many answers were none
+        fresh, as_fresh = (client.freshness(workspace) for client in both)
+        assert_same(without(fresh, "at"), without(as_fresh, "at"))
+        assert fresh["last_ingest"] is None if workspace == "empty" else fresh["last_ingest"]
 
 
 #: What two answers to one question differ in.

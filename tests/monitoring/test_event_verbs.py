@@ -188,6 +188,19 @@ def test_a_recorded_question_is_answered_alike_and_leaves_no_event(
     assert str(again).endswith("answered alike now")
 
 
+def test_what_was_learnt_and_decided_since_does_not_count(
+    kb: tkb.KnowledgeBase, clock: Any
+) -> None:
+    later = [
+        tkb.Trial("s", {"fast": 99}, sharpe_oos=9.0, n_trades_oos=50, source_id=f"l{n}")
+        for n in range(9)
+    ]
+    kb.ingest(later)
+    kb.reject(strategy_name="s", source_type="import", reason="a bug")
+    assert kb.recommend("s").params != kb.event("r")["params"]
+    assert kb.answer_again("r").differences == ()
+
+
 def test_what_would_be_answered_otherwise_now_is_named(kb: tkb.KnowledgeBase, clock: Any) -> None:
     chosen = kb.event("r")["params"]
     worse = tkb.Trial("s", {"fast": 0}, sharpe_oos=1.0, n_trades_oos=50)

@@ -215,6 +215,10 @@ kb_status_history = Table(
     Column("actor_type", sa.String(32), nullable=False),
     Column("reason", sa.Text),
     Index("ix_kb_status_history_trial_id", "trial_id"),
+    # The newest acts are found from the index alone, however many trials one of them changed.
+    Index(
+        "ix_kb_status_history_workspace_id_at", *("workspace_id", "at", "to_status", "actor", "id")
+    ),
 )
 
 #: Counts every change that could alter an answer about a strategy: caches compare it.

@@ -62,6 +62,11 @@ def upgrade() -> None:
         ["workspace_id", "at", "status", "source", "strategy_name"],
     )
     op.drop_index("ix_recommend_events_workspace_id_at", _EVENTS)
+    op.create_index(
+        "ix_kb_status_history_workspace_id_at",
+        "kb_status_history",
+        ["workspace_id", "at", "to_status", "actor", "id"],
+    )
     _fill()
     _lists_of_trials()
 
