@@ -153,7 +153,7 @@ def _why(answer: Answer) -> None:
     found = answers.reasons(answer)
     st.subheader("Why, and what to do")
     if not found:
-        lines(["Nothing speaks against it."])
+        lines(["No reason weakens this status, and there is no caveat."])
     for why in found:
         _one(why)
     lines([f"→ {text}" for text in answers.more_to_do(answer)])
@@ -188,6 +188,7 @@ def _evidence(answer: Answer, key: str) -> None:
     if frame.height:
         lines([evidence.caption(answer)])
         figure.update_layout(title=None, margin={"t": 10, "l": 8, "r": 8, "b": 8})
+        figure.update_layout(xaxis2_title_text="regime distance")
         figure.update_xaxes(tickfont={"size": 10})
     look.draw(figure, alt=alt, key=f"figure_{key}")
     if frame.height:

@@ -95,9 +95,10 @@ def _chosen(at: Scope, frame: pl.DataFrame, place: int) -> None:
         selection_mode="single-row",
         height="content",
         column_config={
+            "strategy": st.column_config.TextColumn(width="medium"),
             "at": st.column_config.DatetimeColumn(
                 "at (UTC)", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"
-            )
+            ),
         },
     )
     found = picked["selection"]["rows"]

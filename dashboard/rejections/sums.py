@@ -16,7 +16,7 @@ from tradingkb.domain import RISKS
 
 _BY: Final = ("strategy_name", "filter")
 #: Newest answers whose suggestions and reasons are read.
-_READ: Final = 200
+_READ: Final = 100
 _NOTE: Final = '<p style="opacity:.8;font-size:.9rem;margin:0">{text}</p>'
 
 
@@ -108,7 +108,7 @@ def _bar(names: list[str], values: pl.Series, name: str, colour: str) -> dict[st
 
 
 _COLUMNS: Final = {
-    "strategy_name": st.column_config.TextColumn("strategy"),
+    "strategy_name": st.column_config.TextColumn("strategy", width="medium"),
     "asked": st.column_config.NumberColumn("answers", help="that had the filter in force"),
     "requests": st.column_config.NumberColumn("fails some", help="answers in which trials fail it"),
     "requests_only": st.column_config.NumberColumn(
@@ -193,6 +193,7 @@ def _helps(counted: pl.DataFrame, recent: pl.DataFrame) -> None:
         alt="Relaxations, by how many answers each would have saved",
         key="helps",
         column_config={
+            "strategy": st.column_config.TextColumn(width="medium"),
             "saved": st.column_config.NumberColumn("answers it had saved"),
             "from": st.column_config.TextColumn("threshold"),
             "to": st.column_config.TextColumn("relaxed to"),
