@@ -26,11 +26,13 @@ import tradingkb as tkb  # noqa: E402
 from tests.dashboard.served import CHROMIUM, browser, served, settle, watched  # noqa: E402
 from tradingkb.testing.busy import fill  # noqa: E402
 
+#: What the page of recommendations is asked.
+_QUESTION: Final = "strategy_name=macd_trend&symbol=AAPL&timeframe=1d&market=Stated&tags=uptrend"
 #: Page to its path and to what it is asked in the state with data.
 PAGES: Final = {
     "overview": ("/", "range=24h"),
     "rejections": ("/rejections", "range=7d"),
-    "recommend": ("/recommend", ""),
+    "recommend": ("/recommend", _QUESTION),
     "trials": ("/trials", ""),
     "breakers": ("/breakers", "range=24h"),
 }

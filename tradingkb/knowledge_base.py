@@ -61,6 +61,7 @@ from tradingkb.monitoring import (
 from tradingkb.ports import Again, TrialStore
 from tradingkb.progress import progress_bar
 from tradingkb.recommend import (
+    AnsweredAgain,
     Asking,
     Explanation,
     GivenMarket,
@@ -285,6 +286,32 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
             deadline_s,
         )
         return self.use_cases.asking.recommend(workspace, given)
+
+    def answer_again(
+        self,
+        request_id: str,
+        workspace: str = DEFAULT_WORKSPACE,
+        at: datetime | date | str | None = None,
+        own_trades: Mapping[str, float] | None = None,
+    ) -> AnsweredAgain:
+        """Asks a recorded question again with what was knowable then, beside what was answered.
+
+        What differs has changed since: trials that came in late, were rejected or withdrawn, a
+        spec, the calibration, settings or the release. Nothing is recorded.
+
+        Args:
+            request_id: the name of its request.
+            workspace: slug or id.
+            at: which of its answers; default the newest.
+            own_trades: trade counts by canonical parameters, where the question had those of more
+                sets than an event keeps.
+
+        Raises:
+            NotFoundError: no such event, it may have been pruned; or its strategy is gone.
+            InvalidInputError: the event says too little to be asked again.
+        """
+        event = self.event(request_id, workspace, at)
+        return self.use_cases.asking.answer_again(workspace, event, own_trades)
 
     def explain(
         self,

@@ -7,7 +7,7 @@ What may be secret is recognised by its place, however it is written: passwords 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 MASK: Final = "***"
 #: Options of a URL whose value is shown.
@@ -63,6 +63,15 @@ def anonymous(text: str) -> str:
     ):
         text = pattern.sub(shown, text)
     return text
+
+
+def without_machines(value: Any) -> Any:
+    """A JSON form with no path, host or account in any of its texts."""
+    if isinstance(value, str):
+        return anonymous(value)
+    if isinstance(value, dict):
+        return {name: without_machines(one) for name, one in value.items()}
+    return list(map(without_machines, value)) if isinstance(value, list) else value
 
 
 def masked(text: str) -> str:

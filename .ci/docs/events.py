@@ -27,6 +27,7 @@ MEANINGS = {
     "kb_archive_total": "trials were archived",
     "kb_backup_complete": "a backup is complete and on disk",
     "kb_calibrated": "the confidence of answers was fitted",
+    "kb_change_not_noted": "something was done, and could not be noted among the changes",
     "kb_content_damaged": "stored trials are not what was given, or the store's file is damaged",
     "kb_event_dropped": "a recorded answer was lost: refused, or still waiting at the end",
     "kb_event_queued": "a recorded answer waits in memory: another process writes, or no room",
@@ -46,6 +47,8 @@ MEANINGS = {
     "kb_reconcile_repaired": "a collection was repaired: what was found in it",
     "kb_reembed_complete": "every eligible trial of a workspace is in the collection",
     "kb_restore_complete": "a store was replaced by a backup; its index is made next",
+    "kb_rollups_rebuilt": "sums of recorded answers were made anew: `mended` hours were not right, "
+    "`kept` ones count events that were pruned",
     "kb_run_reinstate": "a withdrawn run was brought back",
     "kb_run_withdraw": "a run was taken back",
     "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",

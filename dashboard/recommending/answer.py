@@ -45,9 +45,9 @@ _NOTE: Final = (
 )
 _LINE: Final = '<p style="margin:.2rem 0;overflow-wrap:anywhere">{text}</p>'
 #: Pixels of one of two places side by side.
-_HALF: Final = 490
+_HALF: Final = 450
 #: Rows that are shown without a scroll bar.
-_FEW: Final = 14
+_FEW: Final = 16
 _SCORES: Final = {"score": "%.3f", "objective": "%.3f", "distance": "%.2f", "rank": "%.2f"}
 
 
@@ -209,6 +209,9 @@ def _regime(answer: Answer, key: str) -> None:
     tags = ", ".join(regime["tags"]) or "no tag fires"
     lines([f"{'Stated, not measured' if stated else 'Measured'}: {tags}."])
     lines([text for text in (evidence.neighbourhood(answer), *regime["warnings"]) if text])
+    if not answer["evidence"]:
+        _features(regime, key)
+        return
     left, right = _halves()
     share = st.column_config.NumberColumn(format="%.0f %%")
     with left:
@@ -222,12 +225,16 @@ def _regime(answer: Answer, key: str) -> None:
             all=share | {"label": "all windows"},
         )
     with right:
-        table(
-            evidence.regime_features(regime),
-            alt="The question's regime, feature by feature",
-            key=f"features_{key}",
-            value=st.column_config.NumberColumn(format="%.4g"),
-        )
+        _features(regime, key)
+
+
+def _features(regime: Mapping[str, Any], key: str) -> None:
+    table(
+        evidence.regime_features(regime),
+        alt="The question's regime, feature by feature",
+        key=f"features_{key}",
+        value=st.column_config.NumberColumn(format="%.4g"),
+    )
 
 
 def _obstacles(answer: Answer, key: str, attempt: Callable[[str, Any], None] | None) -> None:

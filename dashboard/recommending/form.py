@@ -20,7 +20,7 @@ _DEFAULTS: Final = vars(Form())
 #: Keys of the form's widgets, which are its parameters in the URL.
 KEYS: Final = (*(name for name in _DEFAULTS), *FEATURES)
 #: Pixels of a field of the filters; fields that do not fit beside one another wrap.
-_WIDTH: Final = 210
+_WIDTH: Final = 190
 _NOTE: Final = '<p style="opacity:.8;font-size:.9rem;margin:0">{text}</p>'
 
 
@@ -98,11 +98,11 @@ def _about(names: Sequence[str]) -> dict[str, Any]:
             key="strategy_name",
             bind="query-params",
             placeholder="which one?",
-            width=300,
+            width=280,
         )
         or "",
         "objective_type": row.selectbox(
-            "Judged by", _objectives(), key="objective_type", bind="query-params", width=190
+            "Judged by", _objectives(), key="objective_type", bind="query-params", width=170
         ),
         "symbol": row.text_input(
             "Symbol",
@@ -110,7 +110,7 @@ def _about(names: Sequence[str]) -> dict[str, Any]:
             bind="query-params",
             placeholder="any",
             max_chars=64,
-            width=130,
+            width=115,
             help="The instrument: its own history weighs more.",
         ),
         "timeframe": row.text_input(
@@ -119,7 +119,7 @@ def _about(names: Sequence[str]) -> dict[str, Any]:
             bind="query-params",
             placeholder="any",
             max_chars=16,
-            width=130,
+            width=115,
             help="Of its bars, such as 5m, 1h, 1d.",
         ),
         "as_of": row.text_input(
@@ -128,7 +128,7 @@ def _about(names: Sequence[str]) -> dict[str, Any]:
             bind="query-params",
             placeholder="now",
             max_chars=40,
-            width=210,
+            width=190,
             help="Answers with what was knowable then, such as 2024-01-31 or 2024-01-31T16:00Z.",
         ),
     }

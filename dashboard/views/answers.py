@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from dashboard.views.evidence import sentence
 from tradingkb.presentation import facts
 from tradingkb.presentation import format as fmt
 from tradingkb.recommend.answer import CODES
@@ -142,11 +143,6 @@ def reasons(answer: Answer) -> list[Why]:
         Why(code, sentence(meaning or code), sentence(_action(code)), decides)
         for code, meaning, decides in pairs
     ]
-
-
-def sentence(text: str) -> str:
-    """A text that begins with a capital, and without the marks of code that Markdown has."""
-    return (text[:1].upper() + text[1:]).replace("`", "")
 
 
 def _action(code: str) -> str:

@@ -48,6 +48,11 @@ class Relaxing:
     sufficient: bool
 
 
+def sentence(text: str) -> str:
+    """A text that begins with a capital, and without the marks of code that Markdown has."""
+    return (text[:1].upper() + text[1:]).replace("`", "")
+
+
 def windows(answer: Answer) -> pl.DataFrame:
     """Every window that tried the recommended parameters, newest first.
 
@@ -218,6 +223,11 @@ def regime_features(regime: Mapping[str, Any]) -> pl.DataFrame:
 
 def rejections(answer: Answer) -> pl.DataFrame:
     """Per filter in force, how many trials fail it and how many fail it alone."""
+    return rejected(answer["filter_rejections"])
+
+
+def rejected(filters: Sequence[Row]) -> pl.DataFrame:
+    """The same of rejections alone, as an event holds them."""
     rows = [
         {
             "filter": row["filter"],
@@ -226,7 +236,7 @@ def rejections(answer: Answer) -> pl.DataFrame:
             "fail only it": row["fails_only"],
             "not known": row["unknown"],
         }
-        for row in answer["filter_rejections"]
+        for row in filters
     ]
     counts = dict.fromkeys(("fail it", "fail only it", "not known"), pl.Int64)
     return pl.DataFrame(rows, schema={"filter": pl.String, "threshold": pl.String, **counts})
@@ -252,7 +262,7 @@ def relaxations(settings: Sequence[Row]) -> list[Relaxing]:
     return [
         Relaxing(
             filter=row["filter"],
-            text=facts.relaxation(row).replace("->", "→"),
+            text=sentence(facts.relaxation(row).replace("->", "→")),
             risk=row["risk"],
             value=widened(row["suggested"]),
             sufficient=row["sufficient"],

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
 
-from dashboard.views.evidence import threshold, widened
+from dashboard.views.evidence import rejected, sentence, threshold, widened
 from tradingkb.domain import RISKS
 from tradingkb.presentation import format as fmt
+from tradingkb.recommend.answer import CODES
 
 #: What can be drawn of a filter, per answer that had it in force: column, name, what it tells.
 MEASURES: Final = {
@@ -36,12 +38,19 @@ _COUNTS: Final = ("asked", "requests", "requests_only", "trials", "trials_only",
 
 @dataclass(frozen=True)
 class Pattern:
-    """A way to be degraded: the column that counts it, its cause and what to do, by the runbook."""
+    """A way to be degraded, by the runbook.
+
+    Attributes:
+        column: that counts it.
+        name, cause, action: for a reader.
+        listed: whether single answers can be listed by it.
+    """
 
     column: str
     name: str
     cause: str
     action: str
+    listed: bool = True
 
 
 PATTERNS: Final = (
@@ -68,6 +77,7 @@ PATTERNS: Final = (
         "Few trials or windows",
         "Too little stands behind the answer.",
         "Ingest more trials of this strategy, from more windows.",
+        listed=False,
     ),
 )
 
@@ -198,6 +208,38 @@ _PATTERN_COLUMNS: Final = {
 }
 
 
+def reasons(events: pl.DataFrame) -> pl.DataFrame:
+    """How often answers give each reason, the most frequent first.
+
+    Args:
+        events: rows of `kb.event_page()`.
+
+    Returns:
+        reason (code), answers, share (0 to 1), meaning, action.
+    """
+    counts = Counter(code for value in events["reasons"] for code in set(structure(value) or ()))
+    rows = [
+        {
+            "reason": code,
+            "answers": n,
+            "share": n / events.height,
+            "meaning": sentence(meaning(code)),
+            "action": sentence(CODES[code].action) if code in CODES else "",
+        }
+        for code, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
+    return pl.DataFrame(rows, schema=_REASON_COLUMNS)
+
+
+_REASON_COLUMNS: Final = {
+    "reason": pl.String,
+    "answers": pl.Int64,
+    "share": pl.Float64,
+    "meaning": pl.String,
+    "action": pl.String,
+}
+
+
 def helps(frame: pl.DataFrame, suggested: pl.DataFrame) -> pl.DataFrame:
     """Relaxations that would have helped, those that would have saved most answers first.
 
@@ -303,6 +345,16 @@ _SINGLE: Final = (
     "asked by",
     "request",
 )
+
+
+def rejections_of(event: Mapping[str, Any]) -> pl.DataFrame:
+    """How many trials failed each filter of a recorded answer."""
+    return rejected(structure(event["filter_rejections"]) or ())
+
+
+def meaning(code: str) -> str:
+    """What a code means; the code itself where this release does not know it."""
+    return CODES[code].meaning if code in CODES else code
 
 
 def structure(value: Any) -> Any:

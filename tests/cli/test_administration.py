@@ -277,3 +277,27 @@ def test_an_evaluation_writes_its_report_and_every_decision(run: Run) -> None:
     shown = pl.read_parquet("decisions.parquet")
     assert shown["decision"].n_unique() == 1
     assert {"oracle", "tradingkb", "is_best"} <= set(shown["method"])
+
+
+# --- what is wrong --------------------------------------------------------------------------------
+
+
+def test_a_healthy_store_has_no_problem_and_ends_with_0(run: Run) -> None:
+    found = told(run("problems --json"))
+    assert (found["healthy"], found["open"], found["workspace"]) == (True, [], "default")
+    assert "healthy" in run("problems").stdout
+
+
+def test_a_problem_is_named_with_its_runbook_and_ends_with_9(run: Run, home: Path) -> None:
+    with tkb.connect(home, progress=False) as kb:
+        kb.use_cases.indexer.vectors.ensure_collection("odd", 64)
+    asked = {
+        "QDRANT_COLLECTION_ACTIVE": "odd",
+        "EMBED_MODEL": "regime-cosine-v1",
+        "EMBED_DIM": "32",
+    }
+    result = run("problems", **asked)
+    assert (result.exit_code, result.stderr) == (9, "")
+    assert "CRITICAL CollectionNotReady: the vector index is not ready" in result.stdout
+    assert "runbook: 02_qdrant_collection_rebuild -p workspace=default" in result.stdout
+    assert told(run("problems --json", **asked), 9)["open"][0]["severity"] == "critical"

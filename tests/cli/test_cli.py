@@ -59,11 +59,12 @@ EVERY_COMMAND = {
     "activate": dict,
     "backup backup.tkb": dict,
     "prune": dict,
+    "rollups": dict,
     # quality
     "evaluate --strategy sma_cross --symbol AAPL --max-decisions 5": dict,
 }
 #: Tried in test_administration.py, on stores that they may change.
-ELSEWHERE = {"calibrate", "demo", "job", "reembed", "restore", "serve"}
+ELSEWHERE = {"calibrate", "demo", "job", "problems", "reembed", "restore", "serve"}
 
 
 @pytest.fixture(autouse=True)
@@ -224,7 +225,7 @@ def test_a_bad_question_among_many_exits_with_6_after_the_others_are_answered(ru
 
 def test_the_help_names_every_exit_code():
     codes = {int(code) for code in re.findall(r"[:;] (\d)", EPILOG)}
-    assert codes == {0, 5, 6, 7, 8} | {code for _, code in EXIT_CODES}
+    assert codes == {0, 5, 6, 7, 8, 9} | {code for _, code in EXIT_CODES}
 
 
 @pytest.mark.parametrize(

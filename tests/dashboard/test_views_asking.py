@@ -202,6 +202,8 @@ def test_a_file_that_cannot_be_used_is_refused_with_what_to_do(name, content, sa
 
 def test_a_zipped_table_too_large_for_memory_is_not_unpacked():
     buffer = BytesIO()
-    pl.DataFrame({"ts": pl.zeros(60_000_000, dtype=pl.Int8, eager=True)}).write_parquet(buffer)
+    pl.DataFrame({"ts": pl.zeros(asking.MOST_BARS + 1, dtype=pl.Int8, eager=True)}).write_parquet(
+        buffer
+    )
     with pytest.raises(InvalidOHLCVError, match="rows"):
         asking.read_upload("bomb.parquet", buffer.getvalue())

@@ -196,6 +196,24 @@ def test_a_single_answer_is_a_row_with_why_and_what_would_help(as_text):
     }
 
 
+def test_reasons_are_counted_once_per_answer_the_most_frequent_first():
+    events = frame(
+        event(reasons=json.dumps(["few_windows", "few_windows", "expected_loss"])),
+        event(reasons=json.dumps(["few_windows", "of_a_later_release"])),
+        event(reasons=json.dumps([])),
+        event(reasons=None),
+    )
+    rows = view.reasons(events).to_dicts()
+    assert [(row["reason"], row["answers"], row["share"]) for row in rows] == [
+        ("few_windows", 2, 0.5),
+        ("expected_loss", 1, 0.25),
+        ("of_a_later_release", 1, 0.25),
+    ]
+    assert rows[0]["action"].startswith("Ingest trials from more windows")
+    assert (rows[2]["meaning"], rows[2]["action"]) == ("Of_a_later_release", "")
+
+
 def test_no_single_answer_is_an_empty_table():
     assert view.single(frame(event()).clear()).is_empty()
     assert view.suggestions(frame(event()).clear()).is_empty()
+    assert view.reasons(frame(event()).clear()).is_empty()

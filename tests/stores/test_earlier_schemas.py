@@ -25,7 +25,7 @@ from alembic import command
 from alembic.config import Config
 
 import tradingkb as tkb
-from tests.stores.small_history import NOW, QUESTIONS, Clock, fill
+from tests.stores.small_history import NOW, QUESTIONS, Clock, fill, trials
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.plain import STRUCTURES
 from tradingkb.recommend import EVENT_FIELDS, question_of
@@ -183,6 +183,38 @@ def test_a_backup_carries_old_and_new_events(earlier: Path, tmp_path: Path) -> N
         other.restore(tmp_path / "backup.db")
         assert other.events().rows() == told
         assert len(told) == 4
+
+
+def summed(kb: tkb.KnowledgeBase) -> list[Any]:
+    span = {"since": NOW - timedelta(days=1), "until": NOW + timedelta(days=1)}
+    return [
+        kb.event_rates(**span, by=("strategy_name", "source")).to_dicts(),
+        kb.rejections(**span, bucket="hour").to_dicts(),
+    ]
+
+
+def test_an_upgrade_sums_the_events_that_are_stored(earlier: Path, tmp_path: Path) -> None:
+    """As they would have been summed, had this release written them."""
+    with tkb.connect(earlier, clock=later(), progress=False) as kb:
+        rates, rejections = summed(kb)
+        assert sum(row["count"] for row in rates) == kb.events().height == 3
+        assert {row["status"] for row in rates} == set(kb.events()["status"])
+        (strict,) = [row for row in rejections if row["filter"] == "max_drawdown"]
+        assert (strict["asked"], strict["requests"], strict["trials"]) == (3, 1, 60)
+        assert kb.rebuild_rollups().to_dict() == {"hours": 1, "events": 3, "mended": 0, "kept": 0}
+    with tkb.connect(tmp_path / "other", progress=False) as other:
+        other.restore(earlier / "tradingkb.db")
+        assert summed(other) == [rates, rejections]
+
+
+def test_a_restore_from_an_older_backup_makes_the_sums_anew(earlier: Path, tmp_path: Path) -> None:
+    shutil.copy(earlier / "tradingkb.db", tmp_path / "backup.db")
+    with tkb.connect(tmp_path / "other", clock=later(), progress=False) as other:
+        other.ingest(trials())
+        other.recommend("s")
+        other.restore(tmp_path / "backup.db", replace=True)
+        assert sum(row["count"] for row in summed(other)[0]) == 3
+        assert other.event_rates(since=NOW + timedelta(hours=12)).is_empty()
 
 
 def test_a_store_of_an_earlier_schema_is_a_backup(

@@ -39,13 +39,14 @@ EXIT_NO_ANSWER: Final = 5
 EXIT_ROWS_REFUSED: Final = 6
 EXIT_DIFFERENCES: Final = 7
 EXIT_JOB_FAILED: Final = 8
+EXIT_PROBLEMS: Final = 9
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
     "configuration; 4 a backend did not answer or something is not ready, try again later; "
     "5 recommend: status none; 6 ingest, recommend-many: some rows were refused, the others went "
     "in; 7 reconcile: differences found and not repaired (restore: an index is not complete); "
-    "8 jobs --work: a job failed; "
+    "8 jobs --work: a job failed; 9 problems: something is wrong; "
     "130 interrupted."
 )
 

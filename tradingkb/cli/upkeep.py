@@ -8,10 +8,21 @@ from typing import Annotated
 import typer
 
 from tradingkb.cli.common import DEFAULT_WORKSPACE, AsJson, Workspace
-from tradingkb.cli.output import EXIT_DIFFERENCES, print_report, reported
+from tradingkb.cli.output import EXIT_DIFFERENCES, EXIT_PROBLEMS, print_report, reported
 
 Model = Annotated[str | None, typer.Option("--model", help="Embedding model.")]
 Collection = Annotated[str | None, typer.Option("--collection", help="Vector collection.")]
+
+
+def problems(
+    context: typer.Context, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False
+) -> None:
+    """What is wrong now, since when, and which runbook treats it; exits with 9 when anything is."""
+    with reported(), context.obj.open() as kb:
+        found = kb.problems(workspace)
+        print_report(found, as_json=as_json)
+        if not found.healthy:
+            raise typer.Exit(EXIT_PROBLEMS)
 
 
 def reconcile(
@@ -117,7 +128,20 @@ def prune(
         print_report(report, as_json=as_json)
 
 
+def rollups(
+    context: typer.Context,
+    workspace: Annotated[
+        str | None, typer.Option("--workspace", "-w", help="Slug or id; default all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the sums of recorded answers anew, after an earlier release has written some."""
+    with reported(), context.obj.open() as kb:
+        print_report(kb.rebuild_rollups(workspace), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
-    for command in (reconcile, reembed, activate, backup, restore, prune):
+    every = (problems, reconcile, reembed, activate, backup, restore, prune, rollups)
+    for command in every:
         app.command(rich_help_panel="Upkeep")(command)

@@ -10,10 +10,11 @@ import polars as pl
 
 from tradingkb import __version__
 from tradingkb.client.protocol import ACTIONS, SOURCE, Action, Found, Moment, Ranges
-from tradingkb.client.tables import with_same_texts
+from tradingkb.client.tables import with_same_texts, without_machines_in
 from tradingkb.domain import Mode, objectives
 from tradingkb.exceptions import ConfigurationError, InvalidInputError
 from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.masking import without_machines
 from tradingkb.plain import plain
 from tradingkb.workspaces import DEFAULT_WORKSPACE, collection_name
 
@@ -67,12 +68,12 @@ class LocalClient:
             "replica": settings.replica,
             "embed_model": settings.embed_model,
             "active_collection": settings.collection or collection_name(settings.embed_model),
-            "circuit_breakers": breakers,
+            "circuit_breakers": without_machines(breakers),
         }
 
     def ready(self) -> Found:
         """As of `Client`."""
-        return _plain(self._kb.ready().to_dict())
+        return _plain(without_machines(self._kb.ready().to_dict()))
 
     # --- what happened ----------------------------------------------------------------------------
 
@@ -132,22 +133,22 @@ class LocalClient:
         limit: int = 100,
     ) -> pl.DataFrame:
         """As of `Client`."""
-        return with_same_texts(self._kb.recent_changes(workspace, since, until, limit))
+        return without_machines_in(self._kb.recent_changes(workspace, since, until, limit))
 
     def breakers(self) -> pl.DataFrame:
         """As of `Client`."""
-        return with_same_texts(self._kb.breakers())
+        return without_machines_in(self._kb.breakers())
 
     def breaker_changes(
         self, since: Moment = None, until: Moment = None, limit: int = 1000
     ) -> pl.DataFrame:
         """As of `Client`."""
-        return with_same_texts(self._kb.breaker_changes(since, until, limit))
+        return without_machines_in(self._kb.breaker_changes(since, until, limit))
 
     def problems(self, workspace: str = DEFAULT_WORKSPACE) -> list[Found]:
         """As of `Client`."""
-        found: list[Found] = plain(self._kb.problems(workspace).to_dict())["open"]
-        return found
+        found = plain(self._kb.problems(workspace).to_dict())["open"]
+        return [{**one, "evidence": without_machines(one["evidence"])} for one in found]
 
     def freshness(self, workspace: str = DEFAULT_WORKSPACE) -> Found:
         """As of `Client`."""

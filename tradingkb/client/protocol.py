@@ -34,6 +34,7 @@ class Client(Protocol):
       structures (`tradingkb.plain.STRUCTURES`) are JSON text.
     * Everything else is JSON: dicts and lists, times as text of one form and length,
       2026-11-28T04:20:54.138452Z, what is not finite as None.
+    * Texts about errors, files and settings hold no path, host or account.
     * Only the words of remedies and suggested actions are those of what is asked: a call, or a
       request.
 
@@ -132,8 +133,8 @@ class Client(Protocol):
 
     def trial_density(
         self,
-        workspace: str = DEFAULT_WORKSPACE,
-        strategy_name: str = "",
+        workspace: str,
+        strategy_name: str,
         x: str = "sharpe_is",
         y: str = "sharpe_oos",
         bins: int = 40,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
 import polars as pl
 
+from tradingkb.masking import without_machines
 from tradingkb.plain import COLUMN_TYPES, JSON_COLUMN, STRUCTURES
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%f%z"
@@ -19,9 +20,18 @@ def with_same_texts(frame: pl.DataFrame) -> pl.DataFrame:
     texts = [c for c in frame.columns if c in STRUCTURES and frame.schema[c] == pl.String]
     if not texts:
         return frame
+    return frame.with_columns(_texts(c, map(_loaded, frame[c])) for c in texts)
+
+
+def without_machines_in(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with no path, host or account in any of its texts."""
+    texts = [c for c in frame.columns if frame.schema[c] == pl.String]
+    read = {c: map(_loaded, frame[c]) if c in STRUCTURES else frame[c] for c in texts}
     return frame.with_columns(
-        pl.Series(c, [None if v is None else _text(json.loads(v)) for v in frame[c]], pl.String)
-        for c in texts
+        _texts(c, map(without_machines, values))
+        if c in STRUCTURES
+        else pl.Series(c, list(map(without_machines, values)), pl.String)
+        for c, values in read.items()
     )
 
 
@@ -41,7 +51,7 @@ def frame_of(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> p
 def _column(name: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> pl.Series:
     values = [row[name] for row in rows]
     if kind == JSON_COLUMN:
-        return pl.Series(name, [None if v is None else _text(v) for v in values], pl.String)
+        return _texts(name, values)
     return pl.Series(name, _read(kind, values), COLUMN_TYPES[kind])
 
 
@@ -52,6 +62,14 @@ def _read(kind: str, values: list[Any]) -> list[Any]:
     if kind == "date":
         return [None if v is None else date.fromisoformat(v) for v in values]
     return values
+
+
+def _loaded(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _texts(name: str, values: Iterable[Any]) -> pl.Series:
+    return pl.Series(name, [None if v is None else _text(v) for v in values], pl.String)
 
 
 def _text(value: Any) -> str:

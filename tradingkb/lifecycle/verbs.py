@@ -31,8 +31,22 @@ class _Indexer(Protocol):
     def clock(self) -> Callable[[], datetime]: ...
 
 
+class _Notes(Protocol):
+    def note(
+        self,
+        kind: str,
+        facts: Mapping[str, Any],
+        *,
+        workspace_id: str | None = None,
+        actor: str | None = None,
+    ) -> None: ...
+
+
 class _UseCases(Protocol):
     """What these verbs delegate to."""
+
+    @property
+    def notes(self) -> _Notes: ...
 
     @property
     def store(self) -> _Store: ...
@@ -153,7 +167,13 @@ class Curation:
             trials, strategy_name, symbol, timeframe, source_type, run_id, kb_status
         )
         target, who = self.use_cases.workspaces.named(workspace), _actor(actor, actor_type, reason)
-        return self.use_cases.curator.archive(target, selection, who, dry_run=dry_run)
+        report = self.use_cases.curator.archive(target, selection, who, dry_run=dry_run)
+        if report.changed and not dry_run:  # no history of statuses tells of it
+            facts = {"to_status": "archived", "trials": report.changed, "reason": reason}
+            self.use_cases.notes.note(
+                "status", facts, workspace_id=target.workspace.id, actor=who.name
+            )
+        return report
 
     def history(
         self,

@@ -2,17 +2,26 @@
 
 from tradingkb.monitoring.density import TrialDensity
 from tradingkb.monitoring.event_verbs import EventReports
+from tradingkb.monitoring.facts import Problem
+from tradingkb.monitoring.freshness import Freshness
 from tradingkb.monitoring.grid import ParamGrid
 from tradingkb.monitoring.notes import Notes
 from tradingkb.monitoring.pages import Page, event_page, event_summary
 from tradingkb.monitoring.problem_verbs import Watching
+from tradingkb.monitoring.report import Problems
+from tradingkb.monitoring.rules import RETRIES, SHARES
 from tradingkb.monitoring.trial_verbs import TrialReports
 
 __all__ = [
+    "RETRIES",
+    "SHARES",
     "EventReports",
+    "Freshness",
     "Notes",
     "Page",
     "ParamGrid",
+    "Problem",
+    "Problems",
     "TrialDensity",
     "TrialReports",
     "Watching",

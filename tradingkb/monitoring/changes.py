@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -13,12 +14,21 @@ Facts = Mapping[str, Any]
 
 def with_sentences(rows: pl.DataFrame) -> pl.DataFrame:
     """at, kind, what, actor, facts from `ReportStore.change_rows`."""
-    what = [
-        sentence(kind, json.loads(facts)) for kind, facts in rows.select("kind", "facts").rows()
-    ]
-    return rows.with_columns(pl.Series("what", what, pl.String)).select(
-        "at", "kind", "what", "actor", "facts"
-    )
+    kinds = rows["kind"].to_list()
+    facts = [_shown(json.loads(text)) for text in rows["facts"]]
+    what = list(map(sentence, kinds, facts))
+    texts = [json.dumps(one, ensure_ascii=False) for one in facts]
+    return rows.with_columns(
+        pl.Series("what", what, pl.String), pl.Series("facts", texts, pl.String)
+    ).select("at", "kind", "what", "actor", "facts")
+
+
+def _shown(facts: dict[str, Any]) -> dict[str, Any]:
+    """Without what is kept for the next comparison, and without the folder of a file."""
+    shown = {name: value for name, value in facts.items() if name != "settings"}
+    if isinstance(source := shown.get("source"), str):
+        shown["source"] = re.split(r"[/\\]", source)[-1] or source
+    return shown
 
 
 def sentence(kind: str, facts: Facts) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tradingkb.jobs import user_name
+from tradingkb.masking import anonymous
 from tradingkb.observability import emit
 from tradingkb.plain import plain
 from tradingkb.ports import ReportStore
@@ -95,7 +96,11 @@ class Notes:
         try:
             write()
         except Exception as error:  # whatever it is, the work is done
-            emit("kb_change_not_noted", kind=kind, error=f"{type(error).__name__}: {error}")
+            emit("kb_change_not_noted", kind=kind, error=_told(error))
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {anonymous(str(error))}"
 
 
 def _of(report: Any, *names: str) -> dict[str, Any]:

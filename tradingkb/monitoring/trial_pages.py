@@ -42,7 +42,7 @@ _SHORT: Final = {
     f"max_drawdown_{sample}": f"max_drawdown_frac_{sample}" for sample in ("is", "oos")
 }
 #: Trials that are counted at most: nobody looks through more of them, and each takes its time.
-MOST_COUNTED: Final = 1_000_000
+MOST_COUNTED: Final = 100_000
 
 
 def trial_page(

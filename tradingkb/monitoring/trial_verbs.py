@@ -105,7 +105,7 @@ class TrialReports:
         where: Mapping[str, Any] | None = None,
         ranges: Ranges | None = None,
     ) -> int:
-        """How many trials `trial_page` lists: counted up to 1,000,000, which means "or more".
+        """How many trials `trial_page` lists: counted up to 100,000, which means "or more".
 
         Args:
             workspace: slug or id.

@@ -15,6 +15,7 @@ from tradingkb.ports.embedders import (
     Side,
     TrialDocument,
 )
+from tradingkb.ports.freshness import FreshnessStore, LastTimes
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.patience import Again, once, patience, seconds_left
@@ -67,12 +68,14 @@ __all__ = [
     "EmbedderFactory",
     "EventStore",
     "Floats32",
+    "FreshnessStore",
     "HeldLease",
     "IdentityStore",
     "IndexStore",
     "Job",
     "JobState",
     "JobStore",
+    "LastTimes",
     "LeaseStore",
     "ListingStore",
     "PageStore",

@@ -88,7 +88,10 @@ class RetentionStore(Protocol):
         """
 
     def delete_events(self, keys: pl.Series) -> None:
-        """Deletes the events of these keys in one short transaction; missing ones are no error."""
+        """Deletes the events of these keys in one short transaction; missing ones are no error.
+
+        The sums that they were added to stay; those that an earlier release wrote are added first.
+        """
 
     def delete_runs(self, keys: pl.Series) -> None:
         """Deletes the runs of these keys likewise."""

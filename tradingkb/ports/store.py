@@ -7,6 +7,7 @@ from typing import Protocol
 from tradingkb.ports.backup import BackupStore, RetentionStore
 from tradingkb.ports.calibration import CalibrationStore
 from tradingkb.ports.curation import StatusStore, WithdrawalStore
+from tradingkb.ports.freshness import FreshnessStore
 from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import JobStore
 from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
@@ -50,6 +51,7 @@ class TrialStore(
     PageStore,
     BreakerStore,
     ReportStore,
+    FreshnessStore,
     CalibrationStore,
     BackupStore,
     RetentionStore,

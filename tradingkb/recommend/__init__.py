@@ -7,6 +7,7 @@ answer), `judging` (pure), `known` (a strategy's trials as arrays, kept), `answe
 from tradingkb.recommend.answer import Explanation, Recommendation
 from tradingkb.recommend.asking import (
     EVENT_FIELDS,
+    AnsweredAgain,
     Asking,
     EventLog,
     GivenMarket,
@@ -41,6 +42,7 @@ from tradingkb.recommend.known import (
 
 __all__ = [
     "EVENT_FIELDS",
+    "AnsweredAgain",
     "Asking",
     "Chosen",
     "Context",

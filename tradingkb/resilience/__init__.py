@@ -3,7 +3,7 @@
 from typing import Any
 
 from tradingkb.resilience.breakers import OUTCOMES, SERVICES, Breaker, Breakers, BreakerState
-from tradingkb.resilience.causes import cause_of
+from tradingkb.resilience.causes import cause_of, told_of
 from tradingkb.resilience.circuit import Thresholds
 from tradingkb.resilience.database import DatabaseDoor
 from tradingkb.resilience.doors import Doors
@@ -34,4 +34,5 @@ __all__ = [
     "Thresholds",
     "cause_of",
     "patient_transport",
+    "told_of",
 ]

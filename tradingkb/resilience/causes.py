@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tradingkb.exceptions import BackendUnavailableError, CircuitOpenError
+from tradingkb.exceptions import BackendUnavailableError, CircuitOpenError, TradingKBError
 
 
 def is_transient(error: BaseException) -> bool:
@@ -27,6 +27,17 @@ def cause_of(error: BaseException) -> str:
     )
     name = type(innermost).__name__
     return name if code is None else f"{name} {code}"
+
+
+def told_of(error: BaseException) -> str:
+    """What may be shown of an error to anyone: no addresses, no paths."""
+    if isinstance(error, CircuitOpenError):
+        return str(error)
+    if isinstance(error, BackendUnavailableError):
+        return f"no answer: {cause_of(error)}"
+    if isinstance(error, TradingKBError) and error.__cause__ is None:
+        return str(error)
+    return cause_of(error)
 
 
 #: Attributes under which drivers and clients keep codes, in this order.

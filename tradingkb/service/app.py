@@ -31,7 +31,7 @@ from tradingkb.service.problems import MEDIA_TYPE, ProblemError, problem_of
 from tradingkb.service.routes import ROUTERS
 from tradingkb.service.sentry import Sentry
 from tradingkb.service.state import Opened, Service, asked_of
-from tradingkb.settings import Settings
+from tradingkb.settings import Settings, shown_settings
 
 #: Ingests that are worked on at once: others wait, and hold up nobody who asks.
 _INGESTS: Final = 2
@@ -196,9 +196,14 @@ async def _open(
         runner, journal = kb.job_runner(), kb.use_cases.journal
         runner.start()
         journal.start()
+        await to_thread.run_sync(_note_start, kb)
         service.opened.append(Opened(kb, runner, journal))
         tried.set()
         return
+
+
+def _note_start(kb: KnowledgeBase) -> None:
+    kb.use_cases.notes.started(kb.settings.replica, __version__, shown_settings(kb.settings))
 
 
 def _close(service: Service) -> None:

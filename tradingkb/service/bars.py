@@ -92,6 +92,8 @@ def frame_in(upload: Upload, most: int) -> pl.DataFrame:
             frame = pl.read_csv(BytesIO(upload.content), infer_schema_length=None)
         else:
             frame = _parquet(upload.content, most)
+    except InvalidOHLCVError:
+        raise  # what is wrong with the columns, and not with the file
     except (pl.exceptions.PolarsError, ValueError, OSError):
         raise InvalidOHLCVError(
             f"{upload.name[:80]!r} cannot be read", field="ohlcv", remedy="upload an intact file"

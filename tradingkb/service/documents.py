@@ -196,6 +196,39 @@ OBJECTIVES: Final = _object(
         )
     }
 )
+EVENT: Final = _object({"at": _TIME, "request_id": TEXT, "status": _STATUS})
+PROBLEMS: Final = _object(
+    {
+        "workspace": TEXT,
+        "at": _TIME,
+        "healthy": _BOOL,
+        "open": _list(
+            _object(
+                {
+                    "code": TEXT,
+                    "severity": {"type": "string", "enum": ["critical", "warning", "info"]},
+                    "title": TEXT,
+                    "since": _or_null(_TIME),
+                    "evidence": _ANY,
+                    "what_to_do": TEXT,
+                    "runbook": TEXT,
+                    "parameters": _ANY,
+                }
+            )
+        ),
+    }
+)
+FRESHNESS: Final = _object(
+    {
+        "workspace": TEXT,
+        "at": _TIME,
+        "last_ingest": _or_null(_TIME),
+        "last_calibration": _or_null(_TIME),
+        "last_backup": _or_null(_TIME),
+        "last_event": _or_null(_TIME),
+        "newest_trial": _or_null(_TIME),
+    }
+)
 SUMMARY: Final = _object(
     {
         "hours": _NUMBER,

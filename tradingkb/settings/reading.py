@@ -72,6 +72,16 @@ def describe(settings: Settings, arguments: dict[str, Any] | None = None) -> lis
     return rows
 
 
+def shown_settings(settings: Settings) -> dict[str, Any]:
+    """Value by variable of what anybody may see: no secret, no URL (it may hold one), no path."""
+    found = {
+        str(field.alias): getattr(settings, name)
+        for name, field in Settings.model_fields.items()
+        if field.repr and not name.endswith("_url")
+    }
+    return {name: value for name, value in found.items() if not isinstance(value, Path)}
+
+
 def _shown(name: str, value: Any) -> Any:
     if value and not Settings.model_fields[name].repr:
         return "********"

@@ -30,8 +30,9 @@ from tradingkb.stores.transfer import (
     stream_file,
 )
 
-#: What a restore may replace unasked: `tradingkb init` leaves a workspace behind.
-_NOTHING_LOST: Final = (schema.workspaces, schema.generations)
+#: What a restore may replace unasked: `tradingkb init` leaves a workspace behind, and a service that
+#: has served nothing a note that it was started.
+_NOTHING_LOST: Final = (schema.workspaces, schema.generations, schema.changes)
 #: Indexes that a restore needs on PostgreSQL and nothing else does.
 _HELP_DELETES: Final = {
     "ix_restore_trials": "trials (param_set_id)",

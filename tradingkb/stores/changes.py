@@ -102,19 +102,24 @@ def _statuses(
 ) -> pl.DataFrame:
     """Changes of status; those of one act, which may be of many trials, as one row."""
     act = _H.at, _H.to_status, _H.actor
-    statement = (
-        sa.select(
-            _H.at,
-            sa.literal("status").label("kind"),
-            _H.actor,
-            _H.to_status,
-            sa.func.count().label("trials"),
-            sa.func.min(_H.reason).label("reason"),
-        )
+    acts = (
+        sa.select(*act, sa.func.count().label("trials"), sa.func.max(_H.id).label("last"))
         .where(_H.workspace_id == workspace_id, *within(_H.at, *span))
         .group_by(*act)
+        # In the index's own order, so that no older act is looked at.
+        .order_by(*(column.desc() for column in act))
+        .limit(limit)
+        .subquery()
     )
-    return _read(connection, statement, _H.at, limit)
+    statement = sa.select(
+        acts.c.at,
+        sa.literal("status").label("kind"),
+        acts.c.actor,
+        acts.c.to_status,
+        acts.c.trials,
+        _H.reason,
+    ).join(schema.kb_status_history, acts.c.last == _H.id)
+    return _read(connection, statement, acts.c.at, limit)
 
 
 def _notes(connection: sa.Connection, workspace_id: str, span: _Span, limit: int) -> pl.DataFrame:

@@ -96,7 +96,8 @@ class ListingQueries:
             limit: most rows to return.
         """
         statement = (
-            listed_trials(workspace_id)
+            listed_trials()
+            .where(_T.workspace_id == workspace_id)
             .where(*(condition(n, v) for n, v in where.items()))
             .order_by(_T.known_at.desc(), _T.source_id)
             .limit(limit)
@@ -140,23 +141,19 @@ class ListingQueries:
             return read(connection, statement)
 
 
-def listed_trials(workspace_id: str) -> sa.Select[Any]:
-    """Trials with params, window and status, in no order."""
+def listed_trials() -> sa.Select[Any]:
+    """Trials with params, window and status, in no order and of no workspace."""
     left_out = ("id", "workspace_id", "window_id", "row_hash")
     names = [c.name for c in schema.trials.columns if c.name not in left_out]
     window_names = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")
-    return (
-        sa.select(
-            _T.id.label("trial_id"),
-            *(_T[c] for c in names if c != "param_set_id"),
-            _P.params,
-            *(_W[c] for c in window_names),
-            _W.regime_is,
-            _W.regime_oos,
-        )
-        .select_from(schema.trials.join(schema.windows).join(schema.param_sets))
-        .where(_T.workspace_id == workspace_id)
-    )
+    return sa.select(
+        _T.id.label("trial_id"),
+        *(_T[c] for c in names if c != "param_set_id"),
+        _P.params,
+        *(_W[c] for c in window_names),
+        _W.regime_is,
+        _W.regime_oos,
+    ).select_from(schema.trials.join(schema.windows).join(schema.param_sets))
 
 
 def condition(name: str, value: Any) -> sa.ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -40,30 +40,65 @@ class RebuildQueries:
 
     def event_hours(self, workspace_id: str | None) -> pl.DataFrame:
         """The hours that stored events lie in; see the port."""
-        hour = start_of(self.engine, _E.at, "hour")
-        key = _E.workspace_id, hour
-        statement = sa.select(_E.workspace_id, hour.label("hour")).group_by(*key).order_by(*key)
-        if workspace_id is not None:
-            statement = statement.where(_E.workspace_id == workspace_id)
+        mine = [] if workspace_id is None else [_E.workspace_id == workspace_id]
         with reading(self.engine) as connection:
-            return read(connection, statement)
+            hour = start_of(connection, _E.at, "hour")
+            key = _E.workspace_id, hour
+            statement = sa.select(_E.workspace_id, hour.label("hour")).where(*mine)
+            return read(connection, statement.group_by(*key).order_by(*key))
 
     def rebuild_hour(self, workspace_id: str, hour: datetime) -> tuple[int, bool] | None:
         """Makes the sums of an hour anew; see the port."""
         with writing(self.engine) as connection:
-            _keep_others_out(connection)
-            before = [_known(connection, table, workspace_id, hour) for table, *_ in _TABLES]
-            now = sums_of(_events(connection, workspace_id, hour))
-            n = sum(row[len(EVENT_KEY)] for row in now[0])
-            if any(map(_has_lost, _TABLES, before, now)):
-                return None
-            if all(map(_same, before, now)):
-                return n, False
-            for table, *_ in _TABLES:
-                mine = table.c.workspace_id == workspace_id, table.c.hour == hour
-                connection.execute(sa.delete(table).where(*mine))
-            add_rows(connection, *now)
-        return n, True
+            return _rebuilt(connection, workspace_id, hour)
+
+
+def add_unsummed(connection: sa.Connection, keys: Sequence[int]) -> None:
+    """Adds what an earlier release has written to the sums, before events of its hours go.
+
+    Args:
+        connection: the transaction that deletes them.
+        keys: of the events that go.
+    """
+    hour = start_of(connection, _E.at, "hour")
+    mine = sa.select(_E.workspace_id, hour.label("hour")).where(_E.id.in_(keys)).distinct()
+    for workspace_id, one in connection.execute(mine).all():
+        if _n_events(connection, workspace_id, one) > _n_summed(connection, workspace_id, one):
+            _rebuilt(connection, workspace_id, one)
+
+
+def _n_events(connection: sa.Connection, workspace_id: str, hour: datetime) -> int:
+    counted = sa.select(sa.func.count()).where(*_within(workspace_id, hour))
+    return int(connection.scalar(counted) or 0)
+
+
+def _n_summed(connection: sa.Connection, workspace_id: str, hour: datetime) -> int:
+    c = schema.event_rollups.c
+    mine = c.workspace_id == workspace_id, c.hour == hour
+    return int(connection.scalar(sa.select(sa.func.sum(c.count)).where(*mine)) or 0)
+
+
+def _rebuilt(
+    connection: sa.Connection, workspace_id: str, hour: datetime
+) -> tuple[int, bool] | None:
+    _keep_others_out(connection)
+    before = [_known(connection, table, workspace_id, hour) for table, *_ in _TABLES]
+    now = sums_of(_events(connection, workspace_id, hour))
+    n = sum(row[len(EVENT_KEY)] for row in now[0])
+    if any(map(_has_lost, _TABLES, before, now)):
+        return None
+    if all(map(_same, before, now)):
+        return n, False
+    for table, *_ in _TABLES:
+        mine = table.c.workspace_id == workspace_id, table.c.hour == hour
+        connection.execute(sa.delete(table).where(*mine))
+    add_rows(connection, *now)
+    return n, True
+
+
+def _within(workspace_id: str, hour: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """An event of the hour."""
+    return _E.workspace_id == workspace_id, _E.at >= hour, _E.at < hour + timedelta(hours=1)
 
 
 def _keep_others_out(connection: sa.Connection) -> None:
@@ -74,9 +109,7 @@ def _keep_others_out(connection: sa.Connection) -> None:
 
 
 def _events(connection: sa.Connection, workspace_id: str, hour: datetime) -> Iterator[Event]:
-    statement = sa.select(*(_E[name] for name in SUMMED)).where(
-        _E.workspace_id == workspace_id, _E.at >= hour, _E.at < hour + timedelta(hours=1)
-    )
+    statement = sa.select(*(_E[name] for name in SUMMED)).where(*_within(workspace_id, hour))
     found = connection.execute(statement, execution_options={"yield_per": _CHUNK})
     yield from found.mappings()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from tradingkb.sql import compact, read, reading, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import chunks
+from tradingkb.stores.rebuilding import add_unsummed
 
 _E, _R = schema.recommend_events.c, schema.ingest_runs.c
 
@@ -36,17 +36,17 @@ class RetentionQueries:
             return unused, int(connection.scalar(counted) or 0) - len(unused)
 
     def delete_events(self, keys: pl.Series) -> None:
-        """Deletes the events of these keys in one transaction."""
-        self._delete(schema.recommend_events, _E.id, keys)
+        """Deletes the events of these keys in one transaction; their sums stay."""
+        with writing(self.engine) as connection:
+            for some in chunks(keys):
+                add_unsummed(connection, some)
+                connection.execute(sa.delete(schema.recommend_events).where(_E.id.in_(some)))
 
     def delete_runs(self, keys: pl.Series) -> None:
         """Deletes the runs of these keys; one that has finished gains no new trials."""
-        self._delete(schema.ingest_runs, _R.run_id, keys)
-
-    def _delete(self, table: sa.Table, key: sa.Column[Any], keys: pl.Series) -> None:
         with writing(self.engine) as connection:
             for some in chunks(keys):
-                connection.execute(sa.delete(table).where(key.in_(some)))
+                connection.execute(sa.delete(schema.ingest_runs).where(_R.run_id.in_(some)))
 
     def free_bytes(self) -> int | None:
         """Bytes of SQLite's file that hold nothing; PostgreSQL's autovacuum sees to its own."""

@@ -156,9 +156,11 @@ class RollupQueries:
         return counts.with_columns(_UNKNOWN)
 
 
-def start_of(engine: sa.Engine, time: sa.ColumnElement[Any], bucket: str) -> sa.ColumnElement[Any]:
+def start_of(
+    database: sa.Engine | sa.Connection, time: sa.ColumnElement[Any], bucket: str
+) -> sa.ColumnElement[Any]:
     """The start of the minute, hour or day that a time lies in, UTC."""
-    if engine.dialect.name == "postgresql":
+    if database.dialect.name == "postgresql":
         length = sa.literal_column(f"'{bucket}'", sa.Text())
         return sa.func.date_trunc(length, time, _ZONE, type_=UtcTime())
     said, rest = _TEXT[bucket]

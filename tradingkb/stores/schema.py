@@ -122,6 +122,9 @@ def _content() -> list[Column[Any]]:
 #: Names of the columns that a run fills in.
 CONTENT = tuple(c.name for c in _content())
 
+_WITH_SHARPE = sa.text("sharpe_oos IS NOT NULL")
+_CURATED = sa.text(f"kb_status <> '{STATUSES[0]}'")
+
 trials = Table(
     "trials",
     metadata,
@@ -139,6 +142,23 @@ trials = Table(
     CheckConstraint(f"kb_status IN ({_STATUS_LIST})", name="kb_status"),
     Index("ix_trials_workspace_id_strategy_name", "workspace_id", "strategy_name"),
     Index("ix_trials_window_id_param_set_id", "window_id", "param_set_id"),
+    # Only for lists in order of their value: a strategy's trials are read as they were stored.
+    Index(
+        "ix_trials_sharpe_oos",
+        "workspace_id",
+        "strategy_name",
+        "sharpe_oos",
+        sqlite_where=_WITH_SHARPE,
+        postgresql_where=_WITH_SHARPE,
+    ),
+    # The few that an administrator decided about.
+    Index(
+        "ix_trials_curated",
+        "workspace_id",
+        "kb_status",
+        sqlite_where=_CURATED,
+        postgresql_where=_CURATED,
+    ),
 )
 
 #: What other runs said about a trial before, or say while theirs is withdrawn: a whole run can be
@@ -195,6 +215,10 @@ kb_status_history = Table(
     Column("actor_type", sa.String(32), nullable=False),
     Column("reason", sa.Text),
     Index("ix_kb_status_history_trial_id", "trial_id"),
+    # The newest acts are found from the index alone, however many trials one of them changed.
+    Index(
+        "ix_kb_status_history_workspace_id_at", *("workspace_id", "at", "to_status", "actor", "id")
+    ),
 )
 
 #: Counts every change that could alter an answer about a strategy: caches compare it.

@@ -15,6 +15,7 @@ from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.changes import ChangeQueries
 from tradingkb.stores.curation import CurationQueries
+from tradingkb.stores.freshness import FreshnessQueries
 from tradingkb.stores.generations import GenerationQueries
 from tradingkb.stores.index import IndexQueries
 from tradingkb.stores.jobs import JobQueries
@@ -59,6 +60,7 @@ class SqlTrialStore(
     RollupQueries,
     RebuildQueries,
     ChangeQueries,
+    FreshnessQueries,
     CalibrationQueries,
     BackupQueries,
     WholeQueries,

@@ -60,9 +60,10 @@ def sums_of(events: Iterable[Event]) -> tuple[Sums, Sums]:
     answers: dict[_Key, list[Any]] = {}
     rejected: dict[_Key, list[Any]] = {}
     for event in events:
-        _add(answers, _event_key(event), _event_row(event))
+        hour = hour_of(event["at"])
+        _add(answers, _event_key(event, hour), _event_row(event))
         if event["source"] != PROBE:
-            for key, row in _rejection_rows(event):
+            for key, row in _rejection_rows(event, hour):
                 _add(rejected, key, row)
     return _ordered(answers), _ordered(rejected)
 
@@ -76,8 +77,8 @@ def _ordered(sums: dict[_Key, list[Any]]) -> Sums:
     return [(*key, *sums[key]) for key in sorted(sums)]
 
 
-def _event_key(event: Event) -> _Key:
-    return tuple(hour_of(event["at"]) if k == "hour" else event[k] for k in EVENT_KEY)
+def _event_key(event: Event, hour: datetime) -> _Key:
+    return tuple(hour if name == "hour" else event[name] for name in EVENT_KEY)
 
 
 def _event_row(event: Event) -> list[Any]:
@@ -98,14 +99,14 @@ def _is_low(event: Event) -> bool:
     return any(isinstance(code, str) and code in _LOW for code in codes)
 
 
-def _rejection_rows(event: Event) -> Iterator[tuple[_Key, list[Any]]]:
+def _rejection_rows(event: Event, hour: datetime) -> Iterator[tuple[_Key, list[Any]]]:
     saved = _saved_by(event)
     for said in _list(event["filter_rejections"]):
         name = _mapping(said).get("filter")
         if not isinstance(name, str):  # of a form that no release writes
             continue
         fails, only = (int(_number(said.get(k))) for k in ("fails", "fails_only"))
-        key = event["workspace_id"], hour_of(event["at"]), event["strategy_name"], name
+        key = event["workspace_id"], hour, event["strategy_name"], name
         yield key, [1, int(fails > 0), int(only > 0), fails, only, int(name in saved)]
 
 

@@ -20,7 +20,8 @@ CHUNK: Final = 5_000
 #: Not part of a backup, and emptied by a restore: what the next ingest finds out again, and work
 #: that was asked for of the content that goes.
 DERIVED: Final = (schema.index_checks, schema.jobs)
-#: What belongs to running processes.
+#: What belongs to running processes, as what their breakers did does. Sums of events are truth: the
+#: events may be gone. (From a backup of an earlier schema the migration makes them.)
 _RUNNING: Final = (schema.leases, schema.breaker_states, schema.breaker_changes)
 #: The tables of truth, each after those that it refers to.
 TABLES: Final = tuple(t for t in schema.metadata.sorted_tables if t not in (*DERIVED, *_RUNNING))

@@ -13,7 +13,8 @@ from tradingkb.domain import ELIGIBLE
 from tradingkb.ports import TrialOrder, TrialPlace, TrialQuery
 from tradingkb.sql import read, reading
 from tradingkb.stores import schema
-from tradingkb.stores.listing import condition, listed_trials
+from tradingkb.stores.listing import listed_trials
+from tradingkb.stores.trial_order import TrialSearch
 
 _T, _W = schema.trials.c, schema.windows.c
 _DATED = ("symbol", "timeframe", "is_start", "is_end", "oos_start", "oos_end")
@@ -34,16 +35,16 @@ class TrialReportQueries:
     ) -> pl.DataFrame:
         """Trials in an order; see the port."""
         with reading(self.engine) as connection:
-            ids = _ids(connection, workspace_id, query, order, limit, after)
-            rows = read(connection, listed_trials(workspace_id).where(_T.id.in_(ids)))
+            ids = TrialSearch(connection, workspace_id, query).page(order, limit, after)
+            # The workspace is not asked for again: SQLite would look at all of its trials.
+            rows = read(connection, listed_trials().where(_T.id.in_(ids)))
         places = pl.DataFrame({"trial_id": ids}, schema={"trial_id": pl.Int64})
         return places.join(rows, on="trial_id", maintain_order="left").select(rows.columns)
 
     def trial_count(self, workspace_id: str, query: TrialQuery, most: int) -> int:
         """How many trials there are, up to `most`; see the port."""
-        some = _matching(workspace_id, query, sa.literal_column("1")).limit(most).subquery()
         with reading(self.engine) as connection:
-            return int(connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0)
+            return TrialSearch(connection, workspace_id, query).count(most)
 
     def counted_trials(
         self,
@@ -94,98 +95,6 @@ def _counted(
         _T.kb_status.in_(ELIGIBLE),
         _T.known_at <= until,
     )
-
-
-def _matching(
-    workspace_id: str, query: TrialQuery, column: sa.ColumnElement[Any], order: str = "id"
-) -> sa.Select[Any]:
-    """A column of the trials that are meant; windows are joined only where they are asked about."""
-    statement = sa.select(column).select_from(schema.trials)
-    if any(name not in _T for name in (*query.where, order)):
-        statement = statement.join(schema.windows)
-    return statement.where(
-        _T.workspace_id == workspace_id,
-        *(condition(name, value) for name, value in query.where.items()),
-        *(part for name, bounds in query.ranges.items() for part in _between(_T[name], *bounds)),
-    )
-
-
-def _between(column: sa.ColumnElement[Any], low: Any, high: Any) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = [column.is_not(None)]
-    if low is not None:
-        found.append(column >= _given(low))
-    if high is not None:
-        found.append(column <= _given(high))
-    return found
-
-
-def _given(value: Any) -> Any:
-    """A number as it is: PostgreSQL would round it to the integers of some columns."""
-    return sa.literal(value, sa.Double()) if isinstance(value, float) else value
-
-
-def _ids(
-    connection: sa.Connection,
-    workspace_id: str,
-    query: TrialQuery,
-    order: TrialOrder,
-    limit: int,
-    after: TrialPlace | None,
-) -> list[int]:
-    """The trials of one page, in order.
-
-    Those with a value and those without are asked for one after the other: where nulls go is
-    decided here and not by the database, and an index serves both.
-    """
-    matching = _matching(workspace_id, query, _T.id, order.column)
-    key = _key(order.column, connection)
-    if key is None:
-        last = after.trial_id if after is not None else None
-        return _by_id(connection, matching, order.descending, limit, last)
-    found: list[int] = []
-    if after is None or after.value is not None:
-        known = matching.where(key.is_not(None))
-        if after is not None:
-            known = known.where(_beyond(key, order.descending, after))
-        ordered = (key.desc(), _T.id.desc()) if order.descending else (key, _T.id)
-        found += connection.scalars(known.order_by(*ordered).limit(limit))
-        after = None
-    if len(found) < limit:
-        last = after.trial_id if after is not None else None
-        unknown = matching.where(key.is_(None))
-        found += _by_id(connection, unknown, order.descending, limit - len(found), last)
-    return found
-
-
-def _by_id(
-    connection: sa.Connection,
-    statement: sa.Select[Any],
-    descending: bool,
-    limit: int,
-    last: int | None,
-) -> list[int]:
-    if last is not None:
-        statement = statement.where(_T.id < last if descending else _T.id > last)
-    order = _T.id.desc() if descending else _T.id
-    return list(connection.scalars(statement.order_by(order).limit(limit)))
-
-
-def _beyond(
-    key: sa.ColumnElement[Any], descending: bool, after: TrialPlace
-) -> sa.ColumnElement[bool]:
-    """Which trials come after a place; the first condition is what an index is searched by."""
-    value: Any = _given(after.value)
-    if descending:
-        return sa.and_(key <= value, (key < value) | (_T.id < after.trial_id))
-    return sa.and_(key >= value, (key > value) | (_T.id > after.trial_id))
-
-
-def _key(column: str, connection: sa.Connection) -> sa.ColumnElement[Any] | None:
-    """What is ordered by; None for the order of storing."""
-    if column == "id":
-        return None
-    found: sa.ColumnElement[Any] = _T[column] if column in _T else _W[column]
-    return _by_code_point(found, connection) if isinstance(found.type, sa.String) else found
 
 
 def _by_code_point(text: sa.ColumnElement[Any], connection: sa.Connection) -> sa.ColumnElement[Any]:

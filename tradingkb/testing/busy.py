@@ -16,7 +16,9 @@ from typing import Any, Final
 import polars as pl
 
 from tradingkb.domain import Regime
+from tradingkb.exceptions import CircuitOpenError
 from tradingkb.knowledge_base import KnowledgeBase
+from tradingkb.resilience import BreakerJournal, Breakers
 
 #: Opens the knowledge base of the store: replica and clock.
 Open = Callable[[str, Callable[[], datetime]], KnowledgeBase]
@@ -24,6 +26,8 @@ Open = Callable[[str, Callable[[], datetime]], KnowledgeBase]
 REPLICAS: Final = ("replica-a", "replica-b")
 #: When, in hours before the end, somebody asks with filters that hardly anything passes.
 INCIDENT_H: Final = (6.0, 3.5)
+#: Replica, hours before the end, and seconds in which its vector index does not answer.
+OUTAGES: Final = (("replica-a", 9.0, 180.0), ("replica-b", 8.99, 95.0), ("replica-b", 3.0, 40.0))
 _TAGS: Final = (
     ["uptrend"],
     ["downtrend", "high_volatility"],
@@ -77,6 +81,9 @@ def fill(
             _ask(rng.choice(kbs), names, markets, rng, (end - at) / timedelta(hours=1))
         clock.now = end - timedelta(hours=20)
         _curated(kbs[0], names[0])
+        for replica, hours, seconds in OUTAGES:
+            clock.now = end - timedelta(hours=hours)
+            _outage(kbs[0], clock, replica, seconds)
     finally:
         for kb in kbs:
             kb.close()
@@ -154,3 +161,28 @@ def _curated(kb: KnowledgeBase, name: str) -> None:
     found = kb.trials(strategy_name=name, limit=12)["trial_id"].to_list()
     kb.promote(found[:2], reason="ran live for a quarter", actor="mira")
     kb.reject(found[2:5], reason="bars of that feed were late", actor="mira")
+
+
+def _outage(kb: KnowledgeBase, clock: Clock, replica: str, seconds: float) -> None:
+    """Breakers of a replica meet an index that does not answer for a while, and write it down."""
+
+    def seconds_now() -> float:
+        return clock.now.timestamp()
+
+    breakers = Breakers({"qdrant": True}, monotonic=seconds_now, clock=clock)
+    journal = BreakerJournal(kb.use_cases.store, breakers, replica, clock=clock, heartbeat_s=3600.0)
+    breaker, back = breakers["qdrant"], clock.now + timedelta(seconds=seconds)
+    journal.start()
+    while clock.now < back or breaker.state().state != "closed":
+        clock.now += timedelta(seconds=2)
+        try:
+            call = breaker.ask()
+        except CircuitOpenError:
+            continue
+        if clock.now < back:
+            breaker.retried()
+            breaker.retried()
+            breaker.failed(call, "ConnectError: connection refused")
+        else:
+            breaker.succeeded(call)
+    journal.stop()

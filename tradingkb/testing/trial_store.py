@@ -28,6 +28,7 @@ from tradingkb.testing.trial_store_backup import BackupContract
 from tradingkb.testing.trial_store_breakers import BreakerContract
 from tradingkb.testing.trial_store_calibration import CalibrationContract
 from tradingkb.testing.trial_store_curation import CurationContract
+from tradingkb.testing.trial_store_freshness import FreshnessContract
 from tradingkb.testing.trial_store_generations import GenerationContract
 from tradingkb.testing.trial_store_index import IndexContract
 from tradingkb.testing.trial_store_jobs import JobContract
@@ -45,6 +46,7 @@ class TrialStoreContract(
     GenerationContract,
     RecordContract,
     BreakerContract,
+    FreshnessContract,
     JobContract,
     PageContract,
     ReportContract,

@@ -10,15 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from tradingkb.domain import IndexTarget, Regime
-from tradingkb.exceptions import (
-    BackendUnavailableError,
-    CircuitOpenError,
-    ConfigurationError,
-    TradingKBError,
-)
+from tradingkb.exceptions import ConfigurationError
 from tradingkb.ports import EmbedderFactory, IndexStore, VectorIndex, WorkspaceStore
 from tradingkb.reports import Report
-from tradingkb.resilience import Breakers, cause_of
+from tradingkb.resilience import Breakers, told_of
 from tradingkb.workspaces import Workspaces
 
 #: The mission document's name of a service in /health, where it is another than in the log.
@@ -182,7 +177,7 @@ class Checks:
         try:
             ok, detail, facts = check()
         except BaseException as error:  # whatever it is, a panic too: nobody is answered then
-            ok, detail, facts = False, _told(error), {}
+            ok, detail, facts = False, told_of(error), {}
         with self._lock:
             self._running.pop(name, None)
         found.put(Check(ok, detail, self._since(started), facts))
@@ -255,17 +250,6 @@ class Checks:
 
     def _targets(self) -> list[IndexTarget]:
         return [self._workspaces.default_target(), *self._workspaces.targets(None)]
-
-
-def _told(error: BaseException) -> str:
-    """What may be shown to anyone: no addresses, no paths."""
-    if isinstance(error, CircuitOpenError):
-        return str(error)
-    if isinstance(error, BackendUnavailableError):
-        return f"no answer: {cause_of(error)}"
-    if isinstance(error, TradingKBError) and error.__cause__ is None:
-        return str(error)
-    return cause_of(error)
 
 
 def _by_collection(targets: list[IndexTarget]) -> dict[str, list[IndexTarget]]:

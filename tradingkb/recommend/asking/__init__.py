@@ -1,5 +1,6 @@
 """Asking: from what users give to a recorded answer."""
 
+from tradingkb.recommend.asking.again import AnsweredAgain
 from tradingkb.recommend.asking.asking import Asking, GivenQuestion
 from tradingkb.recommend.asking.event_fields import EVENT_FIELDS
 from tradingkb.recommend.asking.event_log import EventLog
@@ -9,6 +10,7 @@ from tradingkb.recommend.asking.recommender import Recommender
 
 __all__ = [
     "EVENT_FIELDS",
+    "AnsweredAgain",
     "Asking",
     "EventLog",
     "GivenMarket",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from numbers import Real
 from typing import Any
@@ -14,7 +14,10 @@ from tradingkb.domain import Caller, Deadline, Mode, Overrides, Question, as_mom
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.progress import progress_bar
 from tradingkb.recommend.answer import Explanation, Recommendation
+from tradingkb.recommend.asking.again import AnsweredAgain, differences
+from tradingkb.recommend.asking.event import event_row
 from tradingkb.recommend.asking.event_log import EventLog
+from tradingkb.recommend.asking.event_question import question_of
 from tradingkb.recommend.asking.many import answer_many
 from tradingkb.recommend.asking.market import (
     GivenMarket,
@@ -93,6 +96,33 @@ class Asking:
         answer = self.recommender.answer(target, question)
         self.events.record(answer, target, question)
         return answer
+
+    def answer_again(
+        self,
+        workspace: str,
+        event: Mapping[str, Any],
+        own_trades: Mapping[str, float] | None = None,
+    ) -> AnsweredAgain:
+        """Asks a recorded question again as of then, and records nothing.
+
+        Args:
+            workspace: slug or id.
+            event: structures are read, times are aware.
+            own_trades: as for `question_of`.
+
+        Raises:
+            InvalidInputError: the event does not say what was asked; see `question_of`.
+            NotFoundError: its strategy is not there any more.
+        """
+        target = self._workspaces.target(self._workspaces.find(workspace))
+        question = replace(
+            question_of(event, own_trades=own_trades),
+            as_of=as_moment(event["as_of"]) or as_moment(event["at"]),
+            request_id=self._new_id(),
+        )
+        answer = self.recommender.answer(target, question)
+        row = event_row(answer, target, question, self.events.replica)
+        return AnsweredAgain(event, answer, differences(event, row))
 
     def explain(self, workspace: str, given: GivenQuestion, params: Any) -> Explanation:
         """Explains parameters; records nothing. Raises as `Recommender.explain`."""

@@ -4,8 +4,9 @@ from tradingkb.service.routes.administration import router as administration
 from tradingkb.service.routes.lists import router as lists
 from tradingkb.service.routes.probes import router as probes
 from tradingkb.service.routes.questions import router as questions
+from tradingkb.service.routes.reports import router as reports
 from tradingkb.service.routes.trial_reports import router as trial_reports
 
-ROUTERS = (probes, questions, administration, lists, trial_reports)
+ROUTERS = (probes, questions, administration, lists, reports, trial_reports)
 
 __all__ = ["ROUTERS"]

@@ -11,9 +11,12 @@ from tradingkb.service.encoding import frame_rows, json_response, page_response
 from tradingkb.service.gate import known_query, reading, require_token
 from tradingkb.service.routes.parameters import (
     Cursor,
+    Flag,
     Limit,
     Selected,
+    Since,
     Text,
+    Until,
     Workspace,
     given,
 )
@@ -62,6 +65,11 @@ def events(
     request_id: Text = None,
     source: Text = None,
     replica: Text = None,
+    strict_to_relaxed: Flag = None,
+    metadata_only: Flag = None,
+    repaired_params: Flag = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -73,9 +81,14 @@ def events(
         "request_id": request_id,
         "source": source,
         "replica": replica,
+        "strict_to_relaxed": strict_to_relaxed,
+        "metadata_only": metadata_only,
+        "repaired_params": repaired_params,
     }
     with reading(request, workspace_id):
-        page = service_of(request).kb.event_page(workspace_id, given(where), limit, cursor)
+        page = service_of(request).kb.event_page(
+            workspace_id, given(where), limit, cursor, since, until
+        )
     return page_response("events", page)
 
 

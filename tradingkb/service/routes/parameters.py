@@ -34,6 +34,7 @@ Until = Annotated[
 By = Annotated[
     str, Query(max_length=200, description="Columns to count by, with commas; empty for none.")
 ]
+Flag = Literal["true", "false"] | None
 At = Annotated[
     str | None,
     Query(min_length=1, max_length=64, description="Which of several; default the newest."),

@@ -8,7 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from tradingkb import __version__
-from tradingkb.masking import anonymous
+from tradingkb.masking import without_machines
 from tradingkb.plain import plain
 from tradingkb.service.documents import HEALTH, METRICS, READY, documented
 from tradingkb.service.encoding import json_response
@@ -76,4 +76,5 @@ def _breakers(service: Service) -> dict[str, Any]:
 
 
 def _shown(facts: dict[str, Any]) -> dict[str, Any]:
-    return {k: anonymous(v) if isinstance(v, str) else v for k, v in plain(facts).items()}
+    found: dict[str, Any] = without_machines(plain(facts))
+    return found

@@ -62,7 +62,31 @@ def upgrade() -> None:
         ["workspace_id", "at", "status", "source", "strategy_name"],
     )
     op.drop_index("ix_recommend_events_workspace_id_at", _EVENTS)
+    op.create_index(
+        "ix_kb_status_history_workspace_id_at",
+        "kb_status_history",
+        ["workspace_id", "at", "to_status", "actor", "id"],
+    )
     _fill()
+    _lists_of_trials()
+
+
+def _lists_of_trials() -> None:
+    with_sharpe, curated = sa.text("sharpe_oos IS NOT NULL"), sa.text("kb_status <> 'candidate'")
+    op.create_index(
+        "ix_trials_sharpe_oos",
+        "trials",
+        ["workspace_id", "strategy_name", "sharpe_oos"],
+        sqlite_where=with_sharpe,
+        postgresql_where=with_sharpe,
+    )
+    op.create_index(
+        "ix_trials_curated",
+        "trials",
+        ["workspace_id", "kb_status"],
+        sqlite_where=curated,
+        postgresql_where=curated,
+    )
 
 
 def _sums() -> None:

@@ -1,0 +1,188 @@
+"""Reads what problems are told from, each part by itself: what fails hides none of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+import polars as pl
+
+from tradingkb.domain import Workspace
+from tradingkb.exceptions import NotFoundError
+from tradingkb.monitoring.facts import Check, Facts
+from tradingkb.monitoring.rules import HOUR_S, SHARES
+from tradingkb.ports import (
+    BreakerStore,
+    Bucket,
+    JobStore,
+    PageStore,
+    ReportStore,
+    RunStore,
+    patience,
+)
+from tradingkb.resilience import ALIVE_S, BreakerState, told_of
+
+#: Seconds that the database has for all parts together.
+PATIENCE_S: Final = 5.0
+#: How far back a breach is followed by the hour, and retries.
+HOURS_BACK: Final = timedelta(days=14)
+RETRIES_BACK: Final = timedelta(hours=1)
+#: Newest answers of a status whose reasons are counted.
+EXAMPLES: Final = 100
+_MOST_ROWS: Final = 10_000
+#: As far back as any rule looks for shares, and one hour to see where a breach began.
+_MINUTES_BACK: Final = timedelta(seconds=max(rule.long_s + rule.keep_s for rule in SHARES) + HOUR_S)
+#: The end of a range is open, and what is recorded at this very moment counts.
+MOMENT: Final = timedelta(microseconds=1)
+_TIME: Final = pl.Datetime("us", "UTC")
+_CIRCUITS: Final[dict[str, Any]] = {
+    "replica": pl.String,
+    "service": pl.String,
+    "state": pl.String,
+    "failures": pl.Int64,
+    "open_since": _TIME,
+    "last_error": pl.String,
+    "changed_at": _TIME,
+}
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class WatchedStore(ReportStore, BreakerStore, JobStore, PageStore, RunStore, Protocol):
+    """What is read of a store."""
+
+
+class Ready(Protocol):
+    """What readiness found."""
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """By name."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What facts are read from.
+
+    Attributes:
+        store: the database.
+        find: the workspace of a name; raises for an unknown one.
+        ready: runs the checks of readiness.
+        circuits: the circuit breakers of this process.
+        replica: the name under which this process writes them down.
+    """
+
+    store: WatchedStore
+    find: Callable[[str], Workspace]
+    ready: Callable[[], Ready]
+    circuits: Callable[[], Mapping[str, BreakerState]]
+    replica: str
+
+
+def gathered(sources: Sources, workspace: str, now: datetime) -> Facts:
+    """The facts of a workspace; what could not be read is named in `unread`.
+
+    Raises:
+        NotFoundError: no such workspace.
+    """
+    reading = _Reading()
+    nothing = Facts(workspace)
+    checks = reading.part("checks", lambda: sources.ready().checks, nothing.checks)
+    own = _own_circuits(sources)
+    with patience(PATIENCE_S):
+        space = reading.part("database", lambda: sources.find(workspace), None)
+        if space is None:
+            # Asked again and again it would not answer either, and whoever looks on would wait.
+            return Facts(workspace, checks, own, unread=reading.unread)
+        facts = Facts(space.slug, checks, unread=reading.unread)
+        facts = _with_circuits(facts, sources.store, own, now, reading)
+        facts = _with_answers(facts, sources.store, space, now, reading)
+        return _with_work(facts, sources.store, reading)
+
+
+class _Reading:
+    """Reads parts, and keeps why some could not be read."""
+
+    def __init__(self) -> None:
+        self.unread: dict[str, str] = {}
+
+    def part(self, name: str, read: Callable[[], T], otherwise: D) -> T | D:
+        """What is read, or `otherwise`."""
+        try:
+            return read()
+        except NotFoundError:  # the caller's own mistake
+            raise
+        except Exception as error:  # whatever it is, the other parts are wanted all the more
+            self.unread[name] = told_of(error)
+            return otherwise
+
+
+def _with_circuits(
+    facts: Facts, store: WatchedStore, own: pl.DataFrame, now: datetime, reading: _Reading
+) -> Facts:
+    """What replicas have written down; of this process what it knows itself is newer."""
+    alive = now - timedelta(seconds=ALIVE_S)
+    written = reading.part("circuits", lambda: store.breakers(alive), own.clear())
+    others = written.join(own, on=["replica", "service"], how="anti").select(own.columns)
+    retries = reading.part(
+        "retries",
+        lambda: store.breaker_changes(now - RETRIES_BACK, now + MOMENT, _MOST_ROWS),
+        facts.retries,
+    )
+    return replace(facts, breakers=pl.concat([others, own]), retries=retries)
+
+
+def _with_answers(
+    facts: Facts, store: WatchedStore, space: Workspace, now: datetime, reading: _Reading
+) -> Facts:
+    """How many answers of which status, and some of those that are not ok."""
+    since = (now - _MINUTES_BACK).replace(second=0, microsecond=0)
+    days_ago = (now - HOURS_BACK).replace(minute=0, second=0, microsecond=0)
+
+    def rates(bucket: Bucket, since: datetime) -> pl.DataFrame:
+        return store.event_rates(space.id, since, now + MOMENT, bucket, ("strategy_name",))
+
+    minutes = reading.part("answers by minute", lambda: rates("minute", since), facts.minutes)
+    hours = reading.part("answers by hour", lambda: rates("hour", days_ago), facts.hours)
+    statuses = sorted({rule.status for rule in SHARES} & _statuses(minutes))
+    examples = {
+        status: reading.part(f"{status} answers", partial(_examples, store, space, status), None)
+        for status in statuses
+    }
+    return replace(
+        facts,
+        minutes=minutes,
+        minutes_from=since,
+        hours=hours,
+        hours_from=days_ago,
+        examples={status: rows for status, rows in examples.items() if rows is not None},
+    )
+
+
+def _examples(store: WatchedStore, space: Workspace, status: str) -> pl.DataFrame:
+    rows = store.event_page(space.id, {"status": status}, EXAMPLES, None)
+    return rows.filter(pl.col("source") != "probe").select("at", "status", "reasons")
+
+
+def _statuses(minutes: pl.DataFrame) -> set[str]:
+    return set() if minutes.is_empty() else set(minutes["status"])
+
+
+def _with_work(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:
+    waits = reading.part("jobs", store.waiting_jobs, facts.waits)
+    running = reading.part("jobs", lambda: store.count_jobs()["running"], facts.running)
+    last = reading.part("last ingest", store.last_ingest, None)
+    return replace(facts, waits=waits, running=running, last_ingest=last)
+
+
+def _own_circuits(sources: Sources) -> pl.DataFrame:
+    """The circuits of this process, as replicas write theirs down."""
+    rows = [
+        (sources.replica, s.service, s.state, s.failures, s.open_since, s.last_error, s.open_since)
+        for s in sources.circuits().values()
+        if s.in_use
+    ]
+    return pl.DataFrame(rows, schema=_CIRCUITS, orient="row")

@@ -1,0 +1,210 @@
+"""What is wrong now: facts to problems, by the thresholds of the alerts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from tradingkb.monitoring.answers import answer_problems
+from tradingkb.monitoring.facts import Facts, Problem, evidence, parameters
+from tradingkb.monitoring.retries import retrying
+from tradingkb.monitoring.rules import BREAKER, CHECKS, RETRIES, SEVERITIES, STALE, STUCK
+from tradingkb.monitoring.wording import duration
+
+#: Which service a check of readiness asks.
+_SERVICES: Final = {"database": "db", "qdrant_collection": "qdrant", "embed_service": "ollama"}
+_DO: Final = {
+    "database": "bring the database back: while it is down there are no answers, and nothing here "
+    "is newer than when it went",
+    "qdrant_collection": "answers come from SQL meanwhile, and are metadata_only: do as the check "
+    "says, or bring the vector index back",
+    "embed_service": "answers come without similarity meanwhile: bring the embedder back",
+}
+
+
+def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
+    """Everything that is wrong, the most severe first, causes before what follows from them.
+
+    Args:
+        facts: what was found.
+        now: aware UTC.
+    """
+    found = [
+        *_not_ready(facts, now),
+        *_not_read(facts),
+        *_left_alone(facts, now),
+        *_repeating(facts, now),
+        *answer_problems(facts, now),
+        *_stuck(facts, now),
+        *_stale(facts, now),
+    ]
+    return tuple(sorted(found, key=lambda problem: SEVERITIES.index(problem.severity)))
+
+
+def _not_ready(facts: Facts, now: datetime) -> Iterator[Problem]:
+    failing = {name: check for name, check in facts.checks.items() if not check.ok}
+    if "database" in failing:
+        # The other checks ask it which collections and models there are: they fail with it.
+        others = {name: check.detail for name, check in failing.items() if name != "database"}
+        yield _failing_check(facts, "database", {"also_not_ready": others} if others else {}, now)
+        return
+    for name in failing:
+        yield _failing_check(facts, name, {}, now)
+
+
+def _failing_check(facts: Facts, name: str, more: Mapping[str, Any], now: datetime) -> Problem:
+    failing, service, detail = CHECKS[name], _SERVICES[name], facts.checks[name].detail
+    since = _opened(facts.breakers, service, now)
+    return Problem(
+        failing.code,
+        "critical",
+        f"{failing.what} is not ready: {detail}",
+        since,
+        evidence({"check": name, "service": service, "detail": detail, **more}, since, "second"),
+        _DO[name],
+        failing.runbook,
+        parameters(facts, since),
+    )
+
+
+def _not_read(facts: Facts) -> Iterator[Problem]:
+    told = "database" in facts.checks and not facts.checks["database"].ok
+    if not facts.unread or (told and list(facts.unread) == ["database"]):
+        return  # nothing, or what the check has said already
+    parts = ", ".join(facts.unread)
+    yield Problem(
+        "NotRead",
+        "critical" if "database" in facts.unread else "warning",
+        f"what is stored could not be read, so nothing is known of: {parts}",
+        None,
+        {"unread": dict(facts.unread)},
+        "look at the checks and the circuits: the database fails, or takes too long",
+        BREAKER.runbook,
+        parameters(facts, None),
+    )
+
+
+def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
+    """Circuits that are not closed, by service."""
+    if facts.breakers.is_empty():
+        return
+    for service in facts.breakers["service"].unique().sort():
+        rows = facts.breakers.filter(pl.col("service") == service)
+        opened = [row for row in rows.to_dicts() if _open_for(row, now) > BREAKER.hold_s]
+        if not opened:
+            continue
+        since = min(_since(row, now) for row in opened)
+        replicas = rows["replica"].n_unique()
+        yield Problem(
+            BREAKER.alert,
+            BREAKER.severity,
+            f"{service} is left alone by {len(opened)} of {replicas} "
+            f"{'replica' if replicas == 1 else 'replicas'}: it failed five times in a row",
+            since,
+            evidence(
+                {
+                    "service": service,
+                    "replicas": [row["replica"] for row in opened],
+                    "of_replicas": replicas,
+                    "failures": max(row["failures"] for row in opened),
+                    "last_error": opened[0]["last_error"],
+                },
+                since,
+                "second",
+            ),
+            "bring it back, or the network to it: the next call that succeeds closes the circuit"
+            if len(opened) == replicas
+            else "others reach it: the network or the credentials of these replicas are at fault",
+            BREAKER.runbook,
+            {**parameters(facts, since), "service": service},
+        )
+
+
+def _repeating(facts: Facts, now: datetime) -> Iterator[Problem]:
+    """Calls that are made again too often, by service."""
+    for found in retrying(facts.retries, now):
+        yield Problem(
+            RETRIES.alert,
+            RETRIES.severity,
+            f"{found.per_s:.1f} calls a second to {found.service} are made again",
+            found.since,
+            evidence(
+                {
+                    "service": found.service,
+                    "replicas": list(found.replicas),
+                    "retries_per_s": round(found.per_s, 2),
+                    "limit_per_s": RETRIES.limit,
+                    "last_error": found.error,
+                },
+                found.since,
+                "minute",
+            ),
+            "timeouts mean load or network, refused connections a backend that restarts: look at "
+            "it before its circuit opens",
+            RETRIES.runbook,
+            {**parameters(facts, found.since), "service": found.service},
+        )
+
+
+def _stuck(facts: Facts, now: datetime) -> Iterator[Problem]:
+    for state, since in facts.waits.items():
+        rule = STUCK[state]
+        waited = (now - since).total_seconds()
+        if waited <= rule.limit + rule.hold_s or (state == "queued" and facts.running):
+            continue
+        is_running = state == "running"
+        yield Problem(
+            rule.alert,
+            rule.severity,
+            f"a {state} job {'gave no sign of life' if is_running else 'has waited'} for "
+            f"{duration(waited)}" + ("" if is_running else ", and none runs"),
+            since,
+            evidence(
+                {"state": state, "waited_s": round(waited), "limit_s": rule.limit}, since, "second"
+            ),
+            "start a replica that runs jobs: it takes up what nobody holds and goes on where it "
+            "stopped",
+            rule.runbook,
+            parameters(facts, since),
+        )
+
+
+def _stale(facts: Facts, now: datetime) -> Iterator[Problem]:
+    if facts.last_ingest is None:
+        return
+    age = (now - facts.last_ingest).total_seconds()
+    if age <= STALE.limit + STALE.hold_s:
+        return
+    since = facts.last_ingest + timedelta(seconds=STALE.limit)
+    yield Problem(
+        STALE.alert,
+        STALE.severity,
+        f"the last ingest was completed {duration(age)} ago",
+        since,
+        evidence({"last_ingest": facts.last_ingest, "limit_s": STALE.limit}, since, "second"),
+        "ingest again: it is safe at any time; the runs say whether the last ones failed",
+        STALE.runbook,
+        parameters(facts, since),
+    )
+
+
+def _opened(breakers: pl.DataFrame, service: str, now: datetime) -> datetime | None:
+    """Since when the circuit of a service is open on any replica."""
+    if breakers.is_empty():
+        return None
+    rows = breakers.filter((pl.col("service") == service) & (pl.col("state") != "closed"))
+    return min((_since(row, now) for row in rows.to_dicts()), default=None)
+
+
+def _since(breaker: Mapping[str, Any], now: datetime) -> datetime:
+    """By the clock of its replica, which may be ahead of ours."""
+    at: datetime = breaker["open_since"] or breaker["changed_at"] or now
+    return min(at, now)
+
+
+def _open_for(breaker: Mapping[str, Any], now: datetime) -> float:
+    """Seconds; negative for a closed one."""
+    return -1.0 if breaker["state"] == "closed" else (now - _since(breaker, now)).total_seconds()
