@@ -58,7 +58,9 @@ def change_part(workspace: str, rows: pl.DataFrame, chosen: Sequence[int]) -> No
     statuses = rows.filter(pl.col("trial_id").is_in(list(chosen)))["kb_status"].to_list()
     st.subheader(f"Change {count(len(chosen), 'chosen trial')}")
     with st.form("_change_form"):
-        st.segmented_control("What to do", list(ACTIONS), key=_ACTION, format_func=str.capitalize)
+        st.segmented_control(
+            "What to do", list(ACTIONS), key=_ACTION, format_func=str.capitalize, required=True
+        )
         notes(list(ACTIONS.values()))
         st.text_area("Reason", key=_REASON, max_chars=1000, height=80)
         st.text_input(
