@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -37,9 +38,21 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+class Served(str):
+    """The address of a dashboard that runs, and the number of its process."""
+
+    pid: int
+
+    def __new__(cls, address: str, pid: int) -> Served:
+        """Takes both."""
+        found = super().__new__(cls, address)
+        found.pid = pid
+        return found
+
+
 @contextmanager
-def served(env: Mapping[str, str]) -> Iterator[str]:
-    """Runs the dashboard with these variables; its address."""
+def served(env: Mapping[str, str]) -> Iterator[Served]:
+    """Runs the dashboard with these variables."""
     port = free_port()
     kept = {name: value for name, value in os.environ.items() if name not in _CLEARED}
     command = [
@@ -51,31 +64,29 @@ def served(env: Mapping[str, str]) -> Iterator[str]:
         "--server.port",
         str(port),
     ]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**kept, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(
+            command, cwd=ROOT, env={**kept, **env}, stdout=log, stderr=subprocess.STDOUT
+        ) as process,
+    ):
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+            yield Served(f"http://127.0.0.1:{port}", process.pid)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
-def _wait(url: str, process: subprocess.Popen[str], seconds: float = 60.0) -> None:
+def _wait(url: str, process: subprocess.Popen[bytes], log: IO[str], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise RuntimeError(f"the dashboard ended: {process.communicate()[0]}")
+            log.seek(0)
+            raise RuntimeError(f"the dashboard ended: {log.read()}")
         try:
             with urllib.request.urlopen(url, timeout=1):
                 return

@@ -1,0 +1,171 @@
+"""The dashboard as its users have it: a server of its own, and chromium before it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.dashboard.served import CHROMIUM, Seen, browser, served, settle, watched
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "a-secret-token"
+#: Seconds between two refreshes: of a page that somebody types into, very often.
+REFRESH_S = 0.05
+REFRESHES = 500
+PAGES = ("", "rejections", "recommend", "trials", "breakers")
+QUESTION = "strategy_name=macd_trend&symbol=AAPL&timeframe=1d&market=Stated&tags=uptrend"
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="chromium is not installed: `make system` installs it"
+)
+
+
+@pytest.fixture(scope="module")
+def home(busy_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(busy_store, tmp_path_factory.mktemp("browser") / "busy"))
+
+
+@pytest.fixture(scope="module")
+def base(home: Path) -> Iterator[str]:
+    with served({"TRADINGKB_HOME": str(home), "ADMIN_TOKEN": TOKEN}) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def tab(opened: Any, base: str) -> Iterator[tuple[Any, Seen]]:
+    """A page of a browser of its own, and what it does wrong; at the end it has done nothing."""
+    context = opened.new_context(viewport={"width": 1440, "height": 1000})
+    page, seen = watched(context, base)
+    yield page, seen
+    context.close()
+    assert (seen.errors, seen.outside) == ([], [])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_without_an_error_or_a_request_to_anybody_else(tab, base, name):
+    page, seen = tab
+    page.goto(f"{base}/{name}")
+    settle(page)
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.get_by_role("heading", level=1).count() == 1
+
+
+def test_a_pasted_link_shows_the_same_answer_in_another_browser(tab, base, opened):
+    page, _ = tab
+    page.goto(f"{base}/recommend?{QUESTION}")
+    settle(page)
+    here = page.locator('[data-testid="stMain"]').inner_text()
+    other = opened.new_context()
+    again = other.new_page()
+    again.goto(page.url)
+    settle(again)
+    there = again.locator('[data-testid="stMain"]').inner_text()
+    other.close()
+    assert "Expected sharpe per window" in here
+    assert _without_request(there) == _without_request(here)
+
+
+def _without_request(text: str) -> str:
+    """What an answer says but for its name, its time and how long it took."""
+    return re.sub(r"Request .*", "", text)
+
+
+def test_back_gives_back_what_was_asked(tab, base):
+    page, _ = tab
+    page.goto(f"{base}/recommend?{QUESTION}")
+    settle(page)
+    page.get_by_role("link", name="Trials", exact=True).click()
+    settle(page)
+    assert "symbol=AAPL" not in page.url
+    page.go_back()
+    settle(page)
+    assert page.get_by_label("Symbol").input_value() == "AAPL"
+    assert "symbol=AAPL" in page.url
+
+
+def test_bars_are_uploaded_measured_and_answered(tab, base, tmp_path):
+    page, _ = tab
+    bars = tmp_path / "AAPL_1d.csv"
+    pl.read_parquet(ROOT / "data" / "ohlcv" / "AAPL_1d.parquet").tail(400).write_csv(bars)
+    page.goto(f"{base}/recommend?strategy_name=macd_trend&market=Upload")
+    settle(page)
+    page.locator('input[type="file"]').set_input_files(bars)
+    settle(page)
+    page.get_by_role("button", name="Ask").click()
+    settle(page)
+    text = page.locator('[data-testid="stMain"]').inner_text()
+    assert "AAPL 1d" in text
+    assert "Expected sharpe per window" in text
+
+
+def test_a_relaxation_changes_the_form_and_asks_again(tab, base):
+    page, _ = tab
+    page.goto(f"{base}/recommend?{QUESTION}&max_drawdown=0.004")
+    settle(page)
+    assert "NONE" in page.locator('[data-testid="stMain"]').inner_text()
+    page.get_by_role("button", name=re.compile("^Try max")).first.click()
+    settle(page)
+    text = page.locator('[data-testid="stMain"]').inner_text()
+    assert "NONE" not in text
+    assert "max_drawdown=0.004&" not in f"{page.url}&"
+
+
+def test_a_trial_is_promoted_with_the_right_token_alone(tab, base, home):
+    import tradingkb as tkb
+
+    page, _ = tab
+    page.goto(f"{base}/trials?strategy_name=macd_trend&view=All+trials")
+    settle(page)
+    page.get_by_role("tab", name="All trials").click()
+    settle(page)
+    grid = page.locator('[data-testid="stDataFrame"]').first
+    box = grid.bounding_box()
+    page.mouse.click(box["x"] + 20, box["y"] + 53)
+    settle(page)
+
+    def ask(token: str) -> str:
+        page.get_by_role("radio", name="Promote").or_(
+            page.get_by_role("button", name="Promote", exact=True)
+        ).first.click()
+        page.get_by_label("Reason").fill("ran live for a quarter")
+        page.get_by_label("Admin token").fill(token)
+        page.get_by_role("button", name="Show what it would do").click()
+        settle(page)
+        return str(page.locator('[data-testid="stMain"]').inner_text())
+
+    def promoted() -> int:
+        with tkb.connect(home, progress=False) as kb:
+            return kb.trials(strategy_name="macd_trend", kb_status="promoted").height
+
+    before = promoted()
+    assert "token" in ask("the-wrong-token").lower()
+    assert page.get_by_role("button", name=re.compile("^Promote 1")).count() == 0
+    assert "Nothing is written yet" in ask(TOKEN)
+    assert promoted() == before
+    page.get_by_role("button", name=re.compile("^Promote 1")).click()
+    settle(page)
+    assert promoted() == before + 1
+    assert TOKEN not in page.url
+
+
+def test_what_somebody_types_survives_refreshes_and_the_memory_stays_flat(opened, home):
+    env = {"TRADINGKB_HOME": str(home), "TRADINGKB_DASHBOARD_REFRESH_S": str(REFRESH_S)}
+    with served(env) as base:
+        context = opened.new_context(viewport={"width": 1440, "height": 1000})
+        page, seen = watched(context, base)
+        page.goto(f"{base}/rejections")
+        settle(page)
+        context.close()
+        assert seen.errors == []
