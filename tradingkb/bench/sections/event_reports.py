@@ -47,9 +47,8 @@ def fill(kb: KnowledgeBase, count: int) -> None:
 
 def _queries(kb: KnowledgeBase, count: int) -> list[tuple[str, Callable[[], object]]]:
     day, week = (_END - timedelta(days=days) for days in (1, 7))
-    by = ("strategy_name",)
     return [
-        (f"rates by hour over {DAYS} days", lambda: kb.event_rates(since=START, until=_END, by=by)),
+        (f"rates by hour over {DAYS} days", lambda: kb.event_rates(since=START, until=_END)),
         (
             "rates by minute over a day",
             lambda: kb.event_rates(since=day, until=_END, bucket="minute"),
