@@ -7,7 +7,7 @@ field keeps it until the change is made, and nothing else does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import streamlit as st
@@ -35,16 +35,18 @@ _ACTION: Final = "_change_action"
 _REASON: Final = "_change_reason"
 _TOKEN: Final = "_change_token"
 _PREVIEW: Final = "_change_preview"
-#: What the last click led to: a report, an error, or a sentence about what is missing.
+#: What the last click led to (a report, an error, or a sentence about what is missing), and for
+#: which trials.
 _OUTCOME: Final = "_change_outcome"
 #: How often a change made the list new: its selection is of the list before.
 CHANGES: Final = "_trial_changes"
-_GOOD, _BAD, _HINT = "#009e73", "#d55e00", "#e69f00"
+_GOOD: Final = "#009e73"
+_HINT: Final = "#e69f00"
 
 
 def change_part(workspace: str, rows: pl.DataFrame, chosen: Sequence[int]) -> None:
     """The form, the preview, the token, and what became of it."""
-    _outcome()
+    _outcome(chosen)
     if not chosen:
         st.session_state.pop(_PREVIEW, None)
         say(
@@ -56,8 +58,10 @@ def change_part(workspace: str, rows: pl.DataFrame, chosen: Sequence[int]) -> No
     statuses = rows.filter(pl.col("trial_id").is_in(list(chosen)))["kb_status"].to_list()
     st.subheader(f"Change {count(len(chosen), 'chosen trial')}")
     with st.form("_change_form"):
-        st.segmented_control("What to do", list(ACTIONS), key=_ACTION, format_func=str.capitalize)
-        notes([f"{name.capitalize()}: {meaning}" for name, meaning in ACTIONS.items()])
+        st.segmented_control(
+            "What to do", list(ACTIONS), key=_ACTION, format_func=str.capitalize, required=True
+        )
+        notes(list(ACTIONS.values()))
         st.text_area("Reason", key=_REASON, max_chars=1000, height=80)
         st.text_input(
             "Admin token",
@@ -65,7 +69,7 @@ def change_part(workspace: str, rows: pl.DataFrame, chosen: Sequence[int]) -> No
             key=_TOKEN,
             autocomplete="off",
             width=360,
-            help="The ADMIN_TOKEN of what this dashboard is connected to.",
+            placeholder="ADMIN_TOKEN of what this is connected to",
         )
         st.form_submit_button(
             "Show what it would do", on_click=_try, args=(workspace, tuple(chosen), tuple(statuses))
@@ -101,14 +105,14 @@ def _try(workspace: str, chosen: tuple[int, ...], statuses: tuple[str, ...]) -> 
     )
     missing = lacking(asked, statuses)
     if missing is not None:
-        st.session_state[_OUTCOME] = missing
+        _tell(missing, chosen)
         return
     try:
         report = _curate(asked, dry_run=True)
     except TradingKBError as error:
-        st.session_state[_OUTCOME] = error
+        _tell(error, chosen)
         return
-    st.session_state[_OUTCOME] = None
+    st.session_state.pop(_OUTCOME, None)
     st.session_state[_PREVIEW] = Preview(asked, report)
 
 
@@ -120,10 +124,10 @@ def _do() -> None:
     try:
         report = _curate(preview.change, dry_run=False)
     except TradingKBError as error:
-        st.session_state[_OUTCOME] = error
+        _tell(error, preview.change.trials)
         st.session_state[_PREVIEW] = preview  # to be tried again
         return
-    st.session_state[_OUTCOME] = report
+    _tell(report, preview.change.trials)
     st.session_state[_REASON] = st.session_state[_TOKEN] = ""
     st.session_state[CHANGES] = st.session_state.get(CHANGES, 0) + 1
     data.forget()
@@ -142,10 +146,16 @@ def _curate(asked: Change, *, dry_run: bool) -> dict[str, object]:
     return report
 
 
-def _outcome() -> None:
-    """What the last click led to; it stands until the next one."""
-    found = st.session_state.get(_OUTCOME)
-    if isinstance(found, TradingKBError):
+def _tell(outcome: Any, trials: Sequence[int]) -> None:
+    st.session_state[_OUTCOME] = (outcome, set(trials))
+
+
+def _outcome(chosen: Sequence[int]) -> None:
+    """What the last click led to; it stands until other trials are chosen."""
+    found, trials = st.session_state.get(_OUTCOME, (None, set()))
+    if chosen and set(chosen) != trials:
+        st.session_state.pop(_OUTCOME, None)
+    elif isinstance(found, TradingKBError):
         refused("Nothing was changed", found)
     elif isinstance(found, str):
         box("Not yet", found, colour=_HINT)

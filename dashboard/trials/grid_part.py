@@ -10,18 +10,28 @@ import streamlit as st
 
 from dashboard.shared import data, look
 from dashboard.shared.parts import empty, guarded
+from dashboard.shared.text import say
 from dashboard.trials.choose import figure_look, objective_of, pick, wanted
 from dashboard.trials.notes import notes
-from dashboard.views.grid import MEASURES, Grid, Mark, grid, grid_table, mark, spec_defaults
+from dashboard.views.grid import (
+    MEASURES,
+    Grid,
+    Mark,
+    declared_numbers,
+    grid,
+    grid_table,
+    mark,
+    spec_defaults,
+)
 from dashboard.views.grid_figure import grid_figure, size
 from dashboard.views.grid_words import alt_text, explained, title_text
 from dashboard.views.numbers import read_params
 from tradingkb.exceptions import InvalidInputError, TradingKBError
 
 KEYS: Final = ("x", "y", "objective", "bars", "shown")
-#: Pixels of the page; a grid that leaves less than so many of them has its table below.
-_PAGE: Final = 1080
-_TABLE: Final = 430
+#: Pixels of a page of usual width; a grid that leaves fewer of them has its table below.
+_PAGE: Final = 990
+_TABLE: Final = 330
 #: Recorded answers that are looked at for the last one with parameters.
 _RECENT: Final = 20
 
@@ -33,7 +43,8 @@ def grid_part(workspace: str, strategy: str) -> None:
         places = st.columns(4)
         with places[0]:
             name = pick("Objective", [o["name"] for o in objectives], "sharpe", "objective")
-        report = _report(workspace, strategy, name)
+        spec = data.ask("strategy", name=strategy, workspace=workspace)
+        report = _report(workspace, strategy, name, declared_numbers(spec))
         if report["p"] is None:
             empty(
                 "No grid",
@@ -51,12 +62,19 @@ def grid_part(workspace: str, strategy: str) -> None:
         )
         chosen = next(m for m in MEASURES if m.title == measure)
         of = objective_of(objectives, name)
-        _show(workspace, report, grid(report, chosen, of.get("break_even")))
+        _show(workspace, report, grid(report, chosen, of.get("break_even")), spec)
 
 
-def _report(workspace: str, strategy: str, objective: str) -> Mapping[str, Any]:
-    """With the parameters and bars that were picked, as far as the trials have them."""
-    asked = {"p": wanted("x"), "q": wanted("y"), "timeframe": wanted("bars")}
+def _report(
+    workspace: str, strategy: str, objective: str, declared: Sequence[str]
+) -> Mapping[str, Any]:
+    """With what was picked, else what is declared first, as far as the trials have it."""
+    first = dict(zip(("p", "q"), declared, strict=False))
+    asked = {
+        "p": wanted("x") or first.get("p"),
+        "q": wanted("y") or first.get("q"),
+        "timeframe": wanted("bars"),
+    }
     if asked["p"] == asked["q"]:
         asked["q"] = None
     same = {"workspace": workspace, "strategy_name": strategy, "objective_type": objective}
@@ -99,9 +117,10 @@ def _picked(
     return found
 
 
-def _show(workspace: str, report: Mapping[str, Any], shown: Grid) -> None:
+def _show(
+    workspace: str, report: Mapping[str, Any], shown: Grid, spec: Mapping[str, Any] | None
+) -> None:
     strategy = str(report["strategy_name"])
-    spec = data.ask("strategy", name=strategy, workspace=workspace)
     answered = _last_answer(workspace, strategy, str(report["objective_type"]))
     found = (
         mark("recommended", answered and read_params(answered["params"]), shown),
@@ -110,13 +129,23 @@ def _show(workspace: str, report: Mapping[str, Any], shown: Grid) -> None:
     marks = [m for m in found if m is not None]
     sizes = size(shown, marks)
     room = _PAGE - sizes.width
-    places = st.columns([sizes.width, room]) if room >= _TABLE else [st.container()] * 2
-    with places[0], st.container(width=sizes.width):
-        figure = grid_figure(shown, marks, figure_look(), title_text(report, shown))
-        look.draw(figure, alt=alt_text(shown, marks), key="grid_chart")
-    with places[1]:
-        _table(shown, marks)
-    notes(explained(report, shown, marks, answered))
+    # On a narrow page the grid keeps its size and is moved inside its frame: cells stay square.
+    say(
+        "<style>.st-key-grid_frame {{overflow-x: auto}} "
+        ".st-key-grid_inner {{min-width: {width}px}}</style>",
+        width=sizes.width,
+    )
+    say('<p style="margin:0"><strong>{title}</strong></p>', title=title_text(report, shown))
+    with st.container(horizontal=True):
+        with (
+            st.container(key="grid_frame", width=sizes.width),
+            st.container(key="grid_inner", width=sizes.width),
+        ):
+            figure = grid_figure(shown, marks, figure_look())
+            look.draw(figure, alt=alt_text(shown, marks), key="grid_chart")
+        with st.container(width=room if room >= _TABLE else "stretch"):
+            _table(shown, marks)
+    notes(explained(report, shown, marks, answered, counted=sizes.counts))
 
 
 def _table(shown: Grid, marks: Sequence[Mark]) -> None:
@@ -126,16 +155,18 @@ def _table(shown: Grid, marks: Sequence[Mark]) -> None:
     table = grid_table(shown, marks)
     if shown.q is None:
         table = table.drop("q")
+    if not any(table["note"]):
+        table = table.drop("note")
     if table["idle"].null_count() == table.height:
         table = table.drop("idle")
     st.dataframe(
         table,
         hide_index=True,
-        height=min(36 * (table.height + 1), 480),
+        height=min(36 * table.height + 40, 480),
         column_config={
             "p": column.TextColumn(shown.p, width="small"),
             "q": column.TextColumn(shown.q, width="small"),
-            "note": column.TextColumn("note", width="small"),
+            "note": column.TextColumn("note", width=96),
             "mean": column.NumberColumn(f"mean{unit}", format=number),
             "low": column.NumberColumn(f"90 % from{unit}", format=number),
             "high": column.NumberColumn(f"to{unit}", format=number),

@@ -234,14 +234,14 @@ def grid_table(shown: Grid, marks: Sequence[Mark]) -> pl.DataFrame:
         {
             "p": [shown.columns[x].label for x, _ in places],
             "q": [shown.rows[y].label for _, y in places],
+            "note": [_note(shown, place, names[place]) for place in places],
             "mean": [_times(shown.value[y][x], scale) for x, y in places],
             "low": [_times(shown.low[y][x], scale) for x, y in places],
             "high": [_times(shown.high[y][x], scale) for x, y in places],
             "windows": [shown.n_windows[y][x] for x, y in places],
             "trials": [shown.n_trials[y][x] for x, y in places],
             "sets": [shown.n_sets[y][x] for x, y in places],
-            "idle": [_percent(shown.idle[y][x]) for x, y in places],
-            "note": [_note(shown, place, names[place]) for place in places],
+            "idle": [_times(shown.idle[y][x], 100.0) for x, y in places],
         },
         schema_overrides=dict.fromkeys(("mean", "low", "high", "idle"), pl.Float64),
     )
@@ -250,10 +250,6 @@ def grid_table(shown: Grid, marks: Sequence[Mark]) -> pl.DataFrame:
 
 def _times(value: float | None, scale: float) -> float | None:
     return None if value is None else value * scale
-
-
-def _percent(share: float | None) -> float | None:
-    return _times(share, 100.0)
 
 
 def _note(shown: Grid, place: Place, marked: str) -> str:
@@ -288,6 +284,12 @@ def cell_name(shown: Grid, place: Place) -> str:
     x, y = place
     name = f"{shown.p} = {shown.columns[x].label}"
     return name if shown.q is None else f"{name}, {shown.q} = {shown.rows[y].label}"
+
+
+def declared_numbers(spec: Mapping[str, Any] | None) -> list[str]:
+    """The parameters that a spec declares as numbers, in its order; none where there is no spec."""
+    declared = list((spec or {}).get("params", ()))
+    return [str(p["name"]) for p in declared if p.get("type") in ("int", "float")]
 
 
 def spec_defaults(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:

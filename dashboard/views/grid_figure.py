@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -14,20 +14,20 @@ from dashboard.views.numbers import score_text
 #: Of a mark that has no look of its own.
 _PLAIN_MARK: Final = {"color": "#7d7d7d", "symbol": "square"}
 #: Room for the cells, and the sides that one may have, in pixels.
-_WIDTH: Final = 640
-_HEIGHT: Final = 560
-_LARGEST_CELL: Final = 92
+_WIDTH: Final = 520
+_HEIGHT: Final = 520
+_LARGEST_CELL: Final = 88
 _SMALLEST_CELL: Final = 16
 #: Pixels of a cell from which its value has room, and the number of windows below it.
 _ROOM_FOR_VALUE: Final = 32
 _ROOM_FOR_COUNT: Final = 46
-#: What stands around the cells: the colour bar, the title, and below the cells the axis and a line
+#: What stands around the cells: the colour bar, and below the cells the axis and a line
 #: of the legend each.
-_RIGHT: Final = 104
-_TOP: Final = 34
-_BELOW: Final = 62
-_LEGEND_LINE: Final = 22
-_HATCH: Final = "rgba(70,70,70,.8)"
+_RIGHT: Final = 92
+_TOP: Final = 8
+_BELOW: Final = 58
+_LEGEND_LINE: Final = 20
+_HATCH: Final = "rgba(90,90,90,.6)"
 _LONGEST_LABEL: Final = 18
 
 
@@ -65,6 +65,16 @@ class Size:
     height: int
     bottom: int
 
+    @property
+    def numbers(self) -> bool:
+        """Whether values stand in the cells."""
+        return self.cell >= _ROOM_FOR_VALUE
+
+    @property
+    def counts(self) -> bool:
+        """Whether the number of windows stands there, too."""
+        return self.cell >= _ROOM_FOR_COUNT
+
 
 def size(shown: Grid, marks: Sequence[Mark]) -> Size:
     """Square cells, as large as there is room for."""
@@ -78,32 +88,32 @@ def size(shown: Grid, marks: Sequence[Mark]) -> Size:
     return Size(cell, left, width, _TOP + along * cell + bottom, bottom)
 
 
-def grid_figure(shown: Grid, marks: Sequence[Mark], look: Look, title: str) -> dict[str, Any]:
+def grid_figure(shown: Grid, marks: Sequence[Mark], look: Look) -> dict[str, Any]:
     """The heat map as Plotly reads it.
 
     Args:
         shown: the grid.
         marks: sets to point out; those without a cell have no symbol.
         look: its colours.
-        title: what it shows, with unit and sample size.
     """
     sizes = size(shown, marks)
-    symbols = _symbols(marks, sizes, look)
-    data = [_heat(shown, marks, sizes, look), *_hatched(shown), *symbols]
-    return {"data": data, "layout": _layout(shown, sizes, look.ink, title)}
-
-
-def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, look: Look) -> dict[str, Any]:
-    low, high = shown.limits()
-    stops = look.sequential if shown.centre is None else look.diverging
+    stops = list(look.sequential if shown.centre is None else look.diverging)
     if shown.direction == "min":
         stops = [(1.0 - at, colour) for at, colour in reversed(stops)]
+    data = [_heat(shown, marks, sizes, stops), *_hatched(shown)]
+    if sizes.numbers:
+        data.append(_numbers(shown, sizes, stops))
+    data += _symbols(marks, sizes, look)
+    return {"data": data, "layout": _layout(shown, sizes, look.ink)}
 
-    def text(place: Place) -> str:
-        value = shown.value[place[1]][place[0]]
-        colour = text_on(stops, ((value or 0.0) - low) / (high - low))
-        return _cell_text(shown, place, sizes, colour)
 
+Stops = Sequence[tuple[float, str]]
+
+
+def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, stops: Stops) -> dict[str, Any]:
+    low, high = shown.limits()
+    tried = set(shown.tried())
+    places = [[(x, y) for x in range(len(shown.columns))] for y in range(len(shown.rows))]
     return {
         "type": "heatmap",
         "x": list(range(len(shown.columns))),
@@ -112,10 +122,10 @@ def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, look: Look) -> dict[s
         "zmin": low,
         "zmax": high,
         "colorscale": [list(stop) for stop in stops],
-        "text": _by_place(shown, text),
-        "texttemplate": "%{text}",
-        "textfont": {"size": 13 if sizes.cell >= _ROOM_FOR_COUNT else 11},
-        "customdata": _by_place(shown, lambda place: _html(hover_text(shown, place, marks))),
+        "customdata": [
+            [_html(hover_text(shown, at, marks)) if at in tried else "" for at in row]
+            for row in places
+        ],
         "hovertemplate": "%{customdata}<extra></extra>",
         "hoverongaps": False,
         "xgap": 2,
@@ -133,7 +143,27 @@ def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, look: Look) -> dict[s
     }
 
 
-def text_on(stops: Sequence[tuple[float, str]], at: float) -> str:
+def _numbers(shown: Grid, sizes: Size, stops: Stops) -> dict[str, Any]:
+    """The values in their cells, above the hatching, each in what is read on its cell's colour."""
+    low, high = shown.limits()
+    places = shown.tried()
+    values = [shown.value[y][x] or 0.0 for x, y in places]
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [x for x, _ in places],
+        "y": [y for _, y in places],
+        "text": [_cell_text(shown, place, sizes) for place in places],
+        "textfont": {
+            "size": 13 if sizes.counts else 11,
+            "color": [text_on(stops, (value - low) / (high - low)) for value in values],
+        },
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def text_on(stops: Stops, at: float) -> str:
     """Black or white, whichever is read on the colour at a place (0 to 1) of a scale."""
     at = min(max(at, 0.0), 1.0)
     for (start, before), (end, after) in pairwise(stops):
@@ -186,39 +216,31 @@ def _hatched(shown: Grid) -> list[dict[str, Any]]:
 
 
 def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, Any]]:
-    """A symbol in the upper corner of its cell, so that the value stays readable."""
+    """A symbol in the upper corner of its cell, on a white disc: seen on every colour."""
     found = []
+    diameter = max(9, min(16, sizes.cell // 4))
     for k, mark in enumerate(marks):
         if mark.place is None:
             continue
         seen = look.marks.get(mark.name, _PLAIN_MARK)
         x, y = mark.place
-        found.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [x + (0.33 if k % 2 == 0 else -0.33)],
-                "y": [y + 0.33],
-                "marker": {
-                    "symbol": seen["symbol"],
-                    "size": max(9, min(17, sizes.cell // 4)),
-                    "color": seen["color"],
-                    "line": {"color": "#ffffff", "width": 1.5},
-                },
-                "name": _html(mark.name),
-                "hoverinfo": "skip",
-            }
-        )
+        place = {"x": [x + (0.36 if k % 2 == 0 else -0.36)], "y": [y + 0.36]}
+        disc = {"size": diameter + 5, "color": "#ffffff", "line": {"color": "#333333", "width": 1}}
+        symbol = {"symbol": seen["symbol"], "size": diameter, "color": seen["color"]}
+        common = {"type": "scatter", "mode": "markers", "hoverinfo": "skip", **place}
+        found += [
+            {**common, "marker": disc, "showlegend": False},
+            {**common, "marker": symbol, "name": _html(mark.name)},
+        ]
     return found
 
 
-def _layout(shown: Grid, sizes: Size, ink: str, title: str) -> dict[str, Any]:
+def _layout(shown: Grid, sizes: Size, ink: str) -> dict[str, Any]:
     columns = [level.label for level in shown.columns]
     rows = [level.label for level in shown.rows] if shown.q is not None else [""]
     return {
         "width": sizes.width,
         "height": sizes.height,
-        "title": {"text": _html(title), "font": {"size": 14}, "x": 0, "xanchor": "left"},
         "margin": {"l": sizes.left, "r": _RIGHT, "t": _TOP, "b": sizes.bottom},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -264,24 +286,14 @@ def _axis(name: str, labels: list[str], cell: int) -> dict[str, Any]:
     }
 
 
-def _cell_text(shown: Grid, place: Place, sizes: Size, colour: str) -> str:
+def _cell_text(shown: Grid, place: Place, sizes: Size) -> str:
     x, y = place
-    if sizes.cell < _ROOM_FOR_VALUE:
-        return ""
-    text = score_text(shown.value[y][x], shown.unit, 2 if sizes.cell >= _ROOM_FOR_COUNT else 1)
+    text = score_text(shown.value[y][x], shown.unit, 2 if sizes.counts else 1)
     if shown.clear(place):
         text = f"<b>{text}</b>"
-    if sizes.cell >= _ROOM_FOR_COUNT:
+    if sizes.counts:
         text += f"<br><span style='font-size:10px'>n {shown.n_windows[y][x]:,}</span>"
-    return f"<span style='color:{colour}'>{text}</span>"
-
-
-def _by_place(shown: Grid, text: Callable[[Place], str]) -> list[list[str]]:
-    tried = set(shown.tried())
-    return [
-        [text((x, y)) if (x, y) in tried else "" for x in range(len(shown.columns))]
-        for y in range(len(shown.rows))
-    ]
+    return text
 
 
 def _better(shown: Grid) -> str:

@@ -15,7 +15,7 @@ def title_text(report: Mapping[str, Any], shown: Grid) -> str:
     unit = "percent" if shown.unit == "fraction" else shown.unit
     sample = "in-sample where there is no other" if report["in_sample"] else "out-of-sample"
     windows = count(int(report["n_windows"]), "window")
-    what = "difference in" if shown.measure == AGAINST else "mean"
+    what = "Difference in" if shown.measure == AGAINST else "Mean"
     frame = f" of {report['timeframe']} bars" if report["timeframe"] else ""
     return f"{what} {report['objective_type']} ({unit}), {sample}, {windows}{frame}"
 
@@ -25,8 +25,18 @@ def explained(
     shown: Grid,
     marks: Sequence[Mark],
     answered: Mapping[str, Any] | None,
+    *,
+    counted: bool = True,
 ) -> list[str]:
-    """What the picture is made of, in sentences: nothing here needs a pointer."""
+    """What the picture is made of, in sentences: nothing here needs a pointer.
+
+    Args:
+        report: of `param_grid`.
+        shown: its grid.
+        marks: what the grid points out.
+        answered: the recorded answer that is marked as recommended; None where there is none.
+        counted: whether each cell says how many windows stand behind it.
+    """
     lines = [
         f"{count(int(report['n_trials']), 'trial')} of {count(int(report['n_sets']), 'set')} on "
         f"{count(int(report['n_windows']), 'window')}; n is the number of windows of a cell, "
@@ -42,6 +52,8 @@ def explained(
     if shown.centre is not None:
         zero = "no difference" if shown.measure == AGAINST else "break-even"
         lines.append(f"White is {zero}; bold values have a 90 % interval that leaves it out.")
+    if not counted:
+        lines.append("The cells are too small for n: it stands in the table.")
     if len(shown.tried()) < len(shown.columns) * len(shown.rows):
         lines.append("An empty cell was never tried.")
     lines += [_said_of(mark, answered) for mark in marks]
