@@ -104,9 +104,16 @@ def totals(rates: pl.DataFrame) -> Totals:
     return Totals(n, shares, 1000 * float(rates["seconds"].sum()) / n, most)
 
 
-def compared(named: Sequence[tuple[str, Totals]]) -> list[tuple[str, ...]]:
-    """Rows of a table: range, answers, shares by status, mean time, and what 95 % took at most."""
-    return [
+_COLUMNS: Final = ("", "answers", "ok", "degraded", "none", "mean time", "95 % within")
+
+
+def compared(named: Sequence[tuple[str, Totals]]) -> tuple[list[str], list[list[str]]]:
+    """A table of ranges: answers, shares by status, mean time, and what 95 % took at most.
+
+    Returns:
+        Header and rows, without the columns of which nothing is known.
+    """
+    rows = [
         (
             name,
             thousands(t.n),
@@ -116,9 +123,8 @@ def compared(named: Sequence[tuple[str, Totals]]) -> list[tuple[str, ...]]:
         )
         for name, t in named
     ]
-
-
-COMPARED: Final = ("", "answers", "ok", "degraded", "none", "mean time", "95 % within")
+    known = [n for n in range(len(_COLUMNS)) if any(row[n] != "–" for row in rows)]
+    return [_COLUMNS[n] for n in known], [[row[n] for n in known] for row in rows]
 
 
 def over_time(
@@ -215,9 +221,10 @@ def thresholds(status: str, ink: str) -> tuple[list[dict[str, Any]], list[dict[s
     notes = [
         {
             "xref": "paper",
-            "x": 1,
+            # Not over the newest answers, which are on the right.
+            "x": 0,
             "y": 100 * rule.threshold,
-            "xanchor": "right",
+            "xanchor": "left",
             "yanchor": "bottom",
             "showarrow": False,
             "text": f"{status}: {rule.severity} above {percent(rule.threshold)} "
@@ -280,7 +287,11 @@ def _marks(changes: pl.DataFrame, ink: str) -> list[dict[str, Any]]:
 
 
 def against(
-    series: Sequence[tuple[str, pl.DataFrame]], status: str, part: Part, ink: str
+    series: Sequence[tuple[str, pl.DataFrame]],
+    status: str,
+    part: Part,
+    within: tuple[datetime, datetime],
+    ink: str,
 ) -> dict[str, Any]:
     """The figure of one status's share now, and at the same times before.
 
@@ -288,6 +299,7 @@ def against(
         series: name and `by_part`, moved to the present; the present first.
         status: whose share.
         part: of the counts.
+        within: what is shown, from when to when.
         ink: colour of what is written.
     """
     shapes, notes = thresholds(status, ink)
@@ -307,7 +319,7 @@ def against(
             title=f"{status.capitalize()}, % of answers per {part.name} (n = {thousands(n)}, UTC)",
             shapes=shapes,
             annotations=notes,
-            xaxis={"type": "date", "hoverformat": "%Y-%m-%d %H:%M"},
+            xaxis={"type": "date", "range": list(within), "hoverformat": "%Y-%m-%d %H:%M"},
             yaxis={"range": [0, 104], "title": {"text": "share, %"}},
             legend=legend_below(150),
         ),
