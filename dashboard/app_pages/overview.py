@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.shared import data, look, scope
 from dashboard.shared.parts import empty, guarded, refreshing, refused
-from dashboard.views import html, problems, rates, state
+from dashboard.views import html, problems, rate_figures, rates, state
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.monitoring import NOT_WATCHED
 
@@ -98,7 +98,7 @@ def _figures(
     counts = rates.by_part(present, part)
     ink, within = look.ink(), (where.since, where.until)
     look.draw(
-        rates.over_time(counts, part, within, changes, ink),
+        rate_figures.over_time(counts, part, within, changes, ink),
         alt=rates.finding(counts, part),
         key="rates",
     )
@@ -110,7 +110,7 @@ def _figures(
     series += [(b.name, rates.moved(rates.by_part(found, part), b.shift)) for b, found in before]
     for status in ("none", "degraded"):
         look.draw(
-            rates.against(series, status, part, within, ink),
+            rate_figures.against(series, status, part, within, ink),
             alt=rates.finding_against(series, status),
             key=f"against-{status}",
         )
