@@ -57,7 +57,8 @@ def stored_score(
 
     Args:
         objective: which.
-        trials: objective_type, objective_score, objective_sample and has_oos of each.
+        trials: objective_type, objective_score and objective_sample of each, and has_oos where
+            there are `untold_samples`.
         sample: "is" or "oos".
         ended: shape (n,), whether the trial's window names an end of its out-of-sample part.
         inside: in-sample metrics by name, read where the sample of a score is not told.
@@ -66,13 +67,19 @@ def stored_score(
     if not same.any():
         return np.full(trials.height, np.nan)
     stored = trials["objective_score"].cast(pl.Float64).to_numpy()
-    told = trials["objective_sample"]
-    oos = (told == "oos").fill_null(False).to_numpy()
-    if told.null_count():
-        untold = _taken_as_oos(objective, stored, ended | trials["has_oos"].to_numpy(), inside)
-        oos = np.where(told.is_null(), untold, oos)
+    oos = (trials["objective_sample"] == "oos").fill_null(False).to_numpy()
+    untold = untold_samples(objective, trials)
+    if untold.any():
+        taken = _taken_as_oos(objective, stored, ended | trials["has_oos"].to_numpy(), inside)
+        oos = np.where(untold, taken, oos)
     of_sample = same.to_numpy() & (oos if sample == "oos" else ~oos)
     return np.where(of_sample, stored, np.nan)
+
+
+def untold_samples(objective: Objective, trials: pl.DataFrame) -> Bools:
+    """Which trials have a score of this objective and do not say of which sample, shape (n,)."""
+    mine = (trials["objective_type"] == objective.name) & trials["objective_score"].is_not_null()
+    return np.asarray((mine & trials["objective_sample"].is_null()).to_numpy())
 
 
 def _taken_as_oos(

@@ -119,6 +119,8 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
     Safe to use from several threads; any number of processes may share one embedded store.
     """
 
+    settings: Settings
+
     def __init__(
         self, use_cases: UseCases, settings: Settings, *, progress: bool | None = None
     ) -> None:

@@ -28,7 +28,7 @@ def _history(where: scope.Scope, changes: pl.DataFrame, living: pl.DataFrame) ->
     if changes.is_empty() and living.is_empty():
         empty(
             f"No replica wrote down anything in the last {where.range}",
-            "Replicas that are started with `tradingkb serve` write down every change of state and "
+            "Replicas that are started with tradingkb serve write down every change of state and "
             "how often they repeated calls. A store that only notebooks and commands use has none.",
         )
         return

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from dashboard.shared import data, look, scope
-from dashboard.shared.parts import empty, guarded, refreshing
+from dashboard.shared.parts import empty, guarded, refreshing, refused
 from dashboard.views import html, problems, rates, state
-from tradingkb.exceptions import TradingKBError
+from tradingkb.exceptions import BackendUnavailableError, TradingKBError
+from tradingkb.monitoring import NOT_WATCHED
 
 #: As many changes are marked and listed.
 _CHANGES = 40
@@ -18,13 +20,35 @@ _CHANGES = 40
 
 def _page() -> None:
     where = scope.picked()
-    with guarded("Open problems"):
+    try:
         found = data.ask("problems", workspace=where.workspace)
-        now = data.now()
-        st.html(html.headline(problems.headline(found, now)))
-        for card in problems.cards(found, now):
-            st.html(html.card(card))
-        _parts(where)
+    except BackendUnavailableError as error:
+        _told([problems.no_answer(str(error), data.trouble().met())])
+        return
+    except TradingKBError as error:
+        refused("Open problems", error)
+        return
+    _told(found)
+    _ways_on(found, where)
+    _parts(where)
+
+
+def _told(found: list[dict[str, Any]]) -> None:
+    now = data.now()
+    st.html(html.headline(problems.headline(found, now)))
+    for card in problems.cards(found, now):
+        st.html(html.card(card))
+
+
+def _ways_on(found: list[dict[str, Any]], where: scope.Scope) -> None:
+    """To the pages that tell more of what is wrong, and what is not seen here."""
+    link = {"workspace": where.workspace, "range": where.range}
+    for page, label in problems.ways_on(found):
+        st.page_link(f"app_pages/{page}.py", label=label, query_params=link)
+    st.caption(
+        "By the thresholds of the alerts. What is told by metrics alone only Prometheus sees: "
+        f"{', '.join(NOT_WATCHED)}."
+    )
 
 
 def _parts(where: scope.Scope) -> None:
@@ -51,7 +75,8 @@ def _standing(where: scope.Scope) -> None:
 
 def _rates(where: scope.Scope) -> None:
     present = _asked(where, timedelta(0))
-    counts = rates.by_bucket(present)
+    part = rates.part_of(where.bucket, where.until - where.since)
+    counts = rates.by_part(present, part)
     changes = _changes(where)
     if counts.is_empty():
         empty(
@@ -59,19 +84,20 @@ def _rates(where: scope.Scope) -> None:
             "Choose a longer range, or ask something on the page Recommend.",
         )
     else:
-        _figures(where, present, counts, changes)
+        _figures(where, part, present, changes)
     if rows := rates.change_rows(changes):
         st.subheader("What changed last")
         st.html(html.table(("When, UTC", "Kind", "What", "Who"), rows))
 
 
 def _figures(
-    where: scope.Scope, present: pl.DataFrame, counts: pl.DataFrame, changes: pl.DataFrame
+    where: scope.Scope, part: rates.Part, present: pl.DataFrame, changes: pl.DataFrame
 ) -> None:
+    counts = rates.by_part(present, part)
     ink, within = look.ink(), (where.since, where.until)
     look.draw(
-        rates.over_time(counts, where.bucket, within, changes, ink),
-        alt=rates.finding(counts, where.bucket),
+        rates.over_time(counts, part, within, changes, ink),
+        alt=rates.finding(counts, part),
         key="rates",
     )
     before = [(b, _asked(where, b.shift)) for b in rates.befores(where.until - where.since)]
@@ -84,14 +110,13 @@ def _figures(
         )
     )
     series = [("now", counts)]
-    series += [(b.name, rates.moved(rates.by_bucket(found), b.shift)) for b, found in before]
-    for column, status in zip(st.columns(2), ("none", "degraded"), strict=True):
-        with column:
-            look.draw(
-                rates.against(series, status, where.bucket, ink),
-                alt=rates.finding_against(series, status),
-                key=f"against-{status}",
-            )
+    series += [(b.name, rates.moved(rates.by_part(found, part), b.shift)) for b, found in before]
+    for status in ("none", "degraded"):
+        look.draw(
+            rates.against(series, status, part, ink),
+            alt=rates.finding_against(series, status),
+            key=f"against-{status}",
+        )
 
 
 def _asked(where: scope.Scope, shift: timedelta) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import streamlit as st
 
 from dashboard.recommending import again, answer, form
-from dashboard.recommending.form import Bars
+from dashboard.recommending.market import Bars
 from dashboard.shared import data, scope
 from dashboard.shared.parts import box, empty, refused
 from dashboard.views import asking

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import polars as pl
 import streamlit as st
@@ -72,7 +72,7 @@ def table(frame: pl.DataFrame, *, alt: str, key: str, **columns: Any) -> None:
         key: its name on the page.
         **columns: how columns are shown, by name.
     """
-    fits = "content" if frame.height <= _FEW else "auto"
+    fits: Literal["content", "auto"] = "content" if frame.height <= _FEW else "auto"
     st.dataframe(frame, hide_index=True, alt=alt, key=key, column_config=columns, height=fits)
 
 
@@ -153,7 +153,7 @@ def _why(answer: Answer) -> None:
     found = answers.reasons(answer)
     st.subheader("Why, and what to do")
     if not found:
-        lines(["Nothing speaks against it."])
+        lines(["No reason weakens this status, and there is no caveat."])
     for why in found:
         _one(why)
     lines([f"→ {text}" for text in answers.more_to_do(answer)])
@@ -188,6 +188,7 @@ def _evidence(answer: Answer, key: str) -> None:
     if frame.height:
         lines([evidence.caption(answer)])
         figure.update_layout(title=None, margin={"t": 10, "l": 8, "r": 8, "b": 8})
+        figure.update_layout(xaxis2_title_text="regime distance")
         figure.update_xaxes(tickfont={"size": 10})
     look.draw(figure, alt=alt, key=f"figure_{key}")
     if frame.height:

@@ -13,7 +13,7 @@ import streamlit as st
 
 #: Characters of a name that are shown; the rest is in the tooltip.
 LONGEST: Final = 80
-#: Between characters that mean something to Markdown: shows nothing, and is no word break.
+#: After a colon, which begins an icon or a colour even where it is escaped: shows nothing.
 _JOINER: Final = "\u2060"
 _MEANS_SOMETHING: Final = frozenset("\\`*_{}[]()<>#+-.!|$:~^=&/@")
 
@@ -44,8 +44,9 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 def in_label(text: str, longest: int = 40) -> str:
     """A name for a place that reads Markdown (a button, a tab): looks the same, means nothing.
 
-    A word joiner stands before every character that could mean something; whoever copies the label
-    copies it along, so names to be copied are shown elsewhere.
+    A word joiner stands after every colon; whoever copies the label copies it along, so names to be
+    copied are shown elsewhere.
     """
     shown = shortened(" ".join(text.split()), longest)
-    return "".join(f"\\{c}{_JOINER}" if c in _MEANS_SOMETHING else c for c in shown)
+    escaped = "".join(f"\\{c}" if c in _MEANS_SOMETHING else c for c in shown)
+    return escaped.replace(":", f":{_JOINER}")

@@ -28,6 +28,18 @@ BANDS: Final = {
 }
 
 
+#: What to do on the page, where the library names an argument of a call.
+ON_THE_PAGE: Final = {
+    "missing_regime_context": "Give the market in the form: upload bars, or state what you expect.",
+    "mixed_timeframes": "Fill in the timeframe in the form.",
+    "no_trials_for_version": "Change strategy_version in the form, or ingest trials of this one.",
+    "no_matches_after_strict_filters": "Try one of the relaxations below, or ingest more trials.",
+    "no_matches_after_relaxed_filters": "See below what the filters turned away: one of your own "
+    "values may rule everything out.",
+    "no_trials_known_by_then": "Choose a later time in the form, or ingest older trials.",
+}
+
+
 @dataclass(frozen=True)
 class Fact:
     """A number under what it is, over what it means; all plain text."""
@@ -84,7 +96,8 @@ def confidence_meaning(answer: Answer) -> list[str]:
             f"→ {sentence(CODES['uncalibrated'].action)}",
         ]
     band = BANDS.get(answer.get("confidence_band", ""), "")
-    return [sentence(text) for text in (*facts.confidence_basis(answer), band) if text]
+    basis = [f"{sentence(text)}." for text in facts.confidence_basis(answer)]
+    return [*basis, band] if band else basis
 
 
 def parameters(answer: Answer, spec: Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -137,21 +150,22 @@ def as_python(params: Mapping[str, Any]) -> str:
 
 def reasons(answer: Answer) -> list[Why]:
     """Why this status, then the other caveats, each in words and with what to do."""
-    pairs = [(*pair, True) for pair in facts.coded(answer, "reasons")]
-    pairs += [(*pair, False) for pair in facts.coded(answer, "warnings")]
+    decisive = facts.coded(answer, "reasons")
+    others = [pair for pair in facts.coded(answer, "warnings") if pair not in decisive]
+    pairs = [(*pair, True) for pair in decisive] + [(*pair, False) for pair in others]
     return [
-        Why(code, sentence(meaning or code), sentence(_action(code)), decides)
+        Why(code, sentence(meaning or code), ON_THE_PAGE.get(code) or _action(code), decides)
         for code, meaning, decides in pairs
     ]
 
 
 def _action(code: str) -> str:
-    return CODES[code].action if code in CODES else ""
+    return sentence(CODES[code].action) if code in CODES else ""
 
 
 def more_to_do(answer: Answer) -> list[str]:
     """Suggested actions that no reason or caveat has said already."""
-    said = {why.action for why in reasons(answer)}
+    said = {_action(why.code) for why in reasons(answer)}
     return [t for text in answer["suggested_actions"] if (t := sentence(text)) not in said]
 
 

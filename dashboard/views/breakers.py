@@ -10,7 +10,7 @@ import polars as pl
 
 from dashboard.shared.look import BREAKER, SERIES, layout
 from dashboard.shared.text import shortened
-from dashboard.views.labels import in_figure, span, thousands
+from dashboard.views.labels import hatched, in_figure, legend_below, span, thousands
 from dashboard.views.problems import Headline
 from dashboard.views.state import SERVICES, Line
 from tradingkb.monitoring import RETRIES
@@ -18,7 +18,7 @@ from tradingkb.monitoring import RETRIES
 #: What a circuit must have been before a change that is the first one known.
 _BEFORE: Final = {"half_open": "open", "closed": "half_open"}
 _TIME: Final = pl.Datetime("us", "UTC")
-_SEGMENTS: Final = {
+_SEGMENTS: Final[dict[str, Any]] = {
     "replica": pl.String,
     "service": pl.String,
     "state": pl.String,
@@ -78,7 +78,7 @@ def segments(
     after the last one of a replica that does not live any more neither.
 
     Args:
-        changes: at, replica, service, state, changed, error, in any order.
+        changes: at, replica, service, state, changed, error, newest first.
         breakers: replica, service, state, changed_at, heartbeat_at, of the replicas that live.
         since: begin of the range.
         until: its end.
@@ -90,8 +90,8 @@ def segments(
         *_of_changes(changes, breakers, since, until),
         *_unchanged(changes, breakers, since, until),
     ]
-    kept = [row for row in told if row[3] < row[4]]
-    return pl.DataFrame(kept, _SEGMENTS, orient="row").sort("replica", "service", "begin")
+    kept = sorted((row for row in told if row[3] < row[4]), key=lambda row: (*row[:2], row[3]))
+    return pl.DataFrame(_joined(kept), _SEGMENTS, orient="row")
 
 
 _Segment = tuple[str, str, str, datetime, datetime, str | None]
@@ -103,7 +103,7 @@ def _of_changes(
     if changes.is_empty():
         return
     living = _living(breakers)
-    real = changes.filter(pl.col("changed")).sort("at")
+    real = _oldest_first(changes)
     for (replica, service), rows in real.group_by("replica", "service", maintain_order=True):
         name, what = str(replica), str(service)
         told = list(rows.select("at", "state", "error").iter_rows())
@@ -115,6 +115,24 @@ def _of_changes(
         last = until if (name, what) in living else told[-1][0] + timedelta(seconds=1)
         for (at, state, error), end in zip(told, [*ends, last], strict=True):
             yield name, what, state, max(at, since), min(end, until), error
+
+
+def _oldest_first(changes: pl.DataFrame) -> pl.DataFrame:
+    """Changes of state; of those of one time the first one first."""
+    real = changes.filter(pl.col("changed"))
+    return real.reverse().sort("at", maintain_order=True)
+
+
+def _joined(rows: list[_Segment]) -> list[_Segment]:
+    """One for those that follow each other in one state: a try that failed took no time."""
+    found: list[_Segment] = []
+    for row in rows:
+        last = found[-1] if found else None
+        if last is not None and last[:3] == row[:3] and last[4] == row[3]:
+            found[-1] = (*last[:4], row[4], row[5] or last[5])
+        else:
+            found.append(row)
+    return found
 
 
 def _unchanged(
@@ -141,7 +159,7 @@ def timeline(parts: pl.DataFrame, since: datetime, until: datetime) -> dict[str,
     return {
         "data": [_state_bars(parts.filter(pl.col("state") == s), s) for s in _STATES],
         "layout": layout(
-            120 + 34 * max(1, len(lanes)),
+            130 + 34 * max(1, len(lanes)),
             title=f"State of the circuits, by time in UTC (n = {len(lanes)} circuits)",
             barmode="overlay",
             hovermode="closest",
@@ -153,6 +171,7 @@ def timeline(parts: pl.DataFrame, since: datetime, until: datetime) -> dict[str,
                 "automargin": True,
             },
             showlegend=True,
+            legend=legend_below(34 * max(1, len(lanes))),
         ),
     }
 
@@ -188,7 +207,7 @@ def _state_bars(rows: pl.DataFrame, state: str) -> dict[str, Any]:
         "name": state.replace("_", "-"),
         "marker": {
             "color": BREAKER[state],
-            "pattern": {"shape": {"open": "/", "half_open": "."}.get(state, ""), "size": 5},
+            "pattern": hatched({"open": "/", "half_open": "."}.get(state, "")),
         },
         "hovertemplate": "%{y}<br>from %{base|%Y-%m-%d %H:%M:%S} UTC<br>%{text}<extra></extra>",
     }
@@ -211,7 +230,12 @@ def retries(changes: pl.DataFrame, part: timedelta) -> pl.DataFrame:
     The alert looks at each replica and each service by itself, so `per_s` is that of the replica
     that had most.
     """
-    schema = {"at": _TIME, "service": pl.String, "retries": pl.Int64, "per_s": pl.Float64}
+    schema: dict[str, Any] = {
+        "at": _TIME,
+        "service": pl.String,
+        "retries": pl.Int64,
+        "per_s": pl.Float64,
+    }
     if changes.is_empty():
         return pl.DataFrame(schema=schema)
     each = (
@@ -272,6 +296,7 @@ def retry_figure(
                 }
             ],
             showlegend=True,
+            legend=legend_below(180),
         ),
     }
 
@@ -318,7 +343,7 @@ def trips(changes: pl.DataFrame, breakers: pl.DataFrame, now: datetime) -> list[
         return []
     living = {(r["replica"], r["service"]): r["state"] for r in breakers.to_dicts()}
     found: list[tuple[datetime, tuple[str, ...]]] = []
-    real = changes.filter(pl.col("changed")).sort("at")
+    real = _oldest_first(changes)
     for (replica, service), rows in real.group_by("replica", "service", maintain_order=True):
         which = str(replica), str(service)
         for trip in _trips_of(rows.to_dicts()):

@@ -94,7 +94,8 @@ def caption(answer: Answer) -> str:
     """What the figure of the evidence shows: measure, unit, sample, and how to read its marks."""
     unit = facts.unit_label(answer)
     n = fmt.count(len(answer["evidence"]), "window")
-    told = f"{answer['objective_type']}{f' ({unit})' if unit else ''} in each of {n} that tried it"
+    measure = f"{answer['objective_type']}{f' ({unit})' if unit else ''}"
+    told = sentence(f"{measure} in each of {n} that tried these parameters")
     if not nearest(answer["evidence"]):
         return f"{told}; times UTC."
     return f"{told}; larger marks: their regime is closer to the question's; times UTC."

@@ -50,7 +50,7 @@ _TABLE: Final = (
 )
 _CELL: Final = (
     '<{tag} scope="{scope}" style="text-align:{align};padding:.25rem .6rem;vertical-align:top;'
-    'border-bottom:1px solid rgba(128,128,128,.3)">{{text}}</{tag}>'
+    'white-space:{wrap};border-bottom:1px solid rgba(128,128,128,.3)">{{text}}</{tag}>'
 )
 
 
@@ -114,4 +114,5 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool
 def _cell(tag: str, text: str, right: bool) -> str:
     scope = "col" if tag == "th" else "row"
     align = "right" if right else "left"
-    return markup(_CELL.format(tag=tag, scope=scope, align=align), text=text)
+    wrap = "nowrap" if right else "normal"
+    return markup(_CELL.format(tag=tag, scope=scope, align=align, wrap=wrap), text=text)

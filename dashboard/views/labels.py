@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from dashboard.shared.text import shortened
 
@@ -49,3 +49,17 @@ def percent(share: float | None) -> str:
 def thousands(count: int) -> str:
     """A count with thin spaces between thousands."""
     return f"{count:,}".replace(",", " ")
+
+
+def legend_below(plot: int) -> dict[str, Any]:
+    """A legend below the two lines of a time axis, of a figure that is so many pixels high inside.
+
+    Args:
+        plot: pixels between the axes' ends.
+    """
+    return {"orientation": "h", "x": 0, "y": -48 / plot, "yanchor": "top", "itemsizing": "constant"}
+
+
+def hatched(shape: str) -> dict[str, Any]:
+    """A pattern upon a full colour, for those who do not tell the colours apart."""
+    return {"shape": shape, "size": 6, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,.65)"}

@@ -20,6 +20,16 @@ _SAID: Final = frozenset(
 #: Names of a list that are shown.
 _NAMED: Final = 3
 
+#: Codes of problems, and the page that tells more of them.
+_MORE: Final = (
+    (
+        ("KbStatusNone", "KbStatusDegraded"),
+        "rejections",
+        "Which filters stand in the way, down to single requests",
+    ),
+    (("CircuitBreakerOpen", "HighRetryRate"), "breakers", "What the circuits did, and when"),
+)
+
 
 @dataclass(frozen=True)
 class Card:
@@ -81,6 +91,32 @@ def headline(problems: Sequence[Mapping[str, Any]], now: datetime) -> Headline:
     return Headline(False, told + since, SEVERITY[worst], SEVERITY_SIGN[worst])
 
 
+def ways_on(problems: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Pages that tell more of what is wrong, with what their links say."""
+    codes = {str(problem["code"]) for problem in problems}
+    return [(page, label) for names, page, label in _MORE if codes & set(names)]
+
+
+def no_answer(why: str, since: datetime) -> dict[str, Any]:
+    """The problem that nobody answers this dashboard.
+
+    Args:
+        why: the error.
+        since: since when this process has had no answer.
+    """
+    return {
+        "code": "NoAnswer",
+        "severity": "critical",
+        "title": "the knowledge base does not answer this dashboard",
+        "since": since,
+        "evidence": {"error": why},
+        "what_to_do": "start the service again, or bring back what lies between; notebooks and "
+        "programs that open the store themselves go on working. This page asks again by itself",
+        "runbook": "07_service_restart",
+        "parameters": {},
+    }
+
+
 def _card(problem: Mapping[str, Any], now: datetime) -> Card:
     severity, evidence = str(problem["severity"]), problem["evidence"]
     options = [f"{name}={shlex.quote(str(v))}" for name, v in problem["parameters"].items()]
@@ -114,7 +150,13 @@ def _why(evidence: Mapping[str, Any]) -> Iterator[str]:
         return
     for name, value in evidence.items():
         if name not in _SAID and value not in (None, [], {}):
-            yield f"{_capital(name.replace('_', ' '))}: {_told(value)}"
+            yield _fact(name, value)
+
+
+def _fact(name: str, value: Any) -> str:
+    if name.endswith("_s") and not name.endswith("_per_s"):
+        return f"{_capital(name.removesuffix('_s').replace('_', ' '))}: {span(value)}"
+    return f"{_capital(name.replace('_per_s', ' a second').replace('_', ' '))}: {_told(value)}"
 
 
 def _of_answers(evidence: Mapping[str, Any]) -> Iterator[str]:

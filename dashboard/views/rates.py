@@ -11,14 +11,9 @@ import polars as pl
 
 from dashboard.shared.look import GREY, STATUS, STATUS_ORDER, STATUS_PATTERN, layout
 from dashboard.shared.text import shortened
-from dashboard.views.labels import in_figure, percent, thousands
+from dashboard.views.labels import hatched, in_figure, legend_below, percent, thousands
 from tradingkb.monitoring import SHARES
 
-BUCKET: Final = {
-    "minute": timedelta(minutes=1),
-    "hour": timedelta(hours=1),
-    "day": timedelta(days=1),
-}
 #: Upper bounds of the counts by duration, in milliseconds.
 _BOUNDS: Final = (10, 30, 100, 300, 1000, 3000)
 #: Marks that a figure has room for.
@@ -44,12 +39,34 @@ def befores(length: timedelta) -> tuple[Before, ...]:
     return (Before(f"the {length.days} days before", length),)
 
 
-def by_bucket(rates: pl.DataFrame) -> pl.DataFrame:
-    """Answers by bucket: at, n, ok, degraded, none (counts), in order."""
+@dataclass(frozen=True)
+class Part:
+    """Of what length the parts of a figure are.
+
+    Attributes:
+        name: as in "per hour".
+        length: of it.
+    """
+
+    name: str
+    length: timedelta
+
+
+def part_of(bucket: str, length: timedelta) -> Part:
+    """The parts of a range: few enough minutes together that a share of them says something."""
+    if bucket != "minute":
+        return Part(bucket, {"hour": timedelta(hours=1), "day": _DAY}[bucket])
+    minutes = 5 if length <= timedelta(hours=1) else 15
+    return Part(f"{minutes} minutes", timedelta(minutes=minutes))
+
+
+def by_part(rates: pl.DataFrame, part: Part) -> pl.DataFrame:
+    """Answers by part: at, n, ok, degraded, none (counts), in order."""
     if rates.is_empty():
         return pl.DataFrame(schema={"at": pl.Datetime("us", "UTC"), "n": pl.Int64, **_COUNTS})
     of = [pl.col("count").filter(pl.col("status") == s).sum().alias(s) for s in STATUS_ORDER]
-    return rates.group_by("at").agg(pl.col("count").sum().alias("n"), *of).sort("at")
+    parts = rates.with_columns(pl.col("at").dt.truncate(part.length)).group_by("at")
+    return parts.agg(pl.col("count").sum().alias("n"), *of).sort("at")
 
 
 _COUNTS: Final = dict.fromkeys(STATUS_ORDER, pl.Int64)
@@ -95,18 +112,18 @@ def compared(named: Sequence[tuple[str, Totals]]) -> list[tuple[str, ...]]:
             thousands(t.n),
             *(percent(t.shares.get(s)) for s in STATUS_ORDER),
             "–" if t.mean_ms is None else f"{t.mean_ms:,.0f} ms",
-            "–" if t.mean_ms is None else f"≤ {t.most_ms:,} ms" if t.most_ms else "> 3,000 ms",
+            "–" if t.mean_ms is None else f"{t.most_ms:,} ms" if t.most_ms else "> 3,000 ms",
         )
         for name, t in named
     ]
 
 
-COMPARED: Final = ("", "answers", "ok", "degraded", "none", "mean time", "95 % of them")
+COMPARED: Final = ("", "answers", "ok", "degraded", "none", "mean time", "95 % within")
 
 
 def over_time(
     counts: pl.DataFrame,
-    bucket: str,
+    part: Part,
     within: tuple[datetime, datetime],
     changes: pl.DataFrame,
     ink: str,
@@ -114,14 +131,14 @@ def over_time(
     """The figure of the shares by status, above how many answers they are of.
 
     Args:
-        counts: `by_bucket`.
-        bucket: "minute", "hour" or "day".
+        counts: `by_part`.
+        part: of what length its parts are.
         within: what is shown, from when to when.
         changes: at, kind, what, of what may have changed answers.
         ink: colour of what is written.
     """
     n = int(counts["n"].sum())
-    width = BUCKET[bucket] / timedelta(milliseconds=1)
+    width = part.length / timedelta(milliseconds=1)
     bars = [_share_bars(counts, status, width) for status in ("none", "degraded", "ok")]
     volume = {
         "type": "bar",
@@ -141,7 +158,7 @@ def over_time(
         "data": [*bars, volume, *marks],
         "layout": layout(
             380,
-            title=f"Share of answers by status, % per {bucket} (n = {thousands(n)}, UTC)",
+            title=f"Share of answers by status, % per {part.name} (n = {thousands(n)}, UTC)",
             barmode="stack",
             shapes=[*shapes, *_lines(changes, ink)],
             annotations=notes,
@@ -157,6 +174,7 @@ def over_time(
                 "title": {"text": "share, %"},
                 "tickvals": [0, 25, 50, 75, 100],
             },
+            legend=legend_below(280),
             yaxis2={"domain": [0, 0.22], "title": {"text": "answers"}, "rangemode": "tozero"},
         ),
     }
@@ -170,10 +188,7 @@ def _share_bars(counts: pl.DataFrame, status: str, width: float) -> dict[str, An
         "y": shares.to_list(),
         "customdata": counts.select(status, "n").rows(),
         "name": status,
-        "marker": {
-            "color": STATUS[status],
-            "pattern": {"shape": STATUS_PATTERN[status], "size": 5},
-        },
+        "marker": {"color": STATUS[status], "pattern": hatched(STATUS_PATTERN[status])},
         "width": width,
         "offset": 0,
         "hovertemplate": "%{y:.0f} % "
@@ -208,10 +223,17 @@ def thresholds(status: str, ink: str) -> tuple[list[dict[str, Any]], list[dict[s
             "text": f"{status}: {rule.severity} above {percent(rule.threshold)} "
             f"in {rule.long_s // 3600} h",
             "font": {"size": 11, "color": ink},
+            "bgcolor": behind(ink),
         }
         for rule in rules
     ]
     return shapes, notes
+
+
+def behind(ink: str) -> str:
+    """What makes that colour readable upon any other: most of the page's own."""
+    light = int(ink[1:3], 16) > 127
+    return "rgba(14,17,23,.72)" if light else "rgba(255,255,255,.78)"
 
 
 def _lines(changes: pl.DataFrame, ink: str) -> list[dict[str, Any]]:
@@ -258,14 +280,14 @@ def _marks(changes: pl.DataFrame, ink: str) -> list[dict[str, Any]]:
 
 
 def against(
-    series: Sequence[tuple[str, pl.DataFrame]], status: str, bucket: str, ink: str
+    series: Sequence[tuple[str, pl.DataFrame]], status: str, part: Part, ink: str
 ) -> dict[str, Any]:
     """The figure of one status's share now, and at the same times before.
 
     Args:
-        series: name and `by_bucket`, moved to the present; the present first.
+        series: name and `by_part`, moved to the present; the present first.
         status: whose share.
-        bucket: of the counts.
+        part: of the counts.
         ink: colour of what is written.
     """
     shapes, notes = thresholds(status, ink)
@@ -277,31 +299,32 @@ def against(
     n = int(series[0][1]["n"].sum())
     return {
         "data": [
-            _share_line(name, counts, status, bucket, look)
+            _share_line(name, counts, status, part, look)
             for (name, counts), look in zip(series, looks, strict=False)
         ],
         "layout": layout(
-            290,
-            title=f"{status.capitalize()}, % of the answers per {bucket} (n = {thousands(n)}, UTC)",
+            230,
+            title=f"{status.capitalize()}, % of answers per {part.name} (n = {thousands(n)}, UTC)",
             shapes=shapes,
             annotations=notes,
             xaxis={"type": "date", "hoverformat": "%Y-%m-%d %H:%M"},
             yaxis={"range": [0, 104], "title": {"text": "share, %"}},
+            legend=legend_below(150),
         ),
     }
 
 
 def _share_line(
-    name: str, counts: pl.DataFrame, status: str, bucket: str, line: Mapping[str, Any]
+    name: str, counts: pl.DataFrame, status: str, part: Part, line: Mapping[str, Any]
 ) -> dict[str, Any]:
-    counts = with_gaps(counts, bucket)
+    counts = with_gaps(counts, part)
     shares = counts.select(100 * pl.col(status) / pl.col("n")).to_series()
     return {
         "type": "scatter",
         "mode": "lines+markers",
         "marker": {"size": 4},
-        # From the middle of the bucket, so that a line lies over its bars.
-        "x": [at + BUCKET[bucket] / 2 for at in counts["at"].to_list()],
+        # From the middle of the part, so that a line lies over its bars.
+        "x": [at + part.length / 2 for at in counts["at"].to_list()],
         "y": shares.to_list(),
         "customdata": counts.select(status, "n").rows(),
         "name": name,
@@ -311,10 +334,9 @@ def _share_line(
     }
 
 
-def with_gaps(counts: pl.DataFrame, bucket: str) -> pl.DataFrame:
-    """A row without counts for each bucket between the first and the last that has no answers."""
-    every = {"minute": "1m", "hour": "1h", "day": "1d"}[bucket]
-    return counts.upsample("at", every=every) if counts.height > 1 else counts
+def with_gaps(counts: pl.DataFrame, part: Part) -> pl.DataFrame:
+    """A row without counts for each part between the first and the last that has no answers."""
+    return counts.upsample("at", every=part.length) if counts.height > 1 else counts
 
 
 def moved(counts: pl.DataFrame, shift: timedelta) -> pl.DataFrame:
@@ -322,7 +344,7 @@ def moved(counts: pl.DataFrame, shift: timedelta) -> pl.DataFrame:
     return counts.with_columns(pl.col("at") + shift)
 
 
-def finding(counts: pl.DataFrame, bucket: str) -> str:
+def finding(counts: pl.DataFrame, part: Part) -> str:
     """What the figure says, for those who do not see it."""
     if counts.is_empty():
         return "No answers."
@@ -332,8 +354,8 @@ def finding(counts: pl.DataFrame, bucket: str) -> str:
     told = f"{thousands(n)} answers: {shares}."
     if worst["none"]:
         told += (
-            f" Most without a recommendation in the {bucket} of {worst['at']:%Y-%m-%d %H:%M} UTC: "
-            f"{worst['none']} of {worst['n']}."
+            f" Most without a recommendation in the {part.name} from "
+            f"{worst['at']:%Y-%m-%d %H:%M} UTC: {worst['none']} of {worst['n']}."
         )
     return told
 

@@ -73,7 +73,7 @@ def asked_home(
     with tkb.connect(home, progress=False) as kb:
         kb.create_workspace("empty")
         market = {"ohlcv": bars, "symbol": "AAPL", "timeframe": "1d"}
-        kb.recommend("bb_reversal", request_id="ok/1?", **market)
+        kb.recommend("bb_reversal", request_id="ok/1?%2F", **market)
         kb.recommend("sma_cross", regime=["uptrend"], request_id="..")
         kb.recommend("sma_cross", max_drawdown=0.0001, request_id="none")
         kb.recommend("macd_trend", objective_type="calmar", caller="http")

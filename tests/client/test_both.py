@@ -51,7 +51,7 @@ READS: list[tuple[str, dict[str, Any]]] = [
     ("rejections", {"by": ()}),
     ("rejections", {"by": ("filter",), "bucket": "hour"}),
     ("rejections", {"workspace": "empty"}),
-    ("event", {"request_id": "ok/1?"}),
+    ("event", {"request_id": "ok/1?%2F"}),
     ("event", {"request_id": ".."}),
     ("event", {"request_id": "none"}),
     ("recent_changes", {"limit": 3}),
@@ -165,6 +165,13 @@ def test_both_refuse_alike(
     assert there.remedy
 
 
+def test_an_answer_with_the_name_of_a_route_is_not_taken_for_what_that_route_says(
+    both: Both,
+) -> None:
+    for name in ("rates", "rejections", "summary"):
+        assert isinstance(refusal(both.there, "event", {"request_id": name}), InvalidInputError)
+
+
 def test_both_name_what_is_no_number_of_rows(both: Both) -> None:
     # Over HTTP the route refuses it, in its own words.
     for client in both:
@@ -187,15 +194,8 @@ def test_every_method_of_the_protocol_is_compared_and_takes_the_same_arguments()
         for name in methods:
             assert signature(kind, name) == signature(Client, name), name
     elsewhere = {
-        "problems",
-        "freshness",
-        "where",
-        "close",
-        "health",
-        "ready",
-        "recommend",
-        "regime",
-        "curate",
+        *("where", "close", "health", "ready", "problems", "freshness"),
+        *("recommend", "answer_again", "regime", "curate"),
     }
     assert methods - {method for method, _ in READS} == elsewhere
 
@@ -278,6 +278,18 @@ def test_both_recommend_alike(both: Both, question: str, mode: Any) -> None:
     here, there = (client.recommend(dict(asked), mode=mode) for client in both)
     assert_same(without(here, *OWN, *WORDS), without(there, *OWN, *WORDS))
     assert [len(here[name]) for name in WORDS] == [len(there[name]) for name in WORDS]
+
+
+@pytest.mark.parametrize("request_id", ["ok/1?%2F", "..", "none"])
+def test_both_answer_again_alike_and_record_nothing(both: Both, request_id: str) -> None:
+    n = both.here.event_page()[0].height
+    here, there = (client.answer_again(request_id) for client in both)
+    assert_same(without(here, *OWN, *WORDS), without(there, *OWN, *WORDS))
+    assert here["then"]["request_id"] == request_id
+    assert both.here.event_page()[0].height == n
+    for client in both:
+        with pytest.raises(NotFoundError):
+            client.answer_again("of nobody")
 
 
 def test_who_asks_is_recorded(both: Both) -> None:

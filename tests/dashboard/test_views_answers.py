@@ -113,6 +113,27 @@ def test_a_code_of_another_release_is_shown_with_the_meaning_that_came_with_it()
     assert answers.reasons({**answer, "meanings": {}})[0].meaning == "New_code"
 
 
+def test_a_code_that_is_a_reason_and_a_warning_is_said_once():
+    answer = build(reasons=["missing_regime_context"], warnings=["missing_regime_context"])
+    assert [(why.code, why.decides) for why in answers.reasons(answer)] == [
+        ("missing_regime_context", True)
+    ]
+
+
+def test_what_to_do_is_said_in_words_of_the_page_where_the_library_names_an_argument():
+    assert set(answers.ON_THE_PAGE) <= set(CODES)
+    answer = build(
+        reasons=["missing_regime_context"],
+        suggested_actions=[CODES["missing_regime_context"].action],
+    )
+    assert answers.reasons(answer)[0].action == answers.ON_THE_PAGE["missing_regime_context"]
+    assert answers.more_to_do(answer) == []
+    calls = [
+        c for c, code in CODES.items() if "ohlcv=" in code.action or "timeframe=" in code.action
+    ]
+    assert set(calls) - {"collection_empty"} <= set(answers.ON_THE_PAGE)
+
+
 def test_an_action_is_said_once():
     degraded = build_degraded()
     assert answers.more_to_do(degraded) == []

@@ -43,7 +43,9 @@ def changes(*rows: tuple[float, str, str, int], service: str = "qdrant") -> pl.D
         (NOW - ago * MINUTE, r, service, s or "closed", bool(s), 5, n, "Timeout" if s else None)
         for ago, r, s, n in rows
     ]
-    return pl.DataFrame(told, CHANGES, orient="row").sort("at", descending=True)
+    return pl.DataFrame(told, CHANGES, orient="row").sort(
+        "at", descending=True, maintain_order=True
+    )
 
 
 def living(*rows: tuple[str, str]) -> pl.DataFrame:
@@ -80,6 +82,14 @@ def test_how_long_the_last_state_of_a_dead_replica_lasted_nobody_says():
     found = breakers.segments(changes((60, "a", "open", 0)), living(), SINCE, NOW)
     ((_, begin, end),) = told(found)
     assert begin - end == pytest.approx(1 / 60)
+
+
+def test_a_circuit_that_is_tried_in_vain_is_open_all_the_time():
+    """The try and its failure are written down with one time, the later of both first."""
+    tried = [(n, "a", state, 0) for n in (50, 49) for state in ("open", "half_open")]
+    rows = changes((60, "a", "open", 0), *tried, (40, "a", "closed", 0))
+    found = breakers.segments(rows, living(("a", "closed")), SINCE, NOW)
+    assert told(found) == [("open", 60, 40), ("closed", 40, 0)]
 
 
 def test_a_living_circuit_without_a_change_was_what_it_is():

@@ -74,6 +74,15 @@ def test_tags_of_the_question_come_first_with_their_shares_near_and_in_all():
     )
 
 
+def test_the_caption_of_the_figure_says_unit_sample_and_how_to_read_the_marks():
+    said = evidence.caption(build())
+    assert said.startswith("Sharpe (annualised) in each of 156 windows that tried these parameters")
+    assert "larger marks" in said
+    assert said.endswith("times UTC.")
+    alone = [{**row, "regime_distance": None} for row in build()["evidence"]]
+    assert "larger marks" not in evidence.caption({**build(), "evidence": alone})
+
+
 def test_a_regime_is_shown_with_units_and_an_unknown_feature_without():
     frame = evidence.regime_features({"features": {"rsi": 61.0, "of_a_later_release": 1.0}})
     assert frame["unit"].to_list() == ["0..100", ""]

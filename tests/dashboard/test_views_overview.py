@@ -16,6 +16,7 @@ NOW = datetime(2026, 1, 10, 3, 5, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TIME = pl.Datetime("us", "UTC")
 INK = "#31333f"
+PART = rates.Part("hour", HOUR)
 NASTY = '<script>alert("1")</script>|**b**'
 
 
@@ -87,6 +88,8 @@ def test_other_evidence_is_listed_without_what_is_said_already():
         "of_replicas": 3,
         "last_error": None,
         "last_ingest": "2026-01-08T01:00:00.000000Z",
+        "limit_s": 172800,
+        "retries_per_s": 0.8,
         "since_resolution": "second",
     }
     (card,) = problems.cards([problem(evidence=evidence)], NOW)
@@ -94,6 +97,8 @@ def test_other_evidence_is_listed_without_what_is_said_already():
         "Replicas: a, b",
         "Of replicas: 3",
         "Last ingest: 2026-01-08 01:00 UTC",
+        "Limit: 2 days",
+        "Retries a second: 0.8",
     )
 
 
@@ -110,6 +115,19 @@ def test_the_headline_says_how_bad_it_is_and_since_when():
     assert problems.headline([problem(since=None)], NOW).text == (
         "Not healthy: 1 open problem, critical"
     )
+
+
+def test_a_problem_leads_to_the_page_that_tells_more_of_it():
+    assert [page for page, _ in problems.ways_on([problem(), problem()])] == ["rejections"]
+    assert [page for page, _ in problems.ways_on([problem(code="HighRetryRate")])] == ["breakers"]
+    assert problems.ways_on([problem(code="KbIngestStale")]) == []
+
+
+def test_that_nobody_answers_is_a_problem_like_any_other():
+    (card,) = problems.cards([problems.no_answer("refused", NOW - HOUR)], NOW)
+    assert (card.severity, card.runbook) == ("critical", "07_service_restart")
+    assert card.since == "Since 02:05 UTC (60 minutes ago)"
+    assert card.why == ("Error: refused",)
 
 
 def test_nothing_from_data_becomes_markup():
@@ -243,9 +261,28 @@ def asked(*rows: tuple[int, str, int]) -> pl.DataFrame:
 
 
 def test_answers_are_counted_by_bucket_and_status():
-    counts = rates.by_bucket(asked((1, "ok", 3), (1, "none", 1), (0, "degraded", 2)))
+    counts = rates.by_part(asked((1, "ok", 3), (1, "none", 1), (0, "degraded", 2)), PART)
     assert counts.select("n", "ok", "degraded", "none").rows() == [(4, 3, 0, 1), (2, 0, 2, 0)]
-    assert rates.by_bucket(asked()).columns == counts.columns
+    assert rates.by_part(asked(), PART).columns == counts.columns
+
+
+@pytest.mark.parametrize(
+    ("bucket", "hours", "name", "minutes"),
+    [
+        ("minute", 1, "5 minutes", 5),
+        ("minute", 6, "15 minutes", 15),
+        ("hour", 24, "hour", 60),
+        ("day", 720, "day", 1440),
+    ],
+)
+def test_minutes_are_taken_together(bucket: str, hours: int, name: str, minutes: int):
+    found = rates.part_of(bucket, hours * HOUR)
+    assert (found.name, found.length) == (name, timedelta(minutes=minutes))
+    at = [NOW.replace(minute=m, second=0) for m in (0, 4, 5, 14, 15)]
+    schema = {"at": TIME, "status": pl.String, "count": pl.Int64}
+    by_minute = pl.DataFrame([(a, "ok", 1) for a in at], schema, orient="row")
+    counts = {5: [2, 1, 1, 1], 15: [4, 1]}.get(minutes, [5])
+    assert rates.by_part(by_minute, found)["n"].to_list() == counts
 
 
 def test_totals_are_shares_and_how_long_answers_took():
@@ -294,8 +331,8 @@ def changes(*whats: str) -> pl.DataFrame:
 
 
 def test_the_figure_has_shares_thresholds_marks_and_its_sample_size():
-    counts = rates.by_bucket(asked((1, "ok", 3), (1, "none", 1), (0, "degraded", 2)))
-    figure = rates.over_time(counts, "hour", (NOW - HOUR, NOW), changes("80 trials"), INK)
+    counts = rates.by_part(asked((1, "ok", 3), (1, "none", 1), (0, "degraded", 2)), PART)
+    figure = rates.over_time(counts, PART, (NOW - HOUR, NOW), changes("80 trials"), INK)
     go.Figure(figure)  # refuses what Plotly does not know
     none, degraded, ok, volume, marks = figure["data"]
     assert (none["name"], none["y"]) == ("none", [25.0, 0.0])
@@ -308,16 +345,16 @@ def test_the_figure_has_shares_thresholds_marks_and_its_sample_size():
 
 
 def test_text_from_data_is_no_markup_in_a_figure():
-    counts = rates.by_bucket(asked((0, "ok", 1)))
-    figure = rates.over_time(counts, "hour", (NOW - HOUR, NOW), changes("<b>x</b>&"), INK)
+    counts = rates.by_part(asked((0, "ok", 1)), PART)
+    figure = rates.over_time(counts, PART, (NOW - HOUR, NOW), changes("<b>x</b>&"), INK)
     assert figure["data"][-1]["text"] == ["ingest: &lt;b&gt;x&lt;/b&gt;&amp;"]
 
 
 def test_what_was_before_lies_over_the_present_and_stops_where_nobody_asked():
-    present = rates.by_bucket(asked((0, "none", 1), (3, "ok", 1)))
-    before = rates.by_bucket(asked((24, "ok", 1), (27, "none", 3)))
+    present = rates.by_part(asked((0, "none", 1), (3, "ok", 1)), PART)
+    before = rates.by_part(asked((24, "ok", 1), (27, "none", 3)), PART)
     series = [("now", present), ("a day before", rates.moved(before, 24 * HOUR))]
-    figure = rates.against(series, "none", "hour", INK)
+    figure = rates.against(series, "none", PART, INK)
     go.Figure(figure)
     now, day = figure["data"]
     assert now["x"] == day["x"]
@@ -326,19 +363,19 @@ def test_what_was_before_lies_over_the_present_and_stops_where_nobody_asked():
 
 
 def test_what_a_figure_says_is_said_in_words_too():
-    counts = rates.by_bucket(asked((1, "ok", 3), (1, "none", 1)))
-    assert rates.finding(counts, "hour") == (
-        "4 answers: 75 % ok, 0 % degraded, 25 % none. Most without a recommendation in the hour of "
-        "2026-01-10 02:00 UTC: 1 of 4."
+    counts = rates.by_part(asked((1, "ok", 3), (1, "none", 1)), PART)
+    assert rates.finding(counts, PART) == (
+        "4 answers: 75 % ok, 0 % degraded, 25 % none. Most without a recommendation in the hour "
+        "from 2026-01-10 02:00 UTC: 1 of 4."
     )
     told = rates.finding_against([("now", counts), ("before", counts.clear())], "none")
     assert told == "Share of none answers. now: 25 %; before: no answers."
 
 
 def test_one_answer_is_enough_for_every_figure():
-    counts = rates.by_bucket(asked((0, "ok", 1)))
-    go.Figure(rates.over_time(counts, "hour", (NOW - HOUR, NOW), changes(), INK))
-    go.Figure(rates.against([("now", counts), ("before", counts.clear())], "none", "hour", INK))
+    counts = rates.by_part(asked((0, "ok", 1)), PART)
+    go.Figure(rates.over_time(counts, PART, (NOW - HOUR, NOW), changes(), INK))
+    go.Figure(rates.against([("now", counts), ("before", counts.clear())], "none", PART, INK))
 
 
 def test_changes_are_rows_of_text_the_newest_first():

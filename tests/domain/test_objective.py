@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -207,3 +208,11 @@ def test_a_score_is_the_value_that_it_is_rounded_from(
     stored: float, value: float, same: bool
 ) -> None:
     assert same_score(np.array([stored]), np.array([value])).tolist() == [same]
+
+
+def test_the_facts_of_an_objective_are_json_without_its_formula() -> None:
+    facts = get_objective("max_drawdown").to_dict()
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert (facts["name"], facts["direction"], facts["low"]) == ("max_drawdown", "min", 0.0)
+    assert get_objective("sharpe").to_dict()["high"] is None
+    assert "formula" not in facts

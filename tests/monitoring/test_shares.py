@@ -88,17 +88,17 @@ def hours(*rows: tuple[int, int, int]) -> pl.DataFrame:
 
 
 def began(
-    by_hour: pl.DataFrame, by_minute: pl.DataFrame, minutes_back: int = 480
+    by_hour: pl.DataFrame, by_minute: pl.DataFrame, rule: ShareRule = FAST
 ) -> tuple[float, str, bool]:
     """Minutes before the minute that runs, resolution, whether it may be earlier."""
     facts = Facts(
         "default",
         minutes=by_minute,
-        minutes_from=THIS_MINUTE - minutes_back * MINUTE,
+        minutes_from=THIS_MINUTE - 480 * MINUTE,
         hours=by_hour,
         hours_from=NOW.replace(minute=0, second=0) - 336 * HOUR,
     )
-    found: Onset = onset(facts, FAST, NOW)
+    found: Onset = onset(facts, rule, NOW)
     return (THIS_MINUTE - found.at) / MINUTE, found.resolution, found.earlier
 
 
@@ -128,3 +128,10 @@ def test_where_it_goes_back_to_the_oldest_hour_that_was_looked_at_it_may_be_olde
 
 def test_without_counts_by_hour_it_is_told_by_the_minutes():
     assert began(pl.DataFrame(), minutes(*each(range(4), 0, 9), (5, 9, 0))) == (3, "minute", False)
+
+
+def test_what_fills_a_long_window_began_before_the_quiet_hours_in_between():
+    """Three bad hours, two good ones with few answers, and one bad answer now."""
+    rows = [*each(range(180, 330), 0, 1), (100, 2, 0), (70, 2, 0), (2, 0, 1)]
+    by_hour = hours((0, 0, 1), (1, 4, 0), (3, 0, 55), (4, 0, 60), (5, 0, 35), (6, 50, 0))
+    assert began(by_hour, minutes(*rows, (340, 50, 0)), SLOW) == (329, "minute", False)

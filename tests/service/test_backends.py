@@ -117,6 +117,13 @@ def test_a_database_that_is_away_opens_the_circuit_and_is_tried_again_later(
     assert database(on_postgres)["last_error"]
     assert on_postgres.get("/health").json()["status"] == "degraded"
     assert on_postgres.get("/ready").status_code == 503
+    # What is wrong is told without the database; the name of a workspace is not looked up then.
+    for workspace in ("default", "never-asked-for"):
+        wrong = on_postgres.get(f"/kb/problems?workspace_id={workspace}")
+        assert wrong.status_code == 200, wrong.text
+        assert wrong.json()["open"][0]["severity"] == "critical"
+        assert "127.0.0.1" not in wrong.text
+    assert on_postgres.get("/kb/freshness").status_code == 500
     metrics = on_postgres.get("/metrics").text
     assert 'circuit_breaker_state{service="db"} 1.0' in metrics
     assert 'circuit_breaker_trips_total{service="db"} 1.0' in metrics

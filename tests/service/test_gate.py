@@ -21,6 +21,7 @@ ADMIN_ROUTES = (
     "/kb/trials/1/promote",
     "/kb/trials/1/reject",
     "/kb/trials/1/archive",
+    "/kb/trials/curate",
 )
 TOKENS = {"desk": "token-of-desk", "lab": "token-of-lab"}
 
@@ -64,7 +65,12 @@ def two_desks(serve: Serve, tmp_path: Path, sample_home: Path, data: Path):
     return serve(home, workspace_tokens=TOKENS)
 
 
-LISTS = ("/kb/trials", "/kb/events", "/kb/events/summary", "/kb/jobs")
+LISTS = (
+    *("/kb/trials", "/kb/events", "/kb/events/summary", "/kb/jobs"),
+    *("/kb/trials/count", "/kb/strategies", "/kb/strategies/any"),
+    *("/kb/events/rates", "/kb/events/rejections"),
+    *("/kb/changes", "/kb/problems", "/kb/freshness"),
+)
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -50,6 +50,7 @@ ROUTES = (
     ("GET", "/kb/events/rates"),
     ("GET", "/kb/events/rejections"),
     ("GET", "/kb/events/{request_id}"),
+    ("POST", "/kb/events/{request_id}/again"),
     ("GET", "/kb/changes"),
     ("GET", "/kb/breakers"),
     ("GET", "/kb/breakers/changes"),

@@ -249,6 +249,7 @@ def demo(
 
     with reported():
         show(f"open {run_demo(data, home, out)}")
+        show("look at the store in the dashboard: make dashboard")
 
 
 curation.register(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tradingkb.exceptions import (
     BackendUnavailableError,
@@ -16,6 +16,7 @@ from tradingkb.exceptions import (
     code_of,
 )
 
+Error = TypeVar("Error", bound=TradingKBError)
 #: What a request calls otherwise than a method of a client does.
 _FIELDS: Final = {
     "workspace_id": "workspace",
@@ -49,7 +50,7 @@ def error_of(
         return _circuit(detail, retry_after_s or 0.1)
     if status == 429 and retry_after_s is not None:
         remedy = f"{remedy}: {retry_after_s:g} s" if remedy else f"wait {retry_after_s:g} s"
-    return kind(f"{detail}: {remedy}" if remedy else detail)
+    return _made(kind, f"{detail}: {remedy}" if remedy else detail)
 
 
 def _every(kind: type[TradingKBError]) -> Iterator[type[TradingKBError]]:
@@ -91,8 +92,14 @@ def _invalid(
     return error
 
 
+def _made(kind: type[Error], text: str) -> Error:
+    """An error of that kind with this text: some are made of other facts, which are not known."""
+    error = kind.__new__(kind)
+    error.args = (text,)
+    return error
+
+
 def _circuit(detail: str, retry_after_s: float) -> CircuitOpenError:
-    error = CircuitOpenError.__new__(CircuitOpenError)
-    error.args = (detail,)
+    error = _made(CircuitOpenError, detail)
     error.service, error.retry_after_s = detail.partition(":")[0], retry_after_s
     return error

@@ -36,7 +36,7 @@ class LocalClient:
 
     def __init__(self, kb: KnowledgeBase) -> None:
         """Takes the knowledge base, which `close` closes."""
-        self._kb: Any = kb
+        self._kb = kb
 
     def where(self) -> str:
         """What is asked."""

@@ -123,7 +123,15 @@ class RemoteClient:
     ) -> Found:
         """As of `Client`."""
         path = f"kb/events/{segment(request_id)}"
-        return self._routes.get(path, workspace_id=workspace, at=moment(at))
+        found = self._routes.get(path, workspace_id=workspace, at=moment(at))
+        if found.get("request_id") != request_id:
+            # Another route has that path: rates, rejections, summary.
+            raise InvalidInputError(
+                f"no answer can be named {request_id!r} alone",
+                field="request_id",
+                remedy="look it up in the list of answers",
+            )
+        return found
 
     def answer_again(
         self, request_id: str, workspace: str = DEFAULT_WORKSPACE, at: Moment = None

@@ -9,10 +9,11 @@ from tradingkb.monitoring.notes import Notes
 from tradingkb.monitoring.pages import Page, event_page, event_summary
 from tradingkb.monitoring.problem_verbs import Watching
 from tradingkb.monitoring.report import Problems
-from tradingkb.monitoring.rules import RETRIES, SHARES
+from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES
 from tradingkb.monitoring.trial_verbs import TrialReports
 
 __all__ = [
+    "NOT_WATCHED",
     "RETRIES",
     "SHARES",
     "EventReports",

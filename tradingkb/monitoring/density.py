@@ -83,7 +83,7 @@ def trial_density(
     rows = store.counted_trials(workspace_id, strategy_name, columns, until, version)
     both = rows.drop_nulls()
     x_values, y_values = (both[name].cast(pl.Float64).to_numpy() for name in names)
-    pair, limits = (x_values, y_values), (_limits(x_values), _limits(y_values))
+    pair, limits = (x_values, y_values), (limits_of(x_values), limits_of(y_values))
     cells = count_fields(pair, limits, bins)
     return TrialDensity(
         strategy_name=strategy_name,
@@ -102,7 +102,7 @@ def trial_density(
     )
 
 
-def _limits(values: Floats) -> tuple[float | None, float | None]:
+def limits_of(values: Floats) -> tuple[float | None, float | None]:
     """From where to where the fields reach, low < high; None without values."""
     if not len(values):
         return None, None

@@ -5,28 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.derived import HAS_OOS, stored_score
-from tradingkb.domain import METRICS, MIN_WINDOWS, Objective, score
+from tradingkb.derived import HAS_OOS, stored_score, untold_samples
+from tradingkb.domain import METRICS, MIN_WINDOWS, Objective, score, stayed_out
 from tradingkb.exceptions import UnknownStrategyError
-from tradingkb.ports import ContentStore, ListingStore, SpecStore, TrialReportStore
+from tradingkb.ports import (
+    ContentStore,
+    ListingStore,
+    SpecStore,
+    TransactionStore,
+    TrialReportStore,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 _YEAR_S: Final = 365.25 * 86400
 _OF_EACH: Final = (
-    *("param_set_id", "window_id", "objective_type", "objective_score", "objective_sample"),
-    *(f"{metric}_oos" for metric in METRICS),
+    *("param_set_id", "window_id"),
+    *("objective_type", "objective_score", "objective_sample"),
 )
-_INSIDE: Final = tuple(f"{metric}_is" for metric in METRICS)
+_BOTH: Final = tuple(f"{metric}_{sample}" for sample in ("oos", "is") for metric in METRICS)
+#: What tells that there was no trade in a sample, whatever the objective.
+_ALWAYS: Final = ("sharpe", "return_frac", "max_drawdown_frac", "n_trades")
 
 
-class EvidenceStore(TrialReportStore, ContentStore, SpecStore, ListingStore, Protocol):
+class EvidenceStore(
+    TransactionStore, TrialReportStore, ContentStore, SpecStore, ListingStore, Protocol
+):
     """What reports about a strategy's results read of a store."""
 
 
@@ -38,7 +49,8 @@ class Evidence:
         version: whose trials these are; those that name none are among them.
         in_sample: whether scores are in-sample where there is no other: fewer than three windows
             have an out-of-sample one.
-        trials: param_set_id, window_id, timeframe, score (in the objective's own direction).
+        trials: param_set_id, window_id, timeframe, score (in the objective's own direction), idle
+            (whether it is known to have made no trade in the sample of its score).
     """
 
     version: str | None
@@ -78,38 +90,52 @@ def read_evidence(
         UnknownStrategyError: no such strategy.
     """
     version = version_in_force(store, workspace_id, strategy_name, until)
+    read = partial(store.counted_trials, workspace_id, strategy_name)
     windows = store.window_dates(workspace_id)
 
     def rows(columns: Sequence[str]) -> pl.DataFrame:
-        read = store.counted_trials(workspace_id, strategy_name, columns, until, version)
-        return read.join(windows, on="window_id", how="left").with_columns(HAS_OOS)
+        found = read((*_OF_EACH, *columns), until, version)
+        return found.join(windows, on="window_id", how="left")
 
-    found = rows(_OF_EACH)
-    if _needs_inside(found, objective):
-        found = rows((*_OF_EACH, *_INSIDE))
+    found = rows([f"{name}_oos" for name in metrics_of(objective)])
+    if untold_samples(objective, found).any():
+        found = rows(_BOTH).with_columns(HAS_OOS)
     scores = _scores(found, objective, "oos")
-    in_sample = _windows_of(found, scores) < MIN_WINDOWS
-    if in_sample:
-        if "sharpe_is" not in found.columns:
-            found = rows((*_OF_EACH, *_INSIDE))
-            scores = _scores(found, objective, "oos")
-        inside = _scores(found, objective, "is")
-        in_sample = bool((np.isnan(scores) & np.isfinite(inside)).any())
-        scores = np.where(np.isfinite(scores), scores, inside)
-    trials = found.select(
-        "param_set_id", "window_id", "timeframe", pl.Series("score", scores, nan_to_null=True)
-    )
-    return Evidence(version, in_sample, trials.filter(pl.col("score").is_finite()))
+    if _windows_of(found, scores) >= MIN_WINDOWS:
+        return Evidence(version, False, _scored(found, scores, stayed_out(_Metrics(found, "oos"))))
+    found = rows(_BOTH).with_columns(HAS_OOS)
+    scores, inside = (_scores(found, objective, sample) for sample in ("oos", "is"))
+    in_sample = bool((np.isnan(scores) & np.isfinite(inside)).any())
+    known = np.isfinite(scores)
+    out = (stayed_out(_Metrics(found, sample)) for sample in ("oos", "is"))
+    trials = _scored(found, np.where(known, scores, inside), np.where(known, *out))
+    return Evidence(version, in_sample, trials)
+
+
+def _scored(found: pl.DataFrame, scores: Floats, idle: Bools) -> pl.DataFrame:
+    measured = (pl.Series("score", scores), pl.Series("idle", idle))
+    trials = found.select("param_set_id", "window_id", "timeframe", *measured)
+    return trials.filter(pl.col("score").is_finite())
+
+
+def metrics_of(objective: Objective) -> tuple[str, ...]:
+    """The metrics that a score is computed from, in the order of `METRICS`."""
+    asked = _Asked()
+    if objective.formula is not None:
+        objective.formula(asked)
+    return tuple(name for name in METRICS if name in asked or name in _ALWAYS)
+
+
+class _Asked(dict[str, Floats]):
+    """Takes down what a formula asks for."""
+
+    def __missing__(self, name: str) -> Floats:
+        self[name] = np.full(1, np.nan)
+        return self[name]
 
 
 def _windows_of(found: pl.DataFrame, scores: Floats) -> int:
     return found["window_id"].filter(pl.Series(np.isfinite(scores))).n_unique()
-
-
-def _needs_inside(found: pl.DataFrame, objective: Objective) -> bool:
-    """Whether in-sample metrics say of which sample a score is, as before schema 0006."""
-    untold = found["objective_sample"].is_null() & (found["objective_type"] == objective.name)
-    return bool((untold & found["objective_score"].is_not_null()).any())
 
 
 def _scores(found: pl.DataFrame, objective: Objective, sample: str) -> Floats:

@@ -51,7 +51,8 @@ class ParamGrid(Report):
             low, high (interval of that mean, Student's t over windows; null for one window),
             over_others, over_others_low, over_others_high (the same of the difference to the mean
             of all other sets on the same window, which takes the luck of windows out; null where
-            no window has others), n_trials, n_windows, n_sets. In order of p, then q.
+            no window has others), n_trials, n_windows, n_sets, idle (share of the trials that are
+            known to have made no trade). In order of p, then q.
     """
 
     strategy_name: str
@@ -110,6 +111,7 @@ def param_grid(
         pl.Series("set", np.searchsorted(ids.to_numpy(), trials["param_set_id"].to_numpy())),
         pl.col("window_id").alias("window"),
         "score",
+        "idle",
     )
     return _report(strategy_name, objective, found, chosen, counts, params, axes, observed)
 
@@ -198,12 +200,14 @@ def make_cells(p: Levels, q: Levels, observed: pl.DataFrame, objective: Objectiv
     Args:
         p: the steps of one parameter, by parameter set.
         q: those of the other one.
-        observed: set (index), window, score of each trial.
+        observed: set (index), window, score and idle of each trial.
         objective: bounds of its scores.
     """
     codes = pl.DataFrame({"p_code": p.code, "q_code": q.code}).with_row_index("set")
     codes = codes.with_columns(pl.col("set").cast(pl.Int64))
-    pairs = observed.group_by("set", "window").agg(pl.col("score").mean(), pl.len().alias("trials"))
+    pairs = observed.group_by("set", "window").agg(
+        pl.col("score").mean(), pl.len().alias("trials"), pl.col("idle").sum()
+    )
     pairs = pairs.join(codes, on="set", maintain_order="left").sort("set", "window")
     whole = pairs.group_by("window").agg(pl.col("score").sum().alias("all"), pl.len().alias("sets"))
     mine = pl.col("score").sum()
@@ -228,7 +232,9 @@ def make_cells(p: Levels, q: Levels, observed: pl.DataFrame, objective: Objectiv
         pl.col("over").count().alias("n_over"),
     )
     counts = pairs.group_by(_CELL).agg(
-        pl.col("trials").sum().alias("n_trials"), pl.col("set").n_unique().alias("n_sets")
+        pl.col("trials").sum().alias("n_trials"),
+        pl.col("set").n_unique().alias("n_sets"),
+        (pl.col("idle").sum() / pl.col("trials").sum()).alias("idle"),
     )
     return _shown(cells.join(counts, on=_CELL).sort(_CELL), p, q, objective)
 
@@ -254,6 +260,7 @@ def _shown(cells: pl.DataFrame, p: Levels, q: Levels, objective: Objective) -> p
         (others - over).alias("over_others_low"),
         (others + over).alias("over_others_high"),
         *(pl.col(name).cast(pl.Int64) for name in ("n_trials", "n_windows", "n_sets")),
+        "idle",
     )
 
 

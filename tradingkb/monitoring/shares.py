@@ -88,10 +88,11 @@ def held(minutes: pl.DataFrame, rule: ShareRule, now: datetime) -> Held | None:
 
 
 def onset(facts: Facts, rule: ShareRule, until: datetime) -> Onset:
-    """Since when the share is above the threshold, without an hour that says otherwise.
+    """Since when the share is above the threshold.
 
-    An hour without answers says nothing. Where there are counts by minute it is the minute from
-    which on the excess over the threshold is largest, else the first hour of the unbroken breach.
+    That is the first hour of the unbroken breach; an hour without answers breaks nothing. Where
+    there are counts by minute it is the minute from which on the excess over the threshold is
+    largest, in the long window or since the hour before that first one.
 
     Args:
         facts: with the answers by hour and by minute.
@@ -99,8 +100,9 @@ def onset(facts: Facts, rule: ShareRule, until: datetime) -> Onset:
         until: when the rule last held.
     """
     first = _first_hour(facts.hours, rule, until)
-    # It may have begun in the hour before, as long as that one as a whole was not above it.
-    start = first - _HOUR
+    # It may have begun in the hour before, although that one as a whole was not above it; and what
+    # fills a long window may lie before an hour of few answers.
+    start = min(first - _HOUR, until - timedelta(seconds=rule.long_s))
     if facts.minutes_from is None or start < facts.minutes_from:
         earlier = facts.hours_from is not None and first < facts.hours_from + _HOUR
         return Onset(first, "hour", earlier)

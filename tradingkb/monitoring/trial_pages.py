@@ -8,7 +8,7 @@ from datetime import datetime
 from numbers import Real
 from typing import Any, Final
 
-from tradingkb.domain import METRICS, as_moment
+from tradingkb.domain import METRICS, as_moment, is_unicode
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.monitoring.pages import (
     Page,
@@ -71,7 +71,8 @@ def trial_query(
     check_selectors(where or {}, SELECTORS, "where")
     named = {_SHORT.get(name, name): bounds for name, bounds in (ranges or {}).items()}
     check_selectors(named, RANGES, "ranges")
-    return TrialQuery(dict(where or {}), {n: _bounds(n, given) for n, given in named.items()})
+    wanted = {name: _wanted(name, value) for name, value in (where or {}).items()}
+    return TrialQuery(wanted, {name: _bounds(name, given) for name, given in named.items()})
 
 
 def trial_order(order: str, *, descending: bool) -> TrialOrder:
@@ -134,6 +135,20 @@ def read_place(after: str, order: TrialOrder) -> TrialPlace:
     return TrialPlace(value, number_in(last, after))
 
 
+def _wanted(name: str, value: Any) -> str | list[str]:
+    several = isinstance(value, list | tuple | set)
+    for text in value if several else (value,):
+        if not _is_text(text):
+            raise InvalidInputError(
+                f"{text!r} is no text", field=name, remedy="give a text, or a list of texts"
+            )
+    return sorted(set(value)) if several else str(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and is_unicode(value)
+
+
 def _bounds(name: str, given: Any) -> tuple[Any, Any]:
     if not (isinstance(given, list | tuple) and len(given) == 2):
         raise InvalidInputError(
@@ -170,20 +185,15 @@ def _text(value: Any) -> str:
 
 
 def _value(column: str, text: str, after: str) -> Any:
+    if column in _TEXTS and _is_text(text):
+        return text
     try:
-        if column in _TIMES:
-            return as_moment(text)
-        if column in _TEXTS:
-            text.encode()  # half of a pair is refused here, and not by a driver
-            if "\x00" in text:
-                raise ValueError
-            return text
-        number = float(text)
+        found = as_moment(text) if column in _TIMES else float(text)
     except ValueError:
         raise no_place(after) from None
-    if not math.isfinite(number):
+    if isinstance(found, float) and not math.isfinite(found):
         raise no_place(after)
-    return number
+    return found
 
 
 def _is_order(head: str) -> bool:

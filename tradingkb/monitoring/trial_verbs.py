@@ -141,9 +141,9 @@ class TrialReports:
             InvalidInputError: no such metric, or no number of fields.
         """
         space = self.use_cases.workspaces.find(workspace)
-        return trial_density(
-            self.use_cases.store, space.id, strategy_name, x, y, bins, self._known_until()
-        )
+        store, until = self.use_cases.store, self._known_until()
+        with store.reading():
+            return trial_density(store, space.id, strategy_name, x, y, bins, until)
 
     @only_reads
     def param_grid(
@@ -174,16 +174,10 @@ class TrialReports:
             InvalidInputError: the same parameter twice.
         """
         space = self.use_cases.workspaces.find(workspace)
-        return param_grid(
-            self.use_cases.store,
-            space.id,
-            strategy_name,
-            p,
-            q,
-            objective_type,
-            timeframe,
-            self._known_until(),
-        )
+        store, until = self.use_cases.store, self._known_until()
+        of = (strategy_name, p, q, objective_type, timeframe)
+        with store.reading():
+            return param_grid(store, space.id, *of, until)
 
     def _known_until(self) -> datetime:
         """What became known later does not count yet, as for a question."""

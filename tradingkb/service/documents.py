@@ -197,6 +197,14 @@ OBJECTIVES: Final = _object(
     }
 )
 EVENT: Final = _object({"at": _TIME, "request_id": TEXT, "status": _STATUS})
+AGAIN: Final = _object(
+    {
+        "same": _BOOL,
+        "differences": _list(_object({"field": TEXT})),
+        "then": EVENT,
+        "now": ANSWER,
+    }
+)
 PROBLEMS: Final = _object(
     {
         "workspace": TEXT,

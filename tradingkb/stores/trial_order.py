@@ -62,14 +62,10 @@ class TrialSearch:
 
     def _value_by_value(self, order: TrialOrder, limit: int, after: TrialPlace | None) -> list[int]:
         found: list[int] = []
-        begun = after is None
         for value in self._values(order):
-            last = None
-            if not begun and after is not None:
-                if not _reached(value, after.value, descending=order.descending):
-                    continue
-                begun = True
-                last = after.trial_id if value == after.value else None
+            if after is not None and not _reached(value, after.value, order.descending):
+                continue
+            last = after.trial_id if after is not None and value == after.value else None
             some = self._with(order.column, value)
             found += some._stored(order, limit - len(found), last)
             if len(found) >= limit:
@@ -95,7 +91,7 @@ class TrialSearch:
 
     def _valued(self, order: TrialOrder, limit: int, after: TrialPlace | None) -> list[int]:
         key = _T[order.column]
-        conditions = [key.is_not(None)]
+        conditions: list[sa.ColumnElement[bool]] = [key.is_not(None)]
         if after is not None:
             conditions.append(_beyond(key, after, descending=order.descending))
         apart = order.column == _INDEXED
@@ -232,7 +228,7 @@ def _given(value: Any) -> Any:
     return sa.literal(value, sa.Double()) if isinstance(value, float) else value
 
 
-def _reached(value: Any, place: Any, *, descending: bool) -> bool:
+def _reached(value: Any, place: Any, descending: bool) -> bool:
     """Whether a value is at a place or after it; none is after all others."""
     if value is None or place is None:
         return value is None

@@ -32,6 +32,7 @@ from tradingkb.testing.trial_store_freshness import FreshnessContract
 from tradingkb.testing.trial_store_generations import GenerationContract
 from tradingkb.testing.trial_store_index import IndexContract
 from tradingkb.testing.trial_store_jobs import JobContract
+from tradingkb.testing.trial_store_lists import TrialReportContract
 from tradingkb.testing.trial_store_pages import PageContract
 from tradingkb.testing.trial_store_records import RecordContract
 from tradingkb.testing.trial_store_reports import ReportContract
@@ -49,6 +50,7 @@ class TrialStoreContract(
     FreshnessContract,
     JobContract,
     PageContract,
+    TrialReportContract,
     ReportContract,
     ShareContract,
     CalibrationContract,

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import polars as pl
-
-from tradingkb.ports import TrialOrder, TrialPlace, TrialQuery, TrialStore
+from tradingkb.ports import TrialStore
 from tradingkb.testing.stored import (
     NOON,
     OTHER_WORKSPACE,
     WORKSPACE,
     event,
-    fill,
-    trial_frame,
     workspace,
 )
 
@@ -66,20 +62,6 @@ class PageContract:
         page = kb.event_page(WORKSPACE, {"status": "none"}, 10, None)
         assert page["request_id"].to_list() == ["bad"]
         assert kb.event_page(WORKSPACE, {"status": "none", "source": "cli"}, 10, None).is_empty()
-
-    def test_pages_of_trials_hold_each_trial_once_and_the_one_stored_last_first(
-        self, kb: TrialStore
-    ) -> None:
-        fill(kb)
-        kb.write_trials(WORKSPACE, trial_frame(kb, *({"source_id": f"t{n}"} for n in range(5))))
-        everything = kb.trial_rows(WORKSPACE, {}, None).sort("trial_id", descending=True)
-        found: list[pl.DataFrame] = []
-        after, everyone, order = None, TrialQuery(), TrialOrder()
-        while (page := kb.trial_page(WORKSPACE, everyone, order, 2, after)).height:
-            found.append(page)
-            after = TrialPlace(None, int(page["trial_id"][-1]))
-        assert pl.concat(found).equals(everything)
-        assert kb.trial_page(OTHER_WORKSPACE, everyone, order, 2, None).is_empty()
 
     def test_counts_of_events_are_of_the_time_asked_for_and_leave_probes_out(
         self, kb: TrialStore

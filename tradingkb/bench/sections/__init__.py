@@ -14,6 +14,7 @@ from tradingkb.bench.sections import (
     retrieval,
     service,
     small,
+    trial_reports,
 )
 from tradingkb.bench.stores import Stores
 
@@ -23,6 +24,7 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "reingest": reingest.run,
     "retrieval": retrieval.run,
     "recommend": recommendation.run,
+    "trials": trial_reports.run,
     "imports": imports.run,
     "small": small.run,
     "readers": readers.run,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from tradingkb.exceptions import DeadlineExceededError, InvalidInputError, InvalidOHLCVError
 from tradingkb.plain import plain
@@ -15,6 +15,7 @@ from tradingkb.service.arriving import Arrived, JsonOrForm
 from tradingkb.service.bars import bounded, few_cells, frame_in, frame_of
 from tradingkb.service.bodies import RecommendBody, RegimeBody, parsed
 from tradingkb.service.documents import (
+    AGAIN,
     ANSWER,
     RECOMMEND_REQUEST,
     REGIME,
@@ -24,6 +25,7 @@ from tradingkb.service.documents import (
 from tradingkb.service.encoding import json_response
 from tradingkb.service.gate import admitted, known_query, require_token
 from tradingkb.service.problems import ProblemError
+from tradingkb.service.routes.parameters import At, Workspace
 from tradingkb.service.state import asked_of, service_of
 from tradingkb.service.wording import as_requests
 
@@ -54,9 +56,31 @@ def recommend(
             body.strategy_name, **_arguments(request, body, arrived), mode=mode
         )
         form = answer.to_dict(without=[name for name in _TABLES if name not in wanted])
-        for name in ("suggested_actions", "notes"):
-            form[name] = list(map(as_requests, form[name]))
-        return json_response(form)
+        return json_response(_worded(form))
+
+
+@router.post("/kb/events/{request_id:path}/again", **documented(AGAIN))
+def again(
+    request: Request,
+    request_id: Annotated[str, Path(min_length=1, max_length=64)],
+    workspace_id: Workspace = "default",
+    at: At = None,
+) -> Response:
+    """A recorded question asked again with what was knowable then; nothing is recorded."""
+    with (
+        patience(_time_left(request, None)),
+        admitted(request, workspace_id),
+        _turn(request, None),
+    ):
+        found = service_of(request).kb.answer_again(request_id, workspace_id, at)
+        form: dict[str, Any] = plain(found.to_dict())
+        return json_response({**form, "now": _worded(form["now"])})
+
+
+def _worded(form: dict[str, Any]) -> dict[str, Any]:
+    """An answer whose words are those of HTTP."""
+    worded = {name: list(map(as_requests, form[name])) for name in ("suggested_actions", "notes")}
+    return {**form, **worded}
 
 
 @router.post("/kb/regime", **documented(REGIME, request=REGIME_REQUEST))

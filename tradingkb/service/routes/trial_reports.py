@@ -31,7 +31,7 @@ Named = Annotated[str, Path(min_length=1, max_length=255)]
 
 @router.get("/kb/trials/count", **documented(COUNT))
 def count(request: Request, selected: Annotated[Selected, Depends()]) -> Response:
-    """How many trials GET /kb/trials lists, counted up to 1,000,000, which means "or more"."""
+    """How many trials GET /kb/trials lists, counted up to 100,000, which means "or more"."""
     with reading(request, selected.workspace_id):
         n = service_of(request).kb.trial_count(
             selected.workspace_id, selected.where, selected.bounds
