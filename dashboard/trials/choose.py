@@ -16,10 +16,13 @@ from dashboard.views.grid_figure import Look
 
 def figure_look() -> Look:
     """The colours of the dashboard, for the viewer's page."""
+    stops = look.SEQUENTIAL
+    if look.dark():  # what is much stands out from the page there, too
+        stops = tuple((1.0 - at, colour) for at, colour in reversed(stops))
     return Look(
         ink=look.ink(),
         diverging=look.DIVERGING,
-        sequential=look.SEQUENTIAL,
+        sequential=stops,
         marks={"recommended": look.RECOMMENDED, "defaults": look.DEFAULTS},
     )
 

@@ -31,7 +31,7 @@ from tradingkb.exceptions import InvalidInputError, TradingKBError
 KEYS: Final = ("x", "y", "objective", "bars", "shown")
 #: Pixels of a page of usual width; a grid that leaves fewer of them has its table below.
 _PAGE: Final = 990
-_TABLE: Final = 330
+_TABLE: Final = 420
 #: Recorded answers that are looked at for the last one with parameters.
 _RECENT: Final = 20
 
@@ -143,8 +143,11 @@ def _show(
         ):
             figure = grid_figure(shown, marks, figure_look())
             look.draw(figure, alt=alt_text(shown, marks), key="grid_chart")
-        with st.container(width=room if room >= _TABLE else "stretch"):
-            _table(shown, marks)
+        if room >= _TABLE:
+            with st.container(width=room):
+                _table(shown, marks)
+    if room < _TABLE:
+        _table(shown, marks)
     notes(explained(report, shown, marks, answered, counted=sizes.counts))
 
 

@@ -27,7 +27,7 @@ _RIGHT: Final = 92
 _TOP: Final = 8
 _BELOW: Final = 58
 _LEGEND_LINE: Final = 20
-_HATCH: Final = "rgba(90,90,90,.6)"
+_HATCH: Final = "rgba(110,110,110,.75)"
 _LONGEST_LABEL: Final = 18
 
 

@@ -52,6 +52,8 @@ def explained(
     if shown.centre is not None:
         zero = "no difference" if shown.measure == AGAINST else "break-even"
         lines.append(f"White is {zero}; bold values have a 90 % interval that leaves it out.")
+    if _one_sided(shown):
+        lines.append(f"All values are on one side of it: {AGAINST.title!r} shows how they differ.")
     if not counted:
         lines.append("The cells are too small for n: it stands in the table.")
     if len(shown.tried()) < len(shown.columns) * len(shown.rows):
@@ -62,6 +64,14 @@ def explained(
             "No answer is recorded for this strategy and objective: the page Recommend gives one."
         )
     return lines
+
+
+def _one_sided(shown: Grid) -> bool:
+    """Whether one half of the colours is all that there is to see."""
+    if shown.centre is None or shown.measure == AGAINST:
+        return False
+    above = {(shown.value[y][x] or 0.0) > shown.centre for x, y in shown.tried()}
+    return len(above) == 1 and len(shown.tried()) > 1
 
 
 def _said_of(mark: Mark, answered: Mapping[str, Any] | None) -> str:

@@ -238,6 +238,14 @@ def test_the_notes_say_what_is_averaged_what_is_empty_and_where_marks_lie():
     assert "too small for n" in text
 
 
+def test_where_all_values_are_gains_the_notes_say_where_their_differences_are_seen():
+    gains = tuple((p, q, abs(value or 0.0) + 0.1, *rest) for p, q, value, *rest in PLAIN)
+    one_sided, words = shown(gains), "All values are on one side of it: 'Against the other sets'"
+    assert words in " ".join(explained(report(), one_sided, [], None))
+    assert words not in " ".join(explained(report(), shown(), [], None))
+    assert words not in " ".join(explained(report(), grid(report(gains), AGAINST), [], None))
+
+
 def test_what_was_recommended_says_when_for_what_and_with_which_status():
     answered = {"symbol": "AAPL", "timeframe": "1d", "at": "2026-11-01", "status": "degraded"}
     marks = [mark("recommended", {"slow": 20, "fast": 5}, shown())]
