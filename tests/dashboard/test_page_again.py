@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tradingkb as tkb
+from tests.dashboard.asked import asked, button, recorded
 from tests.dashboard.conftest import shown
-from tests.dashboard.test_page_recommend import asked, button, recorded
 
 
 def test_an_answer_of_that_time_is_asked_again_and_nothing_is_recorded(opened, busy_home):
