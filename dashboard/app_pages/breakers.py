@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.shared import data, look, scope
 from dashboard.shared.parts import empty, guarded, refreshing
-from dashboard.views import breakers, html, state
+from dashboard.views import breaker_figures, breakers, html, state
 
 #: Rows that are asked for; of more the newest.
 _MOST = 1000
@@ -36,14 +36,14 @@ def _history(where: scope.Scope, changes: pl.DataFrame, living: pl.DataFrame) ->
         st.caption(f"Of more than {_MOST} rows the newest are shown: choose a shorter range.")
     parts = breakers.segments(changes, living, where.since, where.until)
     look.draw(
-        breakers.timeline(parts, where.since, where.until),
+        breaker_figures.timeline(parts, where.since, where.until),
         alt=breakers.finding(parts, where.until),
         key="timeline",
     )
     part = breakers.part_of(where.since, where.until)
     again = breakers.retries(changes, part)
     look.draw(
-        breakers.retry_figure(again, part, where.since, where.until, look.ink()),
+        breaker_figures.retry_figure(again, part, where.since, where.until, look.ink()),
         alt=breakers.finding_retries(again),
         key="retries",
     )

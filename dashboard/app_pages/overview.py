@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.shared import data, look, scope
 from dashboard.shared.parts import empty, guarded, refreshing, refused
-from dashboard.views import html, problems, rates, state
+from dashboard.views import html, problems, rate_figures, rates, state
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.monitoring import NOT_WATCHED
 
@@ -44,7 +44,9 @@ def _ways_on(found: list[dict[str, Any]], where: scope.Scope) -> None:
     """To the pages that tell more of what is wrong, and what is not seen here."""
     link = {"workspace": where.workspace, "range": where.range}
     for page, label in problems.ways_on(found):
-        st.page_link(f"app_pages/{page}.py", label=label, query_params=link)
+        st.page_link(
+            f"app_pages/{page}.py", label=label, icon=":material/arrow_forward:", query_params=link
+        )
     st.caption(
         "By the thresholds of the alerts. What is told by metrics alone only Prometheus sees: "
         f"{', '.join(NOT_WATCHED)}."
@@ -96,24 +98,19 @@ def _figures(
     counts = rates.by_part(present, part)
     ink, within = look.ink(), (where.since, where.until)
     look.draw(
-        rates.over_time(counts, part, within, changes, ink),
+        rate_figures.over_time(counts, part, within, changes, ink),
         alt=rates.finding(counts, part),
         key="rates",
     )
     before = [(b, _asked(where, b.shift)) for b in rates.befores(where.until - where.since)]
     named = [("now", present), *((b.name, found) for b, found in before)]
-    st.html(
-        html.table(
-            rates.COMPARED,
-            rates.compared([(name, rates.totals(found)) for name, found in named]),
-            numbers=True,
-        )
-    )
+    header, rows = rates.compared([(name, rates.totals(found)) for name, found in named])
+    st.html(html.table(header, rows, numbers=True))
     series = [("now", counts)]
     series += [(b.name, rates.moved(rates.by_part(found, part), b.shift)) for b, found in before]
     for status in ("none", "degraded"):
         look.draw(
-            rates.against(series, status, part, ink),
+            rate_figures.against(series, status, part, within, ink),
             alt=rates.finding_against(series, status),
             key=f"against-{status}",
         )

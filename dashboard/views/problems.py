@@ -15,7 +15,15 @@ from dashboard.views.labels import clock, moment, percent, span
 SEVERITIES: Final = ("critical", "warning", "info")
 #: Facts that a card says in its other lines, or that only machines need.
 _SAID: Final = frozenset(
-    {"since_resolution", "since_or_earlier", "held_until", "detail", "check", "service"}
+    {
+        "since_resolution",
+        "since_or_earlier",
+        "held_until",
+        "detail",
+        "check",
+        "service",
+        "of_replicas",
+    }
 )
 #: Names of a list that are shown.
 _NAMED: Final = 3

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
-from dashboard.views import breakers, state
+from dashboard.views import breaker_figures, breakers, state
 
 NOW = datetime(2026, 1, 10, 3, 0, tzinfo=UTC)
 SINCE = NOW - timedelta(hours=6)
@@ -106,7 +106,7 @@ def test_replicas_whose_clocks_are_ahead_end_with_the_range():
 def test_the_timeline_has_a_lane_per_replica_and_service():
     rows = pl.concat([changes(*TRIP), changes((30, "<b>", "open", 0), service="db")])
     parts = breakers.segments(rows, living(("a", "closed")), SINCE, NOW)
-    figure = breakers.timeline(parts, SINCE, NOW)
+    figure = breaker_figures.timeline(parts, SINCE, NOW)
     go.Figure(figure)
     assert figure["layout"]["yaxis"]["categoryarray"] == [
         "Vector index · a",
@@ -124,7 +124,7 @@ def test_retries_are_those_of_the_busiest_replica_and_the_sum_of_all():
         (1, pytest.approx(1 / 300)),
         (150, pytest.approx(0.3)),
     ]
-    figure = breakers.retry_figure(found, timedelta(minutes=5), SINCE, NOW, INK)
+    figure = breaker_figures.retry_figure(found, timedelta(minutes=5), SINCE, NOW, INK)
     go.Figure(figure)
     assert "n = 151 retries" in figure["layout"]["title"]["text"]
     assert figure["layout"]["shapes"][0]["y0"] == 0.5
@@ -132,7 +132,9 @@ def test_retries_are_those_of_the_busiest_replica_and_the_sum_of_all():
 
 
 def test_without_retries_the_limit_is_still_in_sight():
-    figure = breakers.retry_figure(breakers.retries(changes(), MINUTE), MINUTE, SINCE, NOW, INK)
+    figure = breaker_figures.retry_figure(
+        breakers.retries(changes(), MINUTE), MINUTE, SINCE, NOW, INK
+    )
     go.Figure(figure)
     assert figure["layout"]["yaxis"]["range"][1] > 0.5
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
-from dashboard.views import html, problems, rates, state
+from dashboard.views import html, problems, rate_figures, rates, state
 from tradingkb.monitoring import SHARES
 
 NOW = datetime(2026, 1, 10, 3, 5, 30, tzinfo=UTC)
@@ -95,7 +95,6 @@ def test_other_evidence_is_listed_without_what_is_said_already():
     (card,) = problems.cards([problem(evidence=evidence)], NOW)
     assert card.why == (
         "Replicas: a, b",
-        "Of replicas: 3",
         "Last ingest: 2026-01-08 01:00 UTC",
         "Limit: 2 days",
         "Retries a second: 0.8",
@@ -294,13 +293,17 @@ def test_totals_are_shares_and_how_long_answers_took():
     assert rates.totals(by_minute).mean_ms is None
 
 
-def test_the_table_has_a_dash_where_nothing_is_known():
+def test_the_table_has_a_dash_where_nothing_is_known_and_no_column_of_dashes():
     nothing = rates.totals(asked())
     slow = rates.Totals(2000, {"ok": 0.5, "degraded": 0.495, "none": 0.005}, 5000.0, None)
-    assert rates.compared([("now", nothing), ("before", slow)]) == [
-        ("now", "0", "–", "–", "–", "–", "–"),
-        ("before", "2 000", "50 %", "50 %", "0.5 %", "5,000 ms", "> 3,000 ms"),
-    ]
+    assert rates.compared([("now", nothing), ("before", slow)]) == (
+        ["", "answers", "ok", "degraded", "none", "mean time", "95 % within"],
+        [
+            ["now", "0", "–", "–", "–", "–", "–"],
+            ["before", "2 000", "50 %", "50 %", "0.5 %", "5,000 ms", "> 3,000 ms"],
+        ],
+    )
+    assert rates.compared([("now", nothing)]) == (["", "answers"], [["now", "0"]])
 
 
 @pytest.mark.parametrize(
@@ -332,7 +335,7 @@ def changes(*whats: str) -> pl.DataFrame:
 
 def test_the_figure_has_shares_thresholds_marks_and_its_sample_size():
     counts = rates.by_part(asked((1, "ok", 3), (1, "none", 1), (0, "degraded", 2)), PART)
-    figure = rates.over_time(counts, PART, (NOW - HOUR, NOW), changes("80 trials"), INK)
+    figure = rate_figures.over_time(counts, PART, (NOW - HOUR, NOW), changes("80 trials"), INK)
     go.Figure(figure)  # refuses what Plotly does not know
     none, degraded, ok, volume, marks = figure["data"]
     assert (none["name"], none["y"]) == ("none", [25.0, 0.0])
@@ -346,7 +349,7 @@ def test_the_figure_has_shares_thresholds_marks_and_its_sample_size():
 
 def test_text_from_data_is_no_markup_in_a_figure():
     counts = rates.by_part(asked((0, "ok", 1)), PART)
-    figure = rates.over_time(counts, PART, (NOW - HOUR, NOW), changes("<b>x</b>&"), INK)
+    figure = rate_figures.over_time(counts, PART, (NOW - HOUR, NOW), changes("<b>x</b>&"), INK)
     assert figure["data"][-1]["text"] == ["ingest: &lt;b&gt;x&lt;/b&gt;&amp;"]
 
 
@@ -354,7 +357,7 @@ def test_what_was_before_lies_over_the_present_and_stops_where_nobody_asked():
     present = rates.by_part(asked((0, "none", 1), (3, "ok", 1)), PART)
     before = rates.by_part(asked((24, "ok", 1), (27, "none", 3)), PART)
     series = [("now", present), ("a day before", rates.moved(before, 24 * HOUR))]
-    figure = rates.against(series, "none", PART, INK)
+    figure = rate_figures.against(series, "none", PART, (NOW - HOUR, NOW), INK)
     go.Figure(figure)
     now, day = figure["data"]
     assert now["x"] == day["x"]
@@ -374,8 +377,12 @@ def test_what_a_figure_says_is_said_in_words_too():
 
 def test_one_answer_is_enough_for_every_figure():
     counts = rates.by_part(asked((0, "ok", 1)), PART)
-    go.Figure(rates.over_time(counts, PART, (NOW - HOUR, NOW), changes(), INK))
-    go.Figure(rates.against([("now", counts), ("before", counts.clear())], "none", PART, INK))
+    go.Figure(rate_figures.over_time(counts, PART, (NOW - HOUR, NOW), changes(), INK))
+    go.Figure(
+        rate_figures.against(
+            [("now", counts), ("before", counts.clear())], "none", PART, (NOW - HOUR, NOW), INK
+        )
+    )
 
 
 def test_changes_are_rows_of_text_the_newest_first():

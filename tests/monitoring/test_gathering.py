@@ -217,3 +217,14 @@ def test_a_database_that_is_left_alone_is_told_once_with_its_circuit(
     # Both are checked by what the database says, so nothing is known of them.
     assert set(away.evidence["also_not_ready"]) == {"qdrant_collection", "embed_service"}
     assert alone.evidence["last_error"] == "OperationalError SQLITE_IOERR"
+
+
+def test_on_postgresql_it_is_told_likewise(open_kb: OpenKb, clock: Clock, postgres_database: str):
+    kb = open_kb("server", database_url=postgres_database)
+    kb.create_workspace("default")
+    answer(kb, clock, *(30 * ["none"]), reasons=["no_trials_for_strategy"], strategy_name="rsi")
+    (problem,) = kb.problems().open
+    assert problem.code == "KbStatusNone"
+    assert problem.evidence["reasons"] == {"no_trials_for_strategy": 30}
+    assert problem.since == (clock.now - MINUTE).replace(second=0, microsecond=0)
+    assert kb.freshness().last_event is not None

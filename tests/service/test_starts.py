@@ -12,7 +12,6 @@ from tests.service.conftest import ADMIN, Serve
 def starts(home: str = "home") -> list[dict[str, Any]]:
     """The facts of the starts, newest first; the folder is the one that services run in."""
     with tkb.connect(home, progress=False) as kb:
-        kb.create_workspace("default")
         return [json.loads(text) for text in kb.recent_changes()["facts"]]
 
 

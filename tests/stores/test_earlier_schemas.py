@@ -288,6 +288,20 @@ def test_events_of_either_database_stay_and_their_requests_may_be_tried_again(
     }
 
 
+def test_a_restore_of_the_release_before_may_empty_its_own_tables(engine: sa.Engine) -> None:
+    """It does not know of the sums, which refer to the workspaces that it deletes."""
+    with closing(SqlTrialStore(engine)) as store:
+        store.create_workspace(workspace())
+        store.save_event(event())
+        store.note_change(WORKSPACE, NOW, "activate", "ada", {})
+        with writing(engine) as connection:
+            for table in (schema.recommend_events, schema.workspaces):
+                connection.execute(table.delete())
+        counts = store.row_counts()
+        new = ("event_rollups", "rejection_rollups", "changes")
+        assert [counts[name] for name in new] == [0, 0, 0]
+
+
 def upgrade_to(revision: str, engine: sa.Engine) -> None:
     """Makes the tables as they were at a revision."""
     config = Config()

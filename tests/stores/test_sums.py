@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tradingkb.sql import open_engine, writing
@@ -158,7 +158,7 @@ def rounded(tables: Any) -> list[list[tuple[Any, ...]]]:
     ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_whatever_is_saved_and_pruned_the_sums_are_those_of_all_events_ever_saved(
     summed: SqlTrialStore, steps: list[tuple[str, Any]]

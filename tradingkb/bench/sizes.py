@@ -14,6 +14,7 @@ class Sizes:
     Attributes:
         small, large: trials of the two stores.
         asked: trials of the first strategy, the same in both stores.
+        events: recommend events that are reported on.
         points: trials of the store beside qdrant-client and Optuna.
         windows: walk-forward windows that all trials share.
         calls: repetitions of what takes milliseconds.
@@ -29,6 +30,7 @@ class Sizes:
     small: int = 200_000
     large: int = 1_000_000
     asked: int = 10_000
+    events: int = 1_000_000
     points: int = 50_000
     windows: int = 2_000
     calls: int = 200
@@ -50,6 +52,7 @@ QUICK = Sizes(
     small=2_000,
     large=4_000,
     asked=100,
+    events=4_000,
     points=2_000,
     windows=160,
     calls=10,

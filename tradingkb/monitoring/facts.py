@@ -37,7 +37,7 @@ class Facts:
         retries: at, replica, service, retries (calls made again since the row before), error.
         minutes: at, strategy_name, status, count: answers by minute.
         minutes_from: since when there are counts by minute.
-        hours: the same by hour, over days.
+        hours: at, status, count by hour over days, where some status has too many answers.
         hours_from: since when there are counts by hour.
         examples: by status the newest answers of it: at, status, reasons (JSON text).
         waits: by state, "queued" and "running": since when the oldest such job waits or is silent.

@@ -14,6 +14,7 @@ from tradingkb.domain import Workspace
 from tradingkb.exceptions import NotFoundError
 from tradingkb.monitoring.facts import Check, Facts
 from tradingkb.monitoring.rules import HOUR_S, SHARES
+from tradingkb.monitoring.shares import held
 from tradingkb.ports import (
     BreakerStore,
     Bucket,
@@ -138,37 +139,32 @@ def _with_circuits(
 def _with_answers(
     facts: Facts, store: WatchedStore, space: Workspace, now: datetime, reading: _Reading
 ) -> Facts:
-    """How many answers of which status, and some of those that are not ok."""
+    """How many answers of which status; of those that are too many since when, and some of them."""
     since = (now - _MINUTES_BACK).replace(second=0, microsecond=0)
     days_ago = (now - HOURS_BACK).replace(minute=0, second=0, microsecond=0)
 
-    def rates(bucket: Bucket, since: datetime) -> pl.DataFrame:
-        return store.event_rates(space.id, since, now + MOMENT, bucket, ("strategy_name",))
+    def rates(bucket: Bucket, since: datetime, by: tuple[str, ...]) -> pl.DataFrame:
+        return store.event_rates(space.id, since, now + MOMENT, bucket, by)
 
-    minutes = reading.part("answers by minute", lambda: rates("minute", since), facts.minutes)
-    hours = reading.part("answers by hour", lambda: rates("hour", days_ago), facts.hours)
-    statuses = sorted({rule.status for rule in SHARES} & _statuses(minutes))
+    minutes = reading.part(
+        "answers by minute", lambda: rates("minute", since, ("strategy_name",)), facts.minutes
+    )
+    facts = replace(facts, minutes=minutes, minutes_from=since)
+    statuses = sorted({rule.status for rule in SHARES if held(minutes, rule, now)})
+    if not statuses:
+        return facts
+    hours = reading.part("answers by hour", lambda: rates("hour", days_ago, ()), facts.hours)
     examples = {
         status: reading.part(f"{status} answers", partial(_examples, store, space, status), None)
         for status in statuses
     }
-    return replace(
-        facts,
-        minutes=minutes,
-        minutes_from=since,
-        hours=hours,
-        hours_from=days_ago,
-        examples={status: rows for status, rows in examples.items() if rows is not None},
-    )
+    found = {status: rows for status, rows in examples.items() if rows is not None}
+    return replace(facts, hours=hours, hours_from=days_ago, examples=found)
 
 
 def _examples(store: WatchedStore, space: Workspace, status: str) -> pl.DataFrame:
     rows = store.event_page(space.id, {"status": status}, EXAMPLES, None)
     return rows.filter(pl.col("source") != "probe").select("at", "status", "reasons")
-
-
-def _statuses(minutes: pl.DataFrame) -> set[str]:
-    return set() if minutes.is_empty() else set(minutes["status"])
 
 
 def _with_work(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:

@@ -139,12 +139,10 @@ def _series(
     if frame.is_empty():
         return begin, answers, found
     place = (pl.col("at") - pl.lit(begin, pl.Datetime("us", "UTC"))).dt.total_minutes()
-    rows = frame.select(place.alias("place"), "status", "count").filter(
-        pl.col("place").is_between(0, size - 1)
-    )
-    for minute, told, count in rows.iter_rows():
-        answers[minute] += count
-        found[minute] += count if told == status else 0
+    told = frame.with_columns(place.alias("place")).filter(pl.col("place").is_between(0, size - 1))
+    ours = told.filter(pl.col("status") == status)
+    np.add.at(answers, told["place"].to_numpy(), told["count"].to_numpy())
+    np.add.at(found, ours["place"].to_numpy(), ours["count"].to_numpy())
     return begin, answers, found
 
 

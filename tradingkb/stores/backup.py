@@ -30,8 +30,8 @@ from tradingkb.stores.transfer import (
     stream_file,
 )
 
-#: What a restore may replace unasked: `tradingkb init` leaves a workspace behind, and a service that
-#: has served nothing a note that it was started.
+#: What a restore may replace unasked: `tradingkb init` leaves a workspace behind, and a service
+#: that nobody has asked anything a note that it was started.
 _NOTHING_LOST: Final = (schema.workspaces, schema.generations, schema.changes)
 #: Indexes that a restore needs on PostgreSQL and nothing else does.
 _HELP_DELETES: Final = {

@@ -6,6 +6,8 @@ are sums of rows that may be gone, so a backup takes them along.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table
 
@@ -13,11 +15,18 @@ from tradingkb.sql import Json, Key, UtcTime
 from tradingkb.stores.schema_base import metadata
 from tradingkb.stores.sums import LATENCY_MS
 
+
+def _of_workspace(**options: Any) -> Column[Any]:
+    """Goes with its workspace: a restore of the release before deletes what it knows, and that."""
+    whose = ForeignKey("workspaces.id", ondelete="CASCADE")
+    return Column("workspace_id", sa.String(36), whose, **options)
+
+
 #: Answers by hour. Probes are in it under their source, so that whoever reads leaves them out.
 event_rollups = Table(
     "event_rollups",
     metadata,
-    Column("workspace_id", sa.String(36), ForeignKey("workspaces.id"), primary_key=True),
+    _of_workspace(primary_key=True),
     Column("hour", UtcTime, primary_key=True),
     Column("strategy_name", sa.String(128), primary_key=True),
     Column("objective_type", sa.String(64), primary_key=True),
@@ -38,7 +47,7 @@ event_rollups = Table(
 rejection_rollups = Table(
     "rejection_rollups",
     metadata,
-    Column("workspace_id", sa.String(36), ForeignKey("workspaces.id"), primary_key=True),
+    _of_workspace(primary_key=True),
     Column("hour", UtcTime, primary_key=True),
     Column("strategy_name", sa.String(128), primary_key=True),
     Column("filter", sa.String(64), primary_key=True),
@@ -76,7 +85,7 @@ changes = Table(
     metadata,
     Column("id", Key, primary_key=True),
     # Null: of the whole store.
-    Column("workspace_id", sa.String(36), ForeignKey("workspaces.id")),
+    _of_workspace(),
     Column("at", UtcTime, nullable=False),
     Column("kind", sa.String(32), nullable=False),
     Column("actor", sa.String(128), nullable=False),

@@ -1,8 +1,8 @@
 """Which trials stand on a page, found by indexes as far as there are any.
 
-No index leads to the first trials of a workspace, because those of a strategy lie together: so each
-strategy is asked for its first ones, and the first of these are taken. Columns of few values are
-walked value by value, each in the order of storing.
+Indexes lead to the first trials of a strategy and not of a workspace: so each strategy is asked for
+its first ones, and the first of these are taken. Columns of few values are walked value by value,
+each in the order of storing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TrialSearch:
     def page(self, order: TrialOrder, limit: int, after: TrialPlace | None) -> list[int]:
         """Their ids in an order, beginning after a place."""
         if order.column == "id":
-            return self._stored(order, limit, after.trial_id if after is not None else None)
+            return self._by_id(order, limit, after.trial_id if after is not None else None)
         if order.column in _FEW or order.column not in _T:
             return self._value_by_value(order, limit, after)
         return self._by_value(order, limit, after)
@@ -57,8 +57,16 @@ class TrialSearch:
         where = self.query.where
         return "strategy_name" in where or bool(_of_windows(where)) or _rare(where)
 
-    def _stored(self, order: TrialOrder, limit: int, last: int | None) -> list[int]:
-        return [row[0] for row in self._first(order.descending, limit, _T.id, last=last)]
+    def _by_id(
+        self, order: TrialOrder, limit: int, last: int | None, *conditions: sa.ColumnElement[bool]
+    ) -> list[int]:
+        # SQLite's indexes hold the trials of a strategy by id; PostgreSQL's do not, and it walks
+        # through the primary key as far as it has to.
+        apart = self.connection.dialect.name == "sqlite"
+        if last is not None:
+            conditions = (*conditions, _T.id < last if order.descending else _T.id > last)
+        rows = self._first(order.descending, limit, _T.id, *conditions, apart=apart)
+        return [row[0] for row in rows]
 
     def _value_by_value(self, order: TrialOrder, limit: int, after: TrialPlace | None) -> list[int]:
         found: list[int] = []
@@ -67,7 +75,7 @@ class TrialSearch:
                 continue
             last = after.trial_id if after is not None and value == after.value else None
             some = self._with(order.column, value)
-            found += some._stored(order, limit - len(found), last)
+            found += some._by_id(order, limit - len(found), last)
             if len(found) >= limit:
                 break
         return found
@@ -85,8 +93,7 @@ class TrialSearch:
             last = after.trial_id
         if len(found) < limit:
             nothing = _T[order.column].is_(None)
-            rows = self._first(order.descending, limit - len(found), _T.id, nothing, last=last)
-            found += [row[0] for row in rows]
+            found += self._by_id(order, limit - len(found), last, nothing)
         return found
 
     def _valued(self, order: TrialOrder, limit: int, after: TrialPlace | None) -> list[int]:
@@ -104,8 +111,7 @@ class TrialSearch:
         limit: int,
         key: sa.ColumnElement[Any],
         *conditions: sa.ColumnElement[bool],
-        last: int | None = None,
-        apart: bool = True,
+        apart: bool,
     ) -> list[Any]:
         """Id and key of the first trials by key and id, strategy by strategy where that is faster.
 
@@ -114,11 +120,8 @@ class TrialSearch:
             limit: most trials.
             key: what they are ordered by.
             conditions: further ones.
-            last: the id after which they begin.
             apart: whether an index has a strategy's trials in this order.
         """
-        if last is not None:
-            conditions = (*conditions, _T.id < last if descending else _T.id > last)
         ordered = (key.desc(), _T.id.desc()) if descending else (key, _T.id)
 
         def ask(query: TrialQuery) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Final
 from tradingkb.bench.rows import Findings
 from tradingkb.bench.sections import (
     cold_ingest,
+    event_reports,
     imports,
     postgresql,
     readers,
@@ -25,6 +26,7 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "retrieval": retrieval.run,
     "recommend": recommendation.run,
     "trials": trial_reports.run,
+    "events": event_reports.run,
     "imports": imports.run,
     "small": small.run,
     "readers": readers.run,

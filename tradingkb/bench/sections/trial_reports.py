@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
+from tradingkb.bench.cold import REPORT_MS, cold_seconds
 from tradingkb.bench.data import counts, strategies
 from tradingkb.bench.knowledge import open_kb
-from tradingkb.bench.rows import Findings, Row, scaled, seconds
+from tradingkb.bench.rows import Findings, Row, scaled
 from tradingkb.bench.stores import Stores
 from tradingkb.knowledge_base import KnowledgeBase
 
 _NAME: Final = "trials"
-#: What a page waits for without a thought, in milliseconds.
-_LIMIT_MS: Final = 200.0
 
 
 def run(stores: Stores) -> Findings:
@@ -31,9 +28,9 @@ def run(stores: Stores) -> Findings:
         for _, ask in _queries(kb, other):  # statements are compiled, and libraries loaded, once
             ask()
         for what, ask in _queries(kb, name):
-            took = [_cold(home, ask) for _ in range(sizes.rounds)]
+            took = [cold_seconds(home, ask) for _ in range(sizes.rounds)]
             told = f"{what}, {sizes.large:,} trials"
-            rows.append(Row(_NAME, told, "the limit", "ms", scaled(took, 1e3), (_LIMIT_MS,), 1.0))
+            rows.append(Row(_NAME, told, "the limit", "ms", scaled(took, 1e3), (REPORT_MS,), 1.0))
     note = (
         f"trials: of a strategy are {n:,} trials; before each call the system is told to forget "
         "what it holds of the store's file."
@@ -57,20 +54,3 @@ def _queries(kb: KnowledgeBase, strategy: str) -> list[tuple[str, Callable[[], o
         ("density of a strategy", lambda: kb.trial_density("default", strategy)),
         ("grid of a strategy", lambda: kb.param_grid("default", strategy)),
     ]
-
-
-def _cold(home: Path, ask: Callable[[], object]) -> float:
-    for path in home.glob("*.db*"):
-        _forget(path)
-    return seconds(ask)
-
-
-def _forget(path: Path) -> None:
-    """Asks the system to keep nothing of a file in memory, where it can be asked."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(handle)

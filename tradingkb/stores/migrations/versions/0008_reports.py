@@ -52,7 +52,10 @@ def upgrade() -> None:
         sa.Column("facts", Json, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_changes")),
         sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name=op.f("fk_changes_workspace_id")
+            ["workspace_id"],
+            ["workspaces.id"],
+            name=op.f("fk_changes_workspace_id"),
+            ondelete="CASCADE",
         ),
     )
     op.create_index("ix_changes_at", "changes", ["at"])
@@ -133,6 +136,9 @@ def _sums_table(name: str, keys: list[tuple[str, Any]], counts: list[sa.Column[A
             "workspace_id", "hour", *(key for key, _ in keys), name=op.f(f"pk_{name}")
         ),
         sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name=op.f(f"fk_{name}_workspace_id")
+            ["workspace_id"],
+            ["workspaces.id"],
+            name=op.f(f"fk_{name}_workspace_id"),
+            ondelete="CASCADE",
         ),
     )
