@@ -182,7 +182,7 @@ def test_the_notes_say_what_is_averaged_what_is_empty_and_where_marks_lie():
     assert "Averaged over the other parameters (exit)" in text
     assert "An empty cell was never tried." in text
     assert "Defaults: slow=30, fast=5; it lies in no cell of this grid." in text
-    assert "No answer is recorded for this strategy and objective" in text
+    assert "No answer of the last 30 days is recorded for this strategy and objective" in text
     assert "too small for n" in text
 
 
