@@ -54,7 +54,7 @@ def grid_part(workspace: str, strategy: str) -> None:
                 "No parameter of this strategy varies in trials with a score for this objective.",
             )
             return
-        report = _picked(places, workspace, strategy, report)
+        report = _picked(places, workspace, strategy, report, declared_numbers(spec))
         measure = st.segmented_control(
             "Shown",
             [m.title for m in MEASURES],
@@ -90,22 +90,29 @@ def _report(
 
 
 def _picked(
-    places: Sequence[Any], workspace: str, strategy: str, report: Mapping[str, Any]
+    places: Sequence[Any],
+    workspace: str,
+    strategy: str,
+    report: Mapping[str, Any],
+    declared: Sequence[str],
 ) -> Mapping[str, Any]:
-    """The report of what the pickers say; they offer what varies."""
+    """The report of what the pickers say; they offer what varies.
+
+    What they begin with is what a grid without a word begins with, never what the link says: the
+    URL leaves out what a picker begins with.
+    """
     params = [str(name) for name in report["params"]]
     with places[1]:
-        p = pick("Parameter across", params, str(report["p"]), "x")
+        p = pick("Parameter across", params, _first(declared[:1], params), "x")
     others = [name for name in params if name != p]
     q = timeframe = None
     with places[2]:
         if others:
-            first = report["q"] if report["q"] in others else others[0]
-            q = pick("Parameter upwards", others, str(first), "y")
+            q = pick("Parameter upwards", others, _first(declared[1:2], others), "y")
     with places[3]:
         frames = [str(name) for name in report["timeframes"] if name]
         if frames:
-            timeframe = pick("Bars", frames, str(report["timeframe"] or frames[0]), "bars")
+            timeframe = pick("Bars", frames, frames[0], "bars")
     if (p, q, timeframe) == (report["p"], report["q"], report["timeframe"]):
         return report
     found: Mapping[str, Any] = data.ask(
@@ -118,6 +125,10 @@ def _picked(
         timeframe=timeframe,
     )
     return found
+
+
+def _first(wanted: Sequence[str], known: Sequence[str]) -> str:
+    return next((name for name in wanted if name in known), known[0])
 
 
 def _show(
