@@ -35,7 +35,7 @@ MEASURES: Final = {
     ),
 }
 #: Characters of a name among other names.
-_NAME: Final = 40
+_NAME: Final = 24
 _COUNTS: Final = ("asked", "requests", "requests_only", "trials", "trials_only", "saved")
 
 

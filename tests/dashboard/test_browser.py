@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +15,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.dashboard.served import CHROMIUM, Seen, browser, served, settle, watched
+from tests.dashboard.served import (
+    CHROMIUM,
+    Seen,
+    browser,
+    free_port,
+    served,
+    settle,
+    watched,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-secret-token"
@@ -188,3 +199,38 @@ def _refreshed(page: Any, asked: list[int], times: int) -> None:
     while len(asked) < goal and time.monotonic() < until:
         page.wait_for_timeout(200)
     assert len(asked) >= goal
+
+
+def test_a_form_outlives_an_outage_and_the_page_comes_back_by_itself(opened, home, tmp_path):
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tradingkb", "serve", "--port", str(port)]
+        return subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)
+
+    port, refresh = free_port(), {"TRADINGKB_DASHBOARD_REFRESH_S": "1"}
+    env = {**os.environ, "TRADINGKB_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    service = start()
+    try:
+        with served({"TRADINGKB_SERVICE_URL": f"http://127.0.0.1:{port}", **refresh}) as base:
+            context = opened.new_context(viewport={"width": 1440, "height": 1000})
+            page, seen = watched(context, base)
+            page.goto(f"{base}/recommend?{QUESTION}")
+            page.get_by_label("Symbol", exact=True).wait_for(timeout=60_000)
+            service.terminate()
+            service.wait(30)
+            gone = page.get_by_text("does not answer").first
+            for _ in range(120):  # answers are kept for a while: until then the form stands
+                if gone.count():
+                    break
+                page.keyboard.press("r")  # Streamlit's key that runs the page
+                page.wait_for_timeout(500)
+            gone.wait_for()
+            service = start()
+            page.get_by_label("Symbol", exact=True).wait_for(timeout=60_000)
+            settle(page)
+            assert page.get_by_label("Symbol", exact=True).input_value() == "AAPL"
+            assert "symbol=AAPL" in page.url
+            context.close()
+    finally:
+        service.terminate()
+        service.wait(30)
+    assert seen.errors == []
