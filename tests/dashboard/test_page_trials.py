@@ -290,6 +290,21 @@ def test_the_change_is_made_and_its_form_is_gone(changing, busy_home):
     assert not [b for b in app.button if b.key == "_change_do"]
 
 
+def test_trials_that_somebody_else_changed_since_the_preview_are_shown_anew(changing, busy_home):
+    app = attempt(changing(), "promote", "ran live", TOKEN)
+    before = rejected(busy_home)
+    chosen = trials_of(busy_home, symbol="AAPL").sort("trial_id", descending=True)
+    with tkb.connect(busy_home, progress=False) as kb:
+        kb.reject(chosen["trial_id"].to_list()[:1], reason="a bug")
+    do(app)
+    assert not app.exception
+    assert "Somebody has changed these trials since." in shown(app)
+    assert rejected(busy_home) == before + 1
+    do(app)
+    assert "2 trials were promoted." in shown(app)
+    assert rejected(busy_home) == before
+
+
 def _two_clicks() -> None:
     """What two clicks do that arrive one after the other, the second one for a page of before."""
     import streamlit as st
@@ -301,7 +316,8 @@ def _two_clicks() -> None:
     rows, _ = data.ask("trial_page", workspace="default", where={"symbol": "AAPL"}, limit=2)
     asked = change("default", "reject", rows["trial_id"].to_list(), "a bug")
     st.session_state[change_part._TOKEN] = st.session_state["_given"]
-    st.session_state[change_part._PREVIEW] = Preview(asked, {"changed": 2})
+    shown = change_part._curate(asked, dry_run=True)
+    st.session_state[change_part._PREVIEW] = Preview(asked, shown)
     change_part._do()
     change_part._do()
     change_part.change_part("default", rows, [])
