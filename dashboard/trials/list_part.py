@@ -133,15 +133,15 @@ def _order(key: str, now: Asked) -> None:
 
 def _configured(column: Column) -> Any:
     config = st.column_config
-    common = {"help": column.help or None}
+    meaning = column.help or None
     if column.kind == "percent":
-        return config.NumberColumn(column.title, format="%.1f", **common)
+        return config.NumberColumn(column.title, format="%.1f", help=meaning)
     if column.kind == "number":
-        return config.NumberColumn(column.title, format="%.2f", **common)
+        return config.NumberColumn(column.title, format="%.2f", help=meaning)
     if column.kind == "count":
-        return config.NumberColumn(column.title, format="%d", **common)
+        return config.NumberColumn(column.title, format="%d", help=meaning)
     if column.kind == "time":
         return config.DatetimeColumn(
-            column.title, format="YYYY-MM-DD HH:mm", timezone="UTC", **common
+            column.title, format="YYYY-MM-DD HH:mm", timezone="UTC", help=meaning
         )
-    return config.TextColumn(column.title, **common)
+    return config.TextColumn(column.title, help=meaning)

@@ -227,7 +227,12 @@ def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, A
         place = {"x": [x + (0.36 if k % 2 == 0 else -0.36)], "y": [y + 0.36]}
         disc = {"size": diameter + 5, "color": "#ffffff", "line": {"color": "#333333", "width": 1}}
         symbol = {"symbol": seen["symbol"], "size": diameter, "color": seen["color"]}
-        common = {"type": "scatter", "mode": "markers", "hoverinfo": "skip", **place}
+        common: dict[str, Any] = {
+            "type": "scatter",
+            "mode": "markers",
+            "hoverinfo": "skip",
+            **place,
+        }
         found += [
             {**common, "marker": disc, "showlegend": False},
             {**common, "marker": symbol, "name": _html(mark.name)},
