@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.shared import data, scope
+from dashboard.shared import scope
 from dashboard.shared.parts import empty, refused
 from dashboard.trials import density_part, filters, grid_part, list_part, trial_part
-from dashboard.trials.choose import pick_strategy
+from dashboard.trials.choose import pick_strategy, strategies_of
 from tradingkb.exceptions import TradingKBError
 
 _KEYS = (
@@ -26,15 +26,14 @@ _TABS = ("Parameter grid", "In-sample against out-of-sample", "All trials")
 
 def show(workspace: str) -> None:
     """The page, once it is known that there are trials."""
-    strategies = data.ask("strategies", workspace=workspace)
-    known = strategies.filter(strategies["n_trials"] > 0)
-    if known.is_empty():
+    names = strategies_of(workspace)
+    if not names:
         empty(
             "No trials in this workspace yet",
             "Bring some in with `tradingkb ingest FILE`, or kb.ingest(...) from a notebook.",
         )
         return
-    strategy = pick_strategy(known)
+    strategy = pick_strategy(names)
     grid, density, everything = st.tabs(_TABS, key="tab", on_change="rerun", bind="query-params")
     # A tab that is not open asks for nothing.
     if grid.open:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from dashboard.shared import look
+from dashboard.shared import data, look
 from dashboard.shared.parts import box
 from dashboard.shared.text import shortened
 from dashboard.views.grid_figure import Look
@@ -27,9 +27,26 @@ def figure_look() -> Look:
     )
 
 
-def pick_strategy(known: pl.DataFrame) -> str:
+def strategies_of(workspace: str) -> list[str]:
+    """The strategies with trials, by name.
+
+    Counting the trials of a large store takes longer than all else on the page, and strategies are
+    seldom new: their names are kept for a minute, unless there are none yet.
+    """
+    names = _strategies(workspace)
+    if not names:
+        _strategies.clear(workspace)
+    return names
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner=False)
+def _strategies(workspace: str) -> list[str]:
+    found = data.fresh("strategies", workspace=workspace)
+    return [str(name) for name in found.filter(pl.col("n_trials") > 0)["strategy_name"]]
+
+
+def pick_strategy(names: Sequence[str]) -> str:
     """The strategy; what a link asks for and is not there is said."""
-    names = known["strategy_name"].to_list()
     asked = st.query_params.get("strategy_name")
     # The URL holds what an option looks like: the bare name, so that links can be written by hand.
     chosen = pick("Strategy", names, names[0], "strategy_name")

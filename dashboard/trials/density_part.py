@@ -44,7 +44,7 @@ def density_part(workspace: str, strategy: str) -> None:
             return
         unit = METRICS[str(metric)][1]
         caption = density_caption(report)
-        with st.container(width=680):
+        with st.container(width=640):
             figure = density_figure(report, unit, figure_look())
             look.draw(figure, alt=f"Density of trials. {caption}", key="density_chart")
         below = "better" if metric == "max_drawdown_frac" else "worse"

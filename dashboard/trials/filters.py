@@ -7,11 +7,17 @@ from typing import Any, Final
 
 import streamlit as st
 
+from dashboard.trials.choose import wanted
 from dashboard.views.trials import ORDERS, PAGE_SIZES, STATUSES, Asked, asked
 
-KEYS: Final = (
-    *("kb_status", "symbol", "timeframe", "every", "source_id", "source_type", "run_id"),
+#: Of the filters that are folded away while they ask for nothing.
+_MORE: Final = (
+    *("source_id", "source_type", "run_id"),
     *("sharpe_min", "sharpe_max", "drawdown_max", "trades_min", "known_from", "known_to"),
+)
+KEYS: Final = (
+    *("kb_status", "symbol", "timeframe", "every"),
+    *_MORE,
     *("order", "direction", "rows"),
 )
 _DIRECTIONS: Final = {"down": "largest or newest first", "up": "smallest or oldest first"}
@@ -20,7 +26,7 @@ _DIRECTIONS: Final = {"down": "largest or newest first", "up": "smallest or olde
 def filters(strategy: str) -> Asked:
     """Shows them; what they ask for."""
     every, texts = _texts(strategy)
-    with st.expander("More filters", expanded=False):
+    with st.expander("More filters", expanded=any(wanted(name) for name in _MORE)):
         bounds = _bounds()
         texts = {**texts, **_ids()}
     if every:
@@ -66,7 +72,10 @@ def _ids() -> Mapping[str, str | None]:
 
 def _bounds() -> dict[str, tuple[Any, Any]]:
     with st.container(horizontal=True):
-        sharpe = _number("Sharpe OOS, least", "sharpe_min"), _number("most", "sharpe_max")
+        sharpe = (
+            _number("Sharpe OOS, least", "sharpe_min"),
+            _number("Sharpe OOS, most", "sharpe_max"),
+        )
         drawdown = _number("Drawdown OOS, most (0.25 = 25 %)", "drawdown_max", least=0.0, width=230)
         trades = st.number_input(
             "Trades OOS, least",

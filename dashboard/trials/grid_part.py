@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -32,8 +33,10 @@ KEYS: Final = ("x", "y", "objective", "bars", "shown")
 #: Pixels of a page of usual width; a grid that leaves fewer of them has its table below.
 _PAGE: Final = 990
 _TABLE: Final = 420
-#: Recorded answers that are looked at for the last one with parameters.
+#: Recorded answers that are looked at for the last one with parameters, and how far back: of a
+#: strategy that nobody asks about, the store would look through every answer that there is.
 _RECENT: Final = 20
+RECENT: Final = timedelta(days=30)
 
 
 def grid_part(workspace: str, strategy: str) -> None:
@@ -183,8 +186,11 @@ def _table(shown: Grid, marks: Sequence[Mark]) -> None:
 def _last_answer(workspace: str, strategy: str, objective: str) -> dict[str, Any] | None:
     """The last recorded answer that had parameters; None where there is none, or none is known."""
     where = {"strategy_name": strategy, "objective_type": objective}
+    today = data.now().replace(hour=0, minute=0, second=0)
     try:
-        events, _ = data.ask("event_page", workspace=workspace, where=where, limit=_RECENT)
+        events, _ = data.ask(
+            "event_page", workspace=workspace, where=where, limit=_RECENT, since=today - RECENT
+        )
     except TradingKBError:
         return None  # the grid stands without its star
     usable = events.filter(pl.col("params").is_not_null() & (pl.col("source") != "probe"))

@@ -61,7 +61,8 @@ def explained(
     lines += [_said_of(mark, answered) for mark in marks]
     if answered is None:
         lines.append(
-            "No answer is recorded for this strategy and objective: the page Recommend gives one."
+            "No answer of the last 30 days is recorded for this strategy and objective: the page "
+            "Recommend gives one."
         )
     return lines
 

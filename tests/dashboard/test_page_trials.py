@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import tradingkb as tkb
+from dashboard.shared import data
 from tests.dashboard.conftest import NOBODY, shown
 
 TOKEN = "a-secret-token"
@@ -371,6 +372,16 @@ def test_an_empty_store_says_how_trials_come_in(opened, tmp_path):
     app = opened("trials", home=tmp_path / "new")
     assert not app.exception
     assert "No trials in this workspace yet" in shown(app)
+
+
+def test_trials_that_come_into_an_empty_store_are_seen_at_the_next_look(opened, tmp_path):
+    app = opened("trials", home=tmp_path / "new")
+    with tkb.connect(tmp_path / "new", progress=False) as kb:
+        kb.ingest(pl.DataFrame({"strategy_name": ["a"], "param_n": [5], "sharpe_oos": [1.0]}))
+    data.forget()
+    app.run()
+    assert "No trials in this workspace yet" not in shown(app)
+    assert app.selectbox(key="strategy_name").value == "a"
 
 
 @pytest.mark.parametrize("tab", [GRID, DENSITY, LIST])
