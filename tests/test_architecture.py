@@ -178,6 +178,7 @@ def test_the_pages_show_what_the_code_says_today():
 
 #: Folders of tests that are about no single package, and why.
 BESIDE_THE_PACKAGES = {
+    "dashboard": "the client that is no part of the package",
     "data": "the sample, and the code in data/ that makes it",
     "survival": "processes that are killed, whatever they are doing",
 }

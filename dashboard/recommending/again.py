@@ -11,7 +11,7 @@ from dashboard.recommending import answer as shown
 from dashboard.shared import data
 from dashboard.shared.parts import box, empty, refused
 from dashboard.views import answers
-from tradingkb.exceptions import InvalidInputError, NotFoundError, TradingKBError
+from tradingkb.exceptions import NotFoundError, TradingKBError
 
 #: Parameters of the URL that name the request.
 KEYS: Final = ("request", "at")
@@ -29,11 +29,12 @@ def show(workspace: str, reuse: Callable[[Mapping[str, Any]], None]) -> None:
         "Request id", key="request", bind="query-params", max_chars=64, placeholder="of any answer"
     ).strip()
     at = second.text_input(
-        "Given at (UTC), where one id was answered more than once",
+        "Given at (UTC)",
         key="at",
         bind="query-params",
         max_chars=40,
         placeholder="the newest",
+        help="Which answer, where one id was answered more than once.",
     ).strip()
     if not request:
         empty(
@@ -65,7 +66,15 @@ def _asked(
         refused("The answer of that time", error)
         return
     _then(event, reuse)
-    _now(named)
+    _now(named, _spec(event["strategy_name"], workspace))
+
+
+def _spec(name: str, workspace: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] | None = data.ask("strategy", name=name, workspace=workspace)
+    except TradingKBError:
+        return None
+    return found
 
 
 def _then(event: Mapping[str, Any], reuse: Callable[[Mapping[str, Any]], None]) -> None:
@@ -91,13 +100,10 @@ def _then(event: Mapping[str, Any], reuse: Callable[[Mapping[str, Any]], None]) 
     )
 
 
-def _now(named: Mapping[str, Any]) -> None:
+def _now(named: Mapping[str, Any], spec: Mapping[str, Any] | None) -> None:
     st.subheader("Asked again, as of then")
     try:
         again = data.ask("answer_again", **named)
-    except InvalidInputError as error:
-        refused("Asking it again", error)
-        return
     except TradingKBError as error:
         refused("Asking it again", error)
         return
@@ -115,4 +121,4 @@ def _now(named: Mapping[str, Any]) -> None:
         )
         shown.table(frame, alt="What was answered then and is answered now", key="differences")
     with st.expander("The whole answer as of then", expanded=not again["same"]):
-        shown.show(again["now"], None, key="again")
+        shown.show(again["now"], spec, key="again")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.service.test_problems import kinds, made
+from tests.service.errors import kinds, made
 from tradingkb.client.failures import error_of
 from tradingkb.exceptions import InvalidInputError, NotFoundError, TradingKBError
 from tradingkb.service.problems import ProblemError, problem_of, status_of

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 import pytest
-import streamlit as st
 
 import tradingkb as tkb
+from tests.dashboard.asked import asked, button, recorded
 from tests.dashboard.conftest import NOBODY, shown
 from tests.small_store import trials
 
 ODD = "<script>alert(1)</script>|$x$ :material/x: **b** [l](http://x)"
 #: Stated limits that no trial keeps, and that one relaxation alone would mend.
 TOO_STRICT = {"max_drawdown": "0.004", "min_trades": "60"}
-
-
-def asked(home: Path, **where: str) -> pl.DataFrame:
-    """What a page has asked, once its client has written it down."""
-    st.cache_resource.clear()
-    with tkb.connect(home, progress=False) as kb:
-        return kb.event_page(where={"source": "dashboard", **where}).rows
-
-
-def button(app, key):
-    return next(b for b in app.button if b.key == key)
 
 
 def test_an_empty_store_says_how_something_comes_to_be_here(opened, tmp_path):
@@ -143,12 +130,6 @@ def test_what_is_stated_against_itself_is_said_before_it_is_asked(opened, busy_h
 def test_a_feature_that_is_stated_has_its_slider_and_its_place_in_the_link(opened, busy_home):
     app = opened("recommend", home=busy_home, market="Stated", features="rsi", rsi="71")
     assert app.select_slider(key="rsi").value == 71.0
-
-
-def recorded(home: Path, **question: object) -> str:
-    with tkb.connect(home, progress=False) as kb:
-        answer = kb.recommend("bb_reversal", request_id="of-then", **question)  # type: ignore[arg-type]
-    return answer.request_id
 
 
 def test_a_recorded_regime_is_asked_with(opened, busy_home):

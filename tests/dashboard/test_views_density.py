@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from dashboard.views.density import density_caption, density_figure, density_table
-from tests.dashboard.test_views_grid_figure import LOOK
+from tests.dashboard.grids import LOOK
 
 CELLS = pl.DataFrame(
     {

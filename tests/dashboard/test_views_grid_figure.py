@@ -7,18 +7,8 @@ import json
 import pytest
 
 from dashboard.views.grid import EARNED, grid, mark
-from dashboard.views.grid_figure import Look, grid_figure, size, text_on
-from tests.dashboard.test_views_grid import report, shown
-
-LOOK = Look(
-    ink="#333333",
-    diverging=((0.0, "#d55e00"), (0.5, "#f7f7f7"), (1.0, "#0072b2")),
-    sequential=((0.0, "#deebf7"), (1.0, "#003f6b")),
-    marks={
-        "recommended": {"color": "#0072b2", "symbol": "star"},
-        "defaults": {"color": "#cc79a7", "symbol": "diamond"},
-    },
-)
+from dashboard.views.grid_figure import grid_figure, size, text_on
+from tests.dashboard.grids import LOOK, report, shown
 
 
 def drawn(of, marks=()):

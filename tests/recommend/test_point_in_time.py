@@ -163,6 +163,16 @@ def test_a_mistake_is_taken_out_of_the_past_by_withdrawing_its_run(open_kb: Open
     assert told(kb, then)[0]["fast"] == 20
 
 
+def test_the_past_of_a_strategy_whose_trials_are_all_withdrawn_is_empty(open_kb: Open) -> None:
+    kb = open_kb()
+    wrong = kb.ingest(grid(best=40)).run_id
+    kb.promote([kb.trials()["source_id"][0]])
+    kb.withdraw(wrong, reason="wrong costs")
+    answer = kb.recommend("s", as_of=datetime(2019, 1, 1, tzinfo=UTC))
+    assert answer.status == "none"
+    assert "no_trials_for_strategy" in answer.reasons
+
+
 def test_a_spec_that_is_registered_later_changes_no_answer_of_the_past(open_kb: Open) -> None:
     def declared(high: int, version: str = "1") -> tkb.StrategySpec:
         params = (tkb.ParamSpec("fast", "int", 2, high), tkb.ParamSpec("slow", "int", 2, 99))

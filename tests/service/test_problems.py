@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb import exceptions
+from tests.service.errors import kinds, made
 from tradingkb.cli.output import EXIT_CODES
 from tradingkb.exceptions import (
     BackendUnavailableError,
     CircuitOpenError,
     ConfigurationError,
-    ForkedError,
     InvalidTrialError,
-    NotFoundError,
-    TradingKBError,
     UnknownStrategyError,
     code_of,
 )
@@ -51,21 +46,6 @@ CONTRACT = {
     "WorkspaceBusyError": (409, 4),
     "EmptyCollectionError": (409, 4),
 }
-
-
-def kinds(root: type[TradingKBError] = TradingKBError) -> Iterator[type[TradingKBError]]:
-    yield root
-    for child in root.__subclasses__():
-        if child.__module__ == exceptions.__name__:
-            yield from kinds(child)
-
-
-def made(kind: type[TradingKBError]) -> TradingKBError:
-    if issubclass(kind, NotFoundError):
-        return kind("strategy_name", "x", ["y"])
-    if kind is CircuitOpenError:
-        return CircuitOpenError("db", 12.5, "refused")
-    return kind() if kind is ForkedError else kind("it failed")
 
 
 @pytest.mark.parametrize("kind", list(kinds()), ids=lambda k: k.__name__)

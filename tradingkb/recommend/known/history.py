@@ -54,6 +54,8 @@ def _changed(view: View) -> tuple[Ints, Bools]:
     ids = view.frame["trial_id"].to_numpy()
     order = np.argsort(ids)
     trial = view.history["trial_id"].to_numpy()
+    if not len(ids):  # every trial of the strategy is withdrawn; the history of its trials stays
+        return np.zeros(len(trial), dtype=np.int64), np.zeros(len(trial), dtype=bool)
     # A row of a trial that moved to another strategy since has no place here.
     place = np.minimum(np.searchsorted(ids[order], trial), len(ids) - 1)
     return order[place], ids[order][place] == trial

@@ -19,8 +19,9 @@ from tradingkb.service.bodies import (
     ReembedBody,
     parsed,
 )
-from tradingkb.service.documents import JOB, REPORT, documented
+from tradingkb.service.documents import documented
 from tradingkb.service.encoding import ingest_response, json_response, report_response
+from tradingkb.service.forms import JOB, REPORT
 from tradingkb.service.gate import admitted, known_query, require_admin
 from tradingkb.service.problems import ProblemError
 from tradingkb.service.routes.naming import By, trial_named

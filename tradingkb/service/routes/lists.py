@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from tradingkb.service.documents import EVENTS, JOB, JOBS, SUMMARY, TRIALS, documented
+from tradingkb.service.documents import documented
 from tradingkb.service.encoding import frame_rows, json_response, page_response
+from tradingkb.service.forms import EVENTS, JOB, JOBS, SUMMARY, TRIALS
 from tradingkb.service.gate import known_query, reading, require_token
 from tradingkb.service.routes.parameters import (
     Cursor,

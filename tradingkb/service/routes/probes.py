@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 from tradingkb import __version__
 from tradingkb.masking import without_machines
 from tradingkb.plain import plain
-from tradingkb.service.documents import HEALTH, METRICS, READY, documented
+from tradingkb.service.documents import documented
 from tradingkb.service.encoding import json_response
+from tradingkb.service.forms import HEALTH, METRICS, READY
 from tradingkb.service.state import Service, probe_limiter, service_of
 from tradingkb.workspaces import collection_name
 

@@ -14,15 +14,9 @@ from tradingkb.ports import patience
 from tradingkb.service.arriving import Arrived, JsonOrForm
 from tradingkb.service.bars import bounded, few_cells, frame_in, frame_of
 from tradingkb.service.bodies import RecommendBody, RegimeBody, parsed
-from tradingkb.service.documents import (
-    AGAIN,
-    ANSWER,
-    RECOMMEND_REQUEST,
-    REGIME,
-    REGIME_REQUEST,
-    documented,
-)
+from tradingkb.service.documents import RECOMMEND_REQUEST, REGIME_REQUEST, documented
 from tradingkb.service.encoding import json_response
+from tradingkb.service.forms import AGAIN, ANSWER, REGIME
 from tradingkb.service.gate import admitted, known_query, require_token
 from tradingkb.service.problems import ProblemError
 from tradingkb.service.routes.parameters import At, Workspace

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from tradingkb.masking import without_machines
 from tradingkb.plain import plain
-from tradingkb.service.documents import EVENT, FRESHNESS, PROBLEMS, TABLE, documented
+from tradingkb.service.documents import documented
 from tradingkb.service.encoding import json_response, report_response, table, table_response
+from tradingkb.service.forms import EVENT, FRESHNESS, PROBLEMS, TABLE
 from tradingkb.service.gate import known_query, reading, require_token
 from tradingkb.service.routes.parameters import At, By, Limit, Since, Until, Workspace, listed
 from tradingkb.service.state import service_of

@@ -9,16 +9,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from tradingkb.domain import objectives
 from tradingkb.plain import plain
-from tradingkb.service.documents import (
-    COUNT,
-    DENSITY,
-    GRID,
-    OBJECTIVES,
-    SPEC,
-    TABLE,
-    documented,
-)
+from tradingkb.service.documents import documented
 from tradingkb.service.encoding import cells_response, json_response, table_response
+from tradingkb.service.forms import COUNT, DENSITY, GRID, OBJECTIVES, SPEC, TABLE
 from tradingkb.service.gate import known_query, owned, reading, require_token
 from tradingkb.service.routes.naming import By, trial_named
 from tradingkb.service.routes.parameters import Limit, Name, Selected, Text, Workspace
