@@ -16,7 +16,7 @@ from dashboard.views.grid_figure import Look
 
 def figure_look() -> Look:
     """The colours of the dashboard, for the viewer's page."""
-    stops = look.SEQUENTIAL
+    stops: Sequence[tuple[float, str]] = look.SEQUENTIAL
     if look.dark():  # what is much stands out from the page there, too
         stops = tuple((1.0 - at, colour) for at, colour in reversed(stops))
     return Look(

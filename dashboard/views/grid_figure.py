@@ -235,7 +235,7 @@ def _hatched(shown: Grid) -> list[dict[str, Any]]:
 
 def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, Any]]:
     """A symbol in the upper corner of its cell, on a white disc: seen on every colour."""
-    found = []
+    found: list[dict[str, Any]] = []
     diameter = max(9, min(16, sizes.cell // 4))
     for k, mark in enumerate(marks):
         if mark.place is None:
@@ -245,7 +245,12 @@ def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, A
         place = {"x": [x + (0.36 if k % 2 == 0 else -0.36)], "y": [y + 0.36]}
         disc = {"size": diameter + 5, "color": "#ffffff", "line": {"color": "#333333", "width": 1}}
         symbol = {"symbol": seen["symbol"], "size": diameter, "color": seen["color"]}
-        common = {"type": "scatter", "mode": "markers", "hoverinfo": "skip", **place}
+        common: dict[str, Any] = {
+            "type": "scatter",
+            "mode": "markers",
+            "hoverinfo": "skip",
+            **place,
+        }
         found += [
             {**common, "marker": disc, "showlegend": False},
             {**common, "marker": symbol, "name": _html(mark.name)},
