@@ -133,15 +133,15 @@ def _order(key: str, now: Asked) -> None:
 
 def _configured(column: Column) -> Any:
     config = st.column_config
-    meaning = column.help or None
+    common: dict[str, Any] = {"help": column.help or None}
     if column.kind == "percent":
-        return config.NumberColumn(column.title, format="%.1f", help=meaning)
+        return config.NumberColumn(column.title, format="%.1f", **common)
     if column.kind == "number":
-        return config.NumberColumn(column.title, format="%.2f", help=meaning)
+        return config.NumberColumn(column.title, format="%.2f", **common)
     if column.kind == "count":
-        return config.NumberColumn(column.title, format="%d", help=meaning)
+        return config.NumberColumn(column.title, format="%d", **common)
     if column.kind == "time":
         return config.DatetimeColumn(
-            column.title, format="YYYY-MM-DD HH:mm", timezone="UTC", help=meaning
+            column.title, format="YYYY-MM-DD HH:mm", timezone="UTC", **common
         )
-    return config.TextColumn(column.title, help=meaning)
+    return config.TextColumn(column.title, **common)
