@@ -17,6 +17,8 @@ from tradingkb.settings import load_settings
 
 #: A fragment works at most half of the time; a slow one less often, but within this.
 _SLOWEST_S: Final = 600.0
+#: Of the session: whether a part that refreshes is running.
+_INSIDE: Final = "_refreshing"
 _BOX: Final = (
     '<div role="{role}" style="border:1px solid rgba(128,128,128,.35);border-left:.4rem solid '
     '{colour};border-radius:.4rem;padding:.7rem 1rem;overflow-wrap:anywhere">'
@@ -59,7 +61,8 @@ def refused(what: str, error: TradingKBError) -> None:
     lines = [str(error)]
     if isinstance(error, BackendUnavailableError):
         since = data.trouble().met()
-        lines.append(f"No answer since {clock_text(since)}. This page asks again by itself.")
+        again = "It is asked again by itself." if _asks_again() else "Load the page to ask again."
+        lines.append(f"No answer since {clock_text(since)}. {again}")
         title = f"{what}: the knowledge base does not answer"
     elif isinstance(error, NotReadyError):
         title = f"{what}: not now"
@@ -103,7 +106,11 @@ def refreshing(name: str, part: Callable[[], None]) -> None:
 
     def timed() -> None:
         started = time.monotonic()
-        part()
+        st.session_state[_INSIDE] = True
+        try:
+            part()
+        finally:
+            st.session_state[_INSIDE] = False
         took = time.monotonic() - started
         wanted = min(max(least, 4 * took), max(least, _SLOWEST_S))
         st.session_state[key] = wanted
@@ -118,6 +125,11 @@ def refreshing(name: str, part: Callable[[], None]) -> None:
 def _interval_s() -> float:
     """Seconds between two refreshes of a fragment, where its queries allow."""
     return load_settings().dashboard_refresh_s
+
+
+def _asks_again() -> bool:
+    """Whether what is shown now is of a part that refreshes."""
+    return refreshes() and bool(st.session_state.get(_INSIDE))
 
 
 def refreshes() -> bool:
