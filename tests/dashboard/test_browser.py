@@ -78,10 +78,10 @@ def test_a_pasted_link_shows_the_same_answer_in_another_browser(tab, base, opene
 
 
 def _answered(page: Any) -> str:
-    """What the page says, once its last line is there, before the first chart."""
+    """What the page says, once its last line is there: the answer, up to its first chart."""
     page.get_by_text(re.compile("^Request ")).wait_for()
     text = str(page.locator('[data-testid="stMain"]').inner_text())
-    return " ".join(text.partition("\nEvidence\n")[0].split())
+    return " ".join(text.partition("Clear the form")[2].partition("\nEvidence\n")[0].split())
 
 
 def test_back_gives_back_what_was_asked(tab, base):
