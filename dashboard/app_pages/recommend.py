@@ -27,7 +27,9 @@ def page() -> None:
     arrived = bool(st.session_state.get("_arrived"))
     if arrived:
         st.session_state.pop("view", None)
-    first = THEN if st.query_params.get("request") else ASK
+    # What is remembered comes back into the state before it comes back into the URL.
+    named = st.query_params.get("request") or st.session_state.get("request")
+    first = THEN if named else ASK
     ask, then = st.tabs([ASK, THEN], default=first, key="view", on_change="rerun")
     with ask:
         if ask.open:
@@ -104,7 +106,7 @@ def _answer(filled: Form, bars: Bars | None, workspace: str) -> None:
             )
             found = data.fresh("recommend", question=asked)
     except TradingKBError as error:
-        refused("The answer", error)
+        refused("The answer", error, clicked=True)
         return
     st.session_state["_answered"] = {"of": _told(filled, bars, workspace), "answer": found}
 

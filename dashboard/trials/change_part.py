@@ -156,7 +156,7 @@ def _outcome(chosen: Sequence[int]) -> None:
     if chosen and set(chosen) != trials:
         st.session_state.pop(_OUTCOME, None)
     elif isinstance(found, TradingKBError):
-        refused("Nothing was changed", found)
+        refused("Nothing was changed", found, clicked=True)
     elif isinstance(found, str):
         box("Not yet", found, colour=_HINT)
     elif found is not None:

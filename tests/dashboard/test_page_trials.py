@@ -157,6 +157,14 @@ def test_the_list_is_put_in_order_by_the_store(opened, busy_store):
     assert app.dataframe[0].value["sharpe_oos"].is_monotonic_decreasing
 
 
+def test_a_link_goes_on_naming_the_parameters_that_it_names(opened, busy_store):
+    link = {"strategy_name": "macd_trend", "x": "slow", "y": "allow_short"}
+    app = opened("trials", home=busy_store, **link)
+    assert not app.exception
+    assert (app.selectbox(key="x").value, app.selectbox(key="y").value) == ("slow", "allow_short")
+    assert {name: app.query_params[name] for name in link} == link
+
+
 def test_ranges_are_asked_of_the_store(opened, busy_store):
     link = {"strategy_name": "macd_trend", "sharpe_min": "1.0", "drawdown_max": "0.1"}
     app = opened("trials", home=busy_store, tab=LIST, trades_min="5", **link)
