@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import streamlit as st
@@ -11,7 +11,7 @@ from dashboard.recommending import again, answer, form
 from dashboard.recommending.market import Bars
 from dashboard.shared import data, scope, strategies
 from dashboard.shared.parts import box, empty, refused
-from dashboard.views import asking
+from dashboard.views import asking, links
 from dashboard.views.asking import Form
 from tradingkb.exceptions import InvalidInputError, TradingKBError
 
@@ -53,15 +53,30 @@ def _ask(workspace: str, *, arrived: bool) -> None:
         )
         return
     known = form.known(names)
-    linked = arrived and known and "strategy_name" in st.query_params
+    link = {k: st.query_params.get_all(k) for k in form.KEYS if arrived and k in st.query_params}
+    linked = known and "strategy_name" in link
     chosen = st.session_state.get("strategy_name") or st.query_params.get("strategy_name")
     filled, bars = form.show(names, _spec(chosen, workspace))
+    if known:
+        _left_out(link)
     wanted = _buttons(filled, up=up) or st.session_state.pop("_try", False) or linked
     if wanted and up:
         _answer(filled, bars, workspace)
     elif wanted:  # asked when somebody answers again
         st.session_state["_try"] = True
     _shown(filled, bars, workspace)
+
+
+def _left_out(link: Mapping[str, Sequence[str]]) -> None:
+    """Says what the link asks for and the form cannot hold: its answer is to another question."""
+    held = {key: st.session_state[key] for key in form.KEYS if key in st.session_state}
+    if lost := links.left_out(link, held):
+        box(
+            "Left out of the link, because it cannot be used here",
+            *lost,
+            colour="#e69f00",
+            role="alert",
+        )
 
 
 def _buttons(filled: Form, *, up: bool) -> bool:

@@ -34,6 +34,8 @@ KEYS: Final = ("x", "y", "objective", "bars", "shown")
 #: Pixels of a page of usual width; a grid that leaves fewer of them has its table below.
 _PAGE: Final = 990
 _TABLE: Final = 420
+#: Rows that are shown without a scroll bar.
+_WHOLE: Final = 12
 #: Recorded answers that are looked at for the last one with parameters, and how far back: of a
 #: strategy that nobody asks about, the store would look through every answer that there is.
 _RECENT: Final = 20
@@ -174,7 +176,7 @@ def _table(shown: Grid, marks: Sequence[Mark]) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=min(36 * table.height + 40, 480),
+        height="content" if table.height <= _WHOLE else 480,
         column_config={
             "p": column.TextColumn(shown.p, width="small"),
             "q": column.TextColumn(shown.q, width="small"),

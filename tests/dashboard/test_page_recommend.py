@@ -76,11 +76,21 @@ def test_a_link_to_a_strategy_that_is_not_here_asks_nothing(opened, busy_home):
     assert asked(busy_home).is_empty()
 
 
-def test_bogus_values_in_a_link_are_left_out(opened, busy_home):
+def test_bogus_values_in_a_link_are_left_out_and_said(opened, busy_home):
     bogus = {"max_drawdown": "lots", "tags": "sideways", "market": "Mars", "min_trades": "-4"}
     app = opened("recommend", home=busy_home, strategy_name="bb_reversal", **bogus)
     assert not app.exception
     assert "usable" in shown(app)
+    for name in ("max_drawdown", "market", "min_trades"):
+        assert f"{name}={bogus[name]}" in shown(app)
+
+
+def test_a_link_that_can_be_used_leaves_nothing_out(opened, busy_home):
+    link = {"max_drawdown": "0.30", "min_trades": "5", "market": "Stated", "tags": "ranging"}
+    link |= {"require_oos": "no", "objective_type": "sharpe", "as_of": "2024-01-31"}
+    app = opened("recommend", home=busy_home, strategy_name="bb_reversal", **link)
+    assert not app.exception
+    assert "Left out" not in shown(app)
 
 
 def test_a_relaxation_is_tried_with_one_click(opened, busy_home):
