@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.recommending import again, answer, form
 from dashboard.recommending.market import Bars
-from dashboard.shared import data, scope
+from dashboard.shared import data, scope, strategies
 from dashboard.shared.parts import box, empty, refused
 from dashboard.views import asking, links
 from dashboard.views.asking import Form
@@ -45,12 +45,8 @@ def _reuse(event: Mapping[str, Any]) -> None:
 
 
 def _ask(workspace: str, *, arrived: bool) -> None:
-    try:
-        names = data.ask("strategies", workspace=workspace)["strategy_name"].to_list()
-    except TradingKBError as error:
-        refused("Recommendations", error)
-        return
-    if not names:
+    names, up = strategies.choices("Recommendations", workspace)
+    if up and not names:
         empty(
             "No strategy yet",
             "Ingest trials, with kb.ingest(...) or `tradingkb ingest`, and ask here.",
@@ -63,10 +59,11 @@ def _ask(workspace: str, *, arrived: bool) -> None:
     filled, bars = form.show(names, _spec(chosen, workspace))
     if known:
         _left_out(link)
-    clicked = _buttons(filled)
-    wanted = st.session_state.pop("_try", False) or clicked or linked
-    if wanted:
+    wanted = _buttons(filled, up=up) or st.session_state.pop("_try", False) or linked
+    if wanted and up:
         _answer(filled, bars, workspace)
+    elif wanted:  # asked when somebody answers again
+        st.session_state["_try"] = True
     _shown(filled, bars, workspace)
 
 
@@ -82,14 +79,14 @@ def _left_out(link: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _buttons(filled: Form) -> bool:
+def _buttons(filled: Form, *, up: bool) -> bool:
     with st.container(horizontal=True):
         clicked = st.button(
             "Ask",
             type="primary",
             key="ask",
             icon=":material/target:",
-            disabled=not filled.strategy_name,
+            disabled=not filled.strategy_name or not up,
         )
         st.button("Clear the form", type="tertiary", key="clear", on_click=form.clear)
     return clicked

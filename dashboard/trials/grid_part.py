@@ -21,6 +21,7 @@ from dashboard.views.grid import (
     declared_numbers,
     grid,
     grid_table,
+    in_order,
     mark,
     spec_defaults,
 )
@@ -47,16 +48,17 @@ def grid_part(workspace: str, strategy: str) -> None:
         objectives = data.ask("objectives")
         places = st.columns(4)
         with places[0]:
-            name = pick("Objective", [o["name"] for o in objectives], "sharpe", "objective")
+            name = pick("Objective", [o["name"] for o in objectives], "objective")
         spec = data.ask("strategy", name=strategy, workspace=workspace)
-        report = _report(workspace, strategy, name, declared_numbers(spec))
+        declared = declared_numbers(spec)
+        report = _report(workspace, strategy, name, declared)
         if report["p"] is None:
             empty(
                 "No grid",
                 "No parameter of this strategy varies in trials with a score for this objective.",
             )
             return
-        report = _picked(places, workspace, strategy, report, declared_numbers(spec))
+        report = _picked(places, workspace, strategy, report, declared)
         measure = st.segmented_control(
             "Shown",
             [m.title for m in MEASURES],
@@ -74,14 +76,11 @@ def _report(
     workspace: str, strategy: str, objective: str, declared: Sequence[str]
 ) -> Mapping[str, Any]:
     """With what was picked, else what is declared first, as far as the trials have it."""
-    first = dict(zip(("p", "q"), declared, strict=False))
-    asked = {
-        "p": wanted("x") or first.get("p"),
-        "q": wanted("y") or first.get("q"),
-        "timeframe": wanted("bars"),
-    }
-    if asked["p"] == asked["q"]:
-        asked["q"] = None
+    p = wanted("x") or next(iter(declared), None)
+    q = wanted("y")
+    if q is None or q == p:
+        q = next((name for name in declared if name != p), None)
+    asked = {"p": p, "q": q, "timeframe": wanted("bars")}
     same = {"workspace": workspace, "strategy_name": strategy, "objective_type": objective}
     try:
         found: Mapping[str, Any] = data.ask("param_grid", **same, **asked)
@@ -100,21 +99,21 @@ def _picked(
 ) -> Mapping[str, Any]:
     """The report of what the pickers say; they offer what varies.
 
-    What they begin with is what a grid without a word begins with, never what the link says: the
-    URL leaves out what a picker begins with.
+    What each begins with hangs on the trials alone, not on the link: a link leaves out what a
+    picker would begin with anyway.
     """
-    params = [str(name) for name in report["params"]]
+    names = in_order([str(name) for name in report["params"]], declared)
     with places[1]:
-        p = pick("Parameter across", params, _first(declared[:1], params), "x")
-    others = [name for name in params if name != p]
+        p = pick("Parameter across", names, "x")
+    others = [name for name in names if name != p]
     q = timeframe = None
     with places[2]:
         if others:
-            q = pick("Parameter upwards", others, _first(declared[1:2], others), "y")
+            q = pick("Parameter upwards", others, "y")
     with places[3]:
         frames = [str(name) for name in report["timeframes"] if name]
         if frames:
-            timeframe = pick("Bars", frames, frames[0], "bars")
+            timeframe = pick("Bars", frames, "bars")
     if (p, q, timeframe) == (report["p"], report["q"], report["timeframe"]):
         return report
     found: Mapping[str, Any] = data.ask(
@@ -127,10 +126,6 @@ def _picked(
         timeframe=timeframe,
     )
     return found
-
-
-def _first(wanted: Sequence[str], known: Sequence[str]) -> str:
-    return next((name for name in wanted if name in known), known[0])
 
 
 def _show(

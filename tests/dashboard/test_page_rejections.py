@@ -28,9 +28,11 @@ def test_an_empty_store_says_that_nothing_was_asked(opened, tmp_path):
 
 
 def test_while_nobody_answers_the_page_says_so_and_stands(opened):
-    app = opened("rejections", url=NOBODY)
+    app = opened("rejections", url=NOBODY, strategy_name="macd_trend", status="none")
     assert not app.exception
     assert "does not answer" in shown(app)
+    assert app.selectbox(key="strategy_name").value == "macd_trend"
+    assert app.selectbox(key="status").value == "none"
 
 
 def test_the_page_says_which_relaxation_would_have_helped_most(opened, busy_store):

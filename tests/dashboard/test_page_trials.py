@@ -42,7 +42,7 @@ def test_the_grid_is_what_one_sees_first(opened, busy_store):
     assert heat["type"] == "heatmap"
     assert figure["layout"]["xaxis"]["ticktext"] == ["6", "12", "19"]
     assert figure["layout"]["yaxis"]["ticktext"] == ["21", "26", "50"]
-    assert heat["zmin"] == -heat["zmax"]
+    assert heat["zmin"] <= 0.0 < heat["zmax"]
     text = shown(app)
     assert "Mean sharpe (annualised), out-of-sample" in text
     assert "Averaged over the other parameters" in text
@@ -78,6 +78,15 @@ def test_a_link_names_parameters_objective_and_what_is_shown(opened, busy_store)
     assert "Difference in max_drawdown (percent)" in shown(app)
 
 
+def test_a_link_still_says_what_was_picked_after_something_else_is(opened, busy_store):
+    app = opened("trials", home=busy_store, strategy_name="macd_trend", x="signal")
+    assert charts(app)[0]["layout"]["yaxis"]["title"]["text"] == "fast"
+    app.selectbox(key="objective").set_value("profit_factor").run()
+    assert charts(app)[0]["layout"]["xaxis"]["title"]["text"] == "signal"
+    assert app.query_params["x"] == "signal"
+    assert "y" not in app.query_params
+
+
 def test_nonsense_in_a_link_is_left_aside(opened, busy_store):
     link = {"strategy_name": "<script>", "x": "nope", "y": "|", "objective": "?", "bars": "9y"}
     link |= {"shown": "x", "tab": "y", "metric": "z", "kb_status": "w", "rows": "-3"}
@@ -95,6 +104,7 @@ def test_another_strategy_begins_with_its_own_parameters(opened, busy_store):
     app.selectbox(key="strategy_name").set_value("bb_reversal").run()
     assert not app.exception
     assert charts(app)[0]["layout"]["xaxis"]["title"]["text"] == "n"
+    assert app.selectbox(key="x").value == "n"
     app.selectbox(key="y").set_value("exit").run()
     assert charts(app)[0]["layout"]["yaxis"]["title"]["text"] == "exit"
 
