@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+# Streamlit loads it when a first table is shown, and Plotly looks into it as soon as it is there,
+# half loaded by the thread of another viewer: so it is whole before anything is drawn.
+import pandas  # noqa: F401
 import streamlit as st
 
 #: Of answers. None is hatched too.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -10,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.recommending import market
 from dashboard.shared import data
 from tests.dashboard.asked import recorded
-from tests.dashboard.conftest import APP, NOBODY, shown
+from tests.dashboard.conftest import APP, NOBODY, ROOT, shown
 from tradingkb.exceptions import BackendUnavailableError
 
 PAGES = ("overview", "rejections", "recommend", "trials", "breakers")
@@ -87,6 +89,15 @@ def test_a_form_outlives_an_outage(opened, busy_home, monkeypatch):
     assert not app.exception
     assert app.selectbox(key="strategy_name").value == "bb_reversal"
     assert app.text_input(key="symbol").value == "AAPL"
+
+
+def test_pandas_is_whole_before_anything_is_drawn():
+    """Two viewers at once after a start: one met an error of Plotly, of a half loaded module."""
+    told = "import sys, dashboard.shared.look; print(hasattr(sys.modules.get('pandas'), 'Series'))"
+    done = subprocess.run(
+        [sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-1] == "True"
 
 
 def test_the_server_lets_through_what_the_page_refuses_with_words():
