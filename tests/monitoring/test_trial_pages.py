@@ -149,6 +149,7 @@ def test_trials_that_were_promoted_are_found_by_their_status(sample: tkb.Knowled
         ({"sharpe_oos": (2.0, 1.0)}, "lowest first"),
         ({"sharpe_oos": (float("nan"), None)}, "give a number"),
         ({"sharpe_oos": ("1", None)}, "give a number"),
+        ({"sharpe_oos": (None, 10**5000)}, "give a number"),
         ({"sharpe_oos": (True, None)}, "give a number"),
         ({"known_at": ("yesterday", None)}, "no time"),
     ],
