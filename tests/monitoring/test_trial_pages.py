@@ -171,3 +171,10 @@ def test_an_unknown_name_is_refused_with_those_that_are_known():
     with pytest.raises(InvalidInputError, match=SELECTORS[-1]):
         trial_query({"sharpe_oos": "1"}, None)
     assert trial_order("max_drawdown_oos", descending=True).column == "max_drawdown_frac_oos"
+
+
+@pytest.mark.parametrize("values", [[], (), set()])
+def test_a_list_of_nothing_is_refused(values):
+    """As a parameter of a request it would be no condition, and every trial would be listed."""
+    with pytest.raises(InvalidInputError, match="symbol: a list of nothing"):
+        trial_query({"symbol": values}, None)

@@ -139,7 +139,16 @@ def read_place(after: str, order: TrialOrder) -> TrialPlace:
 def _wanted(name: str, value: Any) -> str | list[str]:
     if not isinstance(value, list | tuple | set):
         return checked_text(name, value, "give a text, or a list of texts")
+    if not value:
+        raise nothing_selected(name)
     return sorted({checked_text(name, one, "give a text, or a list of texts") for one in value})
+
+
+def nothing_selected(name: str) -> InvalidInputError:
+    """What is said of a list of no value: a mistake more often than a wish for no trials."""
+    return InvalidInputError(
+        "a list of nothing selects nothing", field=name, remedy="name a value, or leave it out"
+    )
 
 
 def _bounds(name: str, given: Any) -> tuple[Any, Any]:
