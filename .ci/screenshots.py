@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from PIL import Image
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -33,7 +35,7 @@ PAGES: Final = {
     "overview": ("/", "range=24h"),
     "rejections": ("/rejections", "range=7d"),
     "recommend": ("/recommend", _QUESTION),
-    "trials": ("/trials", ""),
+    "trials": ("/trials", "strategy_name=bb_reversal"),
     "breakers": ("/breakers", "range=24h"),
 }
 #: Pages that the README shows.
@@ -43,6 +45,8 @@ WIDTHS: Final = (1440, 800)
 #: Nobody listens there.
 _NOBODY: Final = "http://127.0.0.1:9"
 _TALLEST: Final = 6000
+_README_WIDTH: Final = 1440
+_README_HEIGHT: Final = 1250
 _OVERFLOW: Final = """() => [...document.querySelectorAll('[data-testid="stMain"], body')]
     .map(e => e.scrollWidth - e.clientWidth).reduce((a, b) => Math.max(a, b), 0)"""
 _HEIGHT: Final = """() => { const e = document.querySelector('[data-testid="stMain"]');
@@ -130,9 +134,17 @@ def _readme() -> list[str]:
     with stores() as states, browser() as opened, served(states["data"]) as base:
         for name in SHOWN:
             path = folder / f"dashboard_{name}.png"
-            wrong += take(opened, base, name, "data", "light", 1280, path)
+            wrong += take(opened, base, name, "data", "light", _README_WIDTH, path)
+            _shrink(path)
             print(f"{os.path.relpath(path)}: {path.stat().st_size / 1000:.0f} kB")
     return wrong
+
+
+def _shrink(path: Path) -> None:
+    """Cuts a picture to what a reader of the README looks at, in as many colours as it needs."""
+    with Image.open(path) as whole:
+        top = whole.crop((0, 0, whole.width, min(whole.height, _README_HEIGHT)))
+    top.convert("RGB").quantize(colors=192).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.shared import data, scope
-from dashboard.shared.parts import clock_text
+from dashboard.shared.parts import clock_text, refused
 from dashboard.shared.text import say
-from tradingkb.exceptions import TradingKBError
+from tradingkb.exceptions import ConfigurationError, TradingKBError
 
 st.set_page_config(
     page_title="tradingkb", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide"
@@ -36,18 +36,25 @@ page = st.navigation(
         ),
     ]
 )
+unusable: ConfigurationError | None = None
 with st.sidebar:
     scope.pick()
     st.toggle("Refresh by itself", value=True, key="refresh", persist_state="session")
     try:
         where = data.client().where()
-    except TradingKBError:
+    except TradingKBError as error:
         where = "nothing yet"
+        unusable = error if isinstance(error, ConfigurationError) else None
     say(
         '<p style="opacity:.75;font-size:.85rem">Connected to {where}.<br>All times are UTC; this '
         "page was made at {at}.</p>",
         where=where,
         at=clock_text(data.now()),
     )
+if unusable is not None:
+    # No page can be of use, and whoever set it wrong reads here what to correct.
+    st.title(page.title)
+    refused("The dashboard", unusable)
+    st.stop()
 with scope.on(page.title):
     page.run()

@@ -248,7 +248,8 @@ def test_the_answer_in_the_readme_is_the_one_that_the_demo_gives(stocked):
     assert result.exit_code == 0, result.output
     *_, answer, last = result.stdout.strip().split("\n\n")
     assert blocks(README, "text") == [f"{answer}\n"]
-    report = (stocked / last.removeprefix("open ")).read_text(encoding="utf-8")
+    path = last.split("\n")[-1].removeprefix("open ")
+    report = (stocked / path).read_text(encoding="utf-8")
     assert "macd_trend" in report
 
 

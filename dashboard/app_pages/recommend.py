@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import streamlit as st
 
 from dashboard.recommending import again, answer, form
 from dashboard.recommending.market import Bars
-from dashboard.shared import data, scope
+from dashboard.shared import data, scope, strategies
 from dashboard.shared.parts import box, empty, refused
-from dashboard.views import asking
+from dashboard.views import asking, links
 from dashboard.views.asking import Form
 from tradingkb.exceptions import InvalidInputError, TradingKBError
 
@@ -27,7 +27,9 @@ def page() -> None:
     arrived = bool(st.session_state.get("_arrived"))
     if arrived:
         st.session_state.pop("view", None)
-    first = THEN if st.query_params.get("request") else ASK
+    # What is remembered comes back into the state before it comes back into the URL.
+    named = st.query_params.get("request") or st.session_state.get("request")
+    first = THEN if named else ASK
     ask, then = st.tabs([ASK, THEN], default=first, key="view", on_change="rerun")
     with ask:
         if ask.open:
@@ -43,36 +45,48 @@ def _reuse(event: Mapping[str, Any]) -> None:
 
 
 def _ask(workspace: str, *, arrived: bool) -> None:
-    try:
-        names = data.ask("strategies", workspace=workspace)["strategy_name"].to_list()
-    except TradingKBError as error:
-        refused("Recommendations", error)
-        return
-    if not names:
+    names, up = strategies.choices("Recommendations", workspace)
+    if up and not names:
         empty(
             "No strategy yet",
             "Ingest trials, with kb.ingest(...) or `tradingkb ingest`, and ask here.",
         )
         return
     known = form.known(names)
-    linked = arrived and known and "strategy_name" in st.query_params
+    link = {k: st.query_params.get_all(k) for k in form.KEYS if arrived and k in st.query_params}
+    linked = known and "strategy_name" in link
     chosen = st.session_state.get("strategy_name") or st.query_params.get("strategy_name")
     filled, bars = form.show(names, _spec(chosen, workspace))
-    clicked = _buttons(filled)
-    wanted = st.session_state.pop("_try", False) or clicked or linked
-    if wanted:
+    if known:
+        _left_out(link)
+    wanted = _buttons(filled, up=up) or st.session_state.pop("_try", False) or linked
+    if wanted and up:
         _answer(filled, bars, workspace)
+    elif wanted:  # asked when somebody answers again
+        st.session_state["_try"] = True
     _shown(filled, bars, workspace)
 
 
-def _buttons(filled: Form) -> bool:
+def _left_out(link: Mapping[str, Sequence[str]]) -> None:
+    """Says what the link asks for and the form cannot hold: its answer is to another question."""
+    held = {key: st.session_state[key] for key in form.KEYS if key in st.session_state}
+    if lost := links.left_out(link, held):
+        box(
+            "Left out of the link, because it cannot be used here",
+            *lost,
+            colour="#e69f00",
+            role="alert",
+        )
+
+
+def _buttons(filled: Form, *, up: bool) -> bool:
     with st.container(horizontal=True):
         clicked = st.button(
             "Ask",
             type="primary",
             key="ask",
             icon=":material/target:",
-            disabled=not filled.strategy_name,
+            disabled=not filled.strategy_name or not up,
         )
         st.button("Clear the form", type="tertiary", key="clear", on_click=form.clear)
     return clicked
@@ -107,7 +121,7 @@ def _answer(filled: Form, bars: Bars | None, workspace: str) -> None:
             )
             found = data.fresh("recommend", question=asked)
     except TradingKBError as error:
-        refused("The answer", error)
+        refused("The answer", error, clicked=True)
         return
     st.session_state["_answered"] = {"of": _told(filled, bars, workspace), "answer": found}
 

@@ -7,10 +7,9 @@ from functools import partial
 import streamlit as st
 
 from dashboard.rejections import single, sums
-from dashboard.shared import data, scope
-from dashboard.shared.parts import box, refreshing, refused
+from dashboard.shared import scope, strategies
+from dashboard.shared.parts import box, refreshing
 from dashboard.shared.text import shortened
-from tradingkb.exceptions import TradingKBError
 
 
 def page() -> None:
@@ -18,14 +17,11 @@ def page() -> None:
     st.title("Filter rejections")
     scope.remember("strategy_name", *single.KEYS)
     at = scope.picked()
-    try:
-        names = data.ask("strategies", workspace=at.workspace)["strategy_name"].to_list()
-    except TradingKBError as error:
-        refused("Filter rejections", error)
-        return
+    names, up = strategies.choices("Filter rejections", at.workspace)
     strategy = _strategy(names)
-    refreshing("rejections", partial(sums.show, strategy))
-    single.show(at, strategy)
+    if up:
+        refreshing("rejections", partial(sums.show, strategy))
+    single.show(at, strategy, listed=up)
 
 
 def _strategy(names: list[str]) -> str | None:

@@ -73,7 +73,15 @@ def table(frame: pl.DataFrame, *, alt: str, key: str, **columns: Any) -> None:
         **columns: how columns are shown, by name.
     """
     fits: Literal["content", "auto"] = "content" if frame.height <= _FEW else "auto"
-    st.dataframe(frame, hide_index=True, alt=alt, key=key, column_config=columns, height=fits)
+    st.dataframe(
+        frame,
+        hide_index=True,
+        alt=alt,
+        key=key,
+        column_config=columns,
+        height=fits,
+        placeholder="–",
+    )
 
 
 def show(

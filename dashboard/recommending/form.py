@@ -125,7 +125,8 @@ def _objectives() -> list[str]:
     try:
         names = [str(one["name"]) for one in data.ask("objectives")]
     except TradingKBError:
-        return ["sharpe"]
+        chosen = st.session_state.get("objective_type") or st.query_params.get("objective_type")
+        names = list(dict.fromkeys(["sharpe", str(chosen or "sharpe")]))
     return sorted(names, key=lambda name: (name != "sharpe", name))
 
 

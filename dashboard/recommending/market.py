@@ -15,7 +15,8 @@ from dashboard.views.asking import Form
 from tradingkb.domain import FEATURE_INFO, FEATURES, TAGS
 from tradingkb.exceptions import InvalidInputError, TradingKBError
 
-#: The browser refuses a larger file with a sign alone; below, it is refused here, with words.
+#: The browser refuses a larger file with a sign alone; below, it is refused here, with words. The
+#: server has to let as much through: else the browser shows the bare error of its request.
 _READ_MB: Final = 64
 _NOTE: Final = '<p style="opacity:.8;font-size:.9rem;margin:0">{text}</p>'
 

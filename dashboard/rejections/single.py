@@ -22,12 +22,13 @@ _ROWS: Final = 25
 _NOTE: Final = '<p style="opacity:.8;font-size:.9rem;margin:0">{text}</p>'
 
 
-def show(at: Scope, strategy: str | None) -> None:
+def show(at: Scope, strategy: str | None, *, listed: bool) -> None:
     """Shows a page of answers to choose from.
 
     Args:
         at: workspace and range.
         strategy: of one alone; None for all.
+        listed: whether to ask for them; without, only what is picked is shown.
     """
     st.subheader("Single answers")
     row = st.container(horizontal=True)
@@ -52,8 +53,9 @@ def show(at: Scope, strategy: str | None) -> None:
     where = {"status": status, "strategy_name": strategy}
     where |= {_PATTERNS[pattern]: "true"} if pattern else {}
     said = {name: value for name, value in where.items() if value}
-    with guarded("The single answers"):
-        _page_of(at, said)
+    if listed:
+        with guarded("The single answers"):
+            _page_of(at, said)
 
 
 def _page_of(at: Scope, where: dict[str, str]) -> None:

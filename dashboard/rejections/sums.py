@@ -11,7 +11,9 @@ from dashboard.shared import data, look, scope
 from dashboard.shared.parts import box, empty, guarded
 from dashboard.shared.scope import Scope
 from dashboard.shared.text import markup, say
+from dashboard.views import html
 from dashboard.views import rejections as view
+from dashboard.views.labels import percent, thousands
 from tradingkb.domain import RISKS
 
 _BY: Final = ("strategy_name", "filter")
@@ -40,7 +42,7 @@ def show(strategy: str | None) -> None:
             return
         _finding(rates, counted)
         _per_filter(counted)
-        _trend(at, strategy)
+        _trend(at, strategy, view.unwell(rates)[0])
         recent = {status: _recent(at, strategy, status) for status in ("degraded", "none")}
         _helps(counted, pl.concat(recent.values()))
         _patterns(rates, recent["degraded"])
@@ -124,7 +126,7 @@ _COLUMNS: Final = {
 }
 
 
-def _trend(at: Scope, strategy: str | None) -> None:
+def _trend(at: Scope, strategy: str | None, n: int) -> None:
     st.subheader("Trend")
     measure = st.selectbox("What", list(view.MEASURES), key="measure", width=420)
     _, unit, meaning = view.MEASURES[measure]
@@ -148,13 +150,13 @@ def _trend(at: Scope, strategy: str | None) -> None:
             "y": part["value"].to_list(),
             "customdata": part["asked"].to_list(),
             "line": {"color": _colour(name)},
-            "hovertemplate": "%{y:.1%}" if share else "%{y:,.1f}",
+            "hovertemplate": f"%{{y:{'.1%' if share else ',.1f'}}} (n = %{{customdata:,}})",
         }
         for (name,), part in frame.group_by("filter", maintain_order=True)
     ]
     layout = look.layout(
         320,
-        title=f"{measure}: {unit} by {bucket} (UTC)",
+        title=f"{measure}: {unit} by {bucket} (n = {n:,} answers, UTC)",
         yaxis={"rangemode": "tozero", "tickformat": ".0%" if share else "", "automargin": True},
         xaxis={"range": [at.since, at.until], "type": "date"},
     )
@@ -209,27 +211,17 @@ def _patterns(rates: pl.DataFrame, recent: pl.DataFrame) -> None:
     if not n:
         say(_NOTE, text="No answer was degraded.")
         return
-    say(
-        _NOTE, text=f"{n:,} answers were degraded; one may show several patterns, or none of these."
-    )
-    st.dataframe(
-        frame.with_columns(pl.col("share") * 100),
-        hide_index=True,
-        alt="How often degraded answers show each pattern",
-        key="patterns",
-        column_config={
-            "share": st.column_config.NumberColumn("of degraded", format="%.0f %%"),
-            "action": st.column_config.TextColumn("what to do"),
-        },
-    )
+    were = "answer was" if n == 1 else "answers were"
+    say(_NOTE, text=f"{n:,} {were} degraded; one may show several patterns, or none of these.")
+    _sentences(frame, ("pattern", "answers", "of degraded", "strategies", "cause", "what to do"))
     say(_NOTE, text=f"Reasons of the newest {recent.height:,} of them:")
-    st.dataframe(
-        view.reasons(recent).with_columns(pl.col("share") * 100),
-        hide_index=True,
-        alt="How often the newest degraded answers give each reason",
-        key="reasons",
-        column_config={
-            "share": st.column_config.NumberColumn("of these", format="%.0f %%"),
-            "action": st.column_config.TextColumn("what to do"),
-        },
+    _sentences(view.reasons(recent), ("reason", "answers", "of these", "meaning", "what to do"))
+
+
+def _sentences(frame: pl.DataFrame, header: tuple[str, ...]) -> None:
+    """A few rows that hold whole sentences, which a table of cells would cut off."""
+    rows = frame.with_columns(
+        pl.col("answers").map_elements(thousands, pl.String),
+        pl.col("share").map_elements(percent, pl.String),
     )
+    st.html(html.table(header, rows.rows()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +23,8 @@ _BOX: Final = (
     '{colour};border-radius:.4rem;padding:.7rem 1rem;overflow-wrap:anywhere">'
     "<strong>{{title}}</strong>{body}</div>"
 )
+#: Whether what runs is a part that refreshes by itself.
+_within: ContextVar[bool] = ContextVar("within", default=False)
 _LINE: Final = '<div style="margin-top:.25rem">{{{name}}}</div>'
 
 
@@ -54,12 +57,21 @@ def guarded(what: str) -> Iterator[None]:
         refused(what, error)
 
 
-def refused(what: str, error: TradingKBError) -> None:
-    """Says what could not be done, since when, and what helps."""
+def refused(what: str, error: TradingKBError, *, clicked: bool = False) -> None:
+    """Says what could not be done, since when, and what helps.
+
+    Args:
+        what: as in "The rates".
+        error: why.
+        clicked: whether a click asked for it; then nothing asks again but another one.
+    """
     lines = [str(error)]
     if isinstance(error, BackendUnavailableError):
-        since = data.trouble().met()
-        lines.append(f"No answer since {clock_text(since)}. This page asks again by itself.")
+        again = refreshes() and not clicked
+        then = "This page asks again by itself." if again else "Nothing asks again by itself."
+        lines.append(f"No answer since {clock_text(data.trouble().met())}. {then}")
+        if again and not _within.get():
+            _ask_again()
         title = f"{what}: the knowledge base does not answer"
     elif isinstance(error, NotReadyError):
         title = f"{what}: not now"
@@ -68,26 +80,22 @@ def refused(what: str, error: TradingKBError) -> None:
     box(title, *lines, colour="#d55e00", role="alert")
 
 
+def _ask_again() -> None:
+    """Runs the page again after a while: what failed stands in no part that refreshes."""
+    every = _interval_s()
+    begun = time.monotonic()
+
+    def look_again() -> None:
+        # The run that made it comes through here at once, a refresh only after the interval.
+        if time.monotonic() - begun > every / 2:
+            st.rerun()
+
+    st.fragment(look_again, run_every=every)()
+
+
 def clock_text(at: datetime | None) -> str:
     """A time as it is shown: UTC, to the second."""
     return "never" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def ago(at: datetime | None, now: datetime) -> str:
-    """How long ago, in the largest unit that says enough."""
-    if at is None:
-        return "never"
-    seconds = (now - at).total_seconds()
-    if seconds < 0:
-        return "just now" if seconds > -60 else f"{_span(-seconds)} ahead of this clock"
-    return f"{_span(seconds)} ago"
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def refreshing(name: str, part: Callable[[], None]) -> None:
@@ -103,7 +111,11 @@ def refreshing(name: str, part: Callable[[], None]) -> None:
 
     def timed() -> None:
         started = time.monotonic()
-        part()
+        within = _within.set(True)
+        try:
+            part()
+        finally:
+            _within.reset(within)
         took = time.monotonic() - started
         wanted = min(max(least, 4 * took), max(least, _SLOWEST_S))
         st.session_state[key] = wanted

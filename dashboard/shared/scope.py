@@ -84,7 +84,8 @@ def remember(*keys: str) -> None:
 
     Streamlit takes a page's parameters out of the URL before it goes to another page, so that
     "back" would find an empty form (streamlit#13963). A link that says anything of the page says
-    all of it: then nothing is given back. To be called before the page's widgets are made.
+    all of it: then nothing is given back. What a page held before nobody answered any more comes
+    back in the same way. To be called before the page's widgets are made.
 
     Args:
         *keys: of widgets with `bind="query-params"`, none of the sidebar's.
@@ -93,9 +94,9 @@ def remember(*keys: str) -> None:
     state["_remembered"] = keys
     for key, value in state.pop("_restored", {}).items():
         state[key] = value
-    if not state["_arrived"]:
+    if not (state["_arrived"] or state.get("_lost")):
         return
-    kept = {key: state["_kept"].pop(key) for key in keys if key in state["_kept"]}
+    kept = state["_kept"].pop(state["_page"], {})
     if kept and not any(key in st.query_params for key in keys):
         # In a run that "back" has begun the URL has the last word: they are set in the next one.
         state["_restored"] = kept
@@ -115,7 +116,10 @@ def on(page: str) -> Iterator[None]:
     finally:
         if "_restored" not in state:
             held = {key: state[key] for key in state["_remembered"] if key in state}
-            state["_kept"].update(held)
+            # Pages have keys in common, of which each holds another value.
+            state["_kept"].setdefault(page, {}).update(held)
+            # While nobody answers a page shows no widget, and Streamlit forgets what they held.
+            state["_lost"] = not held
 
 
 def _workspaces() -> list[str]:

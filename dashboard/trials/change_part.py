@@ -20,6 +20,7 @@ from dashboard.views.curation import (
     ACTIONS,
     Change,
     Preview,
+    as_shown,
     button_text,
     change,
     headline,
@@ -40,6 +41,7 @@ _PREVIEW: Final = "_change_preview"
 _OUTCOME: Final = "_change_outcome"
 #: How often a change made the list new: its selection is of the list before.
 CHANGES: Final = "_trial_changes"
+_MOVED: Final = "Somebody has changed these trials since. Below is what it would do now."
 _GOOD: Final = "#009e73"
 _HINT: Final = "#e69f00"
 
@@ -122,6 +124,12 @@ def _do() -> None:
     if preview is None:
         return
     try:
+        report = _curate(preview.change, dry_run=True)
+        if not as_shown(preview, report):
+            _tell(_MOVED, preview.change.trials)
+            st.session_state[_PREVIEW] = Preview(preview.change, report)
+            data.forget()
+            return
         report = _curate(preview.change, dry_run=False)
     except TradingKBError as error:
         _tell(error, preview.change.trials)
@@ -156,7 +164,7 @@ def _outcome(chosen: Sequence[int]) -> None:
     if chosen and set(chosen) != trials:
         st.session_state.pop(_OUTCOME, None)
     elif isinstance(found, TradingKBError):
-        refused("Nothing was changed", found)
+        refused("Nothing was changed", found, clicked=True)
     elif isinstance(found, str):
         box("Not yet", found, colour=_HINT)
     elif found is not None:

@@ -16,7 +16,7 @@ from dashboard.views.grid_figure import Look
 
 def figure_look() -> Look:
     """The colours of the dashboard, for the viewer's page."""
-    stops = look.SEQUENTIAL
+    stops: Sequence[tuple[float, str]] = look.SEQUENTIAL
     if look.dark():  # what is much stands out from the page there, too
         stops = tuple((1.0 - at, colour) for at, colour in reversed(stops))
     return Look(
@@ -49,7 +49,7 @@ def pick_strategy(names: Sequence[str]) -> str:
     """The strategy; what a link asks for and is not there is said."""
     asked = st.query_params.get("strategy_name")
     # The URL holds what an option looks like: the bare name, so that links can be written by hand.
-    chosen = pick("Strategy", names, names[0], "strategy_name")
+    chosen = pick("Strategy", names, "strategy_name")
     if asked and asked not in names:
         box(
             f"No trials of strategy {shortened(asked)!r} here",
@@ -59,14 +59,12 @@ def pick_strategy(names: Sequence[str]) -> str:
     return chosen
 
 
-def pick(label: str, options: Sequence[str], first: str, key: str) -> str:
+def pick(label: str, options: Sequence[str], key: str) -> str:
     """One of several, kept in the URL; what is no longer among them gives way to the first."""
     if key in st.session_state and st.session_state[key] not in options:
-        del st.session_state[key]
-    chosen = st.selectbox(
-        label, options, index=list(options).index(first), key=key, bind="query-params"
-    )
-    return str(chosen)
+        # Said, not deleted: the browser would go on showing what was picked before.
+        st.session_state[key] = options[0]
+    return str(st.selectbox(label, options, key=key, bind="query-params"))
 
 
 def wanted(key: str) -> str | None:

@@ -21,6 +21,7 @@ from dashboard.views.grid import (
     declared_numbers,
     grid,
     grid_table,
+    in_order,
     mark,
     spec_defaults,
 )
@@ -33,6 +34,8 @@ KEYS: Final = ("x", "y", "objective", "bars", "shown")
 #: Pixels of a page of usual width; a grid that leaves fewer of them has its table below.
 _PAGE: Final = 990
 _TABLE: Final = 420
+#: Rows that are shown without a scroll bar.
+_WHOLE: Final = 12
 #: Recorded answers that are looked at for the last one with parameters, and how far back: of a
 #: strategy that nobody asks about, the store would look through every answer that there is.
 _RECENT: Final = 20
@@ -45,16 +48,17 @@ def grid_part(workspace: str, strategy: str) -> None:
         objectives = data.ask("objectives")
         places = st.columns(4)
         with places[0]:
-            name = pick("Objective", [o["name"] for o in objectives], "sharpe", "objective")
+            name = pick("Objective", [o["name"] for o in objectives], "objective")
         spec = data.ask("strategy", name=strategy, workspace=workspace)
-        report = _report(workspace, strategy, name, declared_numbers(spec))
+        declared = declared_numbers(spec)
+        report = _report(workspace, strategy, name, declared)
         if report["p"] is None:
             empty(
                 "No grid",
                 "No parameter of this strategy varies in trials with a score for this objective.",
             )
             return
-        report = _picked(places, workspace, strategy, report)
+        report = _picked(places, workspace, strategy, report, declared)
         measure = st.segmented_control(
             "Shown",
             [m.title for m in MEASURES],
@@ -72,14 +76,11 @@ def _report(
     workspace: str, strategy: str, objective: str, declared: Sequence[str]
 ) -> Mapping[str, Any]:
     """With what was picked, else what is declared first, as far as the trials have it."""
-    first = dict(zip(("p", "q"), declared, strict=False))
-    asked = {
-        "p": wanted("x") or first.get("p"),
-        "q": wanted("y") or first.get("q"),
-        "timeframe": wanted("bars"),
-    }
-    if asked["p"] == asked["q"]:
-        asked["q"] = None
+    p = wanted("x") or next(iter(declared), None)
+    q = wanted("y")
+    if q is None or q == p:
+        q = next((name for name in declared if name != p), None)
+    asked = {"p": p, "q": q, "timeframe": wanted("bars")}
     same = {"workspace": workspace, "strategy_name": strategy, "objective_type": objective}
     try:
         found: Mapping[str, Any] = data.ask("param_grid", **same, **asked)
@@ -90,22 +91,29 @@ def _report(
 
 
 def _picked(
-    places: Sequence[Any], workspace: str, strategy: str, report: Mapping[str, Any]
+    places: Sequence[Any],
+    workspace: str,
+    strategy: str,
+    report: Mapping[str, Any],
+    declared: Sequence[str],
 ) -> Mapping[str, Any]:
-    """The report of what the pickers say; they offer what varies."""
-    params = [str(name) for name in report["params"]]
+    """The report of what the pickers say; they offer what varies.
+
+    What each begins with hangs on the trials alone, not on the link: a link leaves out what a
+    picker would begin with anyway.
+    """
+    names = in_order([str(name) for name in report["params"]], declared)
     with places[1]:
-        p = pick("Parameter across", params, str(report["p"]), "x")
-    others = [name for name in params if name != p]
+        p = pick("Parameter across", names, "x")
+    others = [name for name in names if name != p]
     q = timeframe = None
     with places[2]:
         if others:
-            first = report["q"] if report["q"] in others else others[0]
-            q = pick("Parameter upwards", others, str(first), "y")
+            q = pick("Parameter upwards", others, "y")
     with places[3]:
         frames = [str(name) for name in report["timeframes"] if name]
         if frames:
-            timeframe = pick("Bars", frames, str(report["timeframe"] or frames[0]), "bars")
+            timeframe = pick("Bars", frames, "bars")
     if (p, q, timeframe) == (report["p"], report["q"], report["timeframe"]):
         return report
     found: Mapping[str, Any] = data.ask(
@@ -168,7 +176,7 @@ def _table(shown: Grid, marks: Sequence[Mark]) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=min(36 * table.height + 40, 480),
+        height="content" if table.height <= _WHOLE else 480,
         column_config={
             "p": column.TextColumn(shown.p, width="small"),
             "q": column.TextColumn(shown.q, width="small"),

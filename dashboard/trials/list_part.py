@@ -133,7 +133,7 @@ def _order(key: str, now: Asked) -> None:
 
 def _configured(column: Column) -> Any:
     config = st.column_config
-    common = {"help": column.help or None}
+    common: dict[str, Any] = {"help": column.help or None}
     if column.kind == "percent":
         return config.NumberColumn(column.title, format="%.1f", **common)
     if column.kind == "number":

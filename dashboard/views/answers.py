@@ -248,5 +248,11 @@ def then_facts(event: Mapping[str, Any]) -> list[Fact]:
     return [
         Fact("Status then", word, ", ".join(event.get("reasons") or ()) or "no reason against it"),
         Fact("Expected then", expected, f"90 % interval {bounds}" if event.get("params") else ""),
-        Fact("Confidence then", fmt.percent(event.get("confidence"), 0), "of all past choices"),
+        _confidence_then(event.get("confidence")),
     ]
+
+
+def _confidence_then(value: float | None) -> Fact:
+    if value is None:
+        return Fact("Confidence then", "unknown", "not calibrated then")
+    return Fact("Confidence then", fmt.percent(value, 0), "of all past choices")

@@ -83,7 +83,7 @@ def retry_figure(
             280,
             title=f"Retries a second of the busiest replica, by {span(part.total_seconds())} "
             f"(n = {thousands(n)} retries, UTC)",
-            barmode="group",
+            barmode="overlay",
             xaxis={"type": "date", "range": [since, until], "hoverformat": "%Y-%m-%d %H:%M"},
             yaxis={"title": {"text": "retries / s"}, "range": [0, 1.15 * highest]},
             shapes=[
@@ -128,7 +128,9 @@ def _retry_bars(rates: pl.DataFrame, service: str, colour: str, part: timedelta)
         "y": rates["per_s"].to_list(),
         "customdata": rates.select("retries").rows(),
         "name": SERVICES[service],
-        "marker": {"color": colour},
+        # Of its own accord Plotly makes a bar as wide as the way to the next one.
+        "width": 1000 * part.total_seconds(),
+        "marker": {"color": colour, "opacity": 0.85},
         "hovertemplate": f"{SERVICES[service]}: %{{y:.2f}} a second "
         "(%{customdata[0]} of all replicas)<extra></extra>",
     }

@@ -77,6 +77,11 @@ def still_meant(preview: Preview | None, asked: Change) -> bool:
     return preview is not None and preview.change == asked
 
 
+def as_shown(preview: Preview, report: Mapping[str, Any]) -> bool:
+    """Whether the dry run of now says what the preview showed: others change trials, too."""
+    return all(report[name] == preview.report[name] for name in ("changed", "transitions"))
+
+
 def headline(report: Mapping[str, Any]) -> str:
     """What would happen, or has happened, in one sentence."""
     changed, selected = int(report["changed"]), int(report["selected"])

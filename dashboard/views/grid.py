@@ -151,6 +151,18 @@ class Grid:
         reach = max(abs(v - self.centre) for v in found) or 1.0
         return self.centre - reach, self.centre + reach
 
+    def span(self) -> tuple[float, float]:
+        """The part of the scale that is needed: from the least value to the most, and the centre.
+
+        A profit factor below 0 is none, and half of a legend of gains alone would be of losses.
+        """
+        low, high = self.limits()
+        found = [self.value[y][x] for x, y in self.tried()]
+        known = [v for v in [*found, self.centre] if v is not None]
+        if self.centre is None or max(known) <= min(known):
+            return low, high
+        return max(low, min(known)), min(high, max(known))
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -290,6 +302,12 @@ def declared_numbers(spec: Mapping[str, Any] | None) -> list[str]:
     """The parameters that a spec declares as numbers, in its order; none where there is no spec."""
     declared = list((spec or {}).get("params", ()))
     return [str(p["name"]) for p in declared if p.get("type") in ("int", "float")]
+
+
+def in_order(varying: Sequence[str], declared: Sequence[str]) -> list[str]:
+    """The parameters that vary: those that are declared as numbers first, as they are declared."""
+    first = [name for name in declared if name in varying]
+    return first + [name for name in varying if name not in first]
 
 
 def spec_defaults(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:

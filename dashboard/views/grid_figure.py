@@ -111,7 +111,7 @@ Stops = Sequence[tuple[float, str]]
 
 
 def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, stops: Stops) -> dict[str, Any]:
-    low, high = shown.limits()
+    low, high = shown.span()
     tried = set(shown.tried())
     places = [[(x, y) for x in range(len(shown.columns))] for y in range(len(shown.rows))]
     return {
@@ -121,7 +121,7 @@ def _heat(shown: Grid, marks: Sequence[Mark], sizes: Size, stops: Stops) -> dict
         "z": [list(row) for row in shown.value],
         "zmin": low,
         "zmax": high,
-        "colorscale": [list(stop) for stop in stops],
+        "colorscale": [list(stop) for stop in _part(stops, shown)],
         "customdata": [
             [_html(hover_text(shown, at, marks)) if at in tried else "" for at in row]
             for row in places
@@ -165,17 +165,35 @@ def _numbers(shown: Grid, sizes: Size, stops: Stops) -> dict[str, Any]:
 
 def text_on(stops: Stops, at: float) -> str:
     """Black or white, whichever is read on the colour at a place (0 to 1) of a scale."""
+    return _readable(_colour(stops, at))
+
+
+def _part(stops: Stops, shown: Grid) -> list[tuple[float, str]]:
+    """The part of a scale that the values of a grid need, as a scale of its own."""
+    (low, high), (first, last) = shown.limits(), shown.span()
+    start, end = ((edge - low) / (high - low) for edge in (first, last))
+    inner = [(at, colour) for at, colour in stops if start < at < end]
+    part = [(start, _hex(_colour(stops, start))), *inner, (end, _hex(_colour(stops, end)))]
+    return [((at - start) / (end - start), colour) for at, colour in part]
+
+
+def _colour(stops: Stops, at: float) -> list[float]:
+    """Red, green and blue (0 to 1) at a place of a scale, between its stops in equal steps."""
     at = min(max(at, 0.0), 1.0)
     for (start, before), (end, after) in pairwise(stops):
         if at <= end:
-            share = (at - start) / (end - start) if end > start else 0.0
+            share = (at - start) / (end - start)
             pairs = zip(_channels(before), _channels(after), strict=True)
-            return _readable([a + share * (b - a) for a, b in pairs])
-    return _readable(_channels(stops[-1][1]))
+            return [a + share * (b - a) for a, b in pairs]
+    return _channels(stops[-1][1])
 
 
 def _channels(colour: str) -> list[float]:
     return [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+
+
+def _hex(channels: Sequence[float]) -> str:
+    return "#" + "".join(f"{round(255 * c):02x}" for c in channels)
 
 
 def _readable(channels: Sequence[float]) -> str:
@@ -217,7 +235,7 @@ def _hatched(shown: Grid) -> list[dict[str, Any]]:
 
 def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, Any]]:
     """A symbol in the upper corner of its cell, on a white disc: seen on every colour."""
-    found = []
+    found: list[dict[str, Any]] = []
     diameter = max(9, min(16, sizes.cell // 4))
     for k, mark in enumerate(marks):
         if mark.place is None:
@@ -227,7 +245,12 @@ def _symbols(marks: Sequence[Mark], sizes: Size, look: Look) -> list[dict[str, A
         place = {"x": [x + (0.36 if k % 2 == 0 else -0.36)], "y": [y + 0.36]}
         disc = {"size": diameter + 5, "color": "#ffffff", "line": {"color": "#333333", "width": 1}}
         symbol = {"symbol": seen["symbol"], "size": diameter, "color": seen["color"]}
-        common = {"type": "scatter", "mode": "markers", "hoverinfo": "skip", **place}
+        common: dict[str, Any] = {
+            "type": "scatter",
+            "mode": "markers",
+            "hoverinfo": "skip",
+            **place,
+        }
         found += [
             {**common, "marker": disc, "showlegend": False},
             {**common, "marker": symbol, "name": _html(mark.name)},

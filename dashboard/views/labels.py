@@ -32,6 +32,7 @@ def clock(at: datetime, now: datetime) -> str:
 
 def span(seconds: float) -> str:
     """A length of time, in the largest unit that says enough."""
+    seconds = max(seconds, 0.0)  # "now" is rounded down: what has just begun may be after it
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

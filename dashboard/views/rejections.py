@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from dashboard.shared.text import shortened
 from dashboard.views.evidence import rejected, sentence, threshold, widened
 from tradingkb.domain import RISKS
 from tradingkb.presentation import format as fmt
@@ -33,6 +34,8 @@ MEASURES: Final = {
         "Answers that were not ok, for which relaxing this filter alone would have been enough.",
     ),
 }
+#: Characters of a name among other names.
+_NAME: Final = 24
 _COUNTS: Final = ("asked", "requests", "requests_only", "trials", "trials_only", "saved")
 
 
@@ -143,15 +146,15 @@ def finding(frame: pl.DataFrame, n_answers: int, n_unwell: int) -> str:
         return "Nothing was asked in this range."
     asked = fmt.count(n_answers, "answer")
     if not n_unwell:
-        return f"All of {asked} were ok: no filter stood in the way of one."
-    unwell = f"{n_unwell:,} of {asked} were degraded or none"
+        was = "was" if n_answers == 1 else "were all"
+        return f"{asked} {was} ok: no filter stood in the way."
+    unwell = f"{n_unwell:,} of {asked} {'was' if n_unwell == 1 else 'were'} degraded or none"
     if frame.is_empty() or not frame["saved"][0]:
-        return f"{unwell}; relaxing one filter alone would have helped none of them."
+        helped = "not have helped" if n_unwell == 1 else "have helped none of them"
+        return f"{unwell}; relaxing one filter alone would {helped}."
     first = frame.row(0, named=True)
-    return (
-        f"{unwell}. Relaxing {first['filter']} alone would have given enough trials to "
-        f"{first['saved']:,} of them."
-    )
+    them = "it" if n_unwell == 1 else f"{first['saved']:,} of them"
+    return f"{unwell}. Relaxing {first['filter']} alone would have given enough trials to {them}."
 
 
 def unwell(rates: pl.DataFrame) -> tuple[int, int]:
@@ -190,7 +193,9 @@ def patterns(rates: pl.DataFrame) -> pl.DataFrame:
                 "pattern": pattern.name,
                 "answers": n,
                 "share": n / total if total else None,
-                "strategies": ", ".join(f"{name} ({k:,})" for name, k in ranked.head(3).rows()),
+                "strategies": ", ".join(
+                    f"{shortened(name, _NAME)} ({k:,})" for name, k in ranked.head(3).rows()
+                ),
                 "cause": pattern.cause,
                 "action": pattern.action,
             }

@@ -285,9 +285,9 @@ def test_a_name_is_one_part_of_a_path(name: str, path: str) -> None:
     assert segment(name) == path
 
 
-def test_viewers_leave_what_programs_may_ask(sample_home: Any) -> None:
+def test_viewers_leave_what_programs_may_ask(sample_copy: Any) -> None:
     limits = {"rate_limit_per_minute": 2, "rate_limit_reads_per_minute": 5}
-    with listening(sample_home, **limits) as url:
+    with listening(sample_copy, **limits) as url:
         waits: list[float] = []
         client = RemoteClient(url, sleep=waits.append)
         for _ in range(5):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+import streamlit as st
 
 import tradingkb as tkb
 from tests.dashboard.asked import asked, button, recorded
@@ -26,6 +27,25 @@ def test_while_nobody_answers_the_page_says_so_and_stands(opened):
     app = opened("recommend", url=NOBODY, strategy_name="bb_reversal")
     assert not app.exception
     assert "does not answer" in shown(app)
+
+
+def test_a_question_outlives_an_outage_and_is_asked_when_somebody_answers(
+    opened, busy_home, monkeypatch
+):
+    link = {"strategy_name": "bb_reversal", "min_trades": "7", "objective_type": "return"}
+    app = opened("recommend", url=NOBODY, **link)
+    assert "does not answer" in shown(app)
+    assert button(app, "ask").disabled
+    assert app.number_input(key="min_trades").value == 7
+    monkeypatch.delenv("TRADINGKB_SERVICE_URL")
+    monkeypatch.setenv("TRADINGKB_HOME", str(busy_home))
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    app.run()
+    assert not app.exception
+    assert "usable" in shown(app)
+    (event,) = asked(busy_home).to_dicts()
+    assert (event["strategy_name"], event["objective_type"]) == ("bb_reversal", "return")
 
 
 def test_nothing_is_asked_before_a_strategy_is_chosen(opened, busy_home):
@@ -56,11 +76,21 @@ def test_a_link_to_a_strategy_that_is_not_here_asks_nothing(opened, busy_home):
     assert asked(busy_home).is_empty()
 
 
-def test_bogus_values_in_a_link_are_left_out(opened, busy_home):
+def test_bogus_values_in_a_link_are_left_out_and_said(opened, busy_home):
     bogus = {"max_drawdown": "lots", "tags": "sideways", "market": "Mars", "min_trades": "-4"}
     app = opened("recommend", home=busy_home, strategy_name="bb_reversal", **bogus)
     assert not app.exception
     assert "usable" in shown(app)
+    for name in ("max_drawdown", "market", "min_trades"):
+        assert f"{name}={bogus[name]}" in shown(app)
+
+
+def test_a_link_that_can_be_used_leaves_nothing_out(opened, busy_home):
+    link = {"max_drawdown": "0.30", "min_trades": "5", "market": "Stated", "tags": "ranging"}
+    link |= {"require_oos": "no", "objective_type": "sharpe", "as_of": "2024-01-31"}
+    app = opened("recommend", home=busy_home, strategy_name="bb_reversal", **link)
+    assert not app.exception
+    assert "Left out" not in shown(app)
 
 
 def test_a_relaxation_is_tried_with_one_click(opened, busy_home):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import polars as pl
 
 import tradingkb as tkb
+from dashboard.views import rejections as view
 from tests.dashboard.conftest import NOBODY, shown
 from tests.small_store import trials
 
@@ -26,9 +28,11 @@ def test_an_empty_store_says_that_nothing_was_asked(opened, tmp_path):
 
 
 def test_while_nobody_answers_the_page_says_so_and_stands(opened):
-    app = opened("rejections", url=NOBODY)
+    app = opened("rejections", url=NOBODY, strategy_name="macd_trend", status="none")
     assert not app.exception
     assert "does not answer" in shown(app)
+    assert app.selectbox(key="strategy_name").value == "macd_trend"
+    assert app.selectbox(key="status").value == "none"
 
 
 def test_the_page_says_which_relaxation_would_have_helped_most(opened, busy_store):
@@ -51,8 +55,18 @@ def test_charts_say_unit_and_sample_and_have_an_alternative_text(opened, busy_st
     assert len(charts) == 2
     titles = [json.loads(c.proto.spec)["layout"]["title"]["text"] for c in charts]
     assert "(n = " in titles[0]
-    assert "(UTC)" in titles[1]
+    assert "(n = " in titles[1]
+    assert "UTC)" in titles[1]
+    hovers = {trace["hovertemplate"] for trace in json.loads(charts[1].proto.spec)["data"]}
+    assert hovers == {"%{y:,.1f} (n = %{customdata:,})"}
     assert all(c.proto.alt for c in charts)
+
+
+def test_sentences_of_patterns_and_reasons_are_shown_whole(opened, busy_store):
+    text = shown(opened("rejections", home=busy_store, range="7d"))
+    for pattern in view.PATTERNS:
+        assert pattern.cause in unescape(text)
+        assert pattern.action in unescape(text)
 
 
 def test_a_strategy_and_a_measure_narrow_what_is_shown(opened, busy_store):

@@ -42,7 +42,7 @@ def test_the_grid_is_what_one_sees_first(opened, busy_store):
     assert heat["type"] == "heatmap"
     assert figure["layout"]["xaxis"]["ticktext"] == ["6", "12", "19"]
     assert figure["layout"]["yaxis"]["ticktext"] == ["21", "26", "50"]
-    assert heat["zmin"] == -heat["zmax"]
+    assert heat["zmin"] <= 0.0 < heat["zmax"]
     text = shown(app)
     assert "Mean sharpe (annualised), out-of-sample" in text
     assert "Averaged over the other parameters" in text
@@ -78,6 +78,15 @@ def test_a_link_names_parameters_objective_and_what_is_shown(opened, busy_store)
     assert "Difference in max_drawdown (percent)" in shown(app)
 
 
+def test_a_link_still_says_what_was_picked_after_something_else_is(opened, busy_store):
+    app = opened("trials", home=busy_store, strategy_name="macd_trend", x="signal")
+    assert charts(app)[0]["layout"]["yaxis"]["title"]["text"] == "fast"
+    app.selectbox(key="objective").set_value("profit_factor").run()
+    assert charts(app)[0]["layout"]["xaxis"]["title"]["text"] == "signal"
+    assert app.query_params["x"] == "signal"
+    assert "y" not in app.query_params
+
+
 def test_nonsense_in_a_link_is_left_aside(opened, busy_store):
     link = {"strategy_name": "<script>", "x": "nope", "y": "|", "objective": "?", "bars": "9y"}
     link |= {"shown": "x", "tab": "y", "metric": "z", "kb_status": "w", "rows": "-3"}
@@ -95,6 +104,7 @@ def test_another_strategy_begins_with_its_own_parameters(opened, busy_store):
     app.selectbox(key="strategy_name").set_value("bb_reversal").run()
     assert not app.exception
     assert charts(app)[0]["layout"]["xaxis"]["title"]["text"] == "n"
+    assert app.selectbox(key="x").value == "n"
     app.selectbox(key="y").set_value("exit").run()
     assert charts(app)[0]["layout"]["yaxis"]["title"]["text"] == "exit"
 
@@ -145,6 +155,14 @@ def test_the_list_is_put_in_order_by_the_store(opened, busy_store):
     best = trials_of(busy_store, strategy_name="macd_trend")["sharpe_oos"].max()
     assert app.dataframe[0].value["sharpe_oos"].iloc[0] == best
     assert app.dataframe[0].value["sharpe_oos"].is_monotonic_decreasing
+
+
+def test_a_link_goes_on_naming_the_parameters_that_it_names(opened, busy_store):
+    link = {"strategy_name": "macd_trend", "x": "slow", "y": "allow_short"}
+    app = opened("trials", home=busy_store, **link)
+    assert not app.exception
+    assert (app.selectbox(key="x").value, app.selectbox(key="y").value) == ("slow", "allow_short")
+    assert {name: app.query_params[name] for name in link} == link
 
 
 def test_ranges_are_asked_of_the_store(opened, busy_store):
@@ -282,6 +300,21 @@ def test_the_change_is_made_and_its_form_is_gone(changing, busy_home):
     assert not [b for b in app.button if b.key == "_change_do"]
 
 
+def test_trials_that_somebody_else_changed_since_the_preview_are_shown_anew(changing, busy_home):
+    app = attempt(changing(), "promote", "ran live", TOKEN)
+    before = rejected(busy_home)
+    chosen = trials_of(busy_home, symbol="AAPL").sort("trial_id", descending=True)
+    with tkb.connect(busy_home, progress=False) as kb:
+        kb.reject(chosen["trial_id"].to_list()[:1], reason="a bug")
+    do(app)
+    assert not app.exception
+    assert "Somebody has changed these trials since." in shown(app)
+    assert rejected(busy_home) == before + 1
+    do(app)
+    assert "2 trials were promoted." in shown(app)
+    assert rejected(busy_home) == before
+
+
 def _two_clicks() -> None:
     """What two clicks do that arrive one after the other, the second one for a page of before."""
     import streamlit as st
@@ -293,7 +326,8 @@ def _two_clicks() -> None:
     rows, _ = data.ask("trial_page", workspace="default", where={"symbol": "AAPL"}, limit=2)
     asked = change("default", "reject", rows["trial_id"].to_list(), "a bug")
     st.session_state[change_part._TOKEN] = st.session_state["_given"]
-    st.session_state[change_part._PREVIEW] = Preview(asked, {"changed": 2})
+    shown = change_part._curate(asked, dry_run=True)
+    st.session_state[change_part._PREVIEW] = Preview(asked, shown)
     change_part._do()
     change_part._do()
     change_part.change_part("default", rows, [])

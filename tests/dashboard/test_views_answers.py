@@ -194,7 +194,7 @@ def test_an_answer_of_then_says_its_status_and_expectation():
     status, expected, confidence = answers.then_facts(event)
     assert (status.value, status.note) == ("▲ DEGRADED", "few_windows")
     assert (expected.value, expected.note) == ("5.0 %", "90 % interval -1.0 % to 11.0 %")
-    assert confidence.value == "–"
+    assert (confidence.value, confidence.note) == ("unknown", "not calibrated then")
 
 
 def test_names_from_data_are_passed_on_as_they_are():

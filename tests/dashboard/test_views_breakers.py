@@ -128,6 +128,7 @@ def test_retries_are_those_of_the_busiest_replica_and_the_sum_of_all():
     go.Figure(figure)
     assert "n = 151 retries" in figure["layout"]["title"]["text"]
     assert figure["layout"]["shapes"][0]["y0"] == 0.5
+    assert {bars["width"] for bars in figure["data"]} == {5 * 60 * 1000}
     assert breakers.finding_retries(found).startswith("151 calls were made again; most at")
 
 

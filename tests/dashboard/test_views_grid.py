@@ -13,6 +13,7 @@ from dashboard.views.grid import (
     grid,
     grid_table,
     hover_text,
+    in_order,
     mark,
     spec_defaults,
 )
@@ -210,6 +211,15 @@ def test_who_does_not_see_the_picture_hears_the_finding():
         "What it earned over slow and fast: best 3.00 at slow = 9, fast = 10, from 1 window; "
         "3 cells of 4 have enough windows. Defaults at slow = 20, fast = 5."
     )
+
+
+def test_declared_numbers_come_first_and_what_does_not_vary_is_left_out():
+    assert in_order(["signal", "slow", "short"], ["fast", "slow", "signal"]) == [
+        "slow",
+        "signal",
+        "short",
+    ]
+    assert in_order(["b", "a"], []) == ["b", "a"]
 
 
 def test_a_spec_says_which_parameters_are_numbers_and_what_the_defaults_are():

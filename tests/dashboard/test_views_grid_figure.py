@@ -22,16 +22,40 @@ def wide(n: int):
     return shown(cells)
 
 
-def test_white_is_break_even():
+def test_white_is_break_even_and_the_legend_reaches_as_far_as_values_do():
     _, traces = drawn(shown())
     heat = traces["heatmap"]
-    assert (heat["zmin"], heat["zmax"]) == (-0.5, 0.5)
+    assert (heat["zmin"], heat["zmax"]) == (-0.2, 0.5)
+    assert heat["colorscale"][1] == [pytest.approx(0.2 / 0.7), "#f7f7f7"]
+    assert heat["colorscale"][-1] == [1.0, "#0072b2"]
+
+
+def test_as_far_below_break_even_a_value_is_as_strong_as_above():
+    cells = ((1.0, 1.0, -0.2, -0.3, -0.1, 9), (2.0, 1.0, 0.4, 0.3, 0.5, 9))
+    _, traces = drawn(shown(cells))
+    assert traces["heatmap"]["colorscale"][0] == [0.0, "#e6ab7c"]  # halfway to orange
+
+
+def test_a_legend_of_gains_alone_begins_at_break_even():
+    gains = ((1.0, 1.0, 3.0, 2.0, 4.0, 9), (2.0, 1.0, 5.0, 4.0, 6.0, 9))
+    _, traces = drawn(grid(report(gains), EARNED, 1.0))
+    heat = traces["heatmap"]
+    assert (heat["zmin"], heat["zmax"]) == (1.0, 5.0)
+    assert heat["colorscale"] == [[0.0, "#f7f7f7"], [1.0, "#0072b2"]]
+
+
+def test_values_that_are_all_break_even_are_white():
+    _, traces = drawn(shown(((1.0, 1.0, 0.0, 0.0, 0.0, 9),)))
+    heat = traces["heatmap"]
+    assert (heat["zmin"], heat["zmax"]) == (-1.0, 1.0)
     assert heat["colorscale"][1] == [0.5, "#f7f7f7"]
 
 
 def test_the_better_end_of_the_colours_is_the_lower_one_where_less_is_better():
     _, traces = drawn(shown(direction="min"))
-    assert traces["heatmap"]["colorscale"] == [[0.0, "#0072b2"], [0.5, "#f7f7f7"], [1.0, "#d55e00"]]
+    scale = traces["heatmap"]["colorscale"]
+    assert scale[1] == [pytest.approx(0.2 / 0.7), "#f7f7f7"]
+    assert scale[-1] == [1.0, "#d55e00"]
 
 
 def test_a_score_without_break_even_has_one_hue():

@@ -92,7 +92,10 @@ def test_a_trend_is_per_answer_over_all_strategies(measure, values):
     ("rows", "n", "bad", "said"),
     [
         ((), 0, 0, "Nothing was asked in this range."),
-        ((), 5, 0, "All of 5 answers were ok: no filter stood in the way of one."),
+        ((), 5, 0, "5 answers were all ok: no filter stood in the way."),
+        ((), 1, 0, "1 answer was ok: no filter stood in the way."),
+        ((counted("a", "x"),), 1, 1, "1 of 1 answer was degraded or none; relaxing one filter "),
+        ((counted("a", "x", saved=1),), 4, 1, "would have given enough trials to it."),
         ((counted("a", "x"),), 5, 2, "relaxing one filter alone would have helped none of them."),
         ((counted("a", "x", saved=2),), 5, 3, "Relaxing x alone would have given enough trials"),
     ],

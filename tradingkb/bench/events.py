@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 
 from tradingkb.bench.data import SEED, STRATEGIES, strategies
 
-#: When the first of them was recorded, and for how many days they go on.
-START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+#: For how many days they go on.
 DAYS: Final = 30
 #: Events that are saved at once.
 _BATCH: Final = 2_000
@@ -21,8 +20,8 @@ _REPLICAS: Final = ("replica-a", "replica-b")
 _FILTERS: Final = ("require_oos", "max_drawdown", "min_trades", "max_overfit_gap")
 
 
-def make_events(workspace_id: str, count: int) -> Iterator[list[dict[str, Any]]]:
-    """That many events at even distances, some thousand at a time, the oldest first."""
+def make_events(workspace_id: str, count: int, start: datetime) -> Iterator[list[dict[str, Any]]]:
+    """That many events at even distances from a time on, some thousand at once, oldest first."""
     rng = np.random.default_rng([SEED, 4])
     names = [one.spec.name for one in strategies(STRATEGIES)]
     step = timedelta(days=DAYS) / count
@@ -40,7 +39,7 @@ def make_events(workspace_id: str, count: int) -> Iterator[list[dict[str, Any]]]
         yield [
             _event(
                 request_id=f"{first + i}",
-                at=START + (first + i) * step,
+                at=start + (first + i) * step,
                 workspace_id=workspace_id,
                 strategy_name=names[rows["strategy"][i]],
                 status=_STATUSES[rows["status"][i]],

@@ -6,15 +6,18 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from tradingkb.bench.data import counts, make_trials, make_windows, strategies
+from tradingkb.bench.events import DAYS, make_events
 from tradingkb.bench.knowledge import open_kb
 from tradingkb.bench.processes import Process
 from tradingkb.bench.sizes import Sizes
+from tradingkb.workspaces import DEFAULT_WORKSPACE
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,23 @@ class Stores:
         self.folder = folder
         self.sizes = sizes
         self._filled: dict[int, Ingested] = {}
+        self._events: tuple[Path, datetime] | None = None
 
     @cached_property
     def windows(self) -> pl.DataFrame:
         """The windows that all trials share."""
         return make_windows(self.sizes.windows)
+
+    def events(self) -> tuple[Path, datetime]:
+        """The home of a store with a month of answers up to now, and when the first was given."""
+        if self._events is None:
+            home, start = self.folder / "events", datetime.now(UTC) - timedelta(days=DAYS)
+            with open_kb(home) as kb:
+                space = kb.use_cases.workspaces.find(DEFAULT_WORKSPACE, create_default=True)
+                for some in make_events(space.id, self.sizes.events, start):
+                    kb.use_cases.store.save_events(some)
+            self._events = home, start
+        return self._events
 
     def trials(self, total: int) -> Path:
         """A Parquet file of that many trials."""

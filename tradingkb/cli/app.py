@@ -248,8 +248,9 @@ def demo(
     from tradingkb.cli.demo import run_demo
 
     with reported():
-        show(f"open {run_demo(data, home, out)}")
-        show("look at the store in the dashboard: make dashboard")
+        report = run_demo(data, home, out)
+        show("`make dashboard` shows the store in a browser")
+        show(f"open {report}")
 
 
 curation.register(app)

@@ -90,6 +90,8 @@ class RecordQueries:
         if workspace_id is not None:
             conditions.append(table.c.workspace_id == workspace_id)
         columns = [c for c in table.columns if c.name != "id"]
-        statement = sa.select(*columns).where(*conditions).order_by(table.c.at.desc()).limit(limit)
+        newest = (
+            sa.select(*columns).where(*conditions).order_by(table.c.at.desc(), table.c.id.desc())
+        )
         with reading(self.engine) as connection:
-            return read(connection, statement)
+            return read(connection, newest.limit(limit))

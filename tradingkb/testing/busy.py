@@ -81,6 +81,8 @@ def fill(
             _ask(rng.choice(kbs), names, markets, rng, (end - at) / timedelta(hours=1))
         clock.now = end - timedelta(hours=20)
         _curated(kbs[0], names[0])
+        clock.now = end - timedelta(hours=10)
+        kbs[0].ingest()
         for replica, hours, seconds in OUTAGES:
             clock.now = end - timedelta(hours=hours)
             _outage(kbs[0], clock, replica, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tradingkb.domain import Actor, ParamSpec, RegimeScaler, StrategySpec
 from tradingkb.exceptions import InvalidBackupError, InvalidInputError, StoreTooNewError
+from tradingkb.plain import STRUCTURES
 from tradingkb.ports import RunRecord, TrialStore
 from tradingkb.testing.stored import (
     COLLECTION,
@@ -88,12 +90,16 @@ def everything(store: TrialStore) -> list[Any]:
                 store.history(WORKSPACE, {}, None),
                 store.index_rows(WORKSPACE, COLLECTION).drop("content_hash").sort("trial_id"),
                 store.runs(WORKSPACE, None).sort("run_id"),
-                store.events(None, 99, {}),
                 store.event_rates(WORKSPACE, *_ALWAYS, "hour", ("source", "replica")),
                 store.rejections(WORKSPACE, *_ALWAYS, "hour", ("strategy_name", "filter")),
                 store.change_rows(WORKSPACE, None, None, 99),
             )
         ),
+        # PostgreSQL spells a structure anew.
+        [
+            {n: json.loads(v) if v and n in STRUCTURES else v for n, v in event.items()}
+            for event in store.events(None, 99, {}).to_dicts()
+        ],
         store.outcomes(WORKSPACE, "sharpe").to_dicts(),
         store.calibration(WORKSPACE, "sharpe"),
     ]

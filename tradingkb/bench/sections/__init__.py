@@ -6,6 +6,7 @@ from typing import Final
 from tradingkb.bench.rows import Findings
 from tradingkb.bench.sections import (
     cold_ingest,
+    dashboard,
     event_reports,
     imports,
     postgresql,
@@ -27,6 +28,7 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "recommend": recommendation.run,
     "trials": trial_reports.run,
     "events": event_reports.run,
+    "dashboard": dashboard.run,
     "imports": imports.run,
     "small": small.run,
     "readers": readers.run,
