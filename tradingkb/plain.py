@@ -110,4 +110,6 @@ def _column_name(name: str, type_: pl.DataType) -> str:
 
 def time_text(moment: datetime) -> str:
     """An aware time as text, in UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not by strftime, whose years before 1000 have fewer digits.
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='microseconds')}Z"

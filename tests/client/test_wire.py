@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import httpx2
@@ -22,6 +23,7 @@ from tradingkb.exceptions import (
 )
 
 Answer = tuple[int, Any, dict[str, str]]
+NEW_YEAR = date(2026, 1, 1)
 TABLE = {"columns": {"slug": "text"}, "rows": [{"slug": "default"}]}
 FINE: Answer = (200, TABLE, {})
 BUSY = {"code": "too_many_requests", "detail": "too much", "remedy": "wait", "status": 429}
@@ -138,6 +140,77 @@ def test_what_is_no_service_of_this_release_is_away(served: Ask, answer: Answer)
     _, client = served(answer)
     with pytest.raises(BackendUnavailableError):
         client.workspaces()
+
+
+GARBAGE: list[Any] = [
+    {},
+    {"columns": 5, "rows": 5, "trials": 5, "cells": 5, "open": 5, "objectives": 5, "count": "x"},
+    {"columns": ["a"], "rows": [{"a": 1}], "cells": [], "count": None, "next": 5},
+    {"columns": {}, "rows": [], "trials": [], "events": [], "next": 5, "count": 1.5, "spec": []},
+    [],
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("body", GARBAGE, ids=lambda body: str(body)[:12])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.problems(),
+        lambda client: client.objectives(),
+        lambda client: client.strategy("s"),
+        lambda client: client.trial_count(),
+        lambda client: client.trial_page(),
+        lambda client: client.event_page(),
+        lambda client: client.param_grid("default", "s"),
+        lambda client: client.trial_density("default", "s"),
+    ],
+    ids=["problems", "objectives", "strategy", "count", "trials", "events", "grid", "density"],
+)
+def test_an_answer_in_another_form_is_told_of_whatever_was_asked(
+    served: Ask, ask: Callable[[RemoteClient], Any], body: Any
+) -> None:
+    _, client = served((200, body, {}))
+    with pytest.raises(BackendUnavailableError):
+        ask(client)
+
+
+@pytest.mark.parametrize("answer", [(200, "[" * 100_000, {}), (500, "[" * 100_000, {})])
+def test_an_answer_nested_without_end_is_none(served: Ask, answer: Answer) -> None:
+    _, client = served(answer)
+    with pytest.raises(BackendUnavailableError):
+        client.workspaces()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.strategies("\ud800"),
+        lambda client: client.strategy("\ud800"),
+        lambda client: client.strategies("x" * 70_000),
+        lambda client: client.recommend({"strategy_name": "\ud800"}),
+        lambda client: client.recommend({"strategy_name": "s", "min_trades": float("nan")}),
+    ],
+)
+def test_what_cannot_be_sent_is_invalid_and_nobody_is_asked(
+    served: Ask, ask: Callable[[RemoteClient], Any]
+) -> None:
+    service, client = served()
+    with pytest.raises(InvalidInputError, match="cannot be sent"):
+        ask(client)
+    assert not service.asked
+
+
+def test_several_values_are_sent_each_and_none_at_all_is_no_condition(served: Ask) -> None:
+    none: Answer = (200, {"count": 0}, {})
+    service, client = served(none, none)
+    client.trial_count(where={"symbol": {"b", "a"}}, ranges={"known_at": (NEW_YEAR, None)})
+    client.trial_count(where={"symbol": ("a",)})
+    queries = [request.url.params for request in service.asked]
+    assert [query.get_list("symbol") for query in queries] == [["a", "b"], ["a"]]
+    assert queries[0]["ranges"] == '{"known_at": ["2026-01-01", null]}'
+    with pytest.raises(InvalidInputError, match="symbol: a list of nothing"):
+        client.trial_count(where={"symbol": []})
 
 
 def test_a_service_that_is_not_ready_says_why(served: Ask) -> None:

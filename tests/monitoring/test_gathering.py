@@ -172,6 +172,19 @@ def test_a_part_that_fails_is_named_and_hides_no_other(
     assert [p.code for p in problems_of(facts, clock.now)] == ["CollectionNotReady", "NotRead"]
 
 
+def test_reasons_are_those_of_questions_however_many_probes_came_after_them(
+    kb: tkb.KnowledgeBase, clock: Clock
+):
+    space = kb.use_cases.workspaces.find("default").id
+    none = {"workspace_id": space, "status": "none"}
+    asked = [event(**none, reasons=["collection_empty"], at=clock.now - 5 * MINUTE)] * 30
+    probes = [event(**none, source="probe", reasons=[], at=clock.now - MINUTE)] * 230
+    told = [{**one, "request_id": str(n)} for n, one in enumerate(asked + probes)]
+    kb.use_cases.store.save_events(told)
+    (problem,) = kb.problems().open
+    assert problem.evidence["reasons"] == {"collection_empty": 30}
+
+
 def test_without_reasons_the_answers_are_told_of_all_the_same(kb: tkb.KnowledgeBase, clock: Clock):
     answer(kb, clock, *(30 * ["none"]))
     facts = gathered(

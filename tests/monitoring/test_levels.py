@@ -47,6 +47,21 @@ def test_what_are_not_all_numbers_are_categories(given, wanted):
     assert not levels("k", sets).numeric
 
 
+def test_of_many_categories_those_of_the_most_sets_are_told_apart():
+    """Ten thousand names were as many columns: no answer or picture holds their square."""
+    few = [{"k": f"name {n}"} for n in range(MOST_LEVELS)]
+    assert levels("k", few).table.height == MOST_LEVELS
+    often = [{"k": f"often {n:02}"} for n in range(MOST_LEVELS - 1)]
+    sets = [*({"k": f"name {n}"} for n in range(10_000)), *often, *often, {}]
+    found = levels("k", sets)
+    assert found.binned
+    assert found.distinct == 10_000 + MOST_LEVELS - 1
+    values = found.table["value"].to_list()
+    assert values == ["... 10,000 others", *(one["k"] for one in often), None]
+    assert set(found.code[:10_000]) == {0}
+    assert found.code[-1] == len(values) - 1
+
+
 def test_without_a_parameter_all_sets_are_on_one_step():
     found = levels(None, [{"n": 1}, {"n": 2}])
     assert found.code.tolist() == [0, 0]

@@ -56,6 +56,12 @@ def test_what_is_no_place_in_a_list_is_refused(sample: tkb.KnowledgeBase, after)
         sample.trial_page(after=after if after != "9" * 19 else "x")
 
 
+@pytest.mark.parametrize("status", [["ok"], 5, None, "\ud800"])
+def test_events_are_selected_by_texts(sample: tkb.KnowledgeBase, status):
+    with pytest.raises(InvalidInputError, match=r"^status: .* is no text"):
+        sample.event_page(where={"status": status})
+
+
 @pytest.mark.parametrize("limit", [0, -1, 1001, True, 2.5])
 def test_a_page_has_one_to_a_thousand_rows(sample: tkb.KnowledgeBase, limit):
     with pytest.raises(InvalidInputError, match="1 to 1000"):

@@ -19,6 +19,7 @@ from tradingkb.monitoring.spans import (
 
 NOW = datetime(2026, 1, 2, 10, 30, tzinfo=UTC)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 
 
@@ -30,6 +31,7 @@ MOMENT = timedelta(microseconds=1)
         ("2026-01-01T14:00:00+02:00", None, (NOON, NOW + MOMENT)),
         ("2026-01-01 12:00", "2026-01-01T12:00Z", (NOON, NOON)),
         (date(2026, 1, 1), datetime(2026, 1, 1, 12), (NOON - timedelta(hours=12), NOON)),
+        (None, "0001-01-01T05:00Z", (FIRST, FIRST + timedelta(hours=5))),
     ],
 )
 def test_a_time_that_is_not_said_is_the_last_day_until_now(

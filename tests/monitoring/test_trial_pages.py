@@ -149,6 +149,7 @@ def test_trials_that_were_promoted_are_found_by_their_status(sample: tkb.Knowled
         ({"sharpe_oos": (2.0, 1.0)}, "lowest first"),
         ({"sharpe_oos": (float("nan"), None)}, "give a number"),
         ({"sharpe_oos": ("1", None)}, "give a number"),
+        ({"sharpe_oos": (None, 10**5000)}, "give a number"),
         ({"sharpe_oos": (True, None)}, "give a number"),
         ({"known_at": ("yesterday", None)}, "no time"),
     ],
@@ -170,3 +171,10 @@ def test_an_unknown_name_is_refused_with_those_that_are_known():
     with pytest.raises(InvalidInputError, match=SELECTORS[-1]):
         trial_query({"sharpe_oos": "1"}, None)
     assert trial_order("max_drawdown_oos", descending=True).column == "max_drawdown_frac_oos"
+
+
+@pytest.mark.parametrize("values", [[], (), set()])
+def test_a_list_of_nothing_is_refused(values):
+    """As a parameter of a request it would be no condition, and every trial would be listed."""
+    with pytest.raises(InvalidInputError, match="symbol: a list of nothing"):
+        trial_query({"symbol": values}, None)

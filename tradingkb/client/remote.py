@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from tradingkb.client.protocol import ACTIONS, SOURCE, Action, Found, Moment, Ranges
-from tradingkb.client.routes import Routes, between, listed, moment, ranges_text, truth
+from tradingkb.client.routes import Routes, between, listed, moment, ranges_text, selected, truth
 from tradingkb.client.wire import Wire, segment
 from tradingkb.domain import Mode
 from tradingkb.exceptions import InvalidInputError
@@ -63,12 +63,15 @@ class RemoteClient:
     def strategy(self, name: str, workspace: str = DEFAULT_WORKSPACE) -> Found | None:
         """As of `Client`."""
         path = f"kb/strategies/{segment(name)}"
-        found: Found | None = self._routes.get(path, workspace_id=workspace)["spec"]
+        nothing = type(None)
+        found: Found | None = self._routes.field(
+            path, "spec", dict, nothing, workspace_id=workspace
+        )
         return found
 
     def objectives(self) -> list[Found]:
         """As of `Client`."""
-        found: list[Found] = self._routes.get("kb/objectives")["objectives"]
+        found: list[Found] = self._routes.field("kb/objectives", "objectives", list)
         return found
 
     def health(self) -> Found:
@@ -163,7 +166,7 @@ class RemoteClient:
 
     def problems(self, workspace: str = DEFAULT_WORKSPACE) -> list[Found]:
         """As of `Client`."""
-        found: list[Found] = self._routes.get("kb/problems", workspace_id=workspace)["open"]
+        found: list[Found] = self._routes.field("kb/problems", "open", list, workspace_id=workspace)
         return found
 
     def freshness(self, workspace: str = DEFAULT_WORKSPACE) -> Found:
@@ -184,7 +187,7 @@ class RemoteClient:
     ) -> tuple[pl.DataFrame, str | None]:
         """As of `Client`."""
         query = {
-            **(where or {}),
+            **selected(where),
             "limit": limit,
             "cursor": after,
             "order": order,
@@ -200,8 +203,10 @@ class RemoteClient:
         ranges: Ranges | None = None,
     ) -> int:
         """As of `Client`."""
-        query = {**(where or {}), "ranges": ranges_text(ranges)}
-        return int(self._routes.get("kb/trials/count", workspace_id=workspace, **query)["count"])
+        query = {**selected(where), "ranges": ranges_text(ranges)}
+        path = "kb/trials/count"
+        n: int = self._routes.field(path, "count", int, workspace_id=workspace, **query)
+        return n
 
     def trial_density(
         self,

@@ -14,6 +14,7 @@ from tradingkb.client.protocol import Found, Moment, Ranges
 from tradingkb.client.tables import frame_of
 from tradingkb.client.wire import Wire
 from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.monitoring import nothing_selected
 from tradingkb.plain import plain_rows, time_text
 
 
@@ -36,6 +37,14 @@ class Routes:
         """What a probe says."""
         return _object(self.wire.told(path))
 
+    def field(self, path: str, name: str, *kinds: type, **query: Any) -> Any:
+        """One field of what a route answers, of one of these types."""
+        answer = self.get(path, **query)
+        found = answer.get(name)
+        if name not in answer or not isinstance(found, kinds):
+            raise _foreign()
+        return found
+
     def frame(self, path: str, **query: Any) -> pl.DataFrame:
         """A table."""
         return _table(self.get(path, **query), "rows")
@@ -45,12 +54,15 @@ class Routes:
     ) -> tuple[pl.DataFrame, str | None]:
         """A page of a list, and where the next one begins."""
         found = self.get(path, **{"workspace_id": workspace, **query})
-        return _table(found, name), found.get("next")
+        following = found.get("next")
+        if not isinstance(following, str | None):
+            raise _foreign()
+        return _table(found, name), following
 
     def with_cells(self, path: str, workspace: str, query: Mapping[str, Any]) -> Found:
         """A report whose cells are a table."""
         found = self.get(path, workspace_id=workspace, **query)
-        return {**found, "cells": _table(found["cells"], "rows")}
+        return {**found, "cells": _table(found.get("cells"), "rows")}
 
     def with_bars(self, path: str, asked: Found, query: Mapping[str, Any] | None = None) -> Found:
         """Bars go as a file: a tenth of their JSON, and every type as it is."""
@@ -77,9 +89,9 @@ def _object(found: Any) -> Found:
     return found
 
 
-def _table(found: Found, name: str) -> pl.DataFrame:
+def _table(found: Any, name: str) -> pl.DataFrame:
     try:
-        return frame_of(found["columns"], found[name])
+        return frame_of(dict(found["columns"]), found[name])
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise _foreign() from error
 
@@ -131,9 +143,23 @@ def ranges_text(ranges: Ranges | None) -> str | None:
     """Ranges as one parameter: JSON of [low, high] by column."""
     if not ranges:
         return None
-    shown = {name: [_bound(low), _bound(high)] for name, (low, high) in ranges.items()}
-    return json.dumps(shown)
+    return json.dumps({name: _bounds(given) for name, given in ranges.items()}, default=float)
 
 
-def _bound(value: Any) -> Any:
-    return moment(value) if isinstance(value, datetime) else value
+def _bounds(given: Any) -> Any:
+    """What is no range is refused where it is read, too."""
+    return list(map(_sent, given)) if isinstance(given, list | tuple) else given
+
+
+def selected(where: Mapping[str, Any] | None) -> Found:
+    """What trials are selected by, as parameters.
+
+    Raises:
+        InvalidInputError: a list of nothing, which as a parameter would be no condition.
+    """
+    found = {}
+    for name, value in (where or {}).items():
+        found[name] = sorted(value) if isinstance(value, set | tuple) else value
+        if found[name] == []:
+            raise nothing_selected(name)
+    return found

@@ -57,6 +57,8 @@ class Wire:
                 "httpx2 is needed to ask a service: pip install 'tradingkb[dashboard]'"
             ) from None
         self._failures = httpx2.HTTPError
+        # No texts that UTF-8 can hold, numbers that JSON can, or a text as long as an address.
+        self._unsendable = (ValueError, httpx2.InvalidURL)
         self._sleep = sleep
         self._client = httpx2.Client(
             base_url=url if url.endswith("/") else f"{url}/",
@@ -132,13 +134,30 @@ class Wire:
                 f"the service does not answer ({type(error).__name__}): see that it runs, and that "
                 "TRADINGKB_SERVICE_URL is its address"
             ) from error
+        except self._unsendable as error:
+            raise _unsendable() from error
 
 
 def segment(text: str) -> str:
-    """A name as one part of a path, whatever is in it."""
-    quoted = quote(text, safe="")
+    """A name as one part of a path, whatever is in it.
+
+    Raises:
+        InvalidInputError: no text that can be sent.
+    """
+    try:
+        quoted = quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise _unsendable() from error
     # A part of dots alone would be taken for a step up.
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
+
+
+def _unsendable() -> InvalidInputError:
+    return InvalidInputError(
+        "this cannot be sent to a service",
+        remedy="give texts that UTF-8 can hold, of some hundred letters at most, and finite "
+        "numbers",
+    )
 
 
 def _given(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +175,7 @@ def _sendable(token: str) -> str:
 def _json(answer: Any) -> Any:
     try:
         return answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested deeper than anything of ours
         return None
 
 

@@ -10,6 +10,7 @@ from tradingkb.monitoring.pages import Page, event_page, event_summary
 from tradingkb.monitoring.problem_verbs import Watching
 from tradingkb.monitoring.report import Problems
 from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES
+from tradingkb.monitoring.trial_pages import nothing_selected
 from tradingkb.monitoring.trial_verbs import TrialReports
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "Watching",
     "event_page",
     "event_summary",
+    "nothing_selected",
 ]

@@ -33,6 +33,8 @@ HOURS_BACK: Final = timedelta(days=14)
 RETRIES_BACK: Final = timedelta(hours=1)
 #: Newest answers of a status whose reasons are counted.
 EXAMPLES: Final = 100
+#: Of so many answers each that are looked at for them.
+_PAGES: Final = 5
 _MOST_ROWS: Final = 10_000
 #: As far back as any rule looks for shares, and one hour to see where a breach began.
 _MINUTES_BACK: Final = timedelta(seconds=max(rule.long_s + rule.keep_s for rule in SHARES) + HOUR_S)
@@ -163,8 +165,16 @@ def _with_answers(
 
 
 def _examples(store: WatchedStore, space: Workspace, status: str) -> pl.DataFrame:
-    rows = store.event_page(space.id, {"status": status}, EXAMPLES, None)
-    return rows.filter(pl.col("source") != "probe").select("at", "status", "reasons")
+    """The newest ones, probes left out: these may be the most, where few others ask."""
+    found: list[pl.DataFrame] = []
+    after: tuple[datetime, int] | None = None
+    for _ in range(_PAGES):
+        rows = store.event_page(space.id, {"status": status}, EXAMPLES, after)
+        found.append(rows.filter(pl.col("source") != "probe").select("at", "status", "reasons"))
+        if rows.height < EXAMPLES or sum(some.height for some in found) >= EXAMPLES:
+            break
+        after = rows["at"][-1], rows["id"][-1]
+    return pl.concat(found).head(EXAMPLES)
 
 
 def _with_work(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:

@@ -38,7 +38,8 @@ class ParamGrid(Report):
         timeframes: windows with a score by timeframe ("" for those that name none).
         p, q: the two parameters; None for q where only one varies, and for both where none does.
         p_numeric, q_numeric: whether its values are numbers; else categories, as text.
-        p_binned, q_binned: whether a cell holds several values: more than 30 were tried.
+        p_binned, q_binned: whether a cell holds several values: more than 30 were tried. Of
+            categories the 29 of the most sets are told apart, and "... 71 others" are one.
         params: the parameters that vary: numeric ones first, those with more values before others.
         unit: of the objective.
         direction: "max" where more of it is better, "min" where less is.

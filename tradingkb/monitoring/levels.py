@@ -15,9 +15,9 @@ from tradingkb.domain import ParamValue
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-#: More distinct numbers than this are put together.
+#: More distinct values than this are put together: nobody sees more on an axis.
 MOST_LEVELS: Final = 30
-#: Into so many steps, each with about as many of the distinct numbers as any other.
+#: Numbers into so many steps, each with about as many of the distinct numbers as any other.
 BINS: Final = 12
 
 
@@ -28,7 +28,8 @@ class Levels:
     Attributes:
         name: of the parameter; None where there is none, and every set is on the same step.
         numeric: whether its values are numbers; else they are categories, as text.
-        binned: whether a step holds several distinct numbers.
+        binned: whether a step holds several distinct values. Of categories that is the one of all
+            but those of the most sets, and says how many these are: "... 71 others".
         distinct: how many distinct values there are, none not counted.
         code: shape (p,), the step of each parameter set.
         table: one row per step in order: code, value (Float64, or String), low, high (the least and
@@ -85,15 +86,26 @@ def _middle(low: Floats, high: Floats) -> Floats:
 
 
 def _categorical(name: str | None, values: Sequence[Any]) -> Levels:
-    texts = pl.Series([None if v is None else _text(v) for v in values], dtype=pl.String)
+    told = pl.Series([None if v is None else _text(v) for v in values], dtype=pl.String)
+    distinct = told.drop_nulls().n_unique()
+    texts = _few(told, distinct) if distinct > MOST_LEVELS else told
     names = texts.unique().sort(nulls_last=True)
     place = {text: code for code, text in enumerate(names)}
     code = np.array([place[text] for text in texts], dtype=np.int64)
     nothing = pl.Series([None] * len(names), dtype=pl.Float64)
     table = pl.DataFrame({"value": names, "low": nothing, "high": nothing})
-    return Levels(
-        name, False, False, texts.drop_nulls().n_unique(), code, table.with_row_index("code")
-    )
+    binned = distinct > MOST_LEVELS
+    return Levels(name, False, binned, distinct, code, table.with_row_index("code"))
+
+
+def _few(texts: pl.Series, distinct: int) -> pl.Series:
+    """The categories of the most sets, and all others as one: a name may be that of one set."""
+    counts = texts.drop_nulls().value_counts(name="n")
+    named = counts.sort("n", texts.name, descending=[True, False])[texts.name].head(MOST_LEVELS - 1)
+    others = f"... {distinct - len(named):,} others"
+    known = set(named)
+    kept = [text if text is None or text in known else others for text in texts]
+    return pl.Series(kept, dtype=pl.String)
 
 
 def _text(value: ParamValue) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tradingkb.domain import as_moment
+from tradingkb.domain import as_moment, is_unicode
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.plain import time_text
 from tradingkb.ports import PageStore
@@ -53,7 +53,7 @@ def event_page(
 ) -> Page:
     """Events, newest first; raises as `KnowledgeBase.event_page`."""
     check_page(where, EVENT_FIELDS + FLAGS, limit)
-    wanted = {k: _flag(k, v) if k in FLAGS else v for k, v in where.items()}
+    wanted = {k: _flag(k, v) if k in FLAGS else checked_text(k, v) for k, v in where.items()}
     within = as_moment(since, "since"), as_moment(until, "until")
     rows = store.event_page(workspace_id, wanted, limit + 1, _moment(after), *within)
     page = page_of(rows, limit, lambda row: f"{time_text(row['at'])}~{row['id']}")
@@ -95,6 +95,17 @@ def check_selectors(names: Iterable[str], known: Sequence[str], field: str) -> N
                 field=field,
                 remedy=f"use {', '.join(known)}",
             )
+
+
+def checked_text(name: str, given: Any, remedy: str = "give a text") -> str:
+    """A text that databases hold.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    if not (isinstance(given, str) and is_unicode(given)):
+        raise InvalidInputError(f"{given!r} is no text", field=name, remedy=remedy)
+    return given
 
 
 def _flag(name: str, given: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, cast
 
 from tradingkb.domain import as_moment
@@ -30,9 +30,15 @@ def span(
     last = as_moment(until, "until")
     first = as_moment(since, "since")
     last = now + timedelta(microseconds=1) if last is None else last
-    first = last - default if first is None else first
+    first = _earlier(last, default) if first is None else first
     _refuse_reverse(first, last)
     return first, last
+
+
+def _earlier(moment: datetime, by: timedelta) -> datetime:
+    """A time before another one, or the first one that there is."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return first if moment - first < by else moment - by
 
 
 def open_span(since: Moment, until: Moment) -> tuple[datetime | None, datetime | None]:

@@ -14,6 +14,7 @@ from tradingkb.monitoring.pages import (
     Page,
     check_page,
     check_selectors,
+    checked_text,
     no_place,
     number_in,
     page_of,
@@ -136,17 +137,18 @@ def read_place(after: str, order: TrialOrder) -> TrialPlace:
 
 
 def _wanted(name: str, value: Any) -> str | list[str]:
-    several = isinstance(value, list | tuple | set)
-    for text in value if several else (value,):
-        if not _is_text(text):
-            raise InvalidInputError(
-                f"{text!r} is no text", field=name, remedy="give a text, or a list of texts"
-            )
-    return sorted(set(value)) if several else str(value)
+    if not isinstance(value, list | tuple | set):
+        return checked_text(name, value, "give a text, or a list of texts")
+    if not value:
+        raise nothing_selected(name)
+    return sorted({checked_text(name, one, "give a text, or a list of texts") for one in value})
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and is_unicode(value)
+def nothing_selected(name: str) -> InvalidInputError:
+    """What is said of a list of no value: a mistake more often than a wish for no trials."""
+    return InvalidInputError(
+        "a list of nothing selects nothing", field=name, remedy="name a value, or leave it out"
+    )
 
 
 def _bounds(name: str, given: Any) -> tuple[Any, Any]:
@@ -169,11 +171,23 @@ def _bounds(name: str, given: Any) -> tuple[Any, Any]:
 def _bound(name: str, value: Any) -> Any:
     if name in _TIMES or value is None:
         return as_moment(value, name)
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    found = _number(value)
+    if found is None or not math.isfinite(found):
+        shown = value if found is None else found
         raise InvalidInputError(
-            f"{value!r} is no number", field=name, remedy="give a number, or None for an open end"
+            f"{shown!r} is no number", field=name, remedy="give a number, or None for an open end"
         )
-    return float(value)
+    return found
+
+
+def _number(value: Any) -> float | None:
+    """A number as a float, infinite where none holds it; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _sign(order: TrialOrder) -> str:
@@ -185,7 +199,7 @@ def _text(value: Any) -> str:
 
 
 def _value(column: str, text: str, after: str) -> Any:
-    if column in _TEXTS and _is_text(text):
+    if column in _TEXTS and is_unicode(text):
         return text
     try:
         found = as_moment(text) if column in _TIMES else float(text)

@@ -32,7 +32,10 @@ class UtcTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError(f"naive time {value!r} cannot be stored")
         moment = value.astimezone(UTC)
-        return moment if dialect.name == "postgresql" else moment.strftime(ISO_FORMAT)
+        if dialect.name == "postgresql":
+            return moment
+        # Not by strftime, whose years before 1000 have fewer digits.
+        return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
         """Back to an aware UTC time."""
