@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import streamlit as st
-from tradingkb.client import Client, open_client
 
+from tradingkb.client import Client, open_client
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 
 #: Seconds to which "now" is rounded, and for which an answer is new enough.
