@@ -125,7 +125,7 @@ def test_circuits_of_other_replicas_are_told_of_while_they_live(
     assert problem.code == "CircuitBreakerOpen"
     assert problem.evidence["replicas"] == ["other"]
     clock.now += 2 * MINUTE
-    assert kb.problems().healthy
+    assert codes(kb.problems()) == ["ReplicaSilent"]
 
 
 def test_calls_that_replicas_repeat_are_told_of(kb: tkb.KnowledgeBase, clock: Clock):
@@ -241,3 +241,21 @@ def test_on_postgresql_it_is_told_likewise(open_kb: OpenKb, clock: Clock, postgr
     assert problem.evidence["reasons"] == {"no_trials_for_strategy": 30}
     assert problem.since == (clock.now - MINUTE).replace(second=0, microsecond=0)
     assert kb.freshness().last_event is not None
+
+
+def test_a_replica_that_was_killed_is_told_of_for_an_hour_and_one_that_ended_is_not(
+    kb: tkb.KnowledgeBase, clock: Clock
+) -> None:
+    now = clock.now
+    save = kb.use_cases.store.save_breakers
+    save("killed", [DB], now - 2 * MINUTE, 3600.0)
+    save("ended", [DB], now - 2 * MINUTE, 3600.0)
+    save("ended", [], now - MINUTE, 3600.0)
+    save("alive", [DB], now, 3600.0)
+
+    def silent(at: datetime) -> list[tuple[object, object]]:
+        found = problems_of(gathered(sources(kb), "default", at), at)
+        return [(p.since, p.evidence["replicas"]) for p in found if p.code == "ReplicaSilent"]
+
+    assert silent(now) == [(now - 2 * MINUTE, ["killed"])]
+    assert silent(now + 59 * MINUTE) == [(now, ["alive"])]

@@ -34,6 +34,7 @@ class Facts:
         workspace: slug.
         checks: of readiness, by name.
         breakers: replica, service, state, failures, open_since, last_error, changed_at.
+        silent: replicas that have stopped writing without an end: when each wrote last.
         retries: at, replica, service, retries (calls made again since the row before), error.
         minutes: at, strategy_name, status, count: answers by minute.
         minutes_from: since when there are counts by minute.
@@ -49,6 +50,7 @@ class Facts:
     workspace: str
     checks: Mapping[str, Check] = field(default_factory=dict)
     breakers: pl.DataFrame = field(default_factory=pl.DataFrame)
+    silent: Mapping[str, datetime] = field(default_factory=dict)
     retries: pl.DataFrame = field(default_factory=pl.DataFrame)
     minutes: pl.DataFrame = field(default_factory=pl.DataFrame)
     minutes_from: datetime | None = None

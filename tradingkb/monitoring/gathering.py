@@ -24,7 +24,7 @@ from tradingkb.ports import (
     RunStore,
     patience,
 )
-from tradingkb.resilience import ALIVE_S, BreakerState, told_of
+from tradingkb.resilience import ALIVE_S, FORGET_S, BreakerState, told_of
 
 #: Seconds that the database has for all parts together.
 PATIENCE_S: Final = 5.0
@@ -127,15 +127,23 @@ def _with_circuits(
     facts: Facts, store: WatchedStore, own: pl.DataFrame, now: datetime, reading: _Reading
 ) -> Facts:
     """What replicas have written down; of this process what it knows itself is newer."""
-    alive = now - timedelta(seconds=ALIVE_S)
-    written = reading.part("circuits", lambda: store.breakers(alive), own.clear())
+    kept = now - timedelta(seconds=FORGET_S)
+    written = reading.part("circuits", lambda: store.breakers(kept), None)
+    silent: dict[str, datetime] = {}
+    if written is None:
+        written = own.clear()
+    else:
+        # A replica that ends takes its rows away.
+        dead = pl.col("heartbeat_at") < now - timedelta(seconds=ALIVE_S)
+        silent = dict(written.filter(dead).group_by("replica").agg(pl.max("heartbeat_at")).rows())
+        written = written.filter(~dead)
     others = written.join(own, on=["replica", "service"], how="anti").select(own.columns)
     retries = reading.part(
         "retries",
         lambda: store.breaker_changes(now - RETRIES_BACK, now + MOMENT, _MOST_ROWS),
         facts.retries,
     )
-    return replace(facts, breakers=pl.concat([others, own]), retries=retries)
+    return replace(facts, breakers=pl.concat([others, own]), silent=silent, retries=retries)
 
 
 def _with_answers(

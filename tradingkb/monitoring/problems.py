@@ -16,6 +16,7 @@ from tradingkb.monitoring.wording import duration
 
 #: Which service a check of readiness asks.
 _SERVICES: Final = {"database": "db", "qdrant_collection": "qdrant", "embed_service": "ollama"}
+_RESTART: Final = "07_service_restart"
 _DO: Final = {
     "database": "bring the database back: while it is down there are no answers, and nothing here "
     "is newer than when it went",
@@ -36,6 +37,7 @@ def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
         *_not_ready(facts, now),
         *_not_read(facts),
         *_left_alone(facts, now),
+        *_silent(facts),
         *_repeating(facts, now),
         *answer_problems(facts, now),
         *_stuck(facts, now),
@@ -121,6 +123,26 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
             BREAKER.runbook,
             {**parameters(facts, since), "service": service},
         )
+
+
+def _silent(facts: Facts) -> Iterator[Problem]:
+    """Replicas that were killed, or cannot reach the database any more."""
+    if not facts.silent:
+        return
+    since = min(facts.silent.values())
+    replicas = sorted(facts.silent)
+    yield Problem(
+        "ReplicaSilent",
+        "warning",
+        f"{len(replicas)} {'replica has' if len(replicas) == 1 else 'replicas have'} not been "
+        f"heard from, without having ended: {', '.join(replicas)}",
+        since,
+        evidence({"replicas": replicas}, since, "second"),
+        "see whether the process still runs: it was killed, or does not reach the database; one "
+        "that has been replaced is forgotten after an hour",
+        _RESTART,
+        parameters(facts, since),
+    )
 
 
 def _repeating(facts: Facts, now: datetime) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from tradingkb.resilience.circuit import Thresholds
 from tradingkb.resilience.database import DatabaseDoor
 from tradingkb.resilience.doors import Doors
 from tradingkb.resilience.guards import Guard, Policy
-from tradingkb.resilience.journal import ALIVE_S, BreakerJournal
+from tradingkb.resilience.journal import ALIVE_S, FORGET_S, BreakerJournal
 
 
 def patient_transport(url: str) -> Any:
@@ -21,6 +21,7 @@ def patient_transport(url: str) -> Any:
 
 __all__ = [
     "ALIVE_S",
+    "FORGET_S",
     "OUTCOMES",
     "SERVICES",
     "Breaker",
