@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
 
     Every other keyword is a parameter of the URL. The page has run once.
     """
+    # Streamlit makes a page the main program, which processes that are spawned later run again.
+    main = sys.modules["__main__"]
     for name in ("TRADINGKB_SERVICE_URL", "DATABASE_URL", "QDRANT_URL", "ADMIN_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     _forget()
@@ -66,6 +69,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
 
     yield open_page
     _forget()
+    sys.modules["__main__"] = main
 
 
 def _forget() -> None:

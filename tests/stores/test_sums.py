@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tradingkb.sql import open_engine, writing
@@ -158,8 +158,28 @@ def rounded(tables: Any) -> list[list[tuple[Any, ...]]]:
     ]
 
 
+ONE = {
+    "at": NOON,
+    "workspace_id": WORKSPACE,
+    "strategy_name": "a",
+    "objective_type": "sharpe",
+    "status": "ok",
+    "source": "cli",
+    "replica": "one",
+    "strict_to_relaxed": False,
+    "metadata_only": False,
+    "repaired_params": {},
+    "reasons": [],
+    "timings": {"total_ms": 0.0},
+    "filter_rejections": [],
+    "relaxations": [],
+}
+LATER = {**ONE, "at": NOON + timedelta(minutes=25)}
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
+@example(steps=[("unsummed", [LATER]), ("save", [ONE]), ("prune", 1), ("prune", 2)])
 def test_whatever_is_saved_and_pruned_the_sums_are_those_of_all_events_ever_saved(
     summed: SqlTrialStore, steps: list[tuple[str, Any]]
 ) -> None:
@@ -172,12 +192,14 @@ def test_whatever_is_saved_and_pruned_the_sums_are_those_of_all_events_ever_save
             connection.execute(table.delete())
     ever: list[dict[str, Any]] = []
     waiting: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
     pruned = NOON - timedelta(days=1)
     for step, given_ in steps:
         if step == "save":
             events = [event(**one) for one in given_]
             summed.save_events(events)
             ever += events
+            kept += events
         elif step == "unsummed":
             events = [event(**one) for one in given_ if hour(one) > pruned]
             if not events:
@@ -185,11 +207,14 @@ def test_whatever_is_saved_and_pruned_the_sums_are_those_of_all_events_ever_save
             with writing(summed.engine) as connection:
                 connection.execute(schema.recommend_events.insert(), events)
             waiting += events
+            kept += events
         elif step == "prune":
             before = NOON + timedelta(minutes=25 * given_)
             summed.delete_events(summed.old_events(before))
             pruned = max(pruned, before)
-            touched = {(e["workspace_id"], hour(e)) for e in waiting if e["at"] < before}
+            # An hour that begins to be pruned is made whole before, whoever wrote its events.
+            touched = {(e["workspace_id"], hour(e)) for e in kept if e["at"] < before}
+            kept = [e for e in kept if e["at"] >= before]
             ever += [e for e in waiting if (e["workspace_id"], hour(e)) in touched]
             waiting = [e for e in waiting if (e["workspace_id"], hour(e)) not in touched]
         elif step == "rebuild":
