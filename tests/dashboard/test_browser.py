@@ -31,7 +31,8 @@ TOKEN = "a-secret-token"
 #: Seconds between two refreshes: of a page that somebody types into, very often.
 REFRESH_S = 0.05
 REFRESHES = 20
-PAGES = ("", "rejections", "recommend", "trials", "breakers")
+#: Others are opened by what is tested of them, under the same watch.
+PAGES = ("", "rejections", "breakers")
 QUESTION = "strategy_name=macd_trend&symbol=AAPL&timeframe=1d&market=Stated&tags=uptrend"
 
 pytestmark = pytest.mark.skipif(
