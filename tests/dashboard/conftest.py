@@ -42,14 +42,20 @@ def busy_home(busy_store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(busy_store, tmp_path / "busy"))
 
 
+@pytest.fixture(autouse=True)
+def _main_program() -> Iterator[None]:
+    """Streamlit makes a page the main program, which processes that are spawned later run again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Opens a page: `opened("trials", home=..., workspace="default")`, or with `url=` a service.
 
     Every other keyword is a parameter of the URL. The page has run once.
     """
-    # Streamlit makes a page the main program, which processes that are spawned later run again.
-    main = sys.modules["__main__"]
     for name in ("TRADINGKB_SERVICE_URL", "DATABASE_URL", "QDRANT_URL", "ADMIN_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     _forget()
@@ -69,7 +75,6 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
 
     yield open_page
     _forget()
-    sys.modules["__main__"] = main
 
 
 def _forget() -> None:
