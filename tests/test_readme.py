@@ -339,10 +339,15 @@ _PATH = r"\.?[\w-][\w.-]*(?:/[\w.-]+)*(?:/|\.(?:py|md|toml|cfg|lock|ipynb))|\.ci
 def test_a_class_that_is_named_exists(name):
     named = [q.removeprefix("tkb.") for q in quoted(TEXTS[name])]
     classes = [q for q in named if re.fullmatch(r"(?:[A-Z]+[a-z0-9]+){2,}", q)]
-    # Problems have names of their own, which stand in the sources as texts.
-    told = set(re.findall(r'"((?:[A-Z]+[a-z0-9]+){2,})"', SOURCES))
-    known = set(re.findall(r"^class (\w+)", SOURCES, re.MULTILINE)) | told | _FOREIGN
+    known = set(re.findall(r"^class (\w+)", SOURCES, re.MULTILINE)) | _problems() | _FOREIGN
     assert [c for c in classes if c not in known] == []
+
+
+def _problems():
+    """The names of problems, which are texts of the rooms that tell of them."""
+    rooms = [ROOT / "tradingkb" / "monitoring" / f"{name}.py" for name in ("problems", "rules")]
+    texts = "".join(path.read_text(encoding="utf-8") for path in rooms)
+    return set(re.findall(r'"((?:[A-Z]+[a-z0-9]+){2,})"', texts))
 
 
 #: Classes of other libraries, and type aliases.
