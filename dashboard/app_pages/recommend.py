@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.recommending import again, answer, form
 from dashboard.recommending.market import Bars
 from dashboard.shared import data, scope, strategies
+from dashboard.shared.look import HINT
 from dashboard.shared.parts import box, empty, refused
 from dashboard.views import asking, links
 from dashboard.views.asking import Form
@@ -74,7 +75,7 @@ def _left_out(link: Mapping[str, Sequence[str]]) -> None:
         box(
             "Left out of the link, because it cannot be used here",
             *lost,
-            colour="#e69f00",
+            colour=HINT,
             role="alert",
         )
 
@@ -109,7 +110,7 @@ def _answer(filled: Form, bars: Bars | None, workspace: str) -> None:
         box(
             "No bars",
             "Upload a file, or give the market another way. A link cannot carry a file.",
-            colour="#e69f00",
+            colour=HINT,
             role="alert",
         )
         return
@@ -157,9 +158,7 @@ def _shown(filled: Form, bars: Bars | None, workspace: str) -> None:
         return
     found = kept["answer"]
     if kept["of"] != _told(filled, bars, workspace):
-        box(
-            "The form has changed since", "This answer is to the question before.", colour="#e69f00"
-        )
+        box("The form has changed since", "This answer is to the question before.", colour=HINT)
     with st.container(border=True):
         code = asking.in_python(filled, workspace, bars.name if bars else "")
         spec = _spec(found["strategy_name"], workspace)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.rejections import single, sums
 from dashboard.shared import scope, strategies
+from dashboard.shared.look import HINT
 from dashboard.shared.parts import box, refreshing
 from dashboard.shared.text import shortened
 
@@ -30,7 +31,7 @@ def _strategy(names: list[str]) -> str | None:
         box(
             f"No strategy {shortened(wanted)!r}",
             "The link names one that is not in this workspace; all of them are shown.",
-            colour="#e69f00",
+            colour=HINT,
         )
     return st.selectbox(
         "Strategy",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.recommending import answer as shown
 from dashboard.shared import data
+from dashboard.shared.look import GOOD, HINT
 from dashboard.shared.parts import box, empty, refused
 from dashboard.views import answers
 from tradingkb.exceptions import NotFoundError, TradingKBError
@@ -58,7 +59,7 @@ def _asked(
             str(error),
             "Answers are kept for a while and then pruned; their sums stay on the page of filter "
             "rejections. It may also belong to another workspace.",
-            colour="#e69f00",
+            colour=HINT,
             role="alert",
         )
         return
@@ -109,7 +110,7 @@ def _now(named: Mapping[str, Any], spec: Mapping[str, Any] | None) -> None:
         return
     frame = answers.differences(again)
     if again["same"]:
-        box("The same answer", "Nothing that it rests on has changed.", colour="#009e73")
+        box("The same answer", "Nothing that it rests on has changed.", colour=GOOD)
     else:
         box(
             f"{frame.height} of its facts differ"
@@ -117,7 +118,7 @@ def _now(named: Mapping[str, Any], spec: Mapping[str, Any] | None) -> None:
             else "1 of its facts differs",
             "What was known of then may have changed: trials were withdrawn, restated or came in "
             "late, or the release, a weight or a filter is another one.",
-            colour="#e69f00",
+            colour=HINT,
         )
         shown.table(frame, alt="What was answered then and is answered now", key="differences")
     with st.expander("The whole answer as of then", expanded=not again["same"]):

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.recommending import market
 from dashboard.recommending.market import Bars
 from dashboard.shared import data
+from dashboard.shared.look import HINT
 from dashboard.shared.parts import box
 from dashboard.shared.text import say, shortened
 from dashboard.views import asking
@@ -52,7 +53,7 @@ def known(names: Sequence[str]) -> bool:
         f"No strategy {shortened(wanted)!r}",
         "The link names one that has neither trials nor a spec in this workspace. "
         "Pick another one, or another workspace.",
-        colour="#e69f00",
+        colour=HINT,
     )
     return False
 

@@ -16,6 +16,10 @@ import streamlit as st
 #: Of answers. None is hatched too.
 STATUS: Final = {"ok": "#009e73", "degraded": "#e69f00", "none": "#d55e00"}
 STATUS_PATTERN: Final = {"ok": "", "degraded": "", "none": "/"}
+#: Of notices: all is well; to be known; wrong.
+GOOD: Final = STATUS["ok"]
+HINT: Final = STATUS["degraded"]
+BAD: Final = STATUS["none"]
 STATUS_ORDER: Final = ("ok", "degraded", "none")
 #: Of circuit breakers.
 BREAKER: Final = {"closed": "#009e73", "half_open": "#e69f00", "open": "#d55e00"}

@@ -12,6 +12,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard.shared import data
+from dashboard.shared.look import BAD
 from dashboard.shared.text import say
 from tradingkb.exceptions import BackendUnavailableError, NotReadyError, TradingKBError
 from tradingkb.settings import load_settings
@@ -77,7 +78,7 @@ def refused(what: str, error: TradingKBError, *, clicked: bool = False) -> None:
         title = f"{what}: not now"
     else:
         title = f"{what}: not possible"
-    box(title, *lines, colour="#d55e00", role="alert")
+    box(title, *lines, colour=BAD, role="alert")
 
 
 def _ask_again() -> None:

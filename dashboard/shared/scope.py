@@ -11,6 +11,7 @@ from typing import Final, Literal
 import streamlit as st
 
 from dashboard.shared import data
+from dashboard.shared.look import HINT
 from dashboard.shared.parts import box
 from dashboard.shared.text import shortened
 from tradingkb.exceptions import TradingKBError
@@ -66,7 +67,7 @@ def pick() -> None:
             box(
                 f"No {name} {shortened(value)!r}",
                 f"The link names one that is not here; this is {st.session_state[name]!r}.",
-                colour="#e69f00",
+                colour=HINT,
             )
 
 

@@ -13,6 +13,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.shared import data
+from dashboard.shared.look import GOOD, HINT
 from dashboard.shared.parts import box, refused
 from dashboard.shared.text import say
 from dashboard.trials.notes import notes
@@ -42,8 +43,6 @@ _OUTCOME: Final = "_change_outcome"
 #: How often a change made the list new: its selection is of the list before.
 CHANGES: Final = "_trial_changes"
 _MOVED: Final = "Somebody has changed these trials since. Below is what it would do now."
-_GOOD: Final = "#009e73"
-_HINT: Final = "#e69f00"
 
 
 def change_part(workspace: str, rows: pl.DataFrame, chosen: Sequence[int]) -> None:
@@ -166,6 +165,6 @@ def _outcome(chosen: Sequence[int]) -> None:
     elif isinstance(found, TradingKBError):
         refused("Nothing was changed", found, clicked=True)
     elif isinstance(found, str):
-        box("Not yet", found, colour=_HINT)
+        box("Not yet", found, colour=HINT)
     elif found is not None:
-        box(headline(found), *left_to_do(found), colour=_GOOD, role="status")
+        box(headline(found), *left_to_do(found), colour=GOOD, role="status")

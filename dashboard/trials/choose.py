@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.shared import data, look
+from dashboard.shared.look import HINT
 from dashboard.shared.parts import box
 from dashboard.shared.text import shortened
 from dashboard.views.grid_figure import Look
@@ -54,7 +55,7 @@ def pick_strategy(names: Sequence[str]) -> str:
         box(
             f"No trials of strategy {shortened(asked)!r} here",
             f"The link names one that this workspace has not; this is {shortened(chosen)!r}.",
-            colour="#e69f00",
+            colour=HINT,
         )
     return chosen
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from dashboard.shared.look import SEVERITY, SEVERITY_SIGN
+from dashboard.shared.look import GOOD, SEVERITY, SEVERITY_SIGN
 from dashboard.shared.text import shortened
 from dashboard.views.labels import clock, moment, percent, span
 
@@ -85,7 +85,7 @@ def headline(problems: Sequence[Mapping[str, Any]], now: datetime) -> Headline:
     """Whether all is well; if not, since when not."""
     if not problems:
         text = "Healthy: nothing that is watched here is wrong"
-        return Headline(True, text, "#009e73", "✔")
+        return Headline(True, text, GOOD, "✔")
     worst = min((str(p["severity"]) for p in problems), key=SEVERITIES.index)
     times = [at for p in problems if p["severity"] == worst and (at := moment(p["since"]))]
     n = len(problems)
