@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ class Both:
 def listening(home: Path, **given: Any) -> Iterator[str]:
     """A service over a store, on a port of this machine; its address."""
     settings = load_settings(home=home, **{"admin_token": TOKEN, **given})
+    logger = logging.getLogger("tradingkb")
+    before = logger.handlers[:], logger.level, logger.propagate
     server, socket = prepare(settings, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
     thread.start()
@@ -45,6 +48,8 @@ def listening(home: Path, **given: Any) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+        logger.handlers[:], level, logger.propagate = before
+        logger.setLevel(level)
 
 
 @contextmanager
@@ -83,7 +88,8 @@ def asked_home(
     return home
 
 
-@pytest.fixture(scope="session")
+# Of the module: what a service does beside its requests is counted and heard by other tests.
+@pytest.fixture(scope="module")
 def both(asked_home: Path, bars: pl.DataFrame) -> Iterator[Both]:
     """For tests that change nothing but events."""
     with both_of(asked_home, bars) as found:
