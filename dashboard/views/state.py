@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -137,8 +137,3 @@ def _ahead(seconds: float) -> str:
 
 def _exact(at: datetime | None) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def all_good(lines: Sequence[Line]) -> bool:
-    """Whether none of them is bad."""
-    return all(line.colour != BAD for line in lines)
