@@ -302,7 +302,7 @@ def _check_dimension(settings: IndexSettings) -> None:
     if settings.embed_model not in EMBEDDERS:
         return
     made = make_embedder(settings.embed_model, None).dimension
-    if made != settings.embed_dim:
+    if settings.embed_dim not in (None, made):
         raise ConfigurationError(
             f"EMBED_DIM is {settings.embed_dim}, but EMBED_MODEL {settings.embed_model!r} makes "
             f"{made} dimensions: set EMBED_DIM={made}"

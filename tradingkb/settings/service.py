@@ -91,8 +91,23 @@ class ServiceSettings(EnvironmentSettings):
         description="requests for lists and reports of one workspace at once, per replica; 0 for "
         "no limit",
     )
-    rate_limit_backend: Literal["memory"] = Field(
-        "memory", alias="RATE_LIMIT_BACKEND", description="where requests are counted"
+    rate_limit_backend: Literal["memory", "redis"] = Field(
+        "memory",
+        alias="RATE_LIMIT_BACKEND",
+        description="where requests are counted: memory, each replica for itself; or redis, all "
+        "replicas together at REDIS_URL",
+    )
+    redis_url: str | None = Field(
+        None,
+        alias="REDIS_URL",
+        description="Redis server, such as redis://:password@host:6379/0",
+        repr=False,
+    )
+    rate_limit_fail: Literal["open", "closed"] = Field(
+        "open",
+        alias="RATE_LIMIT_FAIL",
+        description="while Redis does not answer: open counts in each replica's memory, closed "
+        "refuses with 503",
     )
     shutdown_grace_s: float = Field(
         30.0,
