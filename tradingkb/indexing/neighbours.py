@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tradingkb.domain import Part
 from tradingkb.ranking import t_quantile
 
 Floats = NDArray[np.float64]
@@ -62,11 +63,11 @@ class Asked:
     @property
     def n_windows(self) -> int:
         """Windows that can be found."""
-        return self.distance.shape[1]
+        return int(self.distance.shape[1])
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Part):
     """A figure with its 95 % interval.
 
     Attributes:
@@ -82,7 +83,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class NeighbourQuality:
+class NeighbourQuality(Part):
     """How good a model's neighbours are.
 
     Attributes:
