@@ -24,6 +24,7 @@ from tradingkb.domain import (
 from tradingkb.evaluate import (
     CalibrationReport,
     Calibrator,
+    ComparedModels,
     Evaluation,
     EvaluationRequest,
     Evaluator,
@@ -113,7 +114,7 @@ class UseCases:
     again: Again
 
 
-class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
+class KnowledgeBase(Curation, ComparedModels, LongWork, EventReports, TrialReports, Watching):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
