@@ -836,6 +836,7 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
             return
         self.use_cases.asking.events.close()
         self.use_cases.indexer.vectors.close()
+        self.use_cases.indexer.embedders.close()
         self.use_cases.store.close()
 
     def __enter__(self) -> KnowledgeBase:

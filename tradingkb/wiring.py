@@ -12,17 +12,16 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tradingkb.domain import FEATURES, RegimeScaler, Workspace
-from tradingkb.embedding import EMBEDDERS
+from tradingkb.domain import Workspace
+from tradingkb.embedding import Embedders
 from tradingkb.evaluate import Calibrator, Evaluator
-from tradingkb.exceptions import ConfigurationError
 from tradingkb.indexing import Contents, Indexer, Reconciler, Reconciliation, Reembedder
 from tradingkb.ingest import Ingester, IngestJob
 from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
 from tradingkb.monitoring import Notes
-from tradingkb.ports import Again, Embedder, TrialStore, VectorIndex
+from tradingkb.ports import Again, TrialStore, VectorIndex
 from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
 from tradingkb.progress import say, silent
 from tradingkb.ranking import EvidenceWeights
@@ -78,7 +77,7 @@ def connect(
     refuse_dead_threads()
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
-    _check_dimension(chosen)
+    made = _embedders(chosen, monotonic)
     # Absolute from here on: a later change of the working folder must not move the store.
     home_path = chosen.absolute_home
     doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
@@ -95,7 +94,7 @@ def connect(
     except BaseException:
         store.close()
         raise
-    embedders = doors.embedders(make_embedder)
+    embedders = doors.embedders(made)
     indexer = Indexer(store, vectors, embedders, clock=clock, new_id=new_id)
     workspaces = Workspaces(
         store,
@@ -226,7 +225,7 @@ def _servers(settings: IndexSettings) -> dict[str, bool]:
     return {
         "db": True,
         "qdrant": settings.qdrant_url is not None,
-        "ollama": settings.embed_model not in EMBEDDERS,
+        "ollama": settings.ollama_host is not None,
     }
 
 
@@ -254,7 +253,8 @@ def _set_alias(store: TrialStore, indexer: Indexer, workspaces: Workspaces) -> N
 
 def _hidden(settings: Settings, home: Path) -> tuple[str, ...]:
     """What no error of a job says."""
-    found = (str(home), settings.database_url, settings.qdrant_url, settings.qdrant_api_key)
+    servers = (settings.database_url, settings.qdrant_url, settings.ollama_host)
+    found = (str(home), *servers, settings.qdrant_api_key)
     return tuple(text for text in found if text)
 
 
@@ -284,33 +284,19 @@ def _store_url(settings: StoreSettings, home: Path) -> sa.URL | str:
     return settings.database_url or sa.URL.create("sqlite", database=str(home / "tradingkb.db"))
 
 
-def make_embedder(model: str, scaler: RegimeScaler | None) -> Embedder:
-    """The embedder of that name.
+def _embedders(settings: IndexSettings, monotonic: Callable[[], float]) -> Embedders:
+    """The embedders of an installation: one client for the life of the knowledge base.
 
     Raises:
-        ConfigurationError: no such embedder.
+        ConfigurationError: EMBED_DIM is not the dimension of a built-in EMBED_MODEL.
     """
-    if model not in EMBEDDERS:
-        raise ConfigurationError(
-            f"EMBED_MODEL {model!r} is not known here; built in are {', '.join(EMBEDDERS)}"
-        )
-    return EMBEDDERS[model](scaler or _NEUTRAL)
-
-
-def _check_dimension(settings: IndexSettings) -> None:
-    """Refuses an EMBED_DIM that a built-in EMBED_MODEL does not have, before anything is opened."""
-    if settings.embed_model not in EMBEDDERS:
-        return
-    made = make_embedder(settings.embed_model, None).dimension
-    if settings.embed_dim not in (None, made):
-        raise ConfigurationError(
-            f"EMBED_DIM is {settings.embed_dim}, but EMBED_MODEL {settings.embed_model!r} makes "
-            f"{made} dimensions: set EMBED_DIM={made}"
-        )
-
-
-#: Without any regime there is nothing to embed; the embedder still has a name and a dimension.
-_NEUTRAL = RegimeScaler(0, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), 0)
+    return Embedders(
+        ollama_host=settings.ollama_host,
+        timeout_s=settings.ollama_timeout_s,
+        batch=settings.embed_batch,
+        demanded=(settings.embed_model, settings.embed_dim),
+        monotonic=monotonic,
+    )
 
 
 def _vectors(settings: IndexSettings, store: SqlTrialStore, doors: Doors) -> VectorIndex:

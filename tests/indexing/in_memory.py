@@ -26,7 +26,7 @@ from tradingkb.domain import (
 )
 from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
 from tradingkb.indexing import Indexer
-from tradingkb.ports import Floats32, HeldLease, Points, RunRecord, TrialDocument
+from tradingkb.ports import Floats32, HeldLease, Points, RunRecord, WindowDocument
 
 SPACE = "space"
 COLLECTION = "kb_regime_v1_v1"
@@ -316,14 +316,14 @@ class MemoryIndex:
 class Sides:
     """An embedder of two dimensions: one for each side of a window whose regime is known."""
 
-    model, dimension, pipeline, reads = "m", 2, "m/1", "regime"
+    model, dimension, pipeline, batch = "m", 2, "m/1", None
 
     def __init__(self) -> None:
         self.embedded = 0
 
-    def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
+    def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
         self.embedded += len(documents)
-        known = [(d.regime_is is not None, d.regime_oos is not None) for d in documents]
+        known = [(d.before is not None, d.during is not None) for d in documents]
         return np.array(known, dtype=np.float32).reshape(len(documents), 2)
 
 

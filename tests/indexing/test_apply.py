@@ -17,7 +17,7 @@ from tests.indexing.in_memory import (
     trial,
     window,
 )
-from tradingkb.indexing import Recipe, apply, make_plan, only, stored_plans
+from tradingkb.indexing import Recipe, apply, only, stored_plans
 from tradingkb.ports import PAYLOAD
 
 NUMBERS = (1, 2, 3, 4)
@@ -175,31 +175,3 @@ def test_what_the_writing_of_all_trials_returned_is_passed_on_only_with_all_of_t
     house.store.forget_index("space", COLLECTION)
     apply_plan(house, plan_of(house), since=since)
     assert seen == [True, False, False]
-
-
-def test_an_embedder_of_texts_reads_every_trial(house: House) -> None:
-    texts: list[str] = []
-
-    class Texts(type(house.embedder)):  # type: ignore[misc]
-        reads = "text"
-
-        def embed_documents(self, documents: Any) -> Any:
-            texts.extend(d.text for d in documents)
-            return super().embed_documents(documents)
-
-    house.embedder = Texts()
-    plan = make_plan(plan_of(house, 1, 2).drop("content_hash", "action"), NO_INDEX, recipe(house))
-    apply_plan(house, plan.with_columns(params=pl.lit('{"fast":3}'), symbol=pl.lit("X")))
-    assert len(texts) == 2
-    assert all("fast" in text for text in texts)
-    assert house.held() == {1, 2}
-
-
-NO_INDEX = pl.DataFrame(
-    schema={
-        "source_type": pl.String,
-        "source_id": pl.String,
-        "content_hash": pl.String,
-        "archived_at": pl.Datetime("us", "UTC"),
-    }
-)

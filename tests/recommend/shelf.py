@@ -172,14 +172,13 @@ class Index:
 class Embedder:
     """Keeps what it was asked to embed."""
 
-    def __init__(self, reads: str = "regime", scale: float = 1.0) -> None:
-        self.reads = reads
+    def __init__(self, scale: float = 1.0) -> None:
         self.scale = scale
-        self.asked: list[tuple[Regime, str, str]] = []
+        self.asked: list[tuple[Regime, str]] = []
 
     def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
         return self
 
-    def embed_query(self, regime: Regime, text: str, side: str) -> QueryVector:
-        self.asked.append((regime, text, side))
+    def embed_query(self, regime: Regime, side: str) -> QueryVector:
+        self.asked.append((regime, side))
         return QueryVector(np.zeros(2, dtype=np.float32), self.scale)

@@ -13,7 +13,6 @@ from tradingkb.derived import FILTER_COLUMNS
 from tradingkb.domain import (
     REGIME_SCHEMA_VERSION,
     IndexTarget,
-    document_text,
     point_id,
     regime_from_json,
 )
@@ -29,8 +28,8 @@ from tradingkb.ports import (
     IdentityStore,
     IndexStore,
     Points,
-    TrialDocument,
     VectorIndex,
+    WindowDocument,
 )
 from tradingkb.progress import Progress
 
@@ -134,12 +133,10 @@ class Applier:
             self._remover.remove(rejected_meanwhile)
 
     def _embedded(self, batch: pl.DataFrame) -> Floats32:
-        """One vector per trial; a regime embedder works once per window."""
-        if self._embedder.reads == "text":
-            return self._embedder.embed_documents([_document(row) for row in batch.to_dicts()])
+        """One vector per trial, made once per window."""
         windows = batch.select("window_key", "regime_is", "regime_oos").unique("window_key")
         documents = [
-            TrialDocument(regime_from_json(a) if a else None, regime_from_json(b) if b else None)
+            WindowDocument(regime_from_json(a) if a else None, regime_from_json(b) if b else None)
             for _, a, b in windows.rows()
         ]
         vectors = self._embedder.embed_documents(documents)
@@ -151,10 +148,3 @@ def with_payload(points: pl.DataFrame, workspace_id: str) -> pl.DataFrame:
     """The payload columns of trials, from their stored metrics."""
     named = points.with_columns(pl.lit(workspace_id).alias("workspace_id"), *FILTER_COLUMNS)
     return named.select(PAYLOAD)
-
-
-def _document(row: dict[str, object]) -> TrialDocument:
-    regimes = [
-        regime_from_json(str(t)) if t else None for t in (row["regime_is"], row["regime_oos"])
-    ]
-    return TrialDocument(regimes[0], regimes[1], document_text(row, regimes[0], regimes[1]))

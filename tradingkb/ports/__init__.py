@@ -12,8 +12,7 @@ from tradingkb.ports.embedders import (
     Embedder,
     EmbedderFactory,
     QueryVector,
-    Side,
-    TrialDocument,
+    WindowDocument,
 )
 from tradingkb.ports.freshness import FreshnessStore, LastTimes
 from tradingkb.ports.index import DeletionStore, IndexStore
@@ -90,11 +89,9 @@ __all__ = [
     "RunRecord",
     "RunStore",
     "SelectionStore",
-    "Side",
     "SpecStore",
     "StatusStore",
     "TransactionStore",
-    "TrialDocument",
     "TrialOrder",
     "TrialPlace",
     "TrialQuery",
@@ -103,6 +100,7 @@ __all__ = [
     "VectorFilter",
     "VectorIndex",
     "WholeStore",
+    "WindowDocument",
     "WindowHit",
     "WithdrawalStore",
     "WorkspaceStore",

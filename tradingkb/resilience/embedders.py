@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from tradingkb.domain import Regime, RegimeScaler
-from tradingkb.ports import (
-    Embedder,
-    EmbedderFactory,
-    Floats32,
-    QueryVector,
-    Side,
-    TrialDocument,
-)
+from tradingkb.domain import Regime, RegimeScaler, Side
+from tradingkb.ports import Embedder, EmbedderFactory, Floats32, QueryVector, WindowDocument
 from tradingkb.resilience.guards import Guard
 
 
@@ -28,23 +20,37 @@ class GuardedEmbedder:
         self.model: str = embedder.model
         self.dimension: int = embedder.dimension
         self.pipeline: str = embedder.pipeline
-        self.reads: Literal["regime", "text"] = embedder.reads
+        self.batch: int | None = embedder.batch
         self._guard = guard
 
-    def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
+    def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
         """Unit vectors, shape (n, dimension); a row of zeros where nothing can be embedded."""
         return self._guard.call(lambda: self.embedder.embed_documents(documents), bulk=True)
 
-    def embed_query(self, regime: Regime, text: str, side: Side) -> QueryVector:
+    def embed_query(self, regime: Regime, side: Side) -> QueryVector:
         """The query's vector."""
-        return self._guard.call(lambda: self.embedder.embed_query(regime, text, side))
+        return self._guard.call(lambda: self.embedder.embed_query(regime, side))
 
 
-def guarded_embedders(make: EmbedderFactory, guard: Guard) -> EmbedderFactory:
-    """A factory whose remote embedders are guarded; those that are built in ask nobody."""
+class GuardedEmbedders:
+    """The `EmbedderFactory` port over another one; those that are built in ask nobody."""
 
-    def guarded(model: str, scaler: RegimeScaler | None) -> Embedder:
-        embedder = make(model, scaler)
-        return GuardedEmbedder(embedder, guard) if embedder.remote else embedder
+    def __init__(self, make: EmbedderFactory, guard: Guard) -> None:
+        """Stands before a factory."""
+        self._make = make
+        self._guard = guard
 
-    return guarded
+    def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
+        """The embedder; a server is asked about its model, so the question is guarded too."""
+        if not self.is_remote(model):
+            return self._make(model, scaler)
+        embedder = self._guard.call(lambda: self._make(model, scaler))
+        return GuardedEmbedder(embedder, self._guard)
+
+    def is_remote(self, model: str) -> bool:
+        """Whether a model of that name would be a server's."""
+        return self._make.is_remote(model)
+
+    def close(self) -> None:
+        """Closes what it stands before."""
+        self._make.close()

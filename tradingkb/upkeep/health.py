@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from tradingkb.domain import IndexTarget, Regime
-from tradingkb.exceptions import ConfigurationError
+from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
 from tradingkb.ports import EmbedderFactory, IndexStore, VectorIndex, WorkspaceStore
 from tradingkb.reports import Report
 from tradingkb.resilience import Breakers, told_of
@@ -231,6 +231,8 @@ class Checks:
             except ConfigurationError as error:
                 problems.append(str(error))
                 continue
+            except BackendUnavailableError:  # nothing is known of it: "embed_service" tells
+                continue
             if made != held:
                 problems.append(
                     f"dimension mismatch: collection {name} has {held}, embedder makes {made}"
@@ -242,7 +244,7 @@ class Checks:
         made = {}
         for model in sorted({target.model for target in self._targets()}):
             embedder = self._embedders(model, None)
-            embedder.embed_query(Regime({}), "ready?", "before")
+            embedder.embed_query(Regime({}), "before")
             made[model] = embedder.dimension
         model = self._workspaces.default_target().model
         detail = ", ".join(f"{name} makes {n} numbers" for name, n in made.items())

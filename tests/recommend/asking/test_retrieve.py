@@ -167,12 +167,9 @@ def test_dot_products_become_similarities_between_minus_one_and_one(
 @pytest.mark.parametrize(
     ("regime", "side"), [(MARKET, "before"), (Regime.stated(tags=["uptrend"]), "during")]
 )
-@pytest.mark.parametrize("reads", ["regime", "text"])
-def test_an_embedder_is_given_the_side_and_a_text_only_where_it_reads_one(
-    regime: Regime, side: str, reads: str
+def test_an_embedder_is_given_the_side_of_windows_that_the_question_is_about(
+    regime: Regime, side: str
 ) -> None:
-    embedder = Embedder(reads)
+    embedder = Embedder()
     found(USUAL, Index(KEYS), embedder=embedder, regime=regime)
-    ((asked, text, told),) = embedder.asked
-    assert (asked, told) == (regime, side)
-    assert bool(text) == (reads == "text")
+    assert embedder.asked == [(regime, side)]

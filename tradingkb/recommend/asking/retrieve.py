@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from tradingkb.domain import Deadline, query_text
+from tradingkb.domain import Deadline
 from tradingkb.exceptions import (
     BackendUnavailableError,
     ConfigurationError,
@@ -60,10 +60,8 @@ class IndexSearch:
             embedder = c.view.kept.get(
                 "embedder", c.target.model, lambda: self._embedders(c.target.model, scaler)
             )
-            reads = embedder.reads == "text"
-            text = query_text(c.question.strategy_name, regime) if reads else ""
             with patience(_time_for(c.question.deadline)):
-                query = embedder.embed_query(regime, text, side_of(regime))
+                query = embedder.embed_query(regime, side_of(regime))
                 searching = True
                 found = self._search(c, filtered, query)
         except EmptyCollectionError as error:
