@@ -64,6 +64,11 @@ class Embedders:
         """Whether it is not built in."""
         return model not in BUILT_IN
 
+    def pull(self, model: str, progress: Callable[[str, int, int], object]) -> None:
+        """Lets the server download a model; see the port."""
+        if model not in BUILT_IN:
+            self._of_server(model).pull(model, progress)
+
     def close(self) -> None:
         """Releases the connections to the server."""
         with self._lock:

@@ -10,7 +10,7 @@ How well a model tells numeric regimes apart differs: `kb.compare_models` measur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import httpcore
@@ -197,6 +197,14 @@ class OllamaEmbedders:
         """Always."""
         return True
 
+    def pull(self, model: str, progress: Callable[[str, int, int], object]) -> None:
+        """Lets the server download a model; see the port."""
+        self.connection.pull(model, lambda what, *sizes: progress(what, *map(_megabytes, sizes)))
+
     def close(self) -> None:
         """Closes its connections."""
         self.connection.close()
+
+
+def _megabytes(n_bytes: int) -> int:
+    return -(-n_bytes // 1_000_000)

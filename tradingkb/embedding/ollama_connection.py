@@ -147,7 +147,7 @@ class OllamaConnection:
 
         Args:
             model: its name.
-            progress: told what is done, and how many bytes of how many.
+            progress: told of each file how many bytes of how many are there.
 
         Raises:
             ConfigurationError: there is no such model, or the pull failed for another reason that
@@ -217,7 +217,8 @@ def _followed(client: Client, model: str, progress: Callable[[str, int, int], ob
     last = ""
     for step in client.pull(model, stream=True):
         last = step.status or last
-        progress(last, step.completed or 0, step.total or 0)
+        if step.total:
+            progress(last, step.completed or 0, step.total)
     return last
 
 

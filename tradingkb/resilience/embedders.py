@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tradingkb.domain import Regime, RegimeScaler, Side
@@ -65,6 +65,13 @@ class GuardedEmbedders:
     def is_remote(self, model: str) -> bool:
         """Whether a model of that name would be a server's."""
         return self._make.is_remote(model)
+
+    def pull(self, model: str, progress: Callable[[str, int, int], object]) -> None:
+        """Pulls a model, and forgets what was kept; it takes long and says nothing of questions."""
+        try:
+            self._make.pull(model, progress)
+        finally:
+            self._kept.clear()
 
     def close(self) -> None:
         """Closes what it stands before."""
