@@ -316,13 +316,21 @@ class MemoryIndex:
 class Sides:
     """An embedder of two dimensions: one for each side of a window whose regime is known."""
 
-    model, dimension, pipeline, batch = "m", 2, "m/1", None
+    model, dimension, pipeline = "m", 2, "m/1"
 
-    def __init__(self) -> None:
-        self.embedded = 0
+    def __init__(self, batch: int | None = None) -> None:
+        self.batch = batch
+        self.calls: list[int] = []
+        self.before_call: Callable[[int], None] = lambda number: None
+
+    @property
+    def embedded(self) -> int:
+        """Windows in all."""
+        return sum(self.calls)
 
     def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
-        self.embedded += len(documents)
+        self.before_call(len(self.calls) + 1)
+        self.calls.append(len(documents))
         known = [(d.before is not None, d.during is not None) for d in documents]
         return np.array(known, dtype=np.float32).reshape(len(documents), 2)
 
