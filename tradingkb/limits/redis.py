@@ -60,9 +60,9 @@ class RedisShare:
             raise
         except BackendUnavailableError:
             # It may have counted all the same, and only its answer was lost.
-            self._server.give_back((window, slots), token, max(self._lease_s, WINDOW_S))
+            self._server.owe((window, slots), token, max(self._lease_s, WINDOW_S))
             raise
-        refused, remaining, more_us = map(int, found)
+        refused, remaining, more_us = found
         minute = Take(refused == 0, remaining, more_us / 10**6) if per_minute else None
         if refused:
             return Counted("at_once") if refused == 2 else Counted("per_minute", minute)

@@ -55,10 +55,12 @@ if at_once > 0 then add(KEYS[2], now + lease, lease) end
 return {0, left, more}
 """
 
-#: KEYS: any. ARGV: the token to be taken out of each.
+#: KEYS: any. ARGV: the token to be taken out of each. Returns how many were there, and
+#: nothing else.
 GIVE_BACK: Final = """
+local found = 0
 for i, key in ipairs(KEYS) do
-  if redis.call('TYPE', key).ok == 'zset' then redis.call('ZREM', key, ARGV[i]) end
+  if redis.call('TYPE', key).ok == 'zset' then found = found + redis.call('ZREM', key, ARGV[i]) end
 end
-return 0
+return {found, 0, 0}
 """

@@ -17,6 +17,8 @@ T = TypeVar("T")
 #: Seconds that a request waits for a connection, and for an answer: never both in vain, since it
 #: is asked once. Within one network both take a thousandth of it.
 PATIENCE_S: Final = 0.25
+#: Of every script.
+Answer = tuple[int, int, int]
 #: What has to be given back: a key, a token in it, and when its lease is over anyway.
 Owed = tuple[str, str, float]
 
@@ -38,42 +40,51 @@ class RedisServer:
         self._lock = threading.Lock()
         self._owed: list[Owed] = []
 
-    def run(self, script: str, keys: Sequence[str], arguments: Sequence[object]) -> Any:
+    def run(self, script: str, keys: Sequence[str], arguments: Sequence[object]) -> Answer:
         """The answer of a script; what is owed is given back before.
 
         Raises:
             CircuitOpenError: it failed a short while ago, and is not asked.
             BackendUnavailableError: it did not answer, or not with what was asked for.
         """
-        self._settle()
-        return self._ask(lambda client: _run(client, script, keys, arguments))
+
+        def ask(client: Any) -> Answer:
+            self._settle(client)
+            return _run(client, script, keys, arguments)
+
+        return self._ask(ask)
 
     def give_back(self, keys: Sequence[str], token: str, lease_s: float) -> None:
-        """Takes a token out of sorted sets: now, or as soon as the server answers again.
+        """Takes a token out of sorted sets: now, or with the first question that is answered again.
 
         Args:
             keys: of the sorted sets.
             token: the member.
             lease_s: seconds after which it is no longer there anyway.
         """
+        self.owe(keys, token, lease_s)
+        # Whether it counts again a question finds out: a server that is full still takes out.
+        if not self.breaker.state().is_open:
+            with suppress(BackendUnavailableError):  # the breaker tells of it, and it stays owed
+                self._ask(self._settle)
+
+    def owe(self, keys: Sequence[str], token: str, lease_s: float) -> None:
+        """Has a token taken out of sorted sets before the next question; see `give_back`."""
         until = self._monotonic() + lease_s
         self._owe([(key, token, until) for key in keys])
-        with suppress(BackendUnavailableError):  # the breaker tells of it, and it stays owed
-            self._settle()
 
     def close(self) -> None:
         """Closes its connections."""
         self._client.close()
 
-    def _settle(self) -> None:
+    def _settle(self, client: Any) -> None:
         now = self._monotonic()
         with self._lock:
             owed, self._owed = [one for one in self._owed if one[2] > now], []
         if not owed:
             return
-        keys, tokens = [key for key, _, _ in owed], [token for _, token, _ in owed]
         try:
-            self._ask(lambda client: _run(client, GIVE_BACK, keys, tokens))
+            _run(client, GIVE_BACK, [key for key, _, _ in owed], [token for _, token, _ in owed])
         except BaseException:
             self._owe(owed)
             raise
@@ -96,15 +107,20 @@ class RedisServer:
         return found
 
 
-def _run(client: Any, script: str, keys: Sequence[str], arguments: Sequence[object]) -> Any:
+def _run(client: Any, script: str, keys: Sequence[str], arguments: Sequence[object]) -> Answer:
     """By the digest of the script; by its text where the server, started anew, knows it no more."""
     from redis.exceptions import NoScriptError
 
     digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-    try:
-        return client.execute_command("EVALSHA", digest, len(keys), *keys, *arguments)
-    except NoScriptError:
-        return client.execute_command("EVAL", script, len(keys), *keys, *arguments)
+    rest, found = (len(keys), *keys, *arguments), None
+    with suppress(NoScriptError):
+        found = client.execute_command("EVALSHA", digest, *rest)
+    if found is None:
+        found = client.execute_command("EVAL", script, *rest)
+    if not isinstance(found, list):
+        raise ValueError("the answer is no list")
+    first, second, third = map(int, found)
+    return first, second, third
 
 
 def redis_client(url: str, connections: int) -> Any:
