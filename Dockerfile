@@ -21,7 +21,7 @@ RUN python -m venv --without-pip /opt/tradingkb \
  && python image_lock.py chosen report.json > image.lock \
  && pip --python /opt/tradingkb/bin/python install --no-deps --require-hashes --only-binary :all: \
       -r image.lock \
- && python image_lock.py named hatchling packaging pathspec pluggy trove-classifiers > builder.lock \
+ && python image_lock.py named hatchling packaging pathspec pluggy tomlkit trove-classifiers > builder.lock \
  && pip --python /opt/builder/bin/python install --no-deps --require-hashes --only-binary :all: \
       -r builder.lock
 
