@@ -79,9 +79,11 @@ from tradingkb.upkeep import (
     Checks,
     Health,
     PruneReport,
+    PullReport,
     Readiness,
     RestoreReport,
     Retention,
+    pull_model,
 )
 from tradingkb.verbs import only_reads, takes_long
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
@@ -631,6 +633,23 @@ class KnowledgeBase(Curation, ComparedModels, LongWork, EventReports, TrialRepor
         if not dry_run:
             self.use_cases.notes.pruned(report)
         return report
+
+    @takes_long
+    def pull_model(self, name: str) -> PullReport:
+        """Lets the Ollama server download an embedding model; one that is there is looked up only.
+
+        Nothing uses it before EMBED_MODEL, `reembed` or `activate` names it.
+
+        Args:
+            name: as in Ollama's library, such as "nomic-embed-text" or "mxbai-embed-large:335m".
+
+        Raises:
+            ConfigurationError: OLLAMA_HOST names no Ollama server, or there is no such model.
+            BackendUnavailableError: the server did not answer, or the download broke off; what has
+                come is kept there.
+        """
+        with progress_bar(self._progress, "MB") as progress:
+            return pull_model(self.use_cases.indexer.embedders, name, progress)
 
     # --- is it well? ------------------------------------------------------------------------------
 

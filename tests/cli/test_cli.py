@@ -70,6 +70,7 @@ ELSEWHERE = {
     "demo",
     "job",
     "problems",
+    "pull-model",
     "reembed",
     "restore",
     "serve",
