@@ -24,6 +24,7 @@ from tradingkb.domain import (
 from tradingkb.evaluate import (
     CalibrationReport,
     Calibrator,
+    ComparedModels,
     Evaluation,
     EvaluationRequest,
     Evaluator,
@@ -115,7 +116,7 @@ class UseCases:
     again: Again
 
 
-class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
+class KnowledgeBase(Curation, ComparedModels, LongWork, EventReports, TrialReports, Watching):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
@@ -521,19 +522,24 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
     ) -> ActivationReport:
         """Switches a workspace to a model and a collection that it was re-embedded into.
 
-        The report names the way back: activating what was in force before. Nothing is deleted.
+        The report names the way back: activating what was in force before. Nothing is deleted. How
+        good the neighbours are that the model finds is measured as by `compare_models`, which takes
+        seconds with a language model.
 
         Args:
             embed_model: with `collection` None, its collection is the model's own; both None give
                 the choice back to the environment.
             collection: which collection.
             workspace: slug or id.
-            force: switch although trials are missing in the collection; the next ingest embeds
-                them.
+            force: switch although trials are missing in the collection (the next ingest embeds
+                them), or the model may find what chance finds: its loss, of which 0 is exact search
+                and 1 chance, has an interval that reaches 0.9.
 
         Raises:
-            ConfigurationError: an unknown model, a collection that does not exist, has another
-                dimension or lacks trials.
+            ConfigurationError: an unknown model; a collection that does not exist or has another
+                dimension; without `force` one that lacks trials, or neighbours that may be those of
+                chance. Too few windows to judge a model by refuse none.
+            BackendUnavailableError: the model's server does not answer.
             InvalidInputError: no name of a collection.
         """
         before = self.use_cases.workspaces.named(workspace, create_default=True)

@@ -208,6 +208,16 @@ def test_a_workspace_is_moved_to_another_model_and_back(run: Run) -> None:
     assert run("reembed").stdout.startswith("40 trials of workspace default embedded")
 
 
+def test_models_are_compared_as_a_table_and_as_a_document(run: Run) -> None:
+    shown = run("compare-models regime-v1 regime-cosine-v1")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "dimension" in shown.stdout
+    assert "with a regime are too few" in shown.stdout
+    form = told(run("compare-models regime-v1 regime-cosine-v1 --workspace default --json"))
+    assert [form[model]["dimension"] for model in ("a", "b")] == [64, 32]
+    assert run("compare-models regime-v1 nobody").exit_code == 3
+
+
 def test_a_backup_restores_into_another_home(run: Run, tmp_path: Path) -> None:
     shown = run("backup kb.tkb")
     assert (shown.exit_code, shown.stdout[:13]) == (0, "backup kb.tkb")

@@ -78,7 +78,10 @@ def activate(
     model: Model = None,
     collection: Collection = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Switch although trials are missing there.")
+        bool,
+        typer.Option(
+            "--force", help="Switch although trials are missing there, or its neighbours are bad."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
