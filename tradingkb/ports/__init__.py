@@ -15,7 +15,7 @@ from tradingkb.ports.embedders import (
     WindowDocument,
 )
 from tradingkb.ports.freshness import FreshnessStore, LastTimes
-from tradingkb.ports.index import DeletionStore, IndexStore
+from tradingkb.ports.index import DeletionStore, IndexStore, PipelineStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.patience import Again, once, patience, seconds_left
 from tradingkb.ports.records import (
@@ -81,6 +81,7 @@ __all__ = [
     "Partition",
     "PartitionNews",
     "PartitionStore",
+    "PipelineStore",
     "Points",
     "QueryVector",
     "ReportStore",
