@@ -36,7 +36,7 @@ dashboard: $(STAMP) ## Open the dashboard on the demo's store (or TRADINGKB_HOME
 screenshots: $(STAMP) ## Take pictures of every page of the dashboard (ARGS=--readme: the README's two)
 	$(PY) .ci/screenshots.py $(ARGS)
 
-system: ## Install the Debian packages that some tests need: a browser for those of the dashboard
+system: ## Install the Debian packages that some tests need: a browser, a Redis server
 	.ci/system
 
 # Nothing is compiled by `make setup`, and the tests start some fifty processes: they share what the
