@@ -13,7 +13,7 @@ from tradingkb.bench.rows import Findings, Row
 from tradingkb.bench.sections import SECTIONS
 from tradingkb.bench.sizes import QUICK
 from tradingkb.bench.stores import Stores
-from tradingkb.testing.redis_process import is_installed
+from tradingkb.testing import RedisProcess
 
 #: Of the suite: less than what `--quick` measures, and nothing twice.
 TINY = replace(
@@ -64,7 +64,7 @@ ROWS = [
     ("readers", "the same readers, nobody ingests"),
     ("readers", "all answers"),
     *[("service", "the same call in a process")] * 9,
-    ("limits", "in memory" if is_installed() else "redis-server"),
+    ("limits", "in memory" if RedisProcess.is_installed() else "redis-server"),
     *([("postgresql", "SQLite")] * 4),
 ]
 
@@ -86,7 +86,7 @@ def test_every_row_appears(rows):
 
 def test_only_a_peer_that_is_not_installed_is_left_out(rows):
     left_out = {row.against.split()[0] for row in rows if not row.measured}
-    optuna, redis = find_spec("optuna") is not None, is_installed()
+    optuna, redis = find_spec("optuna") is not None, RedisProcess.is_installed()
     assert left_out == {*(() if optuna else ("Optuna",)), *(() if redis else ("redis-server",))}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradingkb.limits.redis import PREFIX
-from tradingkb.testing.redis_process import RedisProcess
+from tradingkb.testing import RedisProcess
 
 #: Each request, and each lease, is so much older.
 _AGE = """

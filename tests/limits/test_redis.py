@@ -9,8 +9,8 @@ import pytest
 
 from tests.limits.conftest import Clock, Count
 from tradingkb.limits.redis import PREFIX
+from tradingkb.testing import RedisProcess
 from tradingkb.testing.proxy import FaultyProxy
-from tradingkb.testing.redis_process import RedisProcess
 
 
 @pytest.fixture

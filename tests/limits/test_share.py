@@ -14,8 +14,8 @@ from tradingkb.limits import Counted, MemoryShare
 from tradingkb.limits.redis import RedisShare
 from tradingkb.limits.server import RedisServer, redis_client
 from tradingkb.resilience import Breaker
+from tradingkb.testing import RedisProcess
 from tradingkb.testing.limits import Later, Make, ShareContract
-from tradingkb.testing.redis_process import RedisProcess
 
 #: Longer than any test lets time pass.
 LEASE_S = 1e6

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from tests.redis_servers import StartRedis
 from tests.service.conftest import ADMIN, Serve
 from tradingkb.exceptions import ConfigurationError
+from tradingkb.testing import RedisProcess
 from tradingkb.testing.faults import FaultyServer, hanging
-from tradingkb.testing.redis_process import RedisProcess
 
 LIST = "/kb/objectives"
 

@@ -19,7 +19,7 @@ import pytest
 from tests.forks import CONTEXT
 from tests.limits.ageing import age
 from tests.service.replica import AT_ONCE, PER_MINUTE, ask_often, serve
-from tradingkb.testing.redis_process import RedisProcess
+from tradingkb.testing import RedisProcess
 
 PATIENCE_S = 30.0
 

@@ -22,11 +22,6 @@ from typing import Any, Self
 _PATIENCE_S = 20.0
 
 
-def is_installed() -> bool:
-    """Whether there is a `redis-server` to start."""
-    return shutil.which("redis-server") is not None
-
-
 class RedisProcess:
     """One server, at a Unix socket in a folder, that keeps nothing.
 
@@ -47,6 +42,11 @@ class RedisProcess:
         self._folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether there is a `redis-server` to start."""
+        return shutil.which("redis-server") is not None
 
     def start(self) -> None:
         """Starts it, and waits until it answers."""

@@ -14,7 +14,7 @@ from tradingkb.bench.rows import Findings, Row, by_turns, scaled
 from tradingkb.bench.stores import Stores
 from tradingkb.limits import Backend, backend_of
 from tradingkb.settings import load_settings
-from tradingkb.testing.redis_process import RedisProcess, is_installed
+from tradingkb.testing import RedisProcess
 
 _NAME: Final = "limits"
 _WHAT: Final = "a request counted in Redis, and its end"
@@ -24,7 +24,7 @@ _AT_A_TIME: Final = 20
 
 def run(stores: Stores) -> Findings:
     """An admission and its end by Redis, beside the same by memory."""
-    if not is_installed():
+    if not RedisProcess.is_installed():
         return Findings([Row(_NAME, _WHAT, "redis-server is **not installed**", "µs")])
     with _in_redis() as ours, closing(_counting("memory")) as peer:
         took = by_turns(_requests(ours), _requests(peer), stores.sizes.calls)
