@@ -41,7 +41,7 @@ class TestMemoryShare(ShareContract):
 @pytest.fixture
 def server(redis_process: RedisProcess) -> Iterator[RedisServer]:
     breaker = Breaker("redis", monotonic=time.monotonic, clock=lambda: datetime.now(UTC))
-    found = RedisServer(redis_client(redis_process.url, 20), breaker, time.monotonic)
+    found = RedisServer(redis_client(redis_process.patient_url, 20), breaker, time.monotonic)
     yield found
     found.close()
 

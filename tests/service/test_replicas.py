@@ -27,7 +27,7 @@ PATIENCE_S = 30.0
 def test_processes_that_ask_at_once_get_exactly_what_there_is(redis_process: RedisProcess) -> None:
     pipes, rounds = [CONTEXT.Pipe() for _ in range(4)], [(90, 0), (0, 7), (90, 7)]
     for _, theirs in pipes:
-        arguments = (theirs, redis_process.url, rounds)
+        arguments = (theirs, redis_process.patient_url, rounds)
         CONTEXT.Process(target=ask_often, args=arguments, daemon=True).start()
     for ours, _ in pipes:
         assert ours.recv() == "ready"
@@ -119,7 +119,7 @@ def test_two_replicas_admit_twice_the_limit_by_memory_and_exactly_the_limit_by_r
     start: Callable[[str | None], Replicas], start_redis: Callable[[], RedisProcess]
 ) -> None:
     redis = start_redis()
-    for url, copies in ((None, 2), (redis.url, 1)):
+    for url, copies in ((None, 2), (redis.patient_url, 1)):
         replicas = start(url)
         end = replicas.hold(3)
         assert replicas.inside() == ["nothing" if url is None else "redis"] * AT_ONCE * copies

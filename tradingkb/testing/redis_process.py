@@ -28,6 +28,7 @@ class RedisProcess:
     Attributes:
         path: of the socket.
         url: of the server.
+        patient_url: the same for who waits long for it: a busy machine must not fail a test.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -39,6 +40,7 @@ class RedisProcess:
         """
         self.path = str(folder / "redis.sock")
         self.url = f"unix://{self.path}"
+        self.patient_url = f"{self.url}?socket_timeout=20&socket_connect_timeout=20"
         self._folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
