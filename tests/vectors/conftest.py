@@ -45,8 +45,7 @@ def running() -> Iterator[QdrantServer]:
 @pytest.fixture
 def server(running: QdrantServer) -> Iterator[QdrantServer]:
     """A Qdrant server that keeps nothing yet, and does as it is told until the test ends."""
-    for name in list(running.state.local.collections):
-        running.state.delete(name)
+    running.state.empty()
     running.requests.clear()
     yield running
     running.restore()
