@@ -20,6 +20,7 @@ from tests.postgres import (  # noqa: F401 - fixtures of every folder
     postgres_url,
     with_tables,
 )
+from tests.redis_servers import redis_process, short_folders, start_redis  # noqa: F401 - likewise
 from tradingkb.evaluate.result import Evaluation
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore

@@ -37,6 +37,7 @@ KEPT_OUT_OF_HELP = {
     "pydantic",
     "pydantic_settings",
     "qdrant_client",
+    "redis",
     "sqlalchemy",
     "streamlit",
     "structlog",

@@ -214,9 +214,10 @@ def test_the_commands_of_a_document_run_and_succeed(small, name):
 
 def not_run_elsewhere(lines: list[str]) -> list[str]:
     """Without the demo, which works on the whole sample: it is run once, below; and without the
-    service, which does not end: tests/service runs it.
+    service, which does not end: tests/service runs it; and without pulls, which ask a server:
+    tests/cli/test_administration.py has one.
     """
-    return [line for line in lines if line.split()[1] not in ("demo", "serve")]
+    return [line for line in lines if line.split()[1] not in ("demo", "serve", "pull-model")]
 
 
 def test_every_command_has_an_example_on_its_page():

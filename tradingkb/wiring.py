@@ -77,7 +77,7 @@ def connect(
     refuse_dead_threads()
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
-    made = _embedders(chosen, monotonic)
+    made = _embedders(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
     home_path = chosen.absolute_home
     doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
@@ -284,7 +284,7 @@ def _store_url(settings: StoreSettings, home: Path) -> sa.URL | str:
     return settings.database_url or sa.URL.create("sqlite", database=str(home / "tradingkb.db"))
 
 
-def _embedders(settings: IndexSettings, monotonic: Callable[[], float]) -> Embedders:
+def _embedders(settings: IndexSettings) -> Embedders:
     """The embedders of an installation: one client for the life of the knowledge base.
 
     Raises:
@@ -295,7 +295,6 @@ def _embedders(settings: IndexSettings, monotonic: Callable[[], float]) -> Embed
         timeout_s=settings.ollama_timeout_s,
         batch=settings.embed_batch,
         demanded=(settings.embed_model, settings.embed_dim),
-        monotonic=monotonic,
     )
 
 

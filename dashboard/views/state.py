@@ -20,6 +20,7 @@ _CHECKS: Final = {
     "database": "Database",
     "qdrant_collection": "Vector index",
     "embed_service": "Embedder",
+    "rate_limits": "Rate limits",
 }
 #: Services by the names that the health of a replica and its rows give them.
 SERVICES: Final = {

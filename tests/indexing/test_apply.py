@@ -13,11 +13,13 @@ from tests.indexing.in_memory import (
     OTHER,
     TARGET,
     House,
+    Sides,
     point_of,
     trial,
     window,
 )
-from tradingkb.indexing import Recipe, apply, only, stored_plans
+from tradingkb.domain import Regime, regime_to_json
+from tradingkb.indexing import Recipe, apply, indexer, only, stored_plans
 from tradingkb.ports import PAYLOAD
 
 NUMBERS = (1, 2, 3, 4)
@@ -80,6 +82,68 @@ def test_neither_the_order_of_the_rows_nor_the_size_of_a_batch_makes_a_differenc
 def test_a_window_is_embedded_once_whatever_number_of_trials_it_has(house: House) -> None:
     apply_plan(house, plan_of(house, 1, 2, 3))
     assert house.embedder.embedded == 2
+
+
+# --- an embedder that takes its time --------------------------------------------------------------
+
+
+@pytest.fixture
+def slow() -> House:
+    """Two trials in each of five windows, by turns; the embedder takes two windows at a time."""
+    numbers = range(1, 6)
+    firsts = [trial(n) for n in numbers]
+    seconds = [trial(n + 5, window_id=n) for n in numbers]
+    regimes = [regime_to_json(Regime(features={"drift": n / 10})) for n in numbers]
+    windows = [window(n, text) for n, text in zip(numbers, regimes, strict=True)]
+    house = House(*firsts, *seconds, windows=windows)
+    house.embedder = Sides(batch=2)
+    return house
+
+
+def kill_at(house: House, call: int) -> None:
+    def killed(number: int) -> None:
+        if number == call:
+            raise KeyboardInterrupt
+
+    house.embedder.before_call = killed
+
+
+def test_what_a_batch_made_is_stored_and_told_before_the_next_one_is_embedded(slow: House) -> None:
+    stored: list[tuple[int, int]] = []
+    slow.embedder.before_call = lambda _: stored.append((len(slow.held()), len(slow.store.entries)))
+    told = apply_plan(slow, plan_of(slow, *range(1, 11)))
+    assert slow.embedder.calls == [2, 2, 1]
+    assert stored == [(0, 0), (4, 4), (8, 8)]
+    assert told == [("index", 4, 10), ("index", 8, 10), ("index", 10, 10)]
+
+
+@pytest.mark.parametrize("batch", [2, 3, 100])
+def test_whoever_is_killed_loses_one_batch_and_embeds_nothing_twice(
+    slow: House, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """However few trials are read or written at one time."""
+    monkeypatch.setattr(apply, "BATCH", batch)
+    monkeypatch.setattr(indexer, "BATCH", batch)
+    kill_at(slow, 3)
+    with pytest.raises(KeyboardInterrupt):
+        slow.reindex(*range(1, 11))
+    done = [n for n in range(1, 6) if {n, n + 5} <= slow.held()]
+    assert 0 <= slow.embedder.embedded - len(done) <= 2
+    slow.embedder = Sides(batch=2)
+    slow.reindex(*range(1, 11))
+    assert len(slow.held()) == 10
+    assert slow.embedder.embedded == 5 - len(done)
+
+
+def test_the_progress_of_stored_trials_moves_with_each_batch(
+    slow: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(indexer, "BATCH", 6)
+    ids = pl.Series(range(1, 11))
+    slow.indexer.reindex(TARGET, ids, lambda _, n, of: told.append(n if of == 10 else -1))
+    assert told == [4, 6, 10]
+    assert slow.embedder.embedded == 5
 
 
 def test_vectors_are_there_before_the_entries_that_say_so(house: House) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.limits import READS, Admission, MemorySlots, MemoryWindows, WorkspaceLimits
+from tradingkb.limits import READS, Admission, MemoryShare, WorkspaceLimits
 
 
 class Clock:
@@ -74,10 +74,8 @@ def test_a_request_above_the_limit_at_once_is_refused_until_one_has_ended():
 def test_services_that_share_what_counts_share_the_limit_that_is_set(
     per_minute, concurrent, admitted
 ):
-    windows, slots = MemoryWindows(per_minute or 1, Clock()), MemorySlots(concurrent or 1)
-    one, other = (
-        WorkspaceLimits(per_minute, concurrent, windows=windows, slots=slots) for _ in range(2)
-    )
+    share = MemoryShare(per_minute, concurrent, Clock())
+    one, other = (WorkspaceLimits(per_minute, concurrent, share=share) for _ in range(2))
     found = [limits.admit("desk").ok for limits in (one, other, other, one, other)]
     assert found == [True] * admitted + [False] * (5 - admitted)
 

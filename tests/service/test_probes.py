@@ -24,7 +24,9 @@ def test_a_store_that_answers_is_ready(served):
     assert answer.status_code == 200
     found = answer.json()
     assert found["ready"] is True
-    assert set(found["checks"]) == {"database", "qdrant_collection", "embed_service"}
+    assert set(found["checks"]) == {
+        *("database", "qdrant_collection", "embed_service", "rate_limits")
+    }
 
 
 def test_a_store_that_is_still_empty_is_ready(serve: Serve):

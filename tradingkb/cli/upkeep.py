@@ -62,13 +62,26 @@ def reembed(
         print_report(report, as_json=as_json)
 
 
+def pull_model(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A model of Ollama, with or without a tag.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let the Ollama server download an embedding model, and say what it makes."""
+    with reported(), context.obj.open() as kb:
+        print_report(kb.pull_model(name), as_json=as_json)
+
+
 def activate(
     context: typer.Context,
     workspace: Workspace = DEFAULT_WORKSPACE,
     model: Model = None,
     collection: Collection = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Switch although trials are missing there.")
+        bool,
+        typer.Option(
+            "--force", help="Switch although trials are missing there, or its neighbours are bad."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -145,3 +158,4 @@ def register(app: typer.Typer) -> None:
     every = (problems, reconcile, reembed, activate, backup, restore, prune, rollups)
     for command in every:
         app.command(rich_help_panel="Upkeep")(command)
+    app.command("pull-model", rich_help_panel="Upkeep")(pull_model)

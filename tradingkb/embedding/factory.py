@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -32,16 +30,14 @@ class Embedders:
         timeout_s: float = 60.0,
         batch: int = 32,
         demanded: tuple[str, int | None] | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Asks nobody yet.
 
         Args:
-            ollama_host: URL of the server of all models that are not built in; None: there is none.
+            ollama_host: OLLAMA_HOST, where all other models are; None: there is no server.
             timeout_s: seconds that one batch may take there.
             batch: texts in one request.
             demanded: EMBED_MODEL and its EMBED_DIM (None: whatever the model makes).
-            monotonic: seconds that only grow.
 
         Raises:
             ConfigurationError: the demanded model is built in and makes another dimension.
@@ -50,7 +46,6 @@ class Embedders:
         self._timeout_s = timeout_s
         self._batch = batch
         self._demanded = demanded
-        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._server: EmbedderFactory | None = None
         if demanded is not None and demanded[0] in BUILT_IN:
@@ -69,6 +64,11 @@ class Embedders:
         """Whether it is not built in."""
         return model not in BUILT_IN
 
+    def pull(self, model: str, progress: Callable[[str, int, int], object]) -> None:
+        """Lets the server download a model; see the port."""
+        if model not in BUILT_IN:
+            self._of_server(model).pull(model, progress)
+
     def close(self) -> None:
         """Releases the connections to the server."""
         with self._lock:
@@ -85,14 +85,7 @@ class Embedders:
             )
         with self._lock:
             if self._server is None:
-                # Only here: an installation without a server need not have its client.
-                ollama = importlib.import_module("tradingkb.embedding.ollama")
-                self._server = ollama.OllamaEmbedders(
-                    self._host,
-                    timeout_s=self._timeout_s,
-                    batch=self._batch,
-                    monotonic=self._monotonic,
-                )
+                self._server = _server(self._host, self._timeout_s, self._batch)
             return self._server
 
     def _check_dimension(self, embedder: Embedder) -> None:
@@ -105,3 +98,19 @@ class Embedders:
             f"{embedder.dimension} dimensions: set EMBED_DIM={embedder.dimension}, or leave it "
             "empty"
         )
+
+
+def _server(host: str, timeout_s: float, batch: int) -> EmbedderFactory:
+    """What makes the embedders of a server.
+
+    Raises:
+        ConfigurationError: Ollama's client is not installed, or `host` cannot be read.
+    """
+    try:
+        # Only here: an installation without a server need not have its client.
+        from tradingkb.embedding.ollama import OllamaEmbedders
+    except ImportError as error:
+        raise ConfigurationError(
+            "models of an Ollama server need its client: pip install 'tradingkb[server]'"
+        ) from error
+    return OllamaEmbedders(host, timeout_s=timeout_s, batch=batch)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
-import numpy as np
 import polars as pl
 
 from tradingkb.derived import FILTER_COLUMNS
@@ -14,25 +13,24 @@ from tradingkb.domain import (
     REGIME_SCHEMA_VERSION,
     IndexTarget,
     point_id,
-    regime_from_json,
 )
 from tradingkb.indexing.plan import IDENTITY, Recipe
 from tradingkb.indexing.points import PointRemover
+from tradingkb.indexing.window_vectors import WindowVectors
 from tradingkb.ports import (
     PAYLOAD,
     ContentStore,
     DeletionStore,
     DocumentStore,
     Embedder,
-    Floats32,
     IdentityStore,
     IndexStore,
     Points,
     VectorIndex,
-    WindowDocument,
 )
 from tradingkb.progress import Progress
 
+#: Trials that are written, or read, at one time.
 BATCH: Final = 20_000
 #: The reason of entries that have no point, because nothing says in which market they were tried.
 NO_REGIME: Final = "no_regime"
@@ -57,11 +55,12 @@ class Applier:
         *,
         clock: Callable[[], datetime],
     ) -> None:
-        """Takes where it writes, and what makes vectors."""
+        """Takes where it writes, and what makes vectors; made for one run."""
         self._store = store
         self._vectors = vectors
         self._workspace_id = target.workspace.id
-        self._embedder = embedder
+        self._dimension = embedder.dimension
+        self._made = WindowVectors(embedder)
         self._recipe = Recipe.of(embedder, target.collection)
         self._remover = remover
         self._clock = clock
@@ -71,16 +70,20 @@ class Applier:
     ) -> None:
         """Embeds and indexes the trials of a plan; trials without a regime get no point.
 
+        In parts, each of which is stored and confirmed before the next one is embedded: whoever is
+        killed, or whose embedder fails, loses one of them.
+
         Args:
             work: a plan: identity, window_key, regime_is, regime_oos, content_hash, action.
-            progress: told after each batch.
+            progress: told after each part.
             since: what `write_trials` returned, where `work` is of all that it wrote.
         """
-        since = since if work.height <= BATCH else None
-        self._vectors.ensure_collection(self._recipe.collection, self._embedder.dimension)
-        for start in range(0, work.height, BATCH):
-            self._apply_batch(self._completed(work.slice(start, BATCH)), since)
-            progress("index", min(start + BATCH, work.height), work.height)
+        self._vectors.ensure_collection(self._recipe.collection, self._dimension)
+        done = 0
+        for part in self._made.parts(work, BATCH):
+            done += part.height
+            self._apply_part(self._completed(part), since if part.height == work.height else None)
+            progress("index", done, work.height)
 
     def _completed(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with trial ids and with everything that embeddings and payloads need."""
@@ -95,14 +98,14 @@ class Applier:
         extra = [c for c in rows.columns if c not in batch.columns]
         return batch.join(rows.select("trial_id", *extra), on="trial_id", maintain_order="left")
 
-    def _apply_batch(self, batch: pl.DataFrame, since: pl.DataFrame | None) -> None:
+    def _apply_part(self, batch: pl.DataFrame, since: pl.DataFrame | None) -> None:
         identities = batch.select(IDENTITY).rows()
         batch = batch.with_columns(
             pl.Series(
                 "point_id", [point_id(self._workspace_id, *i) for i in identities], dtype=pl.String
             )
         )
-        vectors = self._embedded(batch)
+        vectors = self._made.of(batch)
         embedded = vectors.any(axis=1)
         points = batch.filter(pl.Series(embedded))
         if points.height:
@@ -131,17 +134,6 @@ class Applier:
         rejected_meanwhile = self._store.write_index(self._workspace_id, rows, self._clock(), since)
         if rejected_meanwhile.height:
             self._remover.remove(rejected_meanwhile)
-
-    def _embedded(self, batch: pl.DataFrame) -> Floats32:
-        """One vector per trial, made once per window."""
-        windows = batch.select("window_key", "regime_is", "regime_oos").unique("window_key")
-        documents = [
-            WindowDocument(regime_from_json(a) if a else None, regime_from_json(b) if b else None)
-            for _, a, b in windows.rows()
-        ]
-        vectors = self._embedder.embed_documents(documents)
-        place = {key: i for i, key in enumerate(windows["window_key"])}
-        return vectors[np.array([place[key] for key in batch["window_key"]], dtype=np.int64)]
 
 
 def with_payload(points: pl.DataFrame, workspace_id: str) -> pl.DataFrame:

@@ -4,14 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
-
-
-class Slots(Protocol):
-    """So many slots per name, shared by whoever shares the storage."""
-
-    def take(self, name: str) -> Callable[[], None] | None:
-        """Takes a slot: what gives it back (once, however often it is called), or None."""
 
 
 class MemorySlots:

@@ -1,8 +1,7 @@
 """Requests in a moving window: every one of the last minute counts, wherever the minute began.
 
 The memory storage of the library `limits` (5.8) is not used here: eight threads at once make its
-timer raise RuntimeError, it keeps an entry of every name for ever, and its clock cannot be set. Its
-moving window in Redis has none of these and fits the same protocol.
+timer raise RuntimeError, it keeps an entry of every name for ever, and its clock cannot be set.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 #: Length of the window, in seconds.
 WINDOW_S: Final = 60
@@ -30,13 +29,6 @@ class Take:
     ok: bool
     remaining: int
     more_in_s: float
-
-
-class Windows(Protocol):
-    """One window per name, shared by whoever shares the storage."""
-
-    def take(self, name: str) -> Take:
-        """Counts a request, or refuses it; exact with any number of callers at once."""
 
 
 class MemoryWindows:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tradingkb.limits.slots import MemorySlots, Slots
-from tradingkb.limits.windows import WINDOW_S, MemoryWindows, Take, Windows
+from tradingkb.limits.share import MemoryShare, Share
+from tradingkb.limits.windows import WINDOW_S, Take
 
 #: Names of the two policies, as header fields give them, and what those for reading begin with.
 PER_MINUTE: Final = "workspace"
@@ -34,7 +34,8 @@ class Admission:
 
     Attributes:
         ok: whether it may.
-        violated: the policy that refused it, such as `PER_MINUTE` or `AT_ONCE`; None where `ok`.
+        violated: the policy that refused it, such as `PER_MINUTE` or `AT_ONCE`; None where `ok`,
+            and where what counts does not answer, so that nobody knows.
         retry_after_s: whole seconds after which to try again; None where `ok`. After the limit per
             minute a slot is free by then, unless another request took it.
         release: to be called when the request has ended, whatever became of it; more than once
@@ -62,8 +63,7 @@ class WorkspaceLimits:
         clock: Callable[[], float] = time.monotonic,
         *,
         name: str = PER_MINUTE,
-        windows: Windows | None = None,
-        slots: Slots | None = None,
+        share: Share | None = None,
     ) -> None:
         """Sets the limits; they are counted in this process unless told otherwise.
 
@@ -73,15 +73,10 @@ class WorkspaceLimits:
             clock: seconds that never go back.
             name: of the limit per minute, as header fields give it; the other one is named after
                 it.
-            windows: counts requests in a window of `per_minute`.
-            slots: counts `concurrent` requests at once.
+            share: counts both limits; unless given, in this process.
         """
-        self._windows = windows if per_minute else None
-        self._slots = slots if concurrent else None
-        if per_minute and windows is None:
-            self._windows = MemoryWindows(per_minute, clock)
-        if concurrent and slots is None:
-            self._slots = MemorySlots(concurrent)
+        limited = per_minute or concurrent
+        self._share = share or MemoryShare(per_minute, concurrent, clock) if limited else None
         self._per_minute, self._at_once = name, name + AT_ONCE.removeprefix(PER_MINUTE)
         policies = [f'"{self._per_minute}";q={per_minute};w={WINDOW_S}'] if per_minute else []
         if concurrent:
@@ -90,17 +85,22 @@ class WorkspaceLimits:
 
     def admit(self, workspace_id: str) -> Admission:
         """Admits a request or refuses it, at once; one that is refused counts for nothing."""
-        release = _nothing if self._slots is None else self._slots.take(workspace_id)
-        if release is None:
+        if self._share is None:
+            return Admission(True)
+        counted = self._share.take(workspace_id)
+        if counted.refused is None:
+            left = "" if counted.minute is None else self._left(counted.minute)
+            return Admission(True, release=counted.release, _fields=self._fields(left))
+        if counted.refused == "at_once":
             return self._refused(self._at_once, _SLOT_RETRY_S)
-        if self._windows is None:
-            return Admission(True, release=release, _fields=self._fields(""))
-        take = self._windows.take(workspace_id)
-        if take.ok:
-            return Admission(True, release=release, _fields=self._fields(self._left(take)))
-        release()
+        if counted.minute is None:
+            return self._unknown(math.ceil(counted.wait_s))
         # More than the time that is left: rounding must not refuse anybody twice.
-        return self._refused(self._per_minute, math.floor(take.more_in_s) + 1)
+        return self._refused(self._per_minute, math.floor(counted.minute.more_in_s) + 1)
+
+    def _unknown(self, retry_after_s: int) -> Admission:
+        again = ("Retry-After", str(retry_after_s))
+        return Admission(False, None, retry_after_s, _fields=(*self._fields(""), again))
 
     def _refused(self, policy: str, retry_after_s: int) -> Admission:
         # Only of the policy that refused: `Retry-After` must not come before any `t`.

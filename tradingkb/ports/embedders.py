@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
@@ -79,6 +79,18 @@ class EmbedderFactory(Protocol):
 
     def is_remote(self, model: str) -> bool:
         """Whether a model of that name would be a server's; asks nobody."""
+
+    def pull(self, model: str, progress: Callable[[str, int, int], object]) -> None:
+        """Lets the model's server download it, again if it is there; one that is built in is there.
+
+        Args:
+            model: its name.
+            progress: told (what, done, total) in megabytes.
+
+        Raises:
+            ConfigurationError: there is no such model, or no server.
+            BackendUnavailableError: the server did not answer, or the download broke off.
+        """
 
     def close(self) -> None:
         """Releases connections; no embedder of this factory is used afterwards."""

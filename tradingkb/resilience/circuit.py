@@ -23,10 +23,18 @@ class Thresholds:
         failures: in a row, after which it opens.
         reset_s: seconds after which one call is let through; one that has not ended for as long
             again is given up, and another may go.
+        longest_s: seconds that `reset_s` grows to, doubled by each such call that fails, too; 0
+            where it stays as it is.
     """
 
     failures: int = 5
     reset_s: float = 30.0
+    longest_s: float = 0.0
+
+    def wait_s(self, failures: int) -> float:
+        """Seconds for which a circuit is left alone after so many failures in a row."""
+        doubled = self.reset_s * 2.0 ** min(max(failures - self.failures, 0), 30)
+        return max(self.reset_s, min(doubled, self.longest_s))
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def asked(circuit: Circuit, now: float, limits: Thresholds) -> tuple[Circuit, fl
     if circuit.state == "closed":
         return circuit, None
     since = circuit.opened_s if circuit.state == "open" else circuit.probe_s
-    left = limits.reset_s - (now - since)
+    left = limits.wait_s(circuit.failures) - (now - since)
     if left > 0:
         return circuit, left if circuit.state == "open" else min(left, _PROBE_S)
     next_one = circuit.generation + 1

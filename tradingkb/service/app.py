@@ -21,7 +21,7 @@ from starlette.middleware.cors import CORSMiddleware
 from tradingkb import __version__
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.limits import READS, WorkspaceLimits
+from tradingkb.limits import PER_MINUTE, READS, Backend, WorkspaceLimits, backend_of
 from tradingkb.masking import anonymous
 from tradingkb.observability import emit, subscribe
 from tradingkb.ports import patience
@@ -61,17 +61,19 @@ def create_app(
         monotonic: seconds that only grow, for deadlines and limits.
         new_id: makes request ids.
         sentry: told of what nobody foresaw.
+
+    Raises:
+        ConfigurationError: requests cannot be counted where RATE_LIMIT_BACKEND says.
     """
+    backend = backend_of(settings, monotonic)
+    asking = (settings.rate_limit_per_minute, settings.rate_limit_concurrent)
+    reading = (settings.rate_limit_reads_per_minute, settings.rate_limit_reads_concurrent)
     service = Service(
         settings,
-        WorkspaceLimits(settings.rate_limit_per_minute, settings.rate_limit_concurrent, monotonic),
-        WorkspaceLimits(
-            settings.rate_limit_reads_per_minute,
-            settings.rate_limit_reads_concurrent,
-            monotonic,
-            name=READS,
-        ),
-        _metrics(lambda: service.opened),
+        backend,
+        _limits(backend, PER_MINUTE, *asking),
+        _limits(backend, READS, *reading),
+        _metrics(lambda: service.opened, backend),
         sentry,
         monotonic,
         new_id,
@@ -105,6 +107,11 @@ def create_app(
     return app
 
 
+def _limits(backend: Backend, name: str, per_minute: int, concurrent: int) -> WorkspaceLimits:
+    share = backend.share(name, per_minute, concurrent)
+    return WorkspaceLimits(per_minute, concurrent, name=name, share=share)
+
+
 def _turns(settings: Settings) -> int:
     """Questions that are answered at once: one where nothing is waited for but the processor.
 
@@ -119,7 +126,7 @@ def _turns(settings: Settings) -> int:
 _OWN_FIELDS: Final = ("X-Admin-Token", "X-Request-ID")
 
 
-def _metrics(opened: Callable[[], list[Opened]]) -> Metrics:
+def _metrics(opened: Callable[[], list[Opened]], backend: Backend) -> Metrics:
     """Metrics that read breakers, jobs and dropped events when they are asked for."""
 
     def asked(ask: Callable[[KnowledgeBase], Any], otherwise: Any) -> Callable[[], Any]:
@@ -133,7 +140,10 @@ def _metrics(opened: Callable[[], list[Opened]]) -> Metrics:
 
     return Metrics(
         version=__version__,
-        breakers=asked(lambda kb: kb.use_cases.breakers.states(), {}),
+        breakers=lambda: {
+            **asked(lambda kb: kb.use_cases.breakers.states(), {})(),
+            **backend.breakers(),
+        },
         jobs=asked(lambda kb: kb.use_cases.jobs.counts(), {}),
         job_waits=asked(lambda kb: kb.use_cases.jobs.waits(), {}),
         events_dropped=asked(lambda kb: kb.use_cases.asking.events.dropped, 0),
@@ -169,6 +179,7 @@ async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> Async
             await opening
         if service.opened:
             await to_thread.run_sync(_close, service, limiter=CapacityLimiter(1))
+        service.backend.close()
         emit("service_stopped", replica=service.settings.replica)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from fastapi import Request
 
 from tradingkb.exceptions import BackendUnavailableError, UnknownWorkspaceError
-from tradingkb.limits import WorkspaceLimits
+from tradingkb.limits import Admission, WorkspaceLimits
 from tradingkb.service.problems import ProblemError
 from tradingkb.service.state import Service, asked_of, service_of
 
@@ -96,7 +96,8 @@ def admitted(request: Request, name: str) -> Iterator[None]:
     Administrators are not held up: they have come to repair.
 
     Raises:
-        ProblemError: the token of the workspace is missing (401) or another (403); too many (429).
+        ProblemError: the token of the workspace is missing (401) or another (403); too many (429);
+            nobody knows how many (503).
         UnknownWorkspaceError: no such workspace.
     """
     with _admitted(request, service_of(request).limits, name):
@@ -132,16 +133,27 @@ def _admitted(request: Request, limits: WorkspaceLimits, name: str | None) -> It
     admission = limits.admit(own)
     asked_of(request).headers.update(admission.headers())
     if not admission.ok:
-        raise ProblemError(
-            429,
-            "too_many_requests",
-            "the workspace asks more than its share",
-            remedy="wait as long as Retry-After says, and ask less at once",
-        )
+        raise _refusal(admission)
     try:
         yield
     finally:
         admission.release()
+
+
+def _refusal(admission: Admission) -> ProblemError:
+    if admission.violated is None:
+        return ProblemError(
+            503,
+            "rate_limits_unavailable",
+            "requests are not answered while they cannot be counted",
+            remedy="wait as long as Retry-After says; GET /ready says what is missing",
+        )
+    return ProblemError(
+        429,
+        "too_many_requests",
+        "the workspace asks more than its share",
+        remedy="wait as long as Retry-After says, and ask less at once",
+    )
 
 
 def _asker(request: Request, service: Service) -> str:

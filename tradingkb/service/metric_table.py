@@ -19,7 +19,7 @@ BEATS: Final = ("ingest", "jobs", "scheduler")
 #: Seconds; the deadline of a recommendation is the last but one.
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
-_SERVICE: Final = {"service": ("db", "qdrant", "ollama")}
+_SERVICE: Final = {"service": ("db", "qdrant", "ollama", "redis")}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fastapi import Request
 
 from tradingkb.jobs import JobRunner
 from tradingkb.knowledge_base import KnowledgeBase
-from tradingkb.limits import WorkspaceLimits
+from tradingkb.limits import Backend, WorkspaceLimits
 from tradingkb.resilience import BreakerJournal
 from tradingkb.service.metrics import Metrics
 from tradingkb.service.problems import ProblemError
@@ -35,6 +35,7 @@ class Service:
 
     Attributes:
         settings: of the service and of what it serves.
+        backend: counts requests.
         limits: how much each workspace may ask.
         reading: how many lists and reports it may ask for, beside that.
         metrics: what /metrics shows.
@@ -49,6 +50,7 @@ class Service:
     """
 
     settings: Settings
+    backend: Backend
     limits: WorkspaceLimits
     reading: WorkspaceLimits
     metrics: Metrics

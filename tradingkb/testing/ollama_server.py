@@ -110,7 +110,7 @@ class OllamaServer(FaultyServer):
         self._faults = Faults()
         self._loaded: set[str] = set()
         self._lock = threading.Lock()
-        super().__init__(self._answer_one, port=port)
+        super().__init__(self.answer, port=port)
 
     @property
     def texts(self) -> list[str]:
@@ -138,22 +138,27 @@ class OllamaServer(FaultyServer):
     def recover(self) -> None:
         """Forgets every fault, and listens."""
         self._faults = Faults()
-        self.behave(self._answer_one)
+        self.behave(self.answer)
 
     def pull_again(self, name: str) -> None:
         """Someone pulled a newer model of that name: the digest and every vector are others."""
         self.models[_full(name)].pulled += 1
 
-    def remove(self, name: str) -> None:
-        """Deletes a model."""
-        del self.models[_full(name)]
+    def add(self, name: str, dimension: int) -> None:
+        """Puts a model there."""
+        self.models[_full(name)] = _Model(dimension)
+
+    def remove(self, name: str) -> int:
+        """Deletes a model; its dimension."""
+        return self.models.pop(_full(name)).dimension
 
     def digest(self, name: str) -> str:
         """Of a model that is there, 64 digits."""
         model = self.models[_full(name)]
         return hashlib.sha256(f"{_full(name)} {model.pulled}".encode()).hexdigest()
 
-    def _answer_one(self, connection: Connection) -> None:
+    def answer(self, connection: Connection) -> None:
+        """Answers a request as Ollama does, or as the next fault wants it."""
         method, path, raw = connection.request()
         if not method:
             return

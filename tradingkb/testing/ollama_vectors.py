@@ -76,12 +76,13 @@ def first_tokens(text: str, limit: int) -> str:
 def facts(text: str) -> Iterator[tuple[str, float | None]]:
     """(section and name, number) of each number, and (section and word, None) of other words.
 
-    A line "section: a 1, b 2; word" has its section in every key. What stands before a number and
-    after the mark before it is its name.
+    A line "section: a 1, b 2; word" has its section in every key; what stands before a section is
+    a prompt, and counts for nothing. What stands before a number and after the mark before it is
+    its name.
     """
     for line in text.splitlines():
-        section, colon, said = line.rpartition(": ")
-        section = section if colon else ""
+        section, _, said = line.rpartition(": ")
+        section = section.rpartition(":")[2].strip()
         for clause in re.split(r"[,;.](?:\s+|$)", said):
             number = _NUMBER.search(clause)
             if number is None:

@@ -2,6 +2,7 @@
 
 from tradingkb.upkeep.backup import BackupReport, Backups, RestoreReport
 from tradingkb.upkeep.health import Check, Checks, Health, Readiness
+from tradingkb.upkeep.pulling import PullReport, pull_model
 from tradingkb.upkeep.reembed_job import ReembedJob
 from tradingkb.upkeep.retention import PruneReport, Retention
 
@@ -12,8 +13,10 @@ __all__ = [
     "Checks",
     "Health",
     "PruneReport",
+    "PullReport",
     "Readiness",
     "ReembedJob",
     "RestoreReport",
     "Retention",
+    "pull_model",
 ]

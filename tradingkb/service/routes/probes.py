@@ -14,6 +14,7 @@ from tradingkb.service.documents import documented
 from tradingkb.service.encoding import json_response
 from tradingkb.service.forms import HEALTH, METRICS, READY
 from tradingkb.service.state import Service, probe_limiter, service_of
+from tradingkb.upkeep import Check
 from tradingkb.workspaces import collection_name
 
 router = APIRouter(tags=["probes"])
@@ -40,13 +41,8 @@ async def health(request: Request) -> Response:
 async def ready(request: Request) -> Response:
     """Whether requests can be answered: 200, or 503 with what stands in the way."""
     service = service_of(request)
-    if not service.opened:
-        waiting = {"ok": False, "detail": "has not answered since the service started"}
-        found: dict[str, Any] = {"ready": False, "checks": {"database": waiting}}
-    else:
-        state = await to_thread.run_sync(service.kb.ready, limiter=probe_limiter(request.app))
-        checks = {name: _shown(check.to_dict()) for name, check in state.checks.items()}
-        found = {"ready": state.ready, "checks": checks}
+    checks = await to_thread.run_sync(_checks, service, limiter=probe_limiter(request.app))
+    found: dict[str, Any] = {"ready": all(c["ok"] for c in checks.values()), "checks": checks}
     if service.draining.is_set():
         found |= {"ready": False, "draining": True}
     return json_response(found, 200 if found["ready"] else 503)
@@ -58,6 +54,21 @@ async def metrics(request: Request) -> Response:
     service = service_of(request)
     text = await to_thread.run_sync(service.metrics.render, limiter=request.app.state.scrapes)
     return Response(text, media_type=service.metrics.content_type)
+
+
+def _checks(service: Service) -> dict[str, dict[str, Any]]:
+    limits = {"rate_limits": _limits_check(service).to_dict()}
+    if not service.opened:
+        waiting = {"ok": False, "detail": "has not answered since the service started"}
+        return {"database": waiting, **limits}
+    checks = service.kb.ready().checks
+    return {**{name: _shown(check.to_dict()) for name, check in checks.items()}, **limits}
+
+
+def _limits_check(service: Service) -> Check:
+    started = service.monotonic()
+    ok, detail, facts = service.backend.check()
+    return Check(ok, detail, round((service.monotonic() - started) * 1000, 3), facts)
 
 
 def _status(service: Service) -> str:
