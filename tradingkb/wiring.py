@@ -301,4 +301,12 @@ def _embedders(settings: IndexSettings) -> Embedders:
 def _vectors(settings: IndexSettings, store: SqlTrialStore, doors: Doors) -> VectorIndex:
     if settings.qdrant_url is None:
         return EmbeddedVectorIndex(store.engine)
-    return doors.vectors(qdrant_index(settings.qdrant_url, settings.qdrant_api_key))
+    return doors.vectors(
+        qdrant_index(
+            settings.qdrant_url,
+            settings.qdrant_api_key,
+            shard_number=settings.qdrant_shard_number,
+            replication_factor=settings.qdrant_replication_factor,
+            write_consistency_factor=settings.qdrant_write_consistency_factor,
+        )
+    )

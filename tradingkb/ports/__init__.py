@@ -47,7 +47,16 @@ from tradingkb.ports.trials import (
     WriterStore,
 )
 from tradingkb.ports.values import Partition, PartitionNews, RunRecord
-from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
+from tradingkb.ports.vectors import (
+    PAYLOAD,
+    CollectionInfo,
+    Floats32,
+    Points,
+    SnapshotInfo,
+    VectorFilter,
+    VectorIndex,
+    WindowHit,
+)
 
 __all__ = [
     "FINISHED",
@@ -60,6 +69,7 @@ __all__ = [
     "Bucket",
     "Calibration",
     "CalibrationStore",
+    "CollectionInfo",
     "ContentStore",
     "DeletionStore",
     "DocumentStore",
@@ -90,6 +100,7 @@ __all__ = [
     "RunRecord",
     "RunStore",
     "SelectionStore",
+    "SnapshotInfo",
     "SpecStore",
     "StatusStore",
     "TransactionStore",
