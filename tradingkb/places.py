@@ -59,7 +59,19 @@ def vectors_of(settings: IndexSettings, engine: sa.Engine, doors: Doors) -> Vect
     """The index: in the tables of the database, where no server is named."""
     if settings.qdrant_url is None:
         return EmbeddedVectorIndex(engine)
-    return doors.vectors(qdrant_index(settings.qdrant_url, settings.qdrant_api_key))
+    return _on_qdrant(settings, settings.qdrant_url, doors)
+
+
+def _on_qdrant(settings: IndexSettings, url: str, doors: Doors) -> VectorIndex:
+    return doors.vectors(
+        qdrant_index(
+            url,
+            settings.qdrant_api_key,
+            shard_number=settings.qdrant_shard_number,
+            replication_factor=settings.qdrant_replication_factor,
+            write_consistency_factor=settings.qdrant_write_consistency_factor,
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ def seen(settings: Settings) -> Iterator[Sight]:
             if found.digests is not None:  # else there are no tables that an index could be in
                 index = vectors_of(settings, engine, doors)
         if index is None and settings.qdrant_url is not None:
-            index = doors.vectors(qdrant_index(settings.qdrant_url, settings.qdrant_api_key))
+            index = _on_qdrant(settings, settings.qdrant_url, doors)
         if index is not None:
             stack.callback(index.close)
         yield Sight(found, index, doors.embedders(made))

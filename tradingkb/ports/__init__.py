@@ -22,7 +22,7 @@ from tradingkb.ports.embedders import (
     WindowDocument,
 )
 from tradingkb.ports.freshness import FreshnessStore, LastTimes
-from tradingkb.ports.index import DeletionStore, IndexStore
+from tradingkb.ports.index import DeletionStore, IndexStore, PipelineStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.patience import Again, once, patience, seconds_left
 from tradingkb.ports.records import (
@@ -54,7 +54,16 @@ from tradingkb.ports.trials import (
     WriterStore,
 )
 from tradingkb.ports.values import Partition, PartitionNews, RunRecord
-from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
+from tradingkb.ports.vectors import (
+    PAYLOAD,
+    CollectionInfo,
+    Floats32,
+    Points,
+    SnapshotInfo,
+    VectorFilter,
+    VectorIndex,
+    WindowHit,
+)
 
 __all__ = [
     "FINISHED",
@@ -67,6 +76,7 @@ __all__ = [
     "Bucket",
     "Calibration",
     "CalibrationStore",
+    "CollectionInfo",
     "ContentStore",
     "DeletionStore",
     "Digest",
@@ -89,6 +99,7 @@ __all__ = [
     "Partition",
     "PartitionNews",
     "PartitionStore",
+    "PipelineStore",
     "Points",
     "QueryVector",
     "ReportStore",
@@ -97,6 +108,7 @@ __all__ = [
     "RunRecord",
     "RunStore",
     "SelectionStore",
+    "SnapshotInfo",
     "SpecStore",
     "StatusStore",
     "Surveyed",
