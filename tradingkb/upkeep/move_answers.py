@@ -41,6 +41,8 @@ class Comparison(Part):
         same: of them, those that were answered alike in every field.
         other_order: those that differ in nothing but the trials that a search lists first, where
             the places search with different models.
+        without_index: those that one of the places made without its index, which did not answer in
+            time or holds nothing: they say nothing about the move.
         different: those that differ in what is recommended, expected or said.
         examples: some of the last, with the fields that differ.
         strategies, objectives, markets: what was asked about, over all workspaces.
@@ -49,6 +51,7 @@ class Comparison(Part):
     asked: int
     same: int
     other_order: int
+    without_index: int
     different: int
     examples: tuple[str, ...]
     strategies: int
@@ -65,7 +68,13 @@ class Comparison(Part):
             if self.other_order
             else ""
         )
-        return f"{self.same:,} of {self.asked:,} answers are the same{order} ({about})"
+        without = (
+            f", {self.without_index:,} could not be compared, for an index did not answer: see that "
+            "it is up, and try again"
+            if self.without_index
+            else ""
+        )
+        return f"{self.same:,} of {self.asked:,} answers are the same{order}{without} ({about})"
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
         len(questions),
         found["same"],
         found["other order"],
+        found["without index"],
         found["different"],
         tuple(examples),
         len({(q[0], q[1]) for q in questions}),
@@ -160,4 +170,6 @@ def _differing(mine: Mapping[str, Any], other: Mapping[str, Any]) -> frozenset[s
 def _kind(fields: frozenset[str], *, other_model: bool) -> str:
     if not fields:
         return "same"
+    if "metadata_only" in fields:
+        return "without index"
     return "other order" if other_model and fields <= _LISTED else "different"
