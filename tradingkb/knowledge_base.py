@@ -546,10 +546,12 @@ class KnowledgeBase(Curation, ComparedModels, LongWork, EventReports, TrialRepor
         if embed_model is not None and collection is None:
             collection = collection_name(embed_model)
         after = self.use_cases.workspaces.would_be_target(before.workspace, embed_model, collection)
+        store, indexer = self.use_cases.store, self.use_cases.indexer
         stored = (embed_model, collection)
-        report = activate(
-            self.use_cases.store, self.use_cases.indexer, before, after, stored=stored, force=force
-        )
+        with progress_bar(self._progress, "markets") as progress:
+            report = activate(
+                store, indexer, before, after, stored=stored, force=force, progress=progress
+            )
         self.use_cases.notes.activated(before.workspace.id, report)
         self.use_cases.set_alias()
         return report
