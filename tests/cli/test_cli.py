@@ -69,6 +69,7 @@ ELSEWHERE = {
     "compare-models",
     "demo",
     "job",
+    "migrate_store",
     "problems",
     "pull-model",
     "reembed",

@@ -4,7 +4,14 @@ SQL is the truth; the vector index is derived. A search returns ids and similari
 candidate is then read from SQL, and payloads of a vector index are never trusted.
 """
 
-from tradingkb.ports.backup import BackupContents, BackupStore, Restored, RetentionStore
+from tradingkb.ports.backup import (
+    BackupContents,
+    BackupStore,
+    Digest,
+    Restored,
+    RetentionStore,
+    Surveyed,
+)
 from tradingkb.ports.calibration import Calibration, CalibrationStore
 from tradingkb.ports.curation import StatusStore, WithdrawalStore
 from tradingkb.ports.embedders import (
@@ -47,7 +54,16 @@ from tradingkb.ports.trials import (
     WriterStore,
 )
 from tradingkb.ports.values import Partition, PartitionNews, RunRecord
-from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
+from tradingkb.ports.vectors import (
+    PAYLOAD,
+    CollectionInfo,
+    Floats32,
+    Points,
+    SnapshotInfo,
+    VectorFilter,
+    VectorIndex,
+    WindowHit,
+)
 
 __all__ = [
     "FINISHED",
@@ -60,8 +76,10 @@ __all__ = [
     "Bucket",
     "Calibration",
     "CalibrationStore",
+    "CollectionInfo",
     "ContentStore",
     "DeletionStore",
+    "Digest",
     "DocumentStore",
     "Embedder",
     "EmbedderFactory",
@@ -90,8 +108,10 @@ __all__ = [
     "RunRecord",
     "RunStore",
     "SelectionStore",
+    "SnapshotInfo",
     "SpecStore",
     "StatusStore",
+    "Surveyed",
     "TransactionStore",
     "TrialOrder",
     "TrialPlace",
