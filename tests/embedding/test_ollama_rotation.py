@@ -16,7 +16,7 @@ from tests.conftest import DATA
 from tradingkb.domain import regime_from_json, window_text
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, UnembeddableError
 from tradingkb.resilience import Policy, doors
-from tradingkb.testing.faults import answering
+from tradingkb.testing.faults import Behaviour, answering, http, resetting, saying
 from tradingkb.testing.ollama_server import OllamaServer
 
 NOMIC, MXBAI = "nomic-embed-text", "mxbai-embed-large"
@@ -186,6 +186,40 @@ def test_answers_without_the_server_rest_on_metadata_until_it_is_back(
     assert asked(kb).status == "ok"
     assert kb.health().circuit_breakers["ollama"]["state"] == "closed"
     assert kb.ready().ready
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        resetting(),
+        answering(500, b'{"error": "llama runner process has terminated"}'),
+        answering(503, b'{"error": "server busy"}'),
+        saying(http(200, b'{"embeddings": [[0.1', {"Content-Length": "9000"})),
+    ],
+    ids=["resets", "500", "503", "cut short"],
+)
+def test_trials_that_come_while_the_server_fails_are_stored_and_indexed_by_the_next_ingest(
+    with_nomic: Path, server: OllamaServer, open_at: Open, fault: Behaviour
+) -> None:
+    kb = open_at(with_nomic)
+    one = pl.read_parquet(DATA / "trials.parquet").filter(pl.col("strategy_name") == "sma_cross")
+    new = (
+        one.filter(pl.col("symbol") == "GOOG")
+        .head(1)
+        .with_columns(
+            pl.lit("new").alias("source_id"),
+            pl.lit('{"allow_short": 0, "fast": 7, "slow": 77}').alias("params"),
+        )
+    )
+    server.fail(fault)
+    with pytest.raises(BackendUnavailableError, match="Ollama did not answer"):
+        kb.ingest(new)
+    assert kb.trials(source_id="new").height == 1
+    assert held(kb, "kb_nomic_embed_text_v1") == TRIALS
+    assert kb.health().circuit_breakers["ollama"]["failures"] == 1
+    kb.ingest()
+    assert held(kb, "kb_nomic_embed_text_v1") == TRIALS + 1
+    assert kb.health().circuit_breakers["ollama"]["failures"] == 0
 
 
 def test_a_tag_that_was_pulled_anew_is_told_until_an_ingest_has_embedded_all_windows(
