@@ -468,6 +468,7 @@ def test_config_masks_what_is_secret(run):
     secret = {
         "QDRANT_API_KEY": "sesame",
         "QDRANT_URL": "https://me:sesame@qdrant",
+        "OLLAMA_HOST": "me:sesame@ollama:11434",
         "DATABASE_URL": "postgresql+psycopg://me:sesame@host/x",
     }
     for line in ("config", "config --json"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -217,3 +218,10 @@ def test_vectors_of_a_tag_that_is_pulled_anew_meanwhile_are_given_to_nobody(
     again = embedders("all-minilm", None)
     assert again.pipeline != embedder.pipeline
     again.embed_documents(DOCUMENTS)
+
+
+def test_threads_share_one_client(nomic: OllamaEmbedder) -> None:
+    expected = nomic.embed_query(CALM, "before").vector
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: nomic.embed_query(CALM, "before").vector, range(16)))
+    assert all((vector == expected).all() for vector in found)

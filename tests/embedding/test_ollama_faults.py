@@ -66,6 +66,7 @@ FOREIGN: dict[str, Behaviour] = {
     "sends elsewhere": answering(302, b"", {"Location": "http://127.0.0.1:1/"}),
     "no route": answering(404, b"404 page not found", {"Content-Type": "text/plain"}),
     "a list of errors": answering(418, b'["teapot"]'),
+    "an error object": answering(418, b'{"error": {"code": 7}}'),
 }
 
 
