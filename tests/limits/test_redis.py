@@ -23,10 +23,10 @@ def proxy(redis_process: RedisProcess) -> Iterator[FaultyProxy]:
 
 
 @pytest.fixture
-def cautious(count: Count, proxy: FaultyProxy) -> Backend:
-    """A replica behind the proxy that admits nothing while it cannot count."""
+def behind(count: Count, proxy: FaultyProxy) -> Backend:
+    """A replica behind the proxy."""
     url = f"redis://127.0.0.1:{proxy.port}?socket_timeout=20"
-    return count(url, rate_limit_fail="closed")
+    return count(url)
 
 
 @pytest.fixture
@@ -147,9 +147,9 @@ def test_a_server_that_has_forgotten_the_scripts_is_told_them_again(
 
 
 def test_what_was_counted_though_its_answer_was_lost_is_taken_back(
-    redis_process, cautious: Backend, proxy: FaultyProxy, ticks: Clock, name
+    redis_process, behind: Backend, proxy: FaultyProxy, ticks: Clock, name
 ):
-    share = cautious.share("workspace", 2, 1)
+    share = behind.share("workspace", 2, 1)
     share.take(name).release()
     proxy.cut_after(1)
     assert share.take(name).refused == "unknown"
@@ -160,9 +160,9 @@ def test_what_was_counted_though_its_answer_was_lost_is_taken_back(
 
 
 def test_slots_that_could_not_be_given_back_come_back_with_the_server(
-    cautious: Backend, proxy: FaultyProxy, ticks: Clock, name
+    behind: Backend, proxy: FaultyProxy, ticks: Clock, name
 ):
-    share = cautious.share("workspace", 0, 3)
+    share = behind.share("workspace", 0, 3)
     held = [share.take(name) for _ in range(3)]
     proxy.refuse()
     proxy.cut()
@@ -175,23 +175,23 @@ def test_slots_that_could_not_be_given_back_come_back_with_the_server(
 
 
 def test_whoever_looks_at_the_server_gives_back_what_it_is_owed(
-    redis_process, cautious: Backend, proxy: FaultyProxy, ticks: Clock, name
+    redis_process, behind: Backend, proxy: FaultyProxy, ticks: Clock, name
 ):
-    held = cautious.share("workspace", 0, 1).take(name)
+    held = behind.share("workspace", 0, 1).take(name)
     proxy.refuse()
     proxy.cut()
     held.release()
     proxy.restore()
     ticks.now += 1
     assert keys_of(redis_process, name) != []
-    assert cautious.check()[0]
+    assert behind.check()[0]
     assert keys_of(redis_process, name) == []
 
 
 def test_nobody_is_owed_what_its_lease_has_given_back(
-    redis_process, cautious: Backend, proxy: FaultyProxy, ticks: Clock, name
+    redis_process, behind: Backend, proxy: FaultyProxy, ticks: Clock, name
 ):
-    share = cautious.share("workspace", 0, 1)
+    share = behind.share("workspace", 0, 1)
     held = share.take(name)
     proxy.refuse()
     proxy.cut()
