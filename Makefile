@@ -10,7 +10,7 @@ PIP    := $(PY) -m pip install -qq --disable-pip-version-check
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo dashboard screenshots test check bench evaluate worlds mutants format docs guides lock sample-data clean
+.PHONY: help setup system demo dashboard up down screenshots test check bench evaluate worlds mutants format docs guides lock sample-data clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ demo: $(STAMP) ## Ingest the sample trials, recommend, and write demo/report.htm
 
 dashboard: $(STAMP) ## Open the dashboard on the demo's store (or TRADINGKB_HOME=..., TRADINGKB_SERVICE_URL=...)
 	TRADINGKB_HOME=$${TRADINGKB_HOME:-.demo} $(PY) -m streamlit run dashboard/app.py
+
+up: ## Start the servers of compose.yaml with Docker; makes .env where it is missing
+	.ci/compose up
+
+down: ## Stop them again; the data stay in their volumes
+	.ci/compose down
 
 screenshots: $(STAMP) ## Take pictures of every page of the dashboard (ARGS=--readme: the README's two)
 	$(PY) .ci/screenshots.py $(ARGS)

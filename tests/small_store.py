@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 import tradingkb as tkb
-from tradingkb.ports import Points, VectorIndex
+from tradingkb.domain import RegimeScaler
+from tradingkb.embedding.regime_embedder import RegimeEmbedder
+from tradingkb.ports import Floats32, Points, VectorIndex, WindowDocument
 
 MARKET = {"volatility_annual": 0.3}
 REGIME_V1, COSINE_V1 = "kb_regime_v1_v1", "kb_regime_cosine_v1_v1"
@@ -120,6 +122,29 @@ def failed_deletes(kb: tkb.KnowledgeBase) -> list[tuple[Any, ...]]:
 def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
     """The fields of the events of that name."""
     return [r.tradingkb_fields for r in caplog.records if r.getMessage() == name]
+
+
+class Batches(RegimeEmbedder):
+    """The built-in embedder as one that takes its time: in batches, of which the last may fail.
+
+    Attributes:
+        calls: windows of each call, of all that were made of one list.
+        left: how many more calls succeed, None for any number.
+    """
+
+    model = "in-batches"
+
+    def __init__(
+        self, scaler: RegimeScaler, calls: list[int], batch: int, left: int | None = None
+    ) -> None:
+        super().__init__(scaler)
+        self.calls, self.batch, self.left = calls, batch, left
+
+    def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
+        if self.left is not None and len(self.calls) >= self.left:
+            raise tkb.BackendUnavailableError("the embedding server is away")
+        self.calls.append(len(documents))
+        return super().embed_documents(documents)
 
 
 class Flaky:

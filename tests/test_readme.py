@@ -131,6 +131,7 @@ def small(folder: Path, few: pl.DataFrame, small_home: Path, data: Path) -> Path
     for name in ("ohlcv", "strategies"):
         (Path("data") / name).symlink_to(data / name, target_is_directory=True)
     few.write_parquet("data/trials.parquet")
+    Path("server.env").write_text("TRADINGKB_HOME=elsewhere\n", encoding="utf-8")
     shutil.copytree(small_home, ".tradingkb")
     return folder
 
@@ -214,9 +215,10 @@ def test_the_commands_of_a_document_run_and_succeed(small, name):
 
 def not_run_elsewhere(lines: list[str]) -> list[str]:
     """Without the demo, which works on the whole sample: it is run once, below; and without the
-    service, which does not end: tests/service runs it.
+    service, which does not end: tests/service runs it; and without pulls, which ask a server:
+    tests/cli/test_administration.py has one.
     """
-    return [line for line in lines if line.split()[1] not in ("demo", "serve")]
+    return [line for line in lines if line.split()[1] not in ("demo", "serve", "pull-model")]
 
 
 def test_every_command_has_an_example_on_its_page():

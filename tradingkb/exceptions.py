@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from tradingkb.printable import printable
 
@@ -112,6 +112,25 @@ class ConfigurationError(TradingKBError):
     """A setting, path or version must be changed by whoever operates tradingkb."""
 
 
+class UnembeddableError(ConfigurationError):
+    """The embedding model makes no usable vectors of some texts; others of them it can embed.
+
+    Attributes:
+        model: which one.
+        refused: why, by the place among what was to be embedded, counted from 0.
+    """
+
+    def __init__(self, model: str, refused: Mapping[int, str], names: Sequence[str] = ()) -> None:
+        self.model = model
+        self.refused = dict(refused)
+        listed = [names[place] if names else f"text {place + 1}" for place in sorted(refused)]
+        why = self.refused[min(refused)]
+        super().__init__(
+            f"model {model!r} makes no vectors of {_first(listed)}: {why}; everything else was "
+            "embedded: choose another model, or run it again once this one can"
+        )
+
+
 class StoreDamagedError(ConfigurationError):
     """The store's file is damaged, or no longer the one that was opened: a backup is needed."""
 
@@ -181,7 +200,8 @@ def code_of(error: TradingKBError | type[TradingKBError]) -> str:
 
 
 def _listing(names: list[str]) -> str:
-    if not names:
-        return "none exist yet"
-    shown = ", ".join(names[:10])
-    return f"known: {shown}" + (", ..." if len(names) > 10 else "")
+    return f"known: {_first(names)}" if names else "none exist yet"
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")

@@ -24,6 +24,7 @@ from tradingkb.domain import (
 from tradingkb.evaluate import (
     CalibrationReport,
     Calibrator,
+    ComparedModels,
     Evaluation,
     EvaluationRequest,
     Evaluator,
@@ -78,9 +79,11 @@ from tradingkb.upkeep import (
     Checks,
     Health,
     PruneReport,
+    PullReport,
     Readiness,
     RestoreReport,
     Retention,
+    pull_model,
 )
 from tradingkb.verbs import only_reads, takes_long
 from tradingkb.workspaces import DEFAULT_WORKSPACE, Workspaces, collection_name
@@ -113,7 +116,7 @@ class UseCases:
     again: Again
 
 
-class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
+class KnowledgeBase(Curation, ComparedModels, LongWork, EventReports, TrialReports, Watching):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
@@ -519,19 +522,24 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
     ) -> ActivationReport:
         """Switches a workspace to a model and a collection that it was re-embedded into.
 
-        The report names the way back: activating what was in force before. Nothing is deleted.
+        The report names the way back: activating what was in force before. Nothing is deleted. How
+        good the neighbours are that the model finds is measured as by `compare_models`, which takes
+        seconds with a language model.
 
         Args:
             embed_model: with `collection` None, its collection is the model's own; both None give
                 the choice back to the environment.
             collection: which collection.
             workspace: slug or id.
-            force: switch although trials are missing in the collection; the next ingest embeds
-                them.
+            force: switch although trials are missing in the collection (the next ingest embeds
+                them), or the model may find what chance finds: its loss, of which 0 is exact search
+                and 1 chance, has an interval that reaches 0.9.
 
         Raises:
-            ConfigurationError: an unknown model, a collection that does not exist, has another
-                dimension or lacks trials.
+            ConfigurationError: an unknown model; a collection that does not exist or has another
+                dimension; without `force` one that lacks trials, or neighbours that may be those of
+                chance. Too few windows to judge a model by refuse none.
+            BackendUnavailableError: the model's server does not answer.
             InvalidInputError: no name of a collection.
         """
         before = self.use_cases.workspaces.named(workspace, create_default=True)
@@ -625,6 +633,23 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
         if not dry_run:
             self.use_cases.notes.pruned(report)
         return report
+
+    @takes_long
+    def pull_model(self, name: str) -> PullReport:
+        """Lets the Ollama server download an embedding model; one that is there is looked up only.
+
+        Nothing uses it before EMBED_MODEL, `reembed` or `activate` names it.
+
+        Args:
+            name: as in Ollama's library, such as "nomic-embed-text" or "mxbai-embed-large:335m".
+
+        Raises:
+            ConfigurationError: OLLAMA_HOST names no Ollama server, or there is no such model.
+            BackendUnavailableError: the server did not answer, or the download broke off; what has
+                come is kept there.
+        """
+        with progress_bar(self._progress, "MB") as progress:
+            return pull_model(self.use_cases.indexer.embedders, name, progress)
 
     # --- is it well? ------------------------------------------------------------------------------
 
@@ -836,6 +861,7 @@ class KnowledgeBase(Curation, LongWork, EventReports, TrialReports, Watching):
             return
         self.use_cases.asking.events.close()
         self.use_cases.indexer.vectors.close()
+        self.use_cases.indexer.embedders.close()
         self.use_cases.store.close()
 
     def __enter__(self) -> KnowledgeBase:

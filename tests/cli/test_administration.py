@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sqlite3
@@ -18,6 +19,7 @@ from typer.testing import CliRunner, Result
 import tradingkb as tkb
 from tradingkb.cli.app import app
 from tradingkb.settings.model import Settings
+from tradingkb.testing.ollama_server import OllamaServer
 
 Run = Callable[..., Result]
 
@@ -206,6 +208,16 @@ def test_a_workspace_is_moved_to_another_model_and_back(run: Run) -> None:
     assert run("reembed").stdout.startswith("40 trials of workspace default embedded")
 
 
+def test_models_are_compared_as_a_table_and_as_a_document(run: Run) -> None:
+    shown = run("compare-models regime-v1 regime-cosine-v1")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "dimension" in shown.stdout
+    assert "with a regime are too few" in shown.stdout
+    form = told(run("compare-models regime-v1 regime-cosine-v1 --workspace default --json"))
+    assert [form[model]["dimension"] for model in ("a", "b")] == [64, 32]
+    assert run("compare-models regime-v1 nobody").exit_code == 3
+
+
 def test_a_backup_restores_into_another_home(run: Run, tmp_path: Path) -> None:
     shown = run("backup kb.tkb")
     assert (shown.exit_code, shown.stdout[:13]) == (0, "backup kb.tkb")
@@ -301,3 +313,46 @@ def test_a_problem_is_named_with_its_runbook_and_ends_with_9(run: Run, home: Pat
     assert "CRITICAL CollectionNotReady: the vector index is not ready" in result.stdout
     assert "runbook: 02_qdrant_collection_rebuild -p workspace=default" in result.stdout
     assert told(run("problems --json", **asked), 9)["open"][0]["severity"] == "critical"
+
+
+def test_a_model_is_pulled_onto_the_server_and_its_dimension_is_told(run: Run) -> None:
+    with OllamaServer({}, library={"nomic-embed-text": 768}) as server:
+        said = told(run("pull-model nomic-embed-text --json", OLLAMA_HOST=server.url))
+        assert {name: said[name] for name in ("model", "dimension", "was_there", "changed")} == {
+            "model": "nomic-embed-text",
+            "dimension": 768,
+            "was_there": False,
+            "changed": True,
+        }
+        again = run("pull-model nomic-embed-text", OLLAMA_HOST=server.url)
+        assert (again.exit_code, again.stderr) == (0, "")
+        assert "makes 768 dimensions; it was there, nothing is new" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("model", "fault", "code", "why"),
+    [
+        ("no-such-model", None, 3, "there is no model 'no-such-model' to pull"),
+        ("nomic-embed-text", "error", 4, "broke off: max retries exceeded"),
+        ("nomic-embed-text", "cut", 4, "did not answer: .*without sending complete"),
+        ("nomic-embed-text", "no success", 4, r"ended after .pulling .* and not with success"),
+        ("nomic-embed-text", "garbage", 3, "is not Ollama"),
+    ],
+)
+def test_a_pull_that_goes_wrong_under_status_200_is_an_error(
+    run: Run, model: str, fault: Any, code: int, why: str
+) -> None:
+    with OllamaServer({}) as server:
+        if fault is not None:
+            server.fail_pull(fault)
+        result = run(f"pull-model {model}", OLLAMA_HOST=server.url)
+        assert result.exit_code == code, result.output
+        assert re.search(why, result.stderr), result.stderr
+        assert server.models == {}
+
+
+def test_a_pull_without_a_server_says_which_setting_is_missing(run: Run) -> None:
+    result = run("pull-model nomic-embed-text")
+    assert result.exit_code == 3
+    assert "OLLAMA_HOST" in result.stderr
+    assert "makes 64 dimensions; it was there" in run("pull-model regime-v1").stdout

@@ -64,7 +64,18 @@ EVERY_COMMAND = {
     "evaluate --strategy sma_cross --symbol AAPL --max-decisions 5": dict,
 }
 #: Tried in test_administration.py, on stores that they may change.
-ELSEWHERE = {"calibrate", "demo", "job", "problems", "reembed", "restore", "serve"}
+ELSEWHERE = {
+    "calibrate",
+    "compare-models",
+    "demo",
+    "job",
+    "migrate_store",
+    "problems",
+    "pull-model",
+    "reembed",
+    "restore",
+    "serve",
+}
 
 
 @pytest.fixture(autouse=True)

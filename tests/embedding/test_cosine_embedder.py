@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tradingkb.domain.regime import FEATURE_INFO, FEATURES, Regime
 from tradingkb.domain.scaling import RegimeScaler
 from tradingkb.embedding.cosine import DIMENSION, CosineRegimeEmbedder
-from tradingkb.ports import TrialDocument
+from tradingkb.ports import WindowDocument
 
 MIDDLE = {
     name: max(info.low, 1e-3) * 5 if info.log_scaled else (info.low + info.high) / 2
@@ -48,8 +48,8 @@ REGIMES = (
 
 
 def similarity(query: Regime, before: Regime | None, during: Regime | None, side: str) -> float:
-    document = EMBEDDER.embed_documents([TrialDocument(before, during)])[0]
-    asked = EMBEDDER.embed_query(query, "", side)
+    document = EMBEDDER.embed_documents([WindowDocument(before, during)])[0]
+    asked = EMBEDDER.embed_query(query, side)
     return float(document @ asked.vector) * asked.scale
 
 
@@ -62,12 +62,12 @@ def cosine(one: Regime, other: Regime) -> float:
 def test_documents_and_queries_are_unit_vectors_of_half_the_length(
     one: Regime, other: Regime
 ) -> None:
-    found = EMBEDDER.embed_documents([TrialDocument(one, other), TrialDocument(None, None)])
+    found = EMBEDDER.embed_documents([WindowDocument(one, other), WindowDocument(None, None)])
     assert (found.shape, found.dtype) == ((2, DIMENSION), np.float32)
     assert DIMENSION == EMBEDDER.dimension == 2 * len(FEATURES) == 32
     assert float(np.linalg.norm(found[0])) == pytest.approx(1.0, abs=1e-5)
     assert not found[1].any()
-    asked = EMBEDDER.embed_query(one, "", "before").vector
+    asked = EMBEDDER.embed_query(one, "before").vector
     assert float(np.linalg.norm(asked)) == pytest.approx(1.0, abs=1e-5)
 
 
@@ -112,16 +112,16 @@ def test_the_median_market_resembles_nothing() -> None:
     other = Regime({"rsi": 90.0})
     assert similarity(median, other, None, "before") == 0.0
     assert similarity(other, median, median, "before") == 0.0
-    assert not EMBEDDER.embed_documents([TrialDocument(median, None)]).any()
+    assert not EMBEDDER.embed_documents([WindowDocument(median, None)]).any()
 
 
 def test_one_regime_stands_for_both_halves() -> None:
     regime = Regime({"rsi": 70.0})
     documents = [
-        TrialDocument(regime, None),
-        TrialDocument(None, regime),
-        TrialDocument(regime, regime),
-        TrialDocument(Regime({}), regime),
+        WindowDocument(regime, None),
+        WindowDocument(None, regime),
+        WindowDocument(regime, regime),
+        WindowDocument(Regime({}), regime),
     ]
     found = EMBEDDER.embed_documents(documents)
     assert len({row.tobytes() for row in found}) == 1
@@ -133,7 +133,7 @@ def test_no_documents_are_no_vectors() -> None:
 
 @given(st.lists(REGIMES, min_size=1, max_size=5))
 def test_a_vector_does_not_depend_on_its_batch(found: list[Regime]) -> None:
-    documents = [TrialDocument(r, None) for r in found]
+    documents = [WindowDocument(r, None) for r in found]
     together = EMBEDDER.embed_documents(documents)
     alone = [CosineRegimeEmbedder(SCALER).embed_documents([d])[0] for d in documents]
     assert together.tobytes() == np.array(alone).tobytes()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tradingkb.domain.regime import FEATURE_INFO, FEATURES, Regime
 from tradingkb.domain.scaling import RegimeScaler, regime_similarity
 from tradingkb.embedding.regime_embedder import DIMENSION, RegimeEmbedder
-from tradingkb.ports import TrialDocument
+from tradingkb.ports import WindowDocument
 
 N = len(FEATURES)
 SCALER = RegimeScaler(
@@ -41,8 +41,8 @@ def regimes(*, complete: bool = False) -> st.SearchStrategy[Regime]:
 
 
 def similarity(query: Regime, before: Regime | None, during: Regime | None, side: str) -> float:
-    document = EMBEDDER.embed_documents([TrialDocument(before, during)])[0]
-    asked = EMBEDDER.embed_query(query, "", side)
+    document = EMBEDDER.embed_documents([WindowDocument(before, during)])[0]
+    asked = EMBEDDER.embed_query(query, side)
     return float(document @ asked.vector) * asked.scale
 
 
@@ -52,13 +52,13 @@ def scaled(regime: Regime) -> np.ndarray:
 
 @given(regimes(), regimes())
 def test_documents_with_a_regime_and_queries_are_unit_vectors(one: Regime, other: Regime) -> None:
-    found = EMBEDDER.embed_documents([TrialDocument(one, other), TrialDocument(None, None)])
+    found = EMBEDDER.embed_documents([WindowDocument(one, other), WindowDocument(None, None)])
     assert found.shape == (2, DIMENSION)
     assert found.dtype == np.float32
     known = bool(one.features or other.features)
     assert float(np.linalg.norm(found[0])) == pytest.approx(float(known), abs=1e-5)
     assert not found[1].any()
-    query = EMBEDDER.embed_query(one, "", "before").vector
+    query = EMBEDDER.embed_query(one, "before").vector
     assert float(np.linalg.norm(query)) == pytest.approx(float(bool(one.features)), abs=1e-5)
 
 
@@ -97,9 +97,9 @@ def test_a_document_with_one_regime_has_it_in_both_halves() -> None:
     regime = Regime({"rsi": 70.0})
     one, both, empty = EMBEDDER.embed_documents(
         [
-            TrialDocument(regime, None),
-            TrialDocument(regime, regime),
-            TrialDocument(Regime({}), regime),
+            WindowDocument(regime, None),
+            WindowDocument(regime, regime),
+            WindowDocument(Regime({}), regime),
         ]
     )
     assert one.tolist() == both.tolist() == empty.tolist()
@@ -113,7 +113,7 @@ def test_no_documents_are_no_vectors() -> None:
 def test_a_vector_does_not_depend_on_its_batch_and_is_the_same_every_time(
     found: list[Regime],
 ) -> None:
-    documents = [TrialDocument(r, None) for r in found]
+    documents = [WindowDocument(r, None) for r in found]
     together = EMBEDDER.embed_documents(documents)
     alone = [RegimeEmbedder(SCALER).embed_documents([d])[0] for d in documents]
     assert together.tobytes() == np.array(alone).tobytes()

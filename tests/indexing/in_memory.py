@@ -20,13 +20,14 @@ from tradingkb.domain import (
     Actor,
     IndexTarget,
     Regime,
+    RegimeScaler,
     Workspace,
     point_id,
     regime_to_json,
 )
 from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
 from tradingkb.indexing import Indexer
-from tradingkb.ports import Floats32, HeldLease, Points, RunRecord, TrialDocument
+from tradingkb.ports import Floats32, HeldLease, Points, RunRecord, WindowDocument
 
 SPACE = "space"
 COLLECTION = "kb_regime_v1_v1"
@@ -111,6 +112,7 @@ class MemoryStore:
         self.entries: dict[tuple[int, str], dict[str, Any]] = {}
         self.runs_by_id: dict[str, RunRecord] = {}
         self.active: tuple[str | None, str | None] | None = None
+        self.scale: RegimeScaler | None = None
         self.asked: list[int] = []
         self.notes: list[tuple[list[int], str | None]] = []
         self.before_write: Callable[[], None] = lambda: None
@@ -120,17 +122,18 @@ class MemoryStore:
         yield
 
     # what is true
-    def scaler(self, workspace_id: str) -> None:
-        return None
+    def scaler(self, workspace_id: str) -> RegimeScaler | None:
+        return self.scale
 
     def identities(self, workspace_id: str, among: pl.DataFrame | None = None) -> pl.DataFrame:
         frame = pl.DataFrame(list(self.trials.values()), schema={**_TRIAL, **_NUMBERS})
         return frame.select(list(_TRIAL))
 
     def window_rows(self, workspace_id: str, among: pl.Series | None = None) -> pl.DataFrame:
-        kinds = {"window_id": pl.Int64, "window_key": pl.String}
-        texts = {"regime_is": pl.String, "regime_oos": pl.String}
-        return pl.DataFrame(self.windows, schema={**kinds, **texts})
+        texts = ("window_key", "symbol", "timeframe", "regime_is", "regime_oos")
+        times = dict.fromkeys(("is_start", "oos_start"), pl.Datetime("us", "UTC"))
+        kinds = {"window_id": pl.Int64, **dict.fromkeys(texts, pl.String), **times}
+        return pl.DataFrame(self.windows, schema=kinds)
 
     def documents(self, workspace_id: str, trial_ids: pl.Series) -> pl.DataFrame:
         self.asked.append(len(trial_ids))
@@ -316,14 +319,22 @@ class MemoryIndex:
 class Sides:
     """An embedder of two dimensions: one for each side of a window whose regime is known."""
 
-    model, dimension, pipeline, reads = "m", 2, "m/1", "regime"
+    model, dimension, pipeline = "m", 2, "m/1"
 
-    def __init__(self) -> None:
-        self.embedded = 0
+    def __init__(self, batch: int | None = None) -> None:
+        self.batch = batch
+        self.calls: list[int] = []
+        self.before_call: Callable[[int], None] = lambda number: None
 
-    def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
-        self.embedded += len(documents)
-        known = [(d.regime_is is not None, d.regime_oos is not None) for d in documents]
+    @property
+    def embedded(self) -> int:
+        """Windows in all."""
+        return sum(self.calls)
+
+    def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
+        self.before_call(len(self.calls) + 1)
+        self.calls.append(len(documents))
+        known = [(d.before is not None, d.during is not None) for d in documents]
         return np.array(known, dtype=np.float32).reshape(len(documents), 2)
 
 

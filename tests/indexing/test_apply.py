@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +14,15 @@ from tests.indexing.in_memory import (
     OTHER,
     TARGET,
     House,
+    Sides,
     point_of,
     trial,
     window,
 )
-from tradingkb.indexing import Recipe, apply, make_plan, only, stored_plans
-from tradingkb.ports import PAYLOAD
+from tradingkb.domain import Regime, regime_to_json
+from tradingkb.exceptions import UnembeddableError
+from tradingkb.indexing import Recipe, apply, indexer, only, stored_plans
+from tradingkb.ports import PAYLOAD, Floats32, WindowDocument
 
 NUMBERS = (1, 2, 3, 4)
 
@@ -80,6 +84,107 @@ def test_neither_the_order_of_the_rows_nor_the_size_of_a_batch_makes_a_differenc
 def test_a_window_is_embedded_once_whatever_number_of_trials_it_has(house: House) -> None:
     apply_plan(house, plan_of(house, 1, 2, 3))
     assert house.embedder.embedded == 2
+
+
+# --- an embedder that takes its time --------------------------------------------------------------
+
+
+@pytest.fixture
+def slow() -> House:
+    """Two trials in each of five windows, by turns; the embedder takes two windows at a time."""
+    numbers = range(1, 6)
+    firsts = [trial(n) for n in numbers]
+    seconds = [trial(n + 5, window_id=n) for n in numbers]
+    regimes = [regime_to_json(Regime(features={"drift": n / 10})) for n in numbers]
+    windows = [window(n, text) for n, text in zip(numbers, regimes, strict=True)]
+    house = House(*firsts, *seconds, windows=windows)
+    house.embedder = Sides(batch=2)
+    return house
+
+
+def kill_at(house: House, call: int) -> None:
+    def killed(number: int) -> None:
+        if number == call:
+            raise KeyboardInterrupt
+
+    house.embedder.before_call = killed
+
+
+def test_what_a_batch_made_is_stored_and_told_before_the_next_one_is_embedded(slow: House) -> None:
+    stored: list[tuple[int, int]] = []
+    slow.embedder.before_call = lambda _: stored.append((len(slow.held()), len(slow.store.entries)))
+    told = apply_plan(slow, plan_of(slow, *range(1, 11)))
+    assert slow.embedder.calls == [2, 2, 1]
+    assert stored == [(0, 0), (4, 4), (8, 8)]
+    assert told == [("index", 4, 10), ("index", 8, 10), ("index", 10, 10)]
+
+
+def refuse(house: House, *drifts: float) -> None:
+    """Makes no vectors of windows with such a drift."""
+    whole = house.embedder.embed_documents
+
+    def embed(documents: Sequence[WindowDocument]) -> Floats32:
+        known = [d.before.features["drift"] if d.before else None for d in documents]
+        bad = {n: f"drift {drift}" for n, drift in enumerate(known) if drift in drifts}
+        if bad:
+            raise UnembeddableError("m", bad)
+        return whole(documents)
+
+    house.embedder.embed_documents = embed  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("batch", [2, None])
+def test_windows_that_the_model_refuses_are_left_out_and_told_when_all_others_are_done(
+    slow: House, batch: int | None
+) -> None:
+    slow.embedder.batch = batch
+    refuse(slow, 0.1, 0.4)
+    with pytest.raises(UnembeddableError) as error:
+        slow.reindex(*range(1, 11))
+    assert slow.held() == {2, 3, 5, 7, 8, 10}
+    assert {n for n, _ in slow.store.entries} == slow.held()
+    said = str(error.value)
+    assert "no vectors of the window of trial 't1', the window of trial 't4': drift 0.1" in said
+    slow.embedder = Sides(batch=batch)
+    slow.reindex(*range(1, 11))
+    assert len(slow.held()) == 10
+    assert slow.embedder.embedded == 2
+
+
+def test_nothing_but_refused_windows_is_told_too(slow: House) -> None:
+    refuse(slow, *(n / 10 for n in range(1, 6)))
+    with pytest.raises(UnembeddableError):
+        slow.reindex(*range(1, 11))
+    assert slow.store.entries == {}
+
+
+@pytest.mark.parametrize("batch", [2, 3, 100])
+def test_whoever_is_killed_loses_one_batch_and_embeds_nothing_twice(
+    slow: House, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """However few trials are read or written at one time."""
+    monkeypatch.setattr(apply, "BATCH", batch)
+    monkeypatch.setattr(indexer, "BATCH", batch)
+    kill_at(slow, 3)
+    with pytest.raises(KeyboardInterrupt):
+        slow.reindex(*range(1, 11))
+    done = [n for n in range(1, 6) if {n, n + 5} <= slow.held()]
+    assert 0 <= slow.embedder.embedded - len(done) <= 2
+    slow.embedder = Sides(batch=2)
+    slow.reindex(*range(1, 11))
+    assert len(slow.held()) == 10
+    assert slow.embedder.embedded == 5 - len(done)
+
+
+def test_the_progress_of_stored_trials_moves_with_each_batch(
+    slow: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(indexer, "BATCH", 6)
+    ids = pl.Series(range(1, 11))
+    slow.indexer.reindex(TARGET, ids, lambda _, n, of: told.append(n if of == 10 else -1))
+    assert told == [4, 6, 10]
+    assert slow.embedder.embedded == 5
 
 
 def test_vectors_are_there_before_the_entries_that_say_so(house: House) -> None:
@@ -175,31 +280,3 @@ def test_what_the_writing_of_all_trials_returned_is_passed_on_only_with_all_of_t
     house.store.forget_index("space", COLLECTION)
     apply_plan(house, plan_of(house), since=since)
     assert seen == [True, False, False]
-
-
-def test_an_embedder_of_texts_reads_every_trial(house: House) -> None:
-    texts: list[str] = []
-
-    class Texts(type(house.embedder)):  # type: ignore[misc]
-        reads = "text"
-
-        def embed_documents(self, documents: Any) -> Any:
-            texts.extend(d.text for d in documents)
-            return super().embed_documents(documents)
-
-    house.embedder = Texts()
-    plan = make_plan(plan_of(house, 1, 2).drop("content_hash", "action"), NO_INDEX, recipe(house))
-    apply_plan(house, plan.with_columns(params=pl.lit('{"fast":3}'), symbol=pl.lit("X")))
-    assert len(texts) == 2
-    assert all("fast" in text for text in texts)
-    assert house.held() == {1, 2}
-
-
-NO_INDEX = pl.DataFrame(
-    schema={
-        "source_type": pl.String,
-        "source_id": pl.String,
-        "content_hash": pl.String,
-        "archived_at": pl.Datetime("us", "UTC"),
-    }
-)

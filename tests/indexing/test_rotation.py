@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from tests.small_store import (
     COSINE_V1,
     MARKET,
     REGIME_V1,
+    Batches,
     counted,
     entries,
     flaky,
@@ -23,7 +25,9 @@ from tests.small_store import (
     sql,
     trials,
 )
+from tradingkb.embedding import BUILT_IN
 from tradingkb.indexing import apply, indexer
+from tradingkb.workspaces import collection_name
 
 Open = Callable[..., tkb.KnowledgeBase]
 COSINE = "regime-cosine-v1"
@@ -343,3 +347,47 @@ def test_the_reports_say_what_happened_in_words_and_in_json(kb: tkb.KnowledgeBas
     report = kb.activate(COSINE)
     assert "the way back: activate regime-v1 with kb_regime_v1_v1" in str(report)
     assert repr(report).startswith("<ActivationReport: workspace default searches kb_regime_cos")
+
+
+# --- a model that takes its time ------------------------------------------------------------------
+
+
+def test_a_rotation_embeds_each_window_of_the_sample_once_though_it_is_killed(
+    sample: tkb.KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """84 texts, not 26,040; of two batches of 32 windows the trials are there when the third fails.
+
+    Trials are read in two lots, the first of which ends in the 65th window.
+    """
+    killed: list[int] = []
+    monkeypatch.setitem(BUILT_IN, "in-batches", partial(Batches, calls=killed, batch=32, left=2))
+    with pytest.raises(tkb.BackendUnavailableError):
+        sample.reembed(target_model="in-batches")
+    assert killed == [32, 32]
+    collection = collection_name("in-batches")
+    assert sample.use_cases.indexer.vectors.count(collection) == 64 * 310
+    resumed: list[int] = []
+    monkeypatch.setitem(BUILT_IN, "in-batches", partial(Batches, calls=resumed, batch=32))
+    done = sample.reembed(target_model="in-batches")
+    assert (done.resumed, done.embedded, done.points) == (True, 20 * 310, 26_040)
+    assert resumed == [20]
+    sample.activate("in-batches")
+    assert sample.recommend("sma_cross", regime=MARKET).collection == collection
+
+
+def test_an_ingest_whose_embedder_fails_keeps_what_earlier_batches_made(
+    open_kb: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[int] = []
+    monkeypatch.setitem(BUILT_IN, "in-batches", partial(Batches, calls=failed, batch=2, left=2))
+    kb = open_kb(embed_model="in-batches")
+    with pytest.raises(tkb.BackendUnavailableError):
+        kb.ingest(trials(5))
+    assert kb.trials().height == 10
+    assert len(pointed(kb, collection_name("in-batches"))) == 8
+    again: list[int] = []
+    monkeypatch.setitem(BUILT_IN, "in-batches", partial(Batches, calls=again, batch=2))
+    done = kb.ingest(trials(5))
+    assert (done.inserted, done.skipped) == (2, 8)
+    assert (failed, again) == ([2, 2], [1])
+    assert kb.reconcile().clean

@@ -39,6 +39,16 @@ START = {"replica": "one", "version": "2", "version_before": "2", "changed": []}
             "searches b by m, before a",
         ),
         (
+            "activate",
+            {
+                "collection": "b",
+                "embed_model": "m",
+                "previous_collection": "a",
+                "quality": {"loss": 0.614, "low": 0.4, "high": 0.8},
+            },
+            "searches b by m, before a; neighbours lose 0.61",
+        ),
+        (
             "calibrate",
             {"objective_type": "sharpe", "n_outcomes": 1200, "base_rate": 0.5512},
             "confidence of sharpe calibrated on 1,200 outcomes: 55.1 % beat the defaults",

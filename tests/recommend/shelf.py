@@ -118,6 +118,10 @@ class Shelf:
     def strategy_names(self, workspace_id: str) -> list[str]:
         return [self.name] if self.world.rows.height else []
 
+    def pipelines(self, workspace_id: str, collection: str) -> set[str]:
+        self.reads["pipelines"] += 1
+        return set()
+
     def scaler(self, workspace_id: str) -> RegimeScaler | None:
         self.reads["scaler"] += 1
         return None
@@ -170,16 +174,21 @@ class Index:
 
 
 class Embedder:
-    """Keeps what it was asked to embed."""
+    """Keeps what it was asked to embed; a server's has a pipeline."""
 
-    def __init__(self, reads: str = "regime", scale: float = 1.0) -> None:
-        self.reads = reads
+    model = "m"
+
+    def __init__(self, scale: float = 1.0, pipeline: str = "") -> None:
         self.scale = scale
-        self.asked: list[tuple[Regime, str, str]] = []
+        self.pipeline = pipeline
+        self.asked: list[tuple[Regime, str]] = []
 
     def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
         return self
 
-    def embed_query(self, regime: Regime, text: str, side: str) -> QueryVector:
-        self.asked.append((regime, text, side))
+    def is_remote(self, model: str) -> bool:
+        return bool(self.pipeline)
+
+    def embed_query(self, regime: Regime, side: str) -> QueryVector:
+        self.asked.append((regime, side))
         return QueryVector(np.zeros(2, dtype=np.float32), self.scale)

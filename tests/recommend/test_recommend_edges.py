@@ -391,7 +391,10 @@ def test_an_unknown_embedding_model_is_refused_before_anything_is_written(open_k
 
 @pytest.mark.parametrize(
     ("given", "right"),
-    [({"embed_dim": 768}, "EMBED_DIM=64"), ({"embed_model": "regime-cosine-v1"}, "EMBED_DIM=32")],
+    [
+        ({"embed_dim": 768}, "EMBED_DIM=64"),
+        ({"embed_model": "regime-cosine-v1", "embed_dim": 64}, "EMBED_DIM=32"),
+    ],
 )
 def test_an_embed_dim_that_the_model_does_not_have_is_refused_before_anything_is_opened(
     tmp_path: Path, given: dict[str, Any], right: str

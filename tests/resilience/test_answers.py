@@ -16,6 +16,7 @@ import tradingkb as tkb
 from tests.resilience.conftest import Time
 from tradingkb import wiring
 from tradingkb.domain import RegimeScaler
+from tradingkb.embedding import Embedders
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.ports import Embedder
 from tradingkb.resilience import Policy, doors
@@ -143,28 +144,32 @@ class RemoteEmbedder:
     def __init__(self, embedder: Embedder, down: list[int]) -> None:
         self._embedder, self._down = embedder, down
         self.model, self.dimension = embedder.model, embedder.dimension
-        self.pipeline, self.reads = embedder.pipeline, embedder.reads
+        self.pipeline, self.batch = embedder.pipeline, embedder.batch
         self.calls = 0
 
     def embed_documents(self, documents: Any) -> Any:
         return self._embedder.embed_documents(documents)
 
-    def embed_query(self, regime: Any, text: str, side: Any) -> Any:
+    def embed_query(self, regime: Any, side: Any) -> Any:
         if self._down:
             self._down[0] += 1
             raise BackendUnavailableError("the embedding server did not answer")
-        return self._embedder.embed_query(regime, text, side)
+        return self._embedder.embed_query(regime, side)
 
 
 def test_a_remote_embedder_is_guarded_and_a_built_in_one_is_not(
     sample_copy: Path, monkeypatch: pytest.MonkeyPatch, time: Time
 ) -> None:
-    make, down = wiring.make_embedder, [0]
+    down = [0]
 
-    def remote(model: str, scaler: RegimeScaler | None) -> Any:
-        return RemoteEmbedder(make(model, scaler), down)
+    class Remote(Embedders):
+        def __call__(self, model: str, scaler: RegimeScaler | None) -> Any:
+            return RemoteEmbedder(super().__call__(model, scaler), down)
 
-    monkeypatch.setattr(wiring, "make_embedder", remote)
+        def is_remote(self, model: str) -> bool:
+            return True
+
+    monkeypatch.setattr(wiring, "Embedders", Remote)
     with tkb.connect(sample_copy, monotonic=time, progress=False) as kb:
         for _ in range(7):
             answer = kb.recommend("sma_cross", regime=REGIME)

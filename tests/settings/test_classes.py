@@ -90,6 +90,22 @@ def test_a_value_that_cannot_be_used_names_its_variable_and_no_url():
         assert "sesame" not in str(caught.value)
 
 
+def test_a_file_of_settings_that_cannot_be_read_is_refused_and_not_passed_over(monkeypatch):
+    """A container of another user than the one whose `.env` it was given."""
+    file = Path(".env")
+    file.write_bytes(b"EMBED_MODEL=caf\xe9\n")
+    with pytest.raises(ConfigurationError, match=r"\.env in .* cannot be read: .*; correct it"):
+        load_settings()
+    file.write_text("EMBED_MODEL=of-the-file\n", encoding="utf-8")
+
+    def denied(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pydantic_settings.sources.providers.dotenv.dotenv_values", denied)
+    with pytest.raises(ConfigurationError, match=r"Permission denied: '.env'; .*let this user"):
+        load_settings()
+
+
 @pytest.mark.parametrize("text", ["not json", "[1]", '{"desk": 1}'])
 def test_tokens_that_cannot_be_read_are_named_by_their_variable_and_not_repeated(monkeypatch, text):
     monkeypatch.setenv("WORKSPACE_TOKENS", text)

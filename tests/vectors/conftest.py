@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from tradingkb.sql.engine import open_engine
+from tradingkb.testing.qdrant_server import QdrantServer
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 from tradingkb.vectors.qdrant import QdrantVectorIndex
 from tradingkb.vectors.qdrant_connection import connect_qdrant
@@ -31,5 +32,28 @@ def embedded(engine: sa.Engine) -> EmbeddedVectorIndex:
 @pytest.fixture
 def qdrant() -> Iterator[QdrantVectorIndex]:
     index = QdrantVectorIndex(connect_qdrant(":memory:"))
+    yield index
+    index.close()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[QdrantServer]:
+    with QdrantServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: QdrantServer) -> Iterator[QdrantServer]:
+    """A Qdrant server that keeps nothing yet, and does as it is told until the test ends."""
+    running.state.empty()
+    running.requests.clear()
+    yield running
+    running.restore()
+    running.version, running.reshape, running.most_groups = "1.16.0", None, None
+
+
+@pytest.fixture
+def served(server: QdrantServer) -> Iterator[QdrantVectorIndex]:
+    index = QdrantVectorIndex(connect_qdrant(server.url))
     yield index
     index.close()

@@ -10,7 +10,7 @@ from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.ports import Embedder, Floats32, VectorFilter, VectorIndex, WindowHit
 from tradingkb.recommend import Recommendation
 from tradingkb.settings import Settings
-from tradingkb.wiring import connect, make_embedder
+from tradingkb.wiring import connect
 
 #: How many neighbours are asked for, as a recommendation does by default.
 NEIGHBOURS: Final = 100
@@ -52,7 +52,7 @@ class Retrieval:
         self._vectors: VectorIndex = indexer.vectors
         self._collection: str = space["collection"]
         scaler = kb.use_cases.store.scaler(space["id"])
-        self.embedder: Embedder = make_embedder(space["embed_model"], scaler)
+        self.embedder: Embedder = indexer.embedders(space["embed_model"], scaler)
         self.where = VectorFilter(
             workspace_id=space["id"],
             strategy_name=strategy_name,
@@ -64,7 +64,7 @@ class Retrieval:
 
     def vector(self, market: Regime) -> Floats32:
         """The query of a market that was measured."""
-        return self.embedder.embed_query(market, "", "before").vector
+        return self.embedder.embed_query(market, "before").vector
 
     def nearest(self, vector: Floats32) -> list[WindowHit]:
         """The nearest windows."""

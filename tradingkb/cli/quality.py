@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tradingkb.cli.common import DEFAULT_WORKSPACE, AsJson, Workspace
-from tradingkb.cli.output import print_report, reported, show
+from tradingkb.cli.output import print_frame, print_report, reported, show
 
 Objective = Annotated[str, typer.Option(help="What decisions are judged by.")]
 Seed = Annotated[int, typer.Option(help="Of every draw.")]
@@ -70,7 +70,23 @@ def calibrate(
         print_report(kb.calibrate(objective, workspace, restart), as_json=as_json)
 
 
+def compare_models(
+    context: typer.Context,
+    a: Annotated[str, typer.Argument(help="An embedding model, such as the one in force.")],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """What another embedding model would change: how good its neighbours are, and answers."""
+    with reported(), context.obj.open() as kb:
+        found = kb.compare_models(a, b, workspace)
+        if not as_json:
+            print_frame(found.models, as_json=False)
+        print_report(found, as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
     for command in (evaluate, calibrate):
         app.command(rich_help_panel="Quality")(command)
+    app.command("compare-models", rich_help_panel="Quality")(compare_models)

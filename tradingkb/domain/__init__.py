@@ -1,6 +1,6 @@
 """Pure values and rules of the knowledge base: standard library and NumPy only."""
 
-from tradingkb.domain.document import document_text, query_text
+from tradingkb.domain.document import TEXT_FORM, query_text, window_text
 from tradingkb.domain.filters import (
     MIN_CANDIDATES,
     MIN_WINDOWS,
@@ -51,7 +51,7 @@ from tradingkb.domain.param_reading import (
 from tradingkb.domain.param_spec import fits_64_bits
 from tradingkb.domain.part import Part
 from tradingkb.domain.question import Caller, Deadline, Market, MarketKind, Mode, Question
-from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime
+from tradingkb.domain.regime import FEATURES, REGIME_SCHEMA_VERSION, TAGS, Regime, Side
 from tradingkb.domain.regime_features import FEATURE_INFO, check_names
 from tradingkb.domain.scaling import (
     RADIANS,
@@ -109,6 +109,7 @@ __all__ = [
     "STATUSES",
     "STRICT",
     "TAGS",
+    "TEXT_FORM",
     "TIMEFRAME_REMEDY",
     "Actor",
     "Angles",
@@ -133,6 +134,7 @@ __all__ = [
     "Rejection",
     "Relaxation",
     "Selection",
+    "Side",
     "Status",
     "StrategySpec",
     "Trial",
@@ -146,7 +148,6 @@ __all__ = [
     "check_names",
     "check_overrides",
     "check_param_names",
-    "document_text",
     "failures",
     "fits_64_bits",
     "get_objective",
@@ -179,4 +180,5 @@ __all__ = [
     "stayed_out",
     "transition_name",
     "unmarked",
+    "window_text",
 ]

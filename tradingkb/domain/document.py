@@ -1,53 +1,33 @@
-"""A trial as text, for embedders that read text."""
+"""Windows and questions as text, for embedders that read text: one form for both.
+
+Only markets are described: a search returns windows, whose trials share them, and a question knows
+no parameters.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Final
 
-from tradingkb.domain.regime import Regime
+from tradingkb.domain.regime import Regime, Side
 
-
-def document_text(trial: Mapping[str, Any], before: Regime | None, during: Regime | None) -> str:
-    """What a reader would say of a trial, one line per fact, unknown facts left out.
-
-    Args:
-        trial: canonical columns; `params` as canonical JSON text.
-        before: the in-sample regime.
-        during: the out-of-sample regime.
-    """
-    facts = [
-        f"strategy {trial['strategy_name']} with parameters {trial['params']}",
-        _market(trial),
-        _regime("market before", before),
-        _regime("market during", during),
-        _metrics("in-sample", trial, "is"),
-        _metrics("out-of-sample", trial, "oos"),
-    ]
-    return "\n".join(fact for fact in facts if fact)
+#: Which form texts have; part of what every embedder that reads them calls its pipeline, because
+#: vectors of another form are not to be compared with these.
+TEXT_FORM: Final = "window-text-1"
 
 
-def query_text(strategy_name: str, regime: Regime) -> str:
-    """The query's counterpart of `document_text`."""
-    return "\n".join((f"strategy {strategy_name}", _regime("market before", regime)))
+def window_text(before: Regime | None, during: Regime | None) -> str:
+    """What a window's market was like, one line per known side; empty where nothing is known."""
+    sides = (_side("before", before), _side("during", during))
+    return "\n".join(line for line in sides if line)
 
 
-def _market(trial: Mapping[str, Any]) -> str:
-    parts = [str(trial[k]) for k in ("symbol", "timeframe") if trial.get(k)]
-    return f"market {' '.join(parts)}" if parts else ""
+def query_text(regime: Regime, side: Side) -> str:
+    """A question's market in the same words as a window's on that side."""
+    return _side(side, regime)
 
 
-def _regime(label: str, regime: Regime | None) -> str:
-    if regime is None:
+def _side(side: Side, regime: Regime | None) -> str:
+    if regime is None or not regime.features:
         return ""
     numbers = ", ".join(f"{name} {value:.3g}" for name, value in regime.features.items())
-    return f"{label}: {', '.join(regime.tags) or 'no tag'}; {numbers}"
-
-
-def _metrics(label: str, trial: Mapping[str, Any], sample: str) -> str:
-    known = {
-        name: trial.get(f"{name}_{sample}")
-        for name in ("sharpe", "return_frac", "max_drawdown_frac", "n_trades")
-    }
-    numbers = ", ".join(f"{k} {v:.3g}" for k, v in known.items() if v is not None)
-    return f"{label}: {numbers}" if numbers else ""
+    return f"market {side}: {', '.join(regime.tags) or 'no tag'}; {numbers}"

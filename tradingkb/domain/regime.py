@@ -40,12 +40,17 @@ __all__ = [
     "TAG_RULES",
     "FeatureInfo",
     "Regime",
+    "Side",
     "TagEvidence",
     "TagRule",
     "derive_tags",
 ]
 
 Source = Literal["measured", "stated"]
+#: Which part of a window a question's regime is compared with: "before" the scored window (a regime
+#: measured now is what came before the future), or "during" it (a regime that the user expects is
+#: what the future will be like).
+Side = Literal["before", "during"]
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ each, and a query fills one half.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain import FEATURES, Regime, RegimeScaler
+from tradingkb.domain import FEATURES, Regime, RegimeScaler, Side
 from tradingkb.embedding.regime_embedder import regime_or
-from tradingkb.ports import PAYLOAD_VERSION, Floats32, QueryVector, Side, TrialDocument
+from tradingkb.ports import PAYLOAD_VERSION, Floats32, QueryVector, WindowDocument
 
 Floats = NDArray[np.float64]
 
@@ -36,14 +36,14 @@ class CosineRegimeEmbedder:
 
     model = MODEL
     dimension = DIMENSION
-    reads: Literal["regime", "text"] = "regime"
     remote = False
+    batch: int | None = None
 
     def __init__(self, scaler: RegimeScaler) -> None:
         self.scaler = scaler
         self.pipeline = f"{MODEL}/{PAYLOAD_VERSION}/scaler-{scaler.version}"
 
-    def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
+    def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
         """Unit vectors, shape (n, 32); zeros where a document has no regime with a direction.
 
         A document with one regime has it in both halves: it is the best estimate of the other.
@@ -52,13 +52,13 @@ class CosineRegimeEmbedder:
         """
         if not documents:
             return np.zeros((0, DIMENSION), dtype=np.float32)
-        before = self._directions([regime_or(d.regime_is, d.regime_oos) for d in documents])
-        during = self._directions([regime_or(d.regime_oos, d.regime_is) for d in documents])
+        before = self._directions([regime_or(d.before, d.during) for d in documents])
+        during = self._directions([regime_or(d.during, d.before) for d in documents])
         both = np.hstack([before, during])
         length = np.linalg.norm(both, axis=1, keepdims=True)
         return np.asarray(both / np.maximum(length, _SHORTEST), dtype=np.float32)
 
-    def embed_query(self, regime: Regime, text: str, side: Side) -> QueryVector:  # noqa: ARG002
+    def embed_query(self, regime: Regime, side: Side) -> QueryVector:
         """The direction in the half that `side` names; similarities scale by the square root of 2.
 
         Features that the query does not know are left out of it, as if they were at the median.

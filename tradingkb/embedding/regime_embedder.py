@@ -16,13 +16,13 @@ the mean. `tradingkb.domain.scaling.regime_similarity` is the same number withou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradingkb.domain import FEATURES, RADIANS, Regime, RegimeScaler
-from tradingkb.ports import PAYLOAD_VERSION, Floats32, QueryVector, Side, TrialDocument
+from tradingkb.domain import FEATURES, RADIANS, Regime, RegimeScaler, Side
+from tradingkb.ports import PAYLOAD_VERSION, Floats32, QueryVector, WindowDocument
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -37,25 +37,25 @@ class RegimeEmbedder:
 
     model = MODEL
     dimension = DIMENSION
-    reads: Literal["regime", "text"] = "regime"
     remote = False
+    batch: int | None = None
 
     def __init__(self, scaler: RegimeScaler) -> None:
         self.scaler = scaler
         self.pipeline = f"{MODEL}/{PAYLOAD_VERSION}/scaler-{scaler.version}"
 
-    def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
+    def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
         """Unit vectors, shape (n, 64); zeros where a document has no regime at all.
 
         A document with one regime has it in both halves: it is the best estimate of the other.
         """
         if not documents:
             return np.zeros((0, DIMENSION), dtype=np.float32)
-        before = self._halves([regime_or(d.regime_is, d.regime_oos) for d in documents])
-        during = self._halves([regime_or(d.regime_oos, d.regime_is) for d in documents])
+        before = self._halves([regime_or(d.before, d.during) for d in documents])
+        during = self._halves([regime_or(d.during, d.before) for d in documents])
         return np.asarray(np.hstack([before, during]) / np.sqrt(2.0), dtype=np.float32)
 
-    def embed_query(self, regime: Regime, text: str, side: Side) -> QueryVector:  # noqa: ARG002
+    def embed_query(self, regime: Regime, side: Side) -> QueryVector:
         """The regime in the half that `side` names; similarities scale by the square root of 2."""
         raw = regime.vector()
         known = np.isfinite(raw)

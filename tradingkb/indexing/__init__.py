@@ -5,28 +5,59 @@ from tradingkb.indexing.apply import BATCH
 from tradingkb.indexing.contents import ContentCheck, Contents, DeepReconciliation
 from tradingkb.indexing.indexer import Indexer, stored_plans, without_hashes_of
 from tradingkb.indexing.lost import LossWatch, lost_trials
+from tradingkb.indexing.neighbours import (
+    CHANCE,
+    NOWHERE,
+    Estimate,
+    Floats,
+    NeighbourQuality,
+    judge_neighbours,
+    lost_more,
+)
 from tradingkb.indexing.plan import IDENTITY, Recipe, make_plan, only
+from tradingkb.indexing.probes import (
+    Probe,
+    Sample,
+    neighbour_quality,
+    read_sample,
+    similarities,
+)
 from tradingkb.indexing.reconcile import Reconciler, Reconciliation
 from tradingkb.indexing.reembed import Reembedder, ReembedReport
+from tradingkb.indexing.staleness import made_in_part, made_otherwise
 
 __all__ = [
     "BATCH",
+    "CHANCE",
     "IDENTITY",
+    "NOWHERE",
     "ActivationReport",
     "ContentCheck",
     "Contents",
     "DeepReconciliation",
+    "Estimate",
+    "Floats",
     "Indexer",
     "LossWatch",
+    "NeighbourQuality",
+    "Probe",
     "Recipe",
     "Reconciler",
     "Reconciliation",
     "ReembedReport",
     "Reembedder",
+    "Sample",
     "activate",
+    "judge_neighbours",
+    "lost_more",
     "lost_trials",
+    "made_in_part",
+    "made_otherwise",
     "make_plan",
+    "neighbour_quality",
     "only",
+    "read_sample",
+    "similarities",
     "stored_plans",
     "without_hashes_of",
 ]

@@ -10,6 +10,8 @@ from tradingkb.domain import IndexTarget
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.indexing.indexer import Indexer
 from tradingkb.indexing.lost import lost_trials
+from tradingkb.indexing.neighbours import CHANCE, NeighbourQuality
+from tradingkb.indexing.probes import neighbour_quality, read_sample
 from tradingkb.observability import emit
 from tradingkb.ports import Embedder, WorkspaceStore
 from tradingkb.reports import Report
@@ -26,6 +28,8 @@ class ActivationReport(Report):
         points: of the workspace in the collection.
         missing: eligible trials that are not in the collection as they are: the next ingest
             embeds them.
+        quality: how good the neighbours are that it finds; undecided where too few windows are
+            stored to judge it by.
     """
 
     workspace: str
@@ -36,6 +40,7 @@ class ActivationReport(Report):
     previous_collection: str
     points: int
     missing: int
+    quality: NeighbourQuality
 
     def summary(self) -> str:
         """One line."""
@@ -45,10 +50,11 @@ class ActivationReport(Report):
         )
 
     def details(self) -> list[str]:
-        """What is missing, and the way back."""
+        """What is missing, how good its neighbours are, and the way back."""
         missing = f"{self.missing:,} trials are not in it yet: run an ingest"
+        chance = "; hardly better than chance" if self.quality.as_chance else ""
         back = f"the way back: activate {self.previous_model} with {self.previous_collection}"
-        return [missing, back] if self.missing else [back]
+        return [*([missing] if self.missing else []), f"{self.quality}{chance}", back]
 
 
 def activate(
@@ -60,7 +66,7 @@ def activate(
     stored: tuple[str | None, str | None],
     force: bool,
 ) -> ActivationReport:
-    """Switches a workspace, after looking whether the collection can answer.
+    """Switches a workspace, after looking whether the collection can answer, and how well.
 
     Args:
         store: keeps the choice.
@@ -69,21 +75,23 @@ def activate(
         after: what will be.
         stored: model and collection that the workspace's row will say; None leaves either to the
             environment.
-        force: switch although trials are missing in the collection.
+        force: switch although trials are missing in the collection, or the model's neighbours may
+            be as good as chance.
 
     Raises:
         ConfigurationError: an unknown model; a collection that does not exist or has another
-            dimension; trials that are missing there, unless `force`.
+            dimension; trials that are missing there, or neighbours that may be those of chance,
+            unless `force`.
+        BackendUnavailableError: the model's server does not answer.
     """
     workspace = after.workspace
     embedder = indexer.embedder(after)
     _check_dimension(after, indexer.vectors.dimension(after.collection), embedder.dimension)
     missing = _missing(indexer, after, embedder)
-    if missing and not force:
-        raise ConfigurationError(
-            f"{missing:,} trials are not in collection {after.collection!r} as they are: re-embed "
-            f"with {_reembedding(after)}, or switch with force=True and run an ingest"
-        )
+    quality = neighbour_quality(embedder, read_sample(indexer.store, workspace.id))
+    problems = [*_lacking(after, missing), *_chance(before, after, quality)]
+    if problems and not force:
+        raise ConfigurationError("; ".join(problems))
     store.set_active(workspace.id, *stored)
     emit(
         "kb_workspace_activated",
@@ -102,6 +110,7 @@ def activate(
         previous_collection=before.collection,
         points=indexer.vectors.points(after.collection, workspace.id).height,
         missing=missing,
+        quality=quality,
     )
 
 
@@ -125,6 +134,24 @@ def _missing(indexer: Indexer, target: IndexTarget, embedder: Embedder) -> int:
     undone = store.unfinished(workspace_id, target.collection, embedder.pipeline)["trial_id"]
     lost = lost_trials(store, indexer.vectors, target, embedder.dimension)
     return pl.concat([undone, lost]).n_unique()
+
+
+def _lacking(target: IndexTarget, missing: int) -> list[str]:
+    """What is wrong with the collection: it lacks trials."""
+    remedy = f"{_reembedding(target)}, or switch with force=True and run an ingest"
+    what = f"{missing:,} trials are not in collection {target.collection!r} as they are"
+    return [f"{what}: re-embed with {remedy}"] if missing else []
+
+
+def _chance(before: IndexTarget, after: IndexTarget, quality: NeighbourQuality) -> list[str]:
+    """What is wrong with the model: what it finds may be what chance finds."""
+    remedy = f"keep {before.model!r}, or switch with force=True"
+    if before.model == after.model:
+        remedy = "choose another model, or switch with force=True"
+    what = (
+        f"{after.model!r} is not known to find similar markets: {quality}, which reaches {CHANCE}"
+    )
+    return [f"{what}: {remedy}"] if quality.as_chance else []
 
 
 def _reembedding(target: IndexTarget) -> str:

@@ -13,27 +13,26 @@ from tradingkb.derived import FILTER_COLUMNS
 from tradingkb.domain import (
     REGIME_SCHEMA_VERSION,
     IndexTarget,
-    document_text,
     point_id,
-    regime_from_json,
 )
+from tradingkb.exceptions import UnembeddableError
 from tradingkb.indexing.plan import IDENTITY, Recipe
 from tradingkb.indexing.points import PointRemover
+from tradingkb.indexing.window_vectors import WindowVectors
 from tradingkb.ports import (
     PAYLOAD,
     ContentStore,
     DeletionStore,
     DocumentStore,
     Embedder,
-    Floats32,
     IdentityStore,
     IndexStore,
     Points,
-    TrialDocument,
     VectorIndex,
 )
 from tradingkb.progress import Progress
 
+#: Trials that are written, or read, at one time.
 BATCH: Final = 20_000
 #: The reason of entries that have no point, because nothing says in which market they were tried.
 NO_REGIME: Final = "no_regime"
@@ -58,30 +57,50 @@ class Applier:
         *,
         clock: Callable[[], datetime],
     ) -> None:
-        """Takes where it writes, and what makes vectors."""
+        """Takes where it writes, and what makes vectors; made for one run."""
         self._store = store
         self._vectors = vectors
         self._workspace_id = target.workspace.id
-        self._embedder = embedder
+        self._dimension = embedder.dimension
+        self._made = WindowVectors(embedder)
         self._recipe = Recipe.of(embedder, target.collection)
         self._remover = remover
         self._clock = clock
+        #: Of each window without a vector: a trial of it, and why.
+        self._refused: dict[str, tuple[str, str]] = {}
 
     def apply(
         self, work: pl.DataFrame, progress: Progress, since: pl.DataFrame | None = None
     ) -> None:
         """Embeds and indexes the trials of a plan; trials without a regime get no point.
 
+        In parts, each of which is stored and confirmed before the next one is embedded: whoever is
+        killed, or whose embedder fails, loses one of them.
+
         Args:
             work: a plan: identity, window_key, regime_is, regime_oos, content_hash, action.
-            progress: told after each batch.
+            progress: told after each part.
             since: what `write_trials` returned, where `work` is of all that it wrote.
+
+        Windows of which the model makes no vectors are left out, which `finish` tells.
         """
-        since = since if work.height <= BATCH else None
-        self._vectors.ensure_collection(self._recipe.collection, self._embedder.dimension)
-        for start in range(0, work.height, BATCH):
-            self._apply_batch(self._completed(work.slice(start, BATCH)), since)
-            progress("index", min(start + BATCH, work.height), work.height)
+        self._vectors.ensure_collection(self._recipe.collection, self._dimension)
+        done = 0
+        for part in self._made.parts(work, BATCH):
+            done += part.height
+            self._apply_part(self._completed(part), since if part.height == work.height else None)
+            progress("index", done, work.height)
+
+    def finish(self) -> None:
+        """Tells what was left out; the next run tries it again.
+
+        Raises:
+            UnembeddableError: the model made no vectors of some windows.
+        """
+        if self._refused:
+            names = [f"the window of trial {trial!r}" for trial, _ in self._refused.values()]
+            why = {n: why for n, (_, why) in enumerate(self._refused.values())}
+            raise UnembeddableError(self._recipe.model, why, names)
 
     def _completed(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with trial ids and with everything that embeddings and payloads need."""
@@ -96,14 +115,21 @@ class Applier:
         extra = [c for c in rows.columns if c not in batch.columns]
         return batch.join(rows.select("trial_id", *extra), on="trial_id", maintain_order="left")
 
-    def _apply_batch(self, batch: pl.DataFrame, since: pl.DataFrame | None) -> None:
+    def _apply_part(self, batch: pl.DataFrame, since: pl.DataFrame | None) -> None:
         identities = batch.select(IDENTITY).rows()
         batch = batch.with_columns(
             pl.Series(
                 "point_id", [point_id(self._workspace_id, *i) for i in identities], dtype=pl.String
             )
         )
-        vectors = self._embedded(batch)
+        vectors = self._made.of(batch)
+        refused = np.isnan(vectors).any(axis=1)
+        if refused.any():
+            self._note(batch.filter(pl.Series(refused)))
+            # Without all its trials a strategy is not finished, whatever was written.
+            batch, vectors, since = batch.filter(pl.Series(~refused)), vectors[~refused], None
+            if batch.is_empty():
+                return
         embedded = vectors.any(axis=1)
         points = batch.filter(pl.Series(embedded))
         if points.height:
@@ -133,28 +159,15 @@ class Applier:
         if rejected_meanwhile.height:
             self._remover.remove(rejected_meanwhile)
 
-    def _embedded(self, batch: pl.DataFrame) -> Floats32:
-        """One vector per trial; a regime embedder works once per window."""
-        if self._embedder.reads == "text":
-            return self._embedder.embed_documents([_document(row) for row in batch.to_dicts()])
-        windows = batch.select("window_key", "regime_is", "regime_oos").unique("window_key")
-        documents = [
-            TrialDocument(regime_from_json(a) if a else None, regime_from_json(b) if b else None)
-            for _, a, b in windows.rows()
-        ]
-        vectors = self._embedder.embed_documents(documents)
-        place = {key: i for i, key in enumerate(windows["window_key"])}
-        return vectors[np.array([place[key] for key in batch["window_key"]], dtype=np.int64)]
+    def _note(self, refused: pl.DataFrame) -> None:
+        rows = refused.unique("window_key", keep="first", maintain_order=True)
+        for key, trial, *regimes in rows.select(
+            "window_key", "source_id", "regime_is", "regime_oos"
+        ).rows():
+            self._refused[key] = (trial, self._made.refused[regimes[0], regimes[1]])
 
 
 def with_payload(points: pl.DataFrame, workspace_id: str) -> pl.DataFrame:
     """The payload columns of trials, from their stored metrics."""
     named = points.with_columns(pl.lit(workspace_id).alias("workspace_id"), *FILTER_COLUMNS)
     return named.select(PAYLOAD)
-
-
-def _document(row: dict[str, object]) -> TrialDocument:
-    regimes = [
-        regime_from_json(str(t)) if t else None for t in (row["regime_is"], row["regime_oos"])
-    ]
-    return TrialDocument(regimes[0], regimes[1], document_text(row, regimes[0], regimes[1]))

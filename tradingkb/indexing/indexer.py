@@ -71,14 +71,29 @@ class Indexer:
 
         Returns:
             How many were inserted, updated, unarchived and skipped.
+
+        Raises:
+            UnembeddableError: the model makes no vectors of some windows; all others are done.
         """
         embedder = self.embedder(target)
         applier, recipe = self.applier(target, embedder), Recipe.of(embedder, target.collection)
         done: Counter[str] = Counter()
-        for plan in stored_plans(self.store, target.workspace.id, recipe, trial_ids):
-            applier.apply(plan.filter(pl.col("action") != "skipped"), lambda *_: None)
+
+        def within(step: str, n: int, of: int) -> None:
+            if n < of:  # the end of a plan is told once it counts
+                progress(step, done.total() + n, len(trial_ids))
+
+        for plan in stored_plans(
+            self.store,
+            target.workspace.id,
+            recipe,
+            trial_ids,
+            by_window=embedder.batch is not None,
+        ):
+            applier.apply(plan.filter(pl.col("action") != "skipped"), within)
             done.update(plan["action"].to_list())
             progress("index", done.total(), len(trial_ids))
+        applier.finish()
         return done
 
     def set_alias(self, collection: str) -> None:
@@ -99,6 +114,7 @@ def stored_plans(
     *,
     regimes: Callable[[pl.DataFrame], pl.DataFrame] = lambda trials: trials,
     lost: pl.Series | None = None,
+    by_window: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """Plans for stored trials, a bounded number at a time, with all that applying them needs.
 
@@ -109,13 +125,26 @@ def stored_plans(
         trial_ids: which trials; those that may not be indexed are left out.
         regimes: puts regimes in that are not stored yet.
         lost: trials whose points are gone, whatever their entries say.
+        by_window: trials of one window stand together, so that what is done is done for good when
+            the rest is not.
     """
+    if by_window:
+        trial_ids = _by_window(store, workspace_id, trial_ids)
     for start in range(0, len(trial_ids), BATCH):
         part = trial_ids.slice(start, BATCH)
         trials = regimes(store.documents(workspace_id, part).filter(MAY_BE_INDEXED))
         index = store.index_rows(workspace_id, recipe.collection, trials["trial_id"])
         index = index.join(trials.select("trial_id", *IDENTITY), on="trial_id")
         yield make_plan(trials, without_hashes_of(index, lost), recipe)
+
+
+def _by_window(store: IndexedStore, workspace_id: str, trial_ids: pl.Series) -> pl.Series:
+    """These trials, ordered by their windows; as they are where one plan holds them all."""
+    if len(trial_ids) <= BATCH:
+        return trial_ids
+    windows = store.identities(workspace_id).select("trial_id", "window_id")
+    ids = trial_ids.rename("trial_id").to_frame()
+    return ids.join(windows, on="trial_id").sort("window_id", "trial_id")["trial_id"]
 
 
 def without_hashes_of(index: pl.DataFrame, lost: pl.Series | None) -> pl.DataFrame:

@@ -157,12 +157,15 @@ class Ingester:
         recipe = Recipe.of(embedder, target.collection)
         applier = None if dry_run else self._indexer.applier(target, embedder)
         tally = Tally()
-        for planned in self._plans(written, recipe, dry_run):
+        by_window = embedder.batch is not None
+        for planned in self._plans(written, recipe, dry_run=dry_run, by_window=by_window):
             tally = tally.plus(planned)
             if applier is not None:
                 work = only(planned.plan, pl.col("action") != "skipped")
                 applier.apply(work, progress, planned.since)
         path, said = (None, ()) if dry_run else save_rejects(scope, self._rejects_dir)
+        if applier is not None:
+            applier.finish()
         scope = replace(scope, notes=(*scope.notes, *said))
         return summarize(scope, recipe, tally, dry_run, path, began)
 
@@ -174,7 +177,9 @@ class Ingester:
         self._store.mark_unfinished(scope.workspace.id, scope.before.lost, target.collection)
         return written
 
-    def _plans(self, written: Written, recipe: Recipe, dry_run: bool) -> Iterator[Planned]:
+    def _plans(
+        self, written: Written, recipe: Recipe, *, dry_run: bool, by_window: bool
+    ) -> Iterator[Planned]:
         """What happens to the trials of the source, then to the others that it concerns."""
         scope, lost = written.scope, written.scope.before.lost
         trials = trials_in(scope, written.ids)
@@ -193,6 +198,7 @@ class Ingester:
             others,
             lost=lost,
             regimes=partial(with_new_regimes, scope),
+            by_window=by_window,
         ):
             yield Planned(plan.height, plan)
 

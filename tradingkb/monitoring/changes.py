@@ -69,7 +69,9 @@ def _status(f: Facts) -> str:
 
 
 def _activate(f: Facts) -> str:
-    return f"searches {f['collection']} by {f['embed_model']}, before {f['previous_collection']}"
+    now = f"searches {f['collection']} by {f['embed_model']}, before {f['previous_collection']}"
+    loss = (f.get("quality") or {}).get("loss")
+    return now if loss is None else f"{now}; neighbours lose {loss:.2f}"
 
 
 def _calibrate(f: Facts) -> str:

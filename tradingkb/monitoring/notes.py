@@ -41,8 +41,8 @@ class Notes:
 
     def activated(self, workspace_id: str, report: Any) -> None:
         """Notes that a workspace searches another collection."""
-        facts = _of(report, "embed_model", "collection", "previous_model", "previous_collection")
-        self.note("activate", facts, workspace_id=workspace_id)
+        names = "embed_model", "collection", "previous_model", "previous_collection", "quality"
+        self.note("activate", _of(report, *names), workspace_id=workspace_id)
 
     def calibrated(self, workspace_id: str, report: Any) -> None:
         """Notes that the confidence was fitted."""

@@ -17,6 +17,7 @@ from tradingkb.presentation.evaluation_report import evaluation_report
 from tradingkb.presentation.explanation import explanation_card, explanation_text
 from tradingkb.presentation.figure import evidence_figure
 from tradingkb.presentation.ingest import ingest_card
+from tradingkb.presentation.models import models_card
 from tradingkb.presentation.regime_card import regime_card
 from tradingkb.presentation.text import answer_text
 
@@ -38,5 +39,6 @@ __all__ = [
     "explanation_text",
     "html_report",
     "ingest_card",
+    "models_card",
     "regime_card",
 ]

@@ -9,7 +9,7 @@ from typing import Final
 from tradingkb.ports import EmbedderFactory, VectorIndex
 from tradingkb.resilience.breakers import Breakers
 from tradingkb.resilience.database import DatabaseDoor, Judge
-from tradingkb.resilience.embedders import guarded_embedders
+from tradingkb.resilience.embedders import GuardedEmbedders
 from tradingkb.resilience.guards import Guard, Policy
 from tradingkb.resilience.vectors import GuardedVectorIndex
 
@@ -56,7 +56,7 @@ class Doors:
 
     def embedders(self, make: EmbedderFactory) -> EmbedderFactory:
         """The factory, whose remote embedders are guarded."""
-        return guarded_embedders(make, self._guard("ollama"))
+        return GuardedEmbedders(make, self._guard("ollama"))
 
     def _guard(self, service: str) -> Guard:
         return Guard(self.breakers[service], POLICIES[service], monotonic=self._monotonic)

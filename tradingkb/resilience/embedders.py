@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from tradingkb.domain import Regime, RegimeScaler
-from tradingkb.ports import (
-    Embedder,
-    EmbedderFactory,
-    Floats32,
-    QueryVector,
-    Side,
-    TrialDocument,
-)
+from tradingkb.domain import Regime, RegimeScaler, Side
+from tradingkb.ports import Embedder, EmbedderFactory, Floats32, QueryVector, WindowDocument
 from tradingkb.resilience.guards import Guard
+
+#: Seconds for which it is believed what a server said of a model.
+KEPT_S: Final = 60.0
 
 
 class GuardedEmbedder:
@@ -28,23 +25,54 @@ class GuardedEmbedder:
         self.model: str = embedder.model
         self.dimension: int = embedder.dimension
         self.pipeline: str = embedder.pipeline
-        self.reads: Literal["regime", "text"] = embedder.reads
+        self.batch: int | None = embedder.batch
         self._guard = guard
 
-    def embed_documents(self, documents: Sequence[TrialDocument]) -> Floats32:
+    def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
         """Unit vectors, shape (n, dimension); a row of zeros where nothing can be embedded."""
         return self._guard.call(lambda: self.embedder.embed_documents(documents), bulk=True)
 
-    def embed_query(self, regime: Regime, text: str, side: Side) -> QueryVector:
+    def embed_query(self, regime: Regime, side: Side) -> QueryVector:
         """The query's vector."""
-        return self._guard.call(lambda: self.embedder.embed_query(regime, text, side))
+        return self._guard.call(lambda: self.embedder.embed_query(regime, side))
 
 
-def guarded_embedders(make: EmbedderFactory, guard: Guard) -> EmbedderFactory:
-    """A factory whose remote embedders are guarded; those that are built in ask nobody."""
+class GuardedEmbedders:
+    """The `EmbedderFactory` port over another one; those that are built in ask nobody.
 
-    def guarded(model: str, scaler: RegimeScaler | None) -> Embedder:
-        embedder = make(model, scaler)
-        return GuardedEmbedder(embedder, guard) if embedder.remote else embedder
+    What a server said of a model is kept for a minute, here and not behind the guard: an answer
+    that nobody was asked for says nothing of the server, and would end its failures in a row.
+    """
 
-    return guarded
+    def __init__(self, make: EmbedderFactory, guard: Guard) -> None:
+        """Stands before a factory."""
+        self._make = make
+        self._guard = guard
+        self._kept: dict[tuple[str, int | None], tuple[float, Embedder]] = {}
+
+    def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
+        """The embedder; a server is asked about its model, so the question is guarded too."""
+        if not self.is_remote(model):
+            return self._make(model, scaler)
+        key = (model, scaler.version if scaler is not None else None)
+        until, kept = self._kept.get(key, (-math.inf, None))
+        if kept is not None and self._guard.monotonic() < until:
+            return kept
+        made = GuardedEmbedder(self._guard.call(lambda: self._make(model, scaler)), self._guard)
+        self._kept[key] = (self._guard.monotonic() + KEPT_S, made)
+        return made
+
+    def is_remote(self, model: str) -> bool:
+        """Whether a model of that name would be a server's."""
+        return self._make.is_remote(model)
+
+    def pull(self, model: str, progress: Callable[[str, int, int], object]) -> None:
+        """Pulls a model, and forgets what was kept; it takes long and says nothing of questions."""
+        try:
+            self._make.pull(model, progress)
+        finally:
+            self._kept.clear()
+
+    def close(self) -> None:
+        """Closes what it stands before."""
+        self._make.close()

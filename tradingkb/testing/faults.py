@@ -32,18 +32,30 @@ class Connection:
     Attributes:
         socket: of it.
         ended: set when the server ends; who waits, waits for it.
+        headers: of the request that was read, with names in small letters.
     """
 
     def __init__(self, socket: socket.socket, ended: threading.Event) -> None:
         self.socket = socket
         self.ended = ended
+        self.headers: dict[str, str] = {}
+        self._request: tuple[str, str, bytes] | None = None
 
     def request(self) -> tuple[str, str, bytes]:
-        """Method, path and body of an HTTP request; empty ones when the client is gone."""
+        """Method, path and body of the HTTP request; empty ones when the client is gone.
+
+        Whoever asks again gets the same: a connection carries one request.
+        """
+        if self._request is None:
+            self._request = self._read()
+        return self._request
+
+    def _read(self) -> tuple[str, str, bytes]:
         head, _, body = self._until(b"\r\n\r\n").partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
-        fields = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
-        left = int(fields.get("content-length", 0)) - len(body)
+        fields = (line.split(": ", 1) for line in lines[1:] if ": " in line)
+        self.headers = {name.lower(): value for name, value in fields}
+        left = int(self.headers.get("content-length", 0)) - len(body)
         while left > 0 and (more := self.socket.recv(65536)):
             body, left = body + more, left - len(more)
         method, path, *_ = [*lines[0].split(" "), "", ""]
@@ -68,14 +80,19 @@ class FaultyServer:
         accepted: how many connections it accepted.
     """
 
-    def __init__(self, behaviour: Behaviour | None = None) -> None:
-        """One that does nothing with a connection, or what `behaviour` does."""
+    def __init__(self, behaviour: Behaviour | None = None, *, port: int = 0) -> None:
+        """One that resets every connection, or does with it what `behaviour` does.
+
+        Args:
+            behaviour: what is done with a connection.
+            port: where it listens; 0 lets the system choose.
+        """
         self._behaviour = behaviour or resetting()
         self._ended = threading.Event()
         self._open: set[socket.socket] = set()
         self.accepted = 0
         self._listener: socket.socket | None = None
-        self.port = 0
+        self.port = port
         self.listen()
 
     @property

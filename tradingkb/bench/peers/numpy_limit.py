@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tradingkb.derived import FILTER_COLUMNS
 from tradingkb.domain import Filters, regime_from_json
-from tradingkb.ports import Embedder, Floats32, TrialDocument
+from tradingkb.ports import Embedder, Floats32, WindowDocument
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -36,7 +36,7 @@ def load(trials: pl.DataFrame, embedder: Embedder) -> Arrays:
     """The points of the trials, in their order."""
     regimes = trials.select("regime_is", "regime_oos").unique(maintain_order=True)
     documents = [
-        TrialDocument(regime_from_json(before), regime_from_json(during))
+        WindowDocument(regime_from_json(before), regime_from_json(during))
         for before, during in regimes.rows()
     ]
     place = trials.select("regime_is", "regime_oos").join(

@@ -6,7 +6,7 @@ from tradingkb.recommend.judging.findings import Findings, RecommendConfig, find
 from tradingkb.recommend.judging.fingerprint import fingerprint
 from tradingkb.recommend.judging.judge import Chosen
 from tradingkb.recommend.judging.nominate import Filtered
-from tradingkb.recommend.judging.similarity import ExactSearch, Retrieved, Search
+from tradingkb.recommend.judging.similarity import ExactSearch, Retrieved, Search, nearest
 
 __all__ = [
     "Chosen",
@@ -21,6 +21,7 @@ __all__ = [
     "find",
     "fingerprint",
     "gather",
+    "nearest",
     "nominated_sets",
     "outline_of",
     "pick",

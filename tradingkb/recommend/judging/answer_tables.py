@@ -10,8 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.domain import STATUSES, Regime
-from tradingkb.ports import Side
+from tradingkb.domain import STATUSES, Regime, Side
 from tradingkb.ranking import Contest, band_floor, nomination_scores, rank_contest
 from tradingkb.recommend.judging.judge import Evidence
 from tradingkb.recommend.known import STATUS_CODE, Pool, Statuses, View, promoted_as_of, side_of

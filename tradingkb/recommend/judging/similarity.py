@@ -46,14 +46,25 @@ class ExactSearch:
         assert regime is not None and scaler is not None
         angles = c.pool.angles(side_of(regime), scaler)
         found = angles.similarity(scaler.transform(regime.vector()))
-        similarity = np.where(filtered.windows, found, np.nan)
-        if not np.isfinite(similarity).any():
-            return Retrieved(None, "collection_empty", "no window known by then has a regime")
-        rounded = np.where(np.isfinite(similarity), np.round(similarity, 6), -np.inf)
-        if len(rounded) > self._limit:
-            last = np.partition(rounded, -self._limit)[-self._limit]
-            first = np.flatnonzero(rounded == last)[: self._limit - int((rounded > last).sum())]
-            similarity[rounded <= last] = np.nan
-            similarity[first] = found[first]
-            similarity[~filtered.windows] = np.nan
-        return Retrieved(similarity)
+        return nearest(found, filtered, self._limit)
+
+
+def nearest(similarity: Floats, filtered: Filtered, limit: int) -> Retrieved:
+    """The nearest of the windows in which a trial may nominate; pure.
+
+    Args:
+        similarity: shape (w,), NaN where it is not known.
+        filtered: says which windows may be found.
+        limit: at most so many; of equally near ones the first.
+    """
+    found = np.where(filtered.windows, similarity, np.nan)
+    if not np.isfinite(found).any():
+        return Retrieved(None, "collection_empty", "no window known by then has a regime")
+    rounded = np.where(np.isfinite(found), np.round(found, 6), -np.inf)
+    if len(rounded) > limit:
+        last = np.partition(rounded, -limit)[-limit]
+        first = np.flatnonzero(rounded == last)[: limit - int((rounded > last).sum())]
+        found[rounded <= last] = np.nan
+        found[first] = similarity[first]
+        found[~filtered.windows] = np.nan
+    return Retrieved(found)

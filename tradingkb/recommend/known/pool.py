@@ -21,11 +21,11 @@ from tradingkb.domain import (
     Objective,
     Regime,
     RegimeScaler,
+    Side,
     StrategySpec,
     regime_distance,
 )
 from tradingkb.memo import Memos
-from tradingkb.ports import Side
 from tradingkb.ranking import (
     Cells,
     EvidenceWeights,

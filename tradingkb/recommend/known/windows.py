@@ -11,8 +11,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradingkb.domain import FEATURES, REGIME_SCHEMA_VERSION, Regime, RegimeScaler, regime_from_json
-from tradingkb.ports import Side
+from tradingkb.domain import (
+    FEATURES,
+    REGIME_SCHEMA_VERSION,
+    Regime,
+    RegimeScaler,
+    Side,
+    regime_from_json,
+)
 from tradingkb.ranking import WindowKeys
 
 Floats = NDArray[np.float64]
