@@ -181,6 +181,7 @@ def test_the_pages_show_what_the_code_says_today():
 BESIDE_THE_PACKAGES = {
     "dashboard": "the client that is no part of the package",
     "data": "the sample, and the code in data/ that makes it",
+    "deploy": "compose.yaml, the image and what stands before and around the service",
     "survival": "processes that are killed, whatever they are doing",
 }
 
