@@ -90,7 +90,7 @@ def connect(
         engine.dispose()  # whoever tries again every two seconds would use up the connections
         raise
     try:
-        vectors = _vectors(chosen, store, doors)
+        vectors = _vectors(chosen, store, doors, clock)
     except BaseException:
         store.close()
         raise
@@ -298,9 +298,11 @@ def _embedders(settings: IndexSettings) -> Embedders:
     )
 
 
-def _vectors(settings: IndexSettings, store: SqlTrialStore, doors: Doors) -> VectorIndex:
+def _vectors(
+    settings: IndexSettings, store: SqlTrialStore, doors: Doors, clock: Callable[[], datetime]
+) -> VectorIndex:
     if settings.qdrant_url is None:
-        return EmbeddedVectorIndex(store.engine)
+        return EmbeddedVectorIndex(store.engine, clock)
     return doors.vectors(
         qdrant_index(
             settings.qdrant_url,

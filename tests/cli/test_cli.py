@@ -60,6 +60,8 @@ EVERY_COMMAND = {
     "backup backup.tkb": dict,
     "prune": dict,
     "rollups": dict,
+    "collections": list,
+    "snapshots": list,
     # quality
     "evaluate --strategy sma_cross --symbol AAPL --max-decisions 5": dict,
 }
@@ -68,12 +70,16 @@ ELSEWHERE = {
     "calibrate",
     "compare-models",
     "demo",
+    "drop-collection",
+    "drop-snapshot",
     "job",
     "problems",
     "pull-model",
+    "recover",
     "reembed",
     "restore",
     "serve",
+    "snapshot",
 }
 
 
