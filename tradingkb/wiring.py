@@ -304,11 +304,5 @@ def _vectors(
     if settings.qdrant_url is None:
         return EmbeddedVectorIndex(store.engine, clock)
     return doors.vectors(
-        qdrant_index(
-            settings.qdrant_url,
-            settings.qdrant_api_key,
-            shard_number=settings.qdrant_shard_number,
-            replication_factor=settings.qdrant_replication_factor,
-            write_consistency_factor=settings.qdrant_write_consistency_factor,
-        )
+        qdrant_index(settings.qdrant_url, settings.qdrant_api_key, **settings.qdrant_cluster)
     )

@@ -303,7 +303,7 @@ def test_input_that_cannot_be_used_exits_with_2_and_the_remedy(run, line, says, 
         ("ingest --map", "option '--map' requires an argument"),
         ("recommend", "missing argument 'strategy'"),
         ("withdraw", "missing argument 'run'"),
-        ("recomend x", "no such command 'recomend', did you mean 'recommend', 'recommend-many'?"),
+        ("recomend x", "no such command 'recomend', did you mean 'recommend', 'recommend-many', "),
         ("nonsense", "tradingkb --help lists what there is"),
     ],
 )

@@ -76,6 +76,7 @@ def drop_snapshot(
 
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
-    every = (collections, snapshot, snapshots, recover, drop_collection, drop_snapshot)
-    for command in every:
+    for command in (collections, snapshot, snapshots, recover):
         app.command(rich_help_panel="Upkeep")(command)
+    app.command("drop-collection", rich_help_panel="Upkeep")(drop_collection)
+    app.command("drop-snapshot", rich_help_panel="Upkeep")(drop_snapshot)
