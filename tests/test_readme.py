@@ -131,6 +131,7 @@ def small(folder: Path, few: pl.DataFrame, small_home: Path, data: Path) -> Path
     for name in ("ohlcv", "strategies"):
         (Path("data") / name).symlink_to(data / name, target_is_directory=True)
     few.write_parquet("data/trials.parquet")
+    Path("server.env").write_text("TRADINGKB_HOME=elsewhere\n", encoding="utf-8")
     shutil.copytree(small_home, ".tradingkb")
     return folder
 

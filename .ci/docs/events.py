@@ -56,6 +56,7 @@ MEANINGS = {
     "kb_run_reinstate": "a withdrawn run was brought back",
     "kb_run_withdraw": "a run was taken back",
     "kb_snapshot_dropped": "a snapshot of a collection was deleted",
+    "kb_store_moved": "everything was moved to another place, and both were compared",
     "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",
     "kb_workspace_activated": "a workspace was switched to a model and a collection",
     "library_warning": "a library warned, of values that it could not calculate with, say",

@@ -73,6 +73,7 @@ ELSEWHERE = {
     "drop-collection",
     "drop-snapshot",
     "job",
+    "migrate_store",
     "problems",
     "pull-model",
     "recover",

@@ -6,6 +6,7 @@ import copy
 import functools
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,14 @@ OF_COMPOSE = {
 }
 
 every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No `.env` of whoever runs the tests, and no setting from outside."""
+    monkeypatch.chdir(tmp_path)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
 
 
 # --- as the specification has it ------------------------------------------------------------------
@@ -199,8 +208,7 @@ def test_what_is_edited_in_the_file_of_settings_is_not_shadowed():
     }
 
 
-def test_the_addresses_of_the_servers_are_settings_that_can_be_used(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
+def test_the_addresses_of_the_servers_are_settings_that_can_be_used(monkeypatch):
     for name, value in environment("trading-rag-svc").items():
         monkeypatch.setenv(name, value)
     settings = load_settings()

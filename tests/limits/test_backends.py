@@ -132,7 +132,7 @@ def test_requests_are_counted_through_the_death_and_the_return_of_the_server(
     count: Count, ticks: Clock, start_redis: StartRedis, fail: str
 ):
     redis = start_redis()
-    backend = count(redis.url, rate_limit_fail=fail)
+    backend = count(redis.patient_url, rate_limit_fail=fail)
     share = backend.share("workspace", 2, 0)
     asked = lambda: [share.take("desk").refused for _ in range(3)]  # noqa: E731
     own = [None, None, "per_minute"]
@@ -167,14 +167,15 @@ def test_a_check_of_a_server_that_counts_says_so_and_leaves_nothing(
     count: Count, start_redis: StartRedis
 ):
     redis = start_redis()
-    backend = count(redis.url)
+    backend = count(redis.patient_url)
     for _ in range(3):
         assert backend.check() == (
             True,
             "all replicas count together, in Redis",
             {"backend": "redis", "fail": "open"},
         )
-    assert all(0 < redis.ask("PTTL", key) <= 1 for key in redis.ask("KEYS", "*"))
+    # Its key lives for a millisecond at most: it may be gone (-2) while it is looked at.
+    assert {redis.ask("PTTL", key) for key in redis.ask("KEYS", "*")} <= {-2, 0, 1}
 
 
 def test_a_check_brings_a_server_back_that_nobody_else_may_ask(
@@ -182,7 +183,7 @@ def test_a_check_brings_a_server_back_that_nobody_else_may_ask(
 ):
     redis = start_redis()
     redis.kill()
-    backend = count(redis.url, rate_limit_fail="closed")
+    backend = count(redis.patient_url, rate_limit_fail="closed")
     assert not backend.check()[0]
     redis.start()
     ticks.now += 1

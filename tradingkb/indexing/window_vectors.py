@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from tradingkb.domain import regime_from_json
+from tradingkb.exceptions import UnembeddableError
 from tradingkb.ports import Embedder, Floats32, WindowDocument
 
 #: Windows whose vectors are kept: with 768 dimensions, and the texts that they are found by, 60 MB.
@@ -32,6 +33,7 @@ class WindowVectors:
         self._embedder = embedder
         self._limit = kept
         self._made: dict[Regimes, Floats32] = {}
+        self.refused: dict[Regimes, str] = {}
 
     def parts(self, work: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:
         """All rows, at most `most` at a time; by window where the embedder has a batch size.
@@ -52,7 +54,11 @@ class WindowVectors:
             start = end
 
     def of(self, part: pl.DataFrame) -> Floats32:
-        """One vector per row, shape (n, dimension); zeros where nothing can be embedded."""
+        """One vector per row, shape (n, dimension).
+
+        Zeros where nothing can be embedded; NaN where the model made no vector, for the reason that
+        `refused` has by the window's regimes.
+        """
         windows = _windows(part)
         regimes: list[Regimes] = windows.select(_REGIMES).rows()
         vectors = self._at_once(regimes) if self._embedder.batch is None else self._kept(regimes)
@@ -84,14 +90,21 @@ class WindowVectors:
         return found.reshape(len(regimes), self._embedder.dimension)
 
     def _at_once(self, regimes: list[Regimes]) -> Floats32:
-        return self._embedder.embed_documents(
-            [
-                WindowDocument(
-                    regime_from_json(a) if a else None, regime_from_json(b) if b else None
-                )
-                for a, b in regimes
-            ]
-        )
+        try:
+            return self._embedder.embed_documents([_document(*one) for one in regimes])
+        except UnembeddableError as error:
+            self.refused.update({regimes[place]: why for place, why in error.refused.items()})
+            good = [n for n in range(len(regimes)) if n not in error.refused]
+        found = np.full((len(regimes), self._embedder.dimension), np.nan, dtype=np.float32)
+        if good:
+            found[good] = self._at_once([regimes[n] for n in good])
+        return found
+
+
+def _document(before: str | None, during: str | None) -> WindowDocument:
+    return WindowDocument(
+        regime_from_json(before) if before else None, regime_from_json(during) if during else None
+    )
 
 
 def _windows(rows: pl.DataFrame) -> pl.DataFrame:

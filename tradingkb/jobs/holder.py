@@ -14,7 +14,7 @@ def user_name() -> str:
     """The user of this process; "unknown" where there is none, as in some containers."""
     try:
         return getpass.getuser()
-    except OSError:
+    except (KeyError, OSError):  # OSError from Python 3.13 on
         return "unknown"
 
 

@@ -4,7 +4,14 @@ SQL is the truth; the vector index is derived. A search returns ids and similari
 candidate is then read from SQL, and payloads of a vector index are never trusted.
 """
 
-from tradingkb.ports.backup import BackupContents, BackupStore, Restored, RetentionStore
+from tradingkb.ports.backup import (
+    BackupContents,
+    BackupStore,
+    Digest,
+    Restored,
+    RetentionStore,
+    Surveyed,
+)
 from tradingkb.ports.calibration import Calibration, CalibrationStore
 from tradingkb.ports.curation import StatusStore, WithdrawalStore
 from tradingkb.ports.embedders import (
@@ -15,7 +22,7 @@ from tradingkb.ports.embedders import (
     WindowDocument,
 )
 from tradingkb.ports.freshness import FreshnessStore, LastTimes
-from tradingkb.ports.index import DeletionStore, IndexStore
+from tradingkb.ports.index import DeletionStore, IndexStore, PipelineStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.patience import Again, once, patience, seconds_left
 from tradingkb.ports.records import (
@@ -72,6 +79,7 @@ __all__ = [
     "CollectionInfo",
     "ContentStore",
     "DeletionStore",
+    "Digest",
     "DocumentStore",
     "Embedder",
     "EmbedderFactory",
@@ -91,6 +99,7 @@ __all__ = [
     "Partition",
     "PartitionNews",
     "PartitionStore",
+    "PipelineStore",
     "Points",
     "QueryVector",
     "ReportStore",
@@ -102,6 +111,7 @@ __all__ = [
     "SnapshotInfo",
     "SpecStore",
     "StatusStore",
+    "Surveyed",
     "TransactionStore",
     "TrialOrder",
     "TrialPlace",

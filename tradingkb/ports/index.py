@@ -8,7 +8,17 @@ from typing import Protocol
 import polars as pl
 
 
-class IndexStore(Protocol):
+class PipelineStore(Protocol):
+    """How vectors were made."""
+
+    def pipelines(self, workspace_id: str, collection: str) -> set[str]:
+        """Pipelines of finished entries of a collection, of two hundred of them at most.
+
+        Quick, however many there are: what nearly all of them have is found for certain.
+        """
+
+
+class IndexStore(PipelineStore, Protocol):
     """The entries of trials in collections."""
 
     def index_rows(

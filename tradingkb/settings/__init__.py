@@ -10,7 +10,7 @@ from tradingkb.settings.index import IndexSettings
 from tradingkb.settings.logs import LogSettings
 from tradingkb.settings.model import Settings
 from tradingkb.settings.process import ProcessSettings
-from tradingkb.settings.reading import describe, load_settings, shown_settings
+from tradingkb.settings.reading import describe, load_settings, settings_of, shown_settings
 from tradingkb.settings.retention import RetentionSettings
 from tradingkb.settings.service import ServiceSettings
 from tradingkb.settings.store import StoreSettings
@@ -27,5 +27,6 @@ __all__ = [
     "StoreSettings",
     "describe",
     "load_settings",
+    "settings_of",
     "shown_settings",
 ]

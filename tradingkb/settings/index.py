@@ -72,12 +72,3 @@ class IndexSettings(EnvironmentSettings):
         alias="QDRANT_COLLECTION_ACTIVE",
         description="active vector collection; default: kb_<model>_v1",
     )
-
-    @property
-    def qdrant_cluster(self) -> dict[str, int | None]:
-        """What a new collection is made with on a cluster; None for the server's defaults."""
-        return {
-            "shard_number": self.qdrant_shard_number,
-            "replication_factor": self.qdrant_replication_factor,
-            "write_consistency_factor": self.qdrant_write_consistency_factor,
-        }

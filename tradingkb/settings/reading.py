@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ def load_settings(**arguments: Any) -> Settings:
         ConfigurationError: a value that cannot be used, with its variable and the reason; a `.env`
             that is there and cannot be read.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    return settings_of({name: value for name, value in arguments.items() if value is not None})
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """Settings with these values; of those that are given, None too, the environment says nothing.
+
+    Raises:
+        ConfigurationError: as `load_settings`.
+    """
     try:
         return Settings(**given)
     except ValidationError as error:

@@ -28,6 +28,8 @@ _INDEX_COLUMNS = (
     "reason",
 )
 _ELIGIBLE = _T.kb_status.in_(ELIGIBLE) & _T.withdrawn_at.is_(None)
+#: Entries that are looked at to know how all are made; their order, by point, is that of chance.
+_SOME: Final = 200
 
 
 #: Of an archived entry that the deletion of its point is not known, but where that stands already.
@@ -60,6 +62,22 @@ class IndexQueries:
         statement = sa.select(_I.collection).where(_I.workspace_id == workspace_id).distinct()
         with reading(self.engine) as connection:
             return sorted(connection.scalars(statement))
+
+    def pipelines(self, workspace_id: str, collection: str) -> set[str]:
+        """How the vectors of some entries were made; see the port."""
+        some = (
+            sa.select(_I.pipeline)
+            .where(
+                _I.workspace_id == workspace_id,
+                _I.collection == collection,
+                _I.archived_at.is_(None),
+                _I.content_hash != UNFINISHED,
+            )
+            .limit(_SOME)
+            .subquery()
+        )
+        with reading(self.engine) as connection:
+            return set(connection.scalars(sa.select(some.c.pipeline).distinct()))
 
     def index_places(self) -> set[tuple[str, str]]:
         """Workspace id and collection of every entry of every workspace."""

@@ -41,6 +41,17 @@ class IndexContract:
         assert kb.index_rows(WORKSPACE, "kb2")["content_hash"].to_list() == ["c1"]
         assert kb.index_rows(OTHER_WORKSPACE, "kb").is_empty()
 
+    def test_the_pipelines_of_finished_entries_are_known(self, kb: TrialStore, trial: int) -> None:
+        kb.write_index(WORKSPACE, index_frame(trial, pipeline="one"), NOON)
+        kb.write_index(WORKSPACE, index_frame(trial, pipeline="two", collection="kb2"), NOON)
+        assert kb.pipelines(WORKSPACE, "kb") == {"one"}
+        assert kb.pipelines(WORKSPACE, "kb2") == {"two"}
+        assert kb.pipelines(WORKSPACE, "kb3") == kb.pipelines(OTHER_WORKSPACE, "kb") == set()
+        kb.forget_index(WORKSPACE, "kb")
+        assert kb.pipelines(WORKSPACE, "kb") == set()
+        kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON, collection="kb2"), NOON)
+        assert kb.pipelines(WORKSPACE, "kb2") == set()
+
     def test_a_trial_is_archived_in_the_collection_where_it_was_archived(
         self, kb: TrialStore, trial: int
     ) -> None:

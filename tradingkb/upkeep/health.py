@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from tradingkb.domain import IndexTarget, Regime
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
+from tradingkb.indexing import made_in_part, made_otherwise
 from tradingkb.ports import EmbedderFactory, IndexStore, VectorIndex, WorkspaceStore
 from tradingkb.reports import Report
 from tradingkb.resilience import Breakers, told_of
@@ -240,15 +241,34 @@ class Checks:
         return problems
 
     def _embedder(self) -> Found:
-        """Of every model that a workspace or the environment asks for."""
+        """Of every model that a workspace or the environment asks for.
+
+        A tag that was pulled anew is told; questions are answered by metadata until the windows
+        are embedded again, so that it is no reason to ask nobody.
+        """
         made = {}
-        for model in sorted({target.model for target in self._targets()}):
+        targets = self._targets()
+        for model in sorted({target.model for target in targets}):
             embedder = self._embedders(model, None)
             embedder.embed_query(Regime({}), "before")
             made[model] = embedder.dimension
         model = self._workspaces.default_target().model
         detail = ", ".join(f"{name} makes {n} numbers" for name, n in made.items())
-        return True, detail, {"model": model, "dimension": made[model]}
+        stale = self._stale(targets)
+        told = {"stale": stale} if stale else {}
+        facts = {"model": model, "dimension": made[model], **told}
+        return True, "; ".join((detail, *stale)), facts
+
+    def _stale(self, targets: list[IndexTarget]) -> list[str]:
+        """Collections whose vectors were made by a model that has changed since."""
+        found = set()
+        for target in targets:
+            if self._embedders.is_remote(target.model):
+                embedder = self._embedders(target.model, None)
+                held = self._store.pipelines(target.workspace.id, target.collection)
+                for why in (made_otherwise, made_in_part):
+                    found.add(why(embedder, target.collection, held))
+        return sorted(said for said in found if said is not None)
 
     def _targets(self) -> list[IndexTarget]:
         return [self._workspaces.default_target(), *self._workspaces.targets(None)]
