@@ -34,6 +34,7 @@ from tradingkb.exceptions import ForkedError, InvalidInputError
 from tradingkb.importers import Const, specs_to_register
 from tradingkb.indexing import (
     ActivationReport,
+    Collections,
     Contents,
     DeepReconciliation,
     Indexer,
@@ -116,7 +117,9 @@ class UseCases:
     again: Again
 
 
-class KnowledgeBase(Curation, ComparedModels, LongWork, EventReports, TrialReports, Watching):
+class KnowledgeBase(
+    Curation, ComparedModels, Collections, LongWork, EventReports, TrialReports, Watching
+):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
