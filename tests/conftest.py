@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import Phase, settings
+from typer.main import get_command
 
 import tradingkb as tkb
 from tests import shared_statements
@@ -48,6 +52,8 @@ FIRST = (
 )
 
 shared_statements.share()
+# All commands are built for each line that is run, which takes longer than most of them do.
+typer.testing._get_command = cache(get_command)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,6 +67,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return found[0] if found else len(FIRST)
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests and what they import stay: no collection of garbage need look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 class Clock:

@@ -27,7 +27,12 @@ from tradingkb.testing.ollama_faults import (
 from tradingkb.testing.ollama_server import OllamaServer
 
 NOMIC, MXBAI = "nomic-embed-text", "mxbai-embed-large"
-WINDOWS = [WindowDocument(Regime({"rsi": float(n)}), None) for n in range(1, 9)]
+#: Eight with a text each.
+WINDOWS = [
+    WindowDocument(Regime({"rsi": rsi, "adx": adx}), None)
+    for adx in (10.0, 40.0)
+    for rsi in (20.0, 40.0, 65.0, 90.0)
+]
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +108,12 @@ def test_windows_are_embedded_in_batches_and_windows_without_a_regime_not_at_all
 
 
 def test_a_text_is_cut_to_what_the_model_reads_on_both_sides_alike() -> None:
-    with OllamaServer({NOMIC: 8}, context=120) as server:
+    with OllamaServer({NOMIC: 8}, context=60) as server:
         embedders = OllamaEmbedders(server.url)
         embedders(NOMIC, None).embed_documents([WindowDocument(CALM, NEARLY_CALM)])
         embedders.close()
     sent = server.texts[0]
-    assert len(sent) <= 118 * 1.9
+    assert len(sent) <= 58 * 2.9
     before, during = sent.removeprefix("search_document: ").split("\n")
     whole = window_text(CALM, NEARLY_CALM).split("\n")
     assert whole[0].startswith(before)
@@ -139,8 +144,8 @@ def test_bad_texts_are_named_by_their_place_and_cost_few_requests(
     nomic: OllamaEmbedder, server: OllamaServer, status: int
 ) -> None:
     nan = "failed to encode response: json: unsupported value: NaN"
-    server.refuse_text("rsi 5", status, nan)
-    server.refuse_text("rsi 8", status, nan)
+    server.refuse_text("deeply oversold, oversold, directional", status, nan)
+    server.refuse_text("deeply overbought, directional", status, nan)
     with pytest.raises(UnembeddableError, match=r"text 6, text 9: .*NaN") as error:
         nomic.embed_documents([WindowDocument(None, None), *WINDOWS])
     assert set(error.value.refused) == {5, 8}

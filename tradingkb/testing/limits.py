@@ -23,7 +23,7 @@ _FOR_SUITES = (HealthCheck.function_scoped_fixture, HealthCheck.differing_execut
 _STEPS = st.lists(
     st.tuples(st.just("take"), st.sampled_from("ab"))
     | st.tuples(st.just("end"), st.integers(0, 3))
-    | st.tuples(st.just("wait"), st.sampled_from([20, 61])),
+    | st.tuples(st.just("wait"), st.sampled_from([25, 40, 61])),
     max_size=30,
 )
 

@@ -59,7 +59,7 @@ class QdrantSnapshots(QdrantCollections):
         with self._calling(name):
             self.client.delete_snapshot(name, snapshot, wait=True)
 
-    def recover(self, name: str, snapshot: str, into: str) -> None:
+    def recover(self, name: str, snapshot: str, into: str) -> SnapshotInfo:
         """Makes a new collection of what a snapshot of `name` holds.
 
         The server hands snapshots out under the name of a collection that exists. Where `name` does
@@ -82,6 +82,7 @@ class QdrantSnapshots(QdrantCollections):
         try:
             kept = self._require_kept(self._kept(name), snapshot)
             self._recover(name, kept, into)
+            return kept
         finally:
             if stands_in:
                 with self._calling(name):
