@@ -10,6 +10,7 @@ import pytest
 
 from tradingkb.domain import TEXT_FORM, Regime, query_text, window_text
 from tradingkb.embedding.ollama import OllamaEmbedder, OllamaEmbedders, cut
+from tradingkb.embedding.ollama_connection import ModelInfo
 from tradingkb.exceptions import ConfigurationError, NotReadyError, UnembeddableError
 from tradingkb.ports import PAYLOAD_VERSION, WindowDocument
 from tradingkb.testing.embedder import CALM, DOCUMENTS, NEARLY_CALM, WILD
@@ -40,6 +41,13 @@ def shared() -> Iterator[OllamaServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def embedders(shared: OllamaServer) -> Iterator[OllamaEmbedders]:
+    embedders = OllamaEmbedders(shared.url, timeout_s=2.0, batch=8)
+    yield embedders
+    embedders.close()
+
+
 @pytest.fixture
 def server(shared: OllamaServer) -> Iterator[OllamaServer]:
     shared.asked.clear()
@@ -48,15 +56,9 @@ def server(shared: OllamaServer) -> Iterator[OllamaServer]:
 
 
 @pytest.fixture
-def embedders(server: OllamaServer) -> Iterator[OllamaEmbedders]:
-    embedders = OllamaEmbedders(server.url, timeout_s=2.0, batch=8)
-    yield embedders
-    embedders.close()
-
-
-@pytest.fixture
-def nomic(embedders: OllamaEmbedders) -> OllamaEmbedder:
-    return OllamaEmbedder(embedders.connection, embedders.connection.info(NOMIC), batch=8)
+def nomic(server: OllamaServer, embedders: OllamaEmbedders) -> OllamaEmbedder:
+    info = ModelInfo(NOMIC, server.digest(NOMIC), 768, 2048)
+    return OllamaEmbedder(embedders.connection, info, batch=8)
 
 
 def test_dimension_and_digest_are_asked_from_the_server(
