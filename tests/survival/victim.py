@@ -1,12 +1,10 @@
 """Processes that do one operation on a home, and can be killed while they do it.
 
-They are forked from a server that has imported everything once: a start takes ten milliseconds
-instead of a second, so that more than a hundred kills fit into a run of the tests.
+They are forked, so that more than a hundred kills fit into a run of the tests.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 import traceback
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tradingkb as tkb
+from tests.forked import CONTEXT
 from tests.survival.faults import Fault
 from tradingkb.indexing import apply, indexer
 from tradingkb.ingest import storing
@@ -29,22 +28,6 @@ BATCH = 40
 FEW = 8
 #: Nothing here takes a tenth of it; a process that does hangs.
 PATIENCE_S = 60.0
-
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        "__main__",
-        "tradingkb",
-        "tradingkb.wiring",
-        "tradingkb.regimes",
-        "alembic.command",
-        "alembic.runtime.migration",
-        "alembic.script",
-        "sqlalchemy.dialects.postgresql.psycopg",
-        "sqlalchemy.dialects.sqlite",
-        "talib",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -79,8 +62,8 @@ class Victim:
         faults: Faults = (),
         **given: Any,
     ) -> None:
-        self._connection, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(
+        self._connection, theirs = CONTEXT.Pipe()
+        self._process = CONTEXT.Process(
             target=_work,
             args=(theirs, home, operation, arguments, tuple(faults), given),
             daemon=True,
