@@ -11,6 +11,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.limits.ageing import age
 from tests.limits.conftest import Clock, Count
 from tests.redis_servers import StartRedis
 from tradingkb.limits.redis import PREFIX
@@ -116,6 +117,18 @@ def test_a_key_that_holds_something_else_is_replaced(redis_process, count: Count
     redis_process.ask("SET", f"{PREFIX}:slots:workspace:{name}", "x")
     admitted.release()
     assert share.take(name).refused == "per_minute"
+
+
+def test_a_slot_that_nobody_gives_back_comes_back_after_its_lease(
+    redis_process, count: Count, name
+):
+    share = count(redis_process.patient_url).share("workspace", 0, 2)
+    share.take(name)
+    age(redis_process, 30)
+    share.take(name)
+    assert share.take(name).refused == "at_once"
+    age(redis_process, 31)
+    assert [share.take(name).refused for _ in range(2)] == [None, "at_once"]
 
 
 def test_a_clock_that_was_set_back_does_not_shut_a_workspace_out(redis_process, count: Count, name):
