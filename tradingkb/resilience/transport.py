@@ -32,7 +32,8 @@ class PatientTransport(httpx.BaseTransport):
     def __init__(self, url: str) -> None:
         """For one server; through the proxy that the environment names for it."""
         options: dict[str, Any] = {
-            "ssl_context": httpx.create_ssl_context(),
+            # To read every authority takes longer than to open a store: not for http.
+            "ssl_context": httpx.create_ssl_context() if urlsplit(url).scheme == "https" else None,
             "max_keepalive_connections": KEPT_CONNECTIONS,
             "keepalive_expiry": KEPT_S,
             "network_backend": _PatientBackend(httpcore.SyncBackend()),
