@@ -44,6 +44,7 @@ class QdrantCollections(QdrantCalls):
         self,
         client: QdrantClient,
         *,
+        api_key: str | None = None,
         shard_number: int | None = None,
         replication_factor: int | None = None,
         write_consistency_factor: int | None = None,
@@ -53,6 +54,7 @@ class QdrantCollections(QdrantCalls):
 
         Args:
             client: see `connect_qdrant`; it is closed with the index.
+            api_key: what the server needs to read its own snapshots.
             shard_number: of new collections; None for the server's default.
             replication_factor: copies of each shard of new collections.
             write_consistency_factor: how many copies must confirm a write; below
@@ -60,6 +62,7 @@ class QdrantCollections(QdrantCalls):
             timeout_s: seconds that one request may take in all.
         """
         super().__init__(client, timeout_s)
+        self._api_key = api_key
         self._cluster: dict[str, Any] = {
             "shard_number": shard_number,
             "replication_factor": replication_factor,

@@ -93,9 +93,8 @@ class QdrantSnapshots(QdrantCollections):
         assert isinstance(remote, QdrantRemote)
         location = f"{_without_user(remote.rest_uri)}/collections/{quote(name, safe='')}/snapshots/"
         asked: Json = {"location": location + quote(kept.name, safe=""), "priority": "snapshot"}
-        key = remote._rest_headers.get("api-key")
-        if key:
-            asked["api_key"] = key
+        if self._api_key:
+            asked["api_key"] = self._api_key
         try:
             with self._calling(into, look=False, timeout_s=SLOW_S):
                 self._asked(
