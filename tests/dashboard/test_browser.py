@@ -220,11 +220,11 @@ def test_a_form_outlives_an_outage_and_the_page_comes_back_by_itself(opened, hom
             service.send(signal.SIGTERM)
             service.wait(30)
             gone = page.get_by_text("does not answer").first
-            for _ in range(120):  # answers are kept for a while: until then the form stands
+            for _ in range(40):  # answers are kept for a while: until then the form stands
                 if gone.count():
                     break
                 page.keyboard.press("r")  # Streamlit's key that runs the page
-                page.wait_for_timeout(500)
+                page.wait_for_timeout(1500)
             gone.wait_for()
             service = start()
             page.get_by_label("Symbol", exact=True).wait_for(timeout=60_000)
