@@ -26,5 +26,6 @@ CONTEXT.set_forkserver_preload(
         "talib",
         "uvicorn.protocols.http.h11_impl",
         "uvicorn.lifespan.on",
+        "tests.frozen",
     ]
 )
