@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -26,6 +27,8 @@ from tradingkb.exceptions import (
 )
 from tradingkb.moving import migrate_store, target_settings
 from tradingkb.settings import load_settings
+from tradingkb.testing.ollama_server import OllamaServer
+from tradingkb.testing.qdrant_server import QdrantServer
 from tradingkb.upkeep import MoveReport, move_answers
 
 Move = Callable[..., MoveReport]
@@ -137,14 +140,20 @@ def test_a_target_that_holds_the_same_is_not_restored_again(
     assert "backup" not in report.timings_s
 
 
-def test_another_model_may_list_other_trials_first_and_recommends_the_same(
+def test_a_text_model_of_the_target_embeds_each_window_once_and_recommends_the_same(
     move: Move, tmp_path: Path
 ) -> None:
-    report = move(TRADINGKB_HOME=tmp_path / "there", EMBED_MODEL="regime-cosine-v1")
+    """It may list other trials first; what is recommended does not rest on it."""
+    with OllamaServer() as ollama:
+        said = {"OLLAMA_HOST": ollama.url, "EMBED_MODEL": "nomic-embed-text"}
+        report = move(TRADINGKB_HOME=tmp_path / "there", **said)
+        texts = [text for asked in ollama.asked for text in asked.texts]
     assert report.clean
     assert report.answers is not None
     assert report.answers.asked == report.answers.same + report.answers.other_order
-    assert set(report.indexes["collection"]) == {"kb_regime_cosine_v1_v1"}
+    dimensions = dict(report.indexes.select("workspace", "dimension").iter_rows())
+    assert dimensions == {"default": 768, "desk": 32}
+    assert sum(text.startswith("search_document: ") for text in texts) == 4
 
 
 # --- what stands in the way -----------------------------------------------------------------------
@@ -213,6 +222,15 @@ def test_a_collection_of_another_dimension_is_in_the_way(
         connection.execute("UPDATE kb_vector_collections SET dimension = 3 WHERE name LIKE '%cos%'")
     with pytest.raises(ConfigurationError, match="has dimension 3, 'regime-cosine-v1' makes 32"):
         move(TRADINGKB_HOME=home)
+
+
+def test_a_collection_of_another_program_is_in_the_way(move: Move, tmp_path: Path) -> None:
+    with QdrantServer() as qdrant:
+        named = {"vectors": {"text": {"size": 3, "distance": "Cosine"}}}
+        httpx.put(f"{qdrant.url}/collections/kb_regime_v1_v1", json=named)
+        report = move(apply=False, TRADINGKB_HOME=tmp_path / "there", QDRANT_URL=qdrant.url)
+    assert len(report.obstacles) == 1
+    assert "'kb_regime_v1_v1' of the target belongs to another program" in report.obstacles[0]
 
 
 def test_a_disk_without_room_is_in_the_way_before_anything_is_written(

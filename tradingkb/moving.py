@@ -14,7 +14,7 @@ from tradingkb.exceptions import ConfigurationError, InvalidInputError, TradingK
 from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.masking import masked_url
 from tradingkb.places import Sight, seen, store_url
-from tradingkb.ports import Surveyed
+from tradingkb.ports import CollectionInfo, Surveyed
 from tradingkb.progress import progress_bar
 from tradingkb.settings import IndexSettings, Settings, StoreSettings, settings_of
 from tradingkb.stores import partial
@@ -192,19 +192,29 @@ def _fits(
             obstacles.append(error)
     made = {t.collection: (t.model, dimensions.get(t.model)) for t in targets}
     try:
-        held = {} if there.vectors is None else {n: there.vectors.dimension(n) for n in made}
+        held = {} if there.vectors is None else {n: there.vectors.describe(n) for n in made}
     except TradingKBError as error:
         return dimensions, [*obstacles, error]
     for name, (model, dimension) in made.items():
-        if dimension is not None and held.get(name) not in (None, dimension):
+        if (why := _unfit(held.get(name), model, dimension)) is not None:
             obstacles.append(
                 ConfigurationError(
-                    f"collection {name!r} of the target has dimension {held[name]}, {model!r} "
-                    f"makes {dimension}: name another one as QDRANT_COLLECTION_ACTIVE, or delete "
-                    "it there"
+                    f"collection {name!r} of the target {why}: name another one as "
+                    "QDRANT_COLLECTION_ACTIVE, or delete it there"
                 )
             )
     return dimensions, obstacles
+
+
+def _unfit(held: CollectionInfo | None, model: str, dimension: int | None) -> str | None:
+    """Why a collection cannot take the vectors of a model."""
+    if held is None:
+        return None
+    if held.foreign is not None:
+        return f"belongs to another program ({held.foreign})"
+    if dimension is not None and held.dimension != dimension:
+        return f"has dimension {held.dimension}, {model!r} makes {dimension}"
+    return None
 
 
 def _notes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -77,3 +78,11 @@ def test_a_dimension_that_a_servers_model_does_not_make_is_refused_when_it_is_ma
     )
     assert embedders("all-minilm", None).dimension == 384
     embedders.close()
+
+
+def test_a_server_without_its_client_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tradingkb.embedding.ollama", None)
+    embedders = Embedders(ollama_host="ollama")
+    assert embedders("regime-v1", None).dimension == 64
+    with pytest.raises(ConfigurationError, match=r"pip install 'tradingkb\[server\]'"):
+        embedders("nomic-embed-text", None)

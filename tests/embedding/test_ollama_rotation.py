@@ -160,6 +160,8 @@ def test_a_bad_text_is_named_and_everything_else_is_embedded(
         kb.reembed(target_model=NOMIC)
     assert f"the window of trial '{bad['source_id'].split('sma_cross')[0]}" in str(error.value)
     assert held(kb, "kb_nomic_embed_text_v1") == (WINDOWS - 1) * 3
+    assert kb.activate(NOMIC, force=True).missing == 3
+    assert asked(kb).status == "ok"
     server.recover()
     server.asked.clear()
     assert kb.reembed(target_model=NOMIC).points == TRIALS

@@ -13,7 +13,7 @@ from polars.exceptions import PanicException
 
 import tradingkb as tkb
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
-from tradingkb.testing.faults import FaultyServer
+from tradingkb.testing.faults import FaultyServer, hanging
 from tradingkb.testing.ollama_server import OllamaServer
 from tradingkb.upkeep import Checks
 
@@ -219,3 +219,15 @@ def test_health_has_the_names_of_the_mission_document_and_asks_nobody(open_kb: O
         "last_error": None,
     }
     assert str(health) == "every circuit is closed"
+
+
+def test_an_embedding_server_that_hangs_does_not_make_the_vector_index_look_down(
+    open_kb: OpenKb,
+) -> None:
+    with FaultyServer(hanging()) as server:
+        kb = open_kb(ollama_host=server.url)
+        kb.use_cases.indexer.vectors.ensure_collection("kb_nomic_v1", 768)
+        kb.create_workspace("desk", embed_model="nomic", collection="kb_nomic_v1")
+        ready = checks_of(kb, timeout_s=0.4).ready()
+        assert ready.checks["qdrant_collection"].ok
+        assert not ready.checks["embed_service"].ok

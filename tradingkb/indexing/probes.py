@@ -24,6 +24,7 @@ from tradingkb.indexing.neighbours import (
     NeighbourQuality,
     judge_neighbours,
 )
+from tradingkb.indexing.window_vectors import embedded
 from tradingkb.ports import ContentStore, Embedder, WindowDocument
 from tradingkb.progress import Progress
 
@@ -133,7 +134,8 @@ def similarities(
     found = np.zeros((len(probes), len(documents)))
     for start in range(0, len(documents), step):
         part = documents[start : start + step]
-        vectors[start : start + step] = embedder.embed_documents(part)
+        # A window that the model refuses is as one that it does not know: found last.
+        vectors[start : start + step] = np.nan_to_num(embedded(embedder, part)[0])
         progress("embed", start + len(part), total)
     for row, probe in enumerate(probes):
         query = embedder.embed_query(probe.regime, probe.side)

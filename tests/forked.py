@@ -1,15 +1,14 @@
-"""Processes that are forked from a server which has imported everything once.
+"""Processes that are forked from one that has imported everything once.
 
-A start takes ten milliseconds instead of a second, so that more than a hundred kills fit into a run
-of the tests.
+A start takes ten milliseconds instead of a second or two. One list serves all tests, because one
+process of a worker has one such server, which takes its list when it starts.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-from typing import Final
 
-CONTEXT: Final = multiprocessing.get_context("forkserver")
+CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
         "__main__",
@@ -17,11 +16,15 @@ CONTEXT.set_forkserver_preload(
         "tradingkb.wiring",
         "tradingkb.regimes",
         "tradingkb.service",
+        "tradingkb.cli.serving",
         "alembic.command",
         "alembic.runtime.migration",
         "alembic.script",
+        "rich.console",
         "sqlalchemy.dialects.postgresql.psycopg",
         "sqlalchemy.dialects.sqlite",
         "talib",
+        "uvicorn.protocols.http.h11_impl",
+        "uvicorn.lifespan.on",
     ]
 )
