@@ -25,7 +25,7 @@ from tradingkb.exceptions import (
     InvalidInputError,
     StoreTooNewError,
 )
-from tradingkb.moving import migrate_store, target_settings
+from tradingkb.moving import migrate_store, settings_of_place
 from tradingkb.settings import load_settings
 from tradingkb.testing.ollama_server import OllamaServer
 from tradingkb.testing.qdrant_server import QdrantServer
@@ -90,7 +90,7 @@ def test_everything_comes_along_and_answers_are_the_same(
 ) -> None:
     there, report = shutil.copytree(moved[0], tmp_path / "there"), moved[1]
     assert report.clean
-    assert (report.restored, report.changed, report.again) == (True, (), "")
+    assert (report.restored, report.changed, report.again) == (True, (), ())
     assert report.tables["source"].equals(report.tables["target"])
     assert report.answers is not None
     assert report.answers.asked == report.answers.same == 2 * 8 * 3
@@ -124,7 +124,7 @@ def test_a_dry_run_changes_neither_side(source: Path, move: Move, tmp_path: Path
     text = str(report)
     assert text.startswith("dry run: 24 trials would be moved; nothing stands in the way")
     assert "the target holds nothing" in text
-    assert f"next: `tradingkb migrate-store --to {tmp_path / 'to.env'} --apply`" in text
+    assert "next: the same again, with apply=True" in text
 
 
 def test_a_target_that_holds_the_same_is_not_restored_again(
@@ -264,7 +264,7 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(
     )
     assert report.differing == report.changed
     assert "stop what writes to it, and move again" in str(report)
-    assert report.again.endswith("--apply --replace")
+    assert "next: the same again, with apply=True and replace=True" in str(report)
     monkeypatch.setattr(COMPARE, move_answers.compare_answers)
     assert move(TRADINGKB_HOME=tmp_path / "there", replace=True).clean
 
@@ -305,7 +305,7 @@ def test_the_file_alone_says_where_the_target_is(
     monkeypatch.setenv("EMBED_MODEL", "regime-cosine-v1")
     monkeypatch.setenv("TRADINGKB_TOP_K", "7")
     file = settings_file(tmp_path / "to.env", QDRANT_URL="http://q:6333", EMBED_DIM="", OTHER="x")
-    found = target_settings(load_settings(), file)
+    found = settings_of_place(load_settings(), file)
     assert (found.database_url, found.qdrant_url) == (None, "http://q:6333")
     assert (found.embed_model, found.embed_dim, found.top_k) == ("regime-v1", None, 7)
 
@@ -314,22 +314,26 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"DATABASE_URL=\xe4\n")
     for name, why in (("none", "No such file"), ("", "Is a directory"), ("latin", "UTF-8")):
         with pytest.raises(InvalidInputError, match=why):
-            target_settings(load_settings(), tmp_path / name)
+            settings_of_place(load_settings(), tmp_path / name)
     file = settings_file(tmp_path / "to.env", EMBED_DIM="many")
     with pytest.raises(ConfigurationError, match="EMBED_DIM"):
-        target_settings(load_settings(), file)
+        settings_of_place(load_settings(), file)
 
 
 def test_the_command_exits_with_7_when_something_is_in_the_way(
     source: Path, tmp_path: Path
 ) -> None:
-    settings_file(tmp_path / "to.env", TRADINGKB_HOME=source)
-    line = ["--home", str(source), "migrate-store", "--to", str(tmp_path / "to.env")]
-    result = CliRunner().invoke(app, [*line, "--json"])
-    assert result.exit_code == 7, result.output
-    assert not json.loads(result.stdout)["clean"]
-    result = CliRunner().invoke(app, [*line, "--apply"])
+    file = settings_file(tmp_path / "place.env", TRADINGKB_HOME=source)
+    line = ["--home", str(source), "migrate-store"]
+    for side in ("--to", "--from"):
+        result = CliRunner().invoke(app, [*line, side, str(file), "--json"])
+        assert result.exit_code == 7, result.output
+        assert not json.loads(result.stdout)["clean"]
+        result = CliRunner().invoke(app, [*line, side, str(file), "--apply"])
+        assert (result.exit_code, result.stdout) == (2, "")
+    result = CliRunner().invoke(app, line)
     assert (result.exit_code, result.stdout) == (2, "")
+    assert "give the target as --to, the source as --from" in result.stderr
 
 
 def test_the_command_moves_and_only_reads_the_source(
@@ -338,9 +342,10 @@ def test_the_command_moves_and_only_reads_the_source(
     """A target that `tradingkb init` was called on has no content that could be lost."""
     held, there = state(filled), tmp_path / "there"
     CliRunner().invoke(app, ["--home", str(there), "init"])
-    settings_file(tmp_path / "to.env", TRADINGKB_HOME=there)
-    line = ["--home", str(source), "migrate-store", "--to", str(tmp_path / "to.env"), "--apply"]
-    result = CliRunner().invoke(app, line)
+    file = settings_file(tmp_path / "from.env", TRADINGKB_HOME=source)
+    line = ["--home", str(there), "migrate-store", "--from", str(file)]
+    assert "with --apply" in CliRunner().invoke(app, line).stdout
+    result = CliRunner().invoke(app, [*line, "--apply"])
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("24 trials are in the target: both sides say and answer the")
     assert state(source) == held
