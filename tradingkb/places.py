@@ -6,7 +6,7 @@ A place is opened by the wiring. Here it can also be looked at, before anything 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,10 +55,12 @@ def embedders_of(settings: IndexSettings) -> Embedders:
     )
 
 
-def vectors_of(settings: IndexSettings, engine: sa.Engine, doors: Doors) -> VectorIndex:
+def vectors_of(
+    settings: IndexSettings, engine: sa.Engine, doors: Doors, clock: Callable[[], datetime]
+) -> VectorIndex:
     """The index: in the tables of the database, where no server is named."""
     if settings.qdrant_url is None:
-        return EmbeddedVectorIndex(engine)
+        return EmbeddedVectorIndex(engine, clock)
     return _on_qdrant(settings, settings.qdrant_url, doors)
 
 
@@ -97,7 +99,8 @@ def seen(settings: Settings) -> Iterator[Sight]:
         StoreTooNewError, ConfigurationError, BackendUnavailableError: as `connect`.
     """
     with ExitStack() as stack:
-        doors = Doors(servers(settings), clock=partial(datetime.now, UTC), monotonic=time.monotonic)
+        clock = partial(datetime.now, UTC)
+        doors = Doors(servers(settings), clock=clock, monotonic=time.monotonic)
         made = embedders_of(settings)
         stack.callback(made.close)
         url = store_url(settings, settings.absolute_home)
@@ -107,7 +110,7 @@ def seen(settings: Settings) -> Iterator[Sight]:
             stack.callback(engine.dispose)
             found = survey(engine)
             if found.digests is not None:  # else there are no tables that an index could be in
-                index = vectors_of(settings, engine, doors)
+                index = vectors_of(settings, engine, doors, clock)
         if index is None and settings.qdrant_url is not None:
             index = _on_qdrant(settings, settings.qdrant_url, doors)
         if index is not None:

@@ -85,7 +85,7 @@ def connect(
         engine.dispose()  # whoever tries again every two seconds would use up the connections
         raise
     try:
-        vectors = vectors_of(chosen, store.engine, doors)
+        vectors = vectors_of(chosen, store.engine, doors, clock)
     except BaseException:
         store.close()
         raise

@@ -28,6 +28,10 @@ MEANINGS = {
     "kb_backup_complete": "a backup is complete and on disk",
     "kb_calibrated": "the confidence of answers was fitted",
     "kb_change_not_noted": "something was done, and could not be noted among the changes",
+    "kb_collection_dropped": "a collection of the vector index was dropped; whether a workspace "
+    "searched it",
+    "kb_collection_kept": "a snapshot of a collection was taken",
+    "kb_collection_recovered": "a new collection was made of a snapshot",
     "kb_content_damaged": "stored trials are not what was given, or the store's file is damaged",
     "kb_event_dropped": "a recorded answer was lost: refused, or still waiting at the end",
     "kb_event_queued": "a recorded answer waits in memory: another process writes, or no room",
@@ -51,6 +55,7 @@ MEANINGS = {
     "`kept` ones count events that were pruned",
     "kb_run_reinstate": "a withdrawn run was brought back",
     "kb_run_withdraw": "a run was taken back",
+    "kb_snapshot_dropped": "a snapshot of a collection was deleted",
     "kb_store_moved": "everything was moved to another place, and both were compared",
     "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",
     "kb_workspace_activated": "a workspace was switched to a model and a collection",

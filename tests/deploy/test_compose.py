@@ -6,6 +6,8 @@ import copy
 import functools
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,21 @@ OF_COMPOSE = {
     "QDRANT__SERVICE__API_KEY",
 }
 
+
+def _compose() -> list[str] | None:
+    """The words that docker compose is called by, where it is new enough."""
+    for words in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(words[0]):
+            done = subprocess.run(
+                [*words, "version", "--short"], capture_output=True, text=True, check=False
+            )
+            found = re.match(r"v?(\d+)\.(\d+)", done.stdout)
+            if done.returncode == 0 and found and tuple(map(int, found.groups())) >= (2, 24):
+                return words
+    return None
+
+
+COMPOSE = _compose()
 every_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -124,6 +141,27 @@ def test_that_check_finds_what_is_wrong(place, value, said):
     functools.reduce(dict.__getitem__, way, found["services"])[last] = value
     with pytest.raises(ValueError, match=said):
         specified(found)
+
+
+@pytest.mark.skipif(
+    COMPOSE is None, reason="COMPOSE.YAML IS NOT READ BY DOCKER COMPOSE: none is here"
+)
+def test_docker_compose_reads_it_as_these_tests_do():
+    """It needs no engine for that."""
+    given = "".join(f"{name}={value}\n" for name, value in FILLED.items())
+    Path(".env").write_text(given, encoding="utf-8")
+    for name in ("compose.yaml", "Dockerfile", "data"):
+        Path(name).symlink_to(ROOT / name)
+    words = ["--profile", "ops", "--profile", "monitoring", "config", "--format", "json"]
+    done = subprocess.run([*COMPOSE, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["services"]
+    assert set(found) == set(SERVICES)
+    for name in SERVICES:
+        told = found[name].get("environment") or {}
+        values = {key: value for key, value in told.items() if value is not None}
+        assert values == environment(name)
+        assert found[name]["image"] == service(name)["image"]
 
 
 def test_what_a_service_names_of_others_is_there():

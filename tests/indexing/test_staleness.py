@@ -8,9 +8,10 @@ import pytest
 
 from tradingkb.indexing.staleness import made_in_part, made_otherwise
 
-NOW = "ollama-1/new/window-text-2"
-PULLED = "ollama-1/old/window-text-2"
-REWORDED = "ollama-1/new/window-text-1"
+NOW = "ollama-1/new/payload-2/window-text-2"
+PULLED = "ollama-1/old/payload-2/window-text-2"
+REWORDED = "ollama-1/new/payload-2/window-text-1"
+OTHER_COLUMNS = "ollama-1/new/payload-1/window-text-2"
 
 
 class Now:
@@ -22,6 +23,8 @@ class Now:
     [
         (set(), None, None),
         ({NOW}, None, None),
+        ({OTHER_COLUMNS}, None, None),
+        ({NOW, OTHER_COLUMNS}, None, None),
         ({PULLED}, "pulled anew", None),
         ({REWORDED}, "texts of another form", None),
         ({"regime-v1/payload-2/scaler-1"}, "pulled anew", None),

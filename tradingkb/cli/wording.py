@@ -11,6 +11,7 @@ from typing import Final
 
 _TABLES: Final = (
     "ingest|strategies|trials|runs|events|workspaces|history|backup|reconcile|leases|jobs"
+    "|collections|snapshots|reembed"
 )
 _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"kb\.create_workspace\('([^']*)'\)", r"tradingkb workspaces --create \1"),

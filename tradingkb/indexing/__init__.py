@@ -2,6 +2,13 @@
 
 from tradingkb.indexing.activate import ActivationReport, activate
 from tradingkb.indexing.apply import BATCH
+from tradingkb.indexing.collection_reports import (
+    DroppedSnapshot,
+    DropReport,
+    RecoveryReport,
+    SnapshotReport,
+)
+from tradingkb.indexing.collection_verbs import Collections
 from tradingkb.indexing.contents import ContentCheck, Contents, DeepReconciliation
 from tradingkb.indexing.indexer import Indexer, stored_plans, without_hashes_of
 from tradingkb.indexing.lost import LossWatch, lost_trials
@@ -32,9 +39,12 @@ __all__ = [
     "IDENTITY",
     "NOWHERE",
     "ActivationReport",
+    "Collections",
     "ContentCheck",
     "Contents",
     "DeepReconciliation",
+    "DropReport",
+    "DroppedSnapshot",
     "Estimate",
     "Floats",
     "Indexer",
@@ -44,9 +54,11 @@ __all__ = [
     "Recipe",
     "Reconciler",
     "Reconciliation",
+    "RecoveryReport",
     "ReembedReport",
     "Reembedder",
     "Sample",
+    "SnapshotReport",
     "activate",
     "judge_neighbours",
     "lost_more",

@@ -19,27 +19,33 @@ def made_otherwise(embedder: Embedder, collection: str, held: Set[str]) -> str |
         collection: named in the answer.
         held: pipelines of the collection's entries, or of a sample of them.
     """
-    if not held or embedder.pipeline in held:
+    now, found = _maker(embedder.pipeline), {_maker(pipeline) for pipeline in held}
+    if not found or now in found:
         return None
     return (
         f"the vectors of {collection} were made by another version of {embedder.model}, "
-        f"{_how(embedder, held)}: run an ingest, or reembed"
+        f"{_how(now, found)}: run an ingest, or reembed"
     )
 
 
 def made_in_part(embedder: Embedder, collection: str, held: Set[str]) -> str | None:
     """What is to be done about a collection that is made anew in part; None where all is."""
-    if embedder.pipeline not in held or len(held) == 1:
+    now, found = _maker(embedder.pipeline), {_maker(pipeline) for pipeline in held}
+    if now not in found or len(found) == 1:
         return None
     return (
         f"some vectors of {collection} are still of an earlier version of {embedder.model}, "
-        f"{_how(embedder, held - {embedder.pipeline})}: an ingest, or reembed, ends it"
+        f"{_how(now, found - {now})}: an ingest, or reembed, ends it"
     )
 
 
-def _how(embedder: Embedder, others: Set[str]) -> str:
-    """What differs: pipelines of servers have the model's digest as their second part."""
-    digests = {pipeline.split("/")[1:2] == embedder.pipeline.split("/")[1:2] for pipeline in others}
-    if False in digests:
+def _maker(pipeline: str) -> tuple[str, ...]:
+    """What of a pipeline changes a vector: all but the columns that stand beside it."""
+    return tuple(part for part in pipeline.split("/") if not part.startswith("payload-"))
+
+
+def _how(now: tuple[str, ...], others: Set[tuple[str, ...]]) -> str:
+    """What differs: of a server the second part is the digest of the model's files."""
+    if any(other[1:2] != now[1:2] for other in others):
         return "whose tag was pulled anew"
     return "which read texts of another form"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -90,15 +90,25 @@ class WindowVectors:
         return found.reshape(len(regimes), self._embedder.dimension)
 
     def _at_once(self, regimes: list[Regimes]) -> Floats32:
-        try:
-            return self._embedder.embed_documents([_document(*one) for one in regimes])
-        except UnembeddableError as error:
-            self.refused.update({regimes[place]: why for place, why in error.refused.items()})
-            good = [n for n in range(len(regimes)) if n not in error.refused]
-        found = np.full((len(regimes), self._embedder.dimension), np.nan, dtype=np.float32)
-        if good:
-            found[good] = self._at_once([regimes[n] for n in good])
+        found, refused = embedded(self._embedder, [_document(*one) for one in regimes])
+        self.refused.update({regimes[place]: why for place, why in refused.items()})
         return found
+
+
+def embedded(
+    embedder: Embedder, documents: Sequence[WindowDocument]
+) -> tuple[Floats32, dict[int, str]]:
+    """Vectors of windows, NaN where the model makes none, and why it makes none, by place."""
+    try:
+        return embedder.embed_documents(documents), {}
+    except UnembeddableError as error:
+        refused = dict(error.refused)
+    good = [n for n in range(len(documents)) if n not in refused]
+    found = np.full((len(documents), embedder.dimension), np.nan, dtype=np.float32)
+    if good:
+        found[good], others = embedded(embedder, [documents[n] for n in good])
+        refused.update({good[place]: why for place, why in others.items()})
+    return found, refused
 
 
 def _document(before: str | None, during: str | None) -> WindowDocument:

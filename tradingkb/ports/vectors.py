@@ -195,10 +195,11 @@ class VectorIndex(Protocol):
             NotFoundError: the collection has no such snapshot.
         """
 
-    def recover(self, name: str, snapshot: str, into: str) -> None:
+    def recover(self, name: str, snapshot: str, into: str) -> SnapshotInfo:
         """Makes a new collection of what a snapshot of `name` holds; aliases stay as they are.
 
         `name` need not exist any more. When the answer is lost, the new collection may be there.
+        Returns what is known of the snapshot.
 
         Raises:
             NotFoundError: the collection has no such snapshot.

@@ -95,10 +95,10 @@ class GuardedVectorIndex:
         ask = partial(self.index.drop_snapshot, name, snapshot)
         self._guard.call(ask, bulk=True, again=_never)
 
-    def recover(self, name: str, snapshot: str, into: str) -> None:
+    def recover(self, name: str, snapshot: str, into: str) -> SnapshotInfo:
         """Makes a new collection of what a snapshot of `name` holds."""
         ask = partial(self.index.recover, name, snapshot, into)
-        self._guard.call(ask, bulk=True, again=_never)
+        return self._guard.call(ask, bulk=True, again=_never)
 
     def close(self) -> None:
         """Releases connections."""

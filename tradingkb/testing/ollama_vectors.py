@@ -2,8 +2,9 @@
 
 `understood` is a model that reads well: texts that say nearly the same of a market get near
 vectors. A number is an angle in a plane that the words before it choose, so that 0.21 is nearer to
-0.2 than 0.9 is; other words have a direction each. `random` is a model that understands nothing:
-equal texts have equal vectors, and no others are near. Both are the same on every machine.
+0.2 than 0.9 is; another phrase has a direction, the same in every text. `random` is a model that
+understands nothing: equal texts have equal vectors, and no others are near. Both are the same on
+every machine.
 """
 
 from __future__ import annotations
@@ -40,16 +41,16 @@ _STEPS: Final[Mapping[str, float]] = {
     "range_position": 0.34,
 }
 _STEP_ANGLE: Final = math.pi / 6
-#: A word weighs less than a number: tags repeat what numbers say.
-_WORD: Final = 0.3
+#: A phrase weighs less than a number: tags repeat what numbers say.
+_PHRASE: Final = 0.3
 
 
 def understood(text: str, dimension: int) -> Floats:
-    """A vector in which each number and each word of the text has its part."""
+    """A vector in which each number and each phrase of the text has its part."""
     vector = np.zeros(dimension)
     for key, number in facts(text):
         if number is None:
-            vector += _WORD * _direction(key, dimension)
+            vector += _PHRASE * _direction(key, dimension)
         else:
             angle = _steps(key.rpartition("|")[2], number) * _STEP_ANGLE
             vector += math.cos(angle) * _direction(f"{key} cos", dimension)
@@ -74,21 +75,21 @@ def first_tokens(text: str, limit: int) -> str:
 
 
 def facts(text: str) -> Iterator[tuple[str, float | None]]:
-    """(section and name, number) of each number, and (section and word, None) of other words.
+    """(section and name, number) of each number, and (section and phrase, None) of others.
 
-    A line "section: a 1, b 2; word" has its section in every key; what stands before a section is
-    a prompt, and counts for nothing. What stands before a number and after the mark before it is
-    its name.
+    A line "section: a 1, b 2; some words" has its section in every key; what stands before a
+    section is a prompt, and counts for nothing. What stands before a number and after the mark
+    before it is its name.
     """
     for line in text.splitlines():
         section, _, said = line.rpartition(": ")
         section = section.rpartition(":")[2].strip()
         for clause in re.split(r"[,;.](?:\s+|$)", said):
             number = _NUMBER.search(clause)
-            if number is None:
-                yield from ((f"{section}|{word}", None) for word in clause.split())
-            else:
+            if number is not None:
                 yield f"{section}|{clause[: number.start()].strip()}", float(number[0])
+            elif clause.strip():
+                yield f"{section}|{clause.strip()}", None
 
 
 def _steps(name: str, number: float) -> float:

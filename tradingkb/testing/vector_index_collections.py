@@ -113,7 +113,7 @@ class CollectionContract:
         index.upsert(filled, points((6, AWAY, {"window_key": "later"})))
         index.delete(filled, [uid(1)])
         into = f"{filled}_2"
-        index.recover(filled, kept.name, into)
+        assert index.recover(filled, kept.name, into) == kept
         assert (index.dimension(into), index.count(into)) == (DIMENSION, 5)
         assert windows(index.nearest_windows(into, EAST, EVERYTHING, 9)) == ["a", "b", "c"]
         theirs = VectorFilter(OTHER_WORKSPACE, STRATEGY)
@@ -160,7 +160,7 @@ class CollectionContract:
         kept = index.snapshot(filled)
         index.drop(filled)
         into = f"{filled}_2"
-        index.recover(filled, kept.name, into)
+        assert index.recover(filled, kept.name, into) == kept
         assert index.count(into) == 4
         assert filled not in index.collections()
 

@@ -12,7 +12,13 @@ from typing import Any, Final, Protocol
 from tradingkb.domain import IndexTarget, Regime
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
 from tradingkb.indexing import made_in_part, made_otherwise
-from tradingkb.ports import EmbedderFactory, IndexStore, VectorIndex, WorkspaceStore
+from tradingkb.ports import (
+    EmbedderFactory,
+    IndexStore,
+    VectorIndex,
+    WorkspaceStore,
+    patience,
+)
 from tradingkb.reports import Report
 from tradingkb.resilience import Breakers, told_of
 from tradingkb.workspaces import Workspaces
@@ -204,19 +210,25 @@ class Checks:
 
     def _collections(self) -> Found:
         targets = self._targets()
-        problems, missing = [], []
-        for name, of_one in _by_collection(targets).items():
-            held = self._vectors.dimension(name)
-            if held is not None:
-                problems += self._mismatches(name, held, {t.model for t in of_one})
-                continue
-            missing.append(name)
-            if any(name in self._store.index_collections(t.workspace.id) for t in of_one):
+        by_collection = _by_collection(targets)
+        held = {name: self._vectors.dimension(name) for name in by_collection}
+        missing = [name for name, dimension in held.items() if dimension is None]
+        problems = []
+        # A model server that hangs must not make the vector index look as if it did.
+        with patience(self._timeout_s / 2):
+            for name, dimension in held.items():
+                if dimension is not None:
+                    models = {target.model for target in by_collection[name]}
+                    problems += self._mismatches(name, dimension, models)
+        for name in missing:
+            if any(
+                name in self._store.index_collections(t.workspace.id) for t in by_collection[name]
+            ):
                 problems.append(
                     f"collection {name} does not exist, and trials were indexed into it: "
                     "re-embed the workspace"
                 )
-        names = sorted(_by_collection(targets))
+        names = sorted(by_collection)
         facts = {"collections": names, "missing": missing}
         if problems:
             return False, "; ".join(problems), facts

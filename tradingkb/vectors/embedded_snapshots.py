@@ -76,7 +76,7 @@ class EmbeddedSnapshots(EmbeddedCollections):
             connection.execute(sa.delete(tables.snapshots).where(_S.id == number))
 
     @redone
-    def recover(self, name: str, snapshot: str, into: str) -> None:
+    def recover(self, name: str, snapshot: str, into: str) -> SnapshotInfo:
         """Makes a new collection of what a snapshot holds, in one transaction.
 
         Raises:
@@ -99,6 +99,7 @@ class EmbeddedSnapshots(EmbeddedCollections):
                 sa.insert(tables.vectors).from_select(["collection_id", *_OF_A_POINT], points)
             )
             _count_partitions(connection, collection, mine)
+            return _described(kept)
 
 
 def _count_partitions(

@@ -106,10 +106,7 @@ class IndexSearch:
         """
         if not self._embedders.is_remote(c.target.model):
             return frozenset()
-        collection = c.target.collection
-        return c.view.kept.get(
-            "pipelines", collection, lambda: self._pipelines(c.target.workspace.id, collection)
-        )
+        return self._pipelines(c.target.workspace.id, c.target.collection)
 
     def _embedder(self, c: Context) -> Embedder:
         """The embedder; a server's as it is now, whatever was kept with the trials."""
