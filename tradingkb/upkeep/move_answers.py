@@ -64,13 +64,13 @@ class Comparison(Part):
             f"{self.markets} markets in all"
         )
         order = (
-            f", {self.other_order:,} the same but for the order in which the new model lists trials"
+            f", {self.other_order:,} the same but for the order in which a model lists trials"
             if self.other_order
             else ""
         )
         without = (
-            f", {self.without_index:,} could not be compared, for an index did not answer: see that "
-            "it is up, and try again"
+            f", {self.without_index:,} could not be compared, for an index did not answer: see "
+            "that it is up, and try again"
             if self.without_index
             else ""
         )
