@@ -254,15 +254,21 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(
     def meanwhile(*args: Any) -> Any:
         with tkb.connect(source, progress=False) as other:
             other.recommend("sma_cross", regime=["uptrend"])
+            other.create_workspace("late")
+            other.register_strategy(tkb.StrategySpec("late", (tkb.ParamSpec("n", "int"),)))
         return move_answers.compare_answers(*args)
 
     monkeypatch.setattr(COMPARE, meanwhile)
     report = move(TRADINGKB_HOME=tmp_path / "there")
-    assert (report.clean, report.changed) == (
-        False,
-        ("event_rollups", "recommend_events", "rejection_rollups"),
-    )
+    assert not report.clean
+    assert set(report.changed) == {
+        *("workspaces", "strategy_specs", "spec_registrations"),
+        *("recommend_events", "event_rollups", "rejection_rollups"),
+    }
     assert report.differing == report.changed
+    assert report.answers is not None
+    assert report.answers.examples[0].startswith("default: late, sharpe, ")
+    assert "error" in report.answers.examples[0]
     assert "stop what writes to it, and move again" in str(report)
     assert "next: the same again, with apply=True and replace=True" in str(report)
     monkeypatch.setattr(COMPARE, move_answers.compare_answers)

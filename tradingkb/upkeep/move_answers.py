@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import polars as pl
 
 from tradingkb.domain import IndexTarget, Market, Part, Regime, objectives
+from tradingkb.exceptions import NotFoundError
 from tradingkb.ports import ContentStore, ListingStore, SpecStore
 from tradingkb.progress import Progress
 
@@ -97,14 +98,14 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
 
     Each about some markets that were measured there, one that is stated, and none at all.
     """
-    questions = list(_questions(here))
+    questions = [q for q in _questions(here) if q[0] in there.targets]
     found: Counter[str] = Counter()
     examples: list[str] = []
     for done, (slug, strategy, objective, label, market) in enumerate(questions, 1):
         mine, other = here.targets[slug], there.targets[slug]
         fields = _differing(
-            here.answer(mine, strategy, objective, market),
-            there.answer(other, strategy, objective, market),
+            _said(here, mine, strategy, objective, market),
+            _said(there, other, strategy, objective, market),
         )
         kind = _kind(fields - _WHERE, other_model=mine.model != other.model)
         found[kind] += 1
@@ -123,6 +124,16 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
         len({q[2] for q in questions}),
         len({(q[0], q[3]) for q in questions}),
     )
+
+
+def _said(
+    place: Answering, target: IndexTarget, strategy: str, objective: str, market: Market
+) -> Mapping[str, Any]:
+    """An answer, or why there is none: a source that is written to knows more than its target."""
+    try:
+        return place.answer(target, strategy, objective, market)
+    except NotFoundError as error:
+        return {"error": str(error)}
 
 
 def _questions(here: Answering) -> Iterator[tuple[str, str, str, str, Market]]:
@@ -170,6 +181,6 @@ def _differing(mine: Mapping[str, Any], other: Mapping[str, Any]) -> frozenset[s
 def _kind(fields: frozenset[str], *, other_model: bool) -> str:
     if not fields:
         return "same"
-    if "metadata_only" in fields:
+    if "metadata_only" in fields and "error" not in fields:
         return "without index"
     return "other order" if other_model and fields <= _LISTED else "different"
