@@ -33,7 +33,7 @@ def windows(*rows: tuple[str | None, int, float | None]) -> pl.DataFrame:
 
 
 def volatility(market: Market) -> float | None:
-    return market.regime and market.regime.features["volatility_annual"]
+    return market.regime.features["volatility_annual"] if market.regime else None
 
 
 def test_an_instrument_is_asked_about_as_it_was_last_measured() -> None:
