@@ -17,6 +17,7 @@ from typer.main import get_command
 import tradingkb as tkb
 from tests import shared_statements
 from tests.kills import Kills
+from tests.made_once import made_once
 from tests.postgres import (  # noqa: F401 - fixtures of every folder
     postgres_database,
     postgres_module_database,
@@ -43,12 +44,19 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 #: What takes longest goes first, so that no worker is left alone with it at the end.
 FIRST = (
+    "tests/dashboard/test_browser.py",
     "tests/survival/",
     "tests/stores/",
     "notebooks/",
+    "tests/bench/",
+    "tests/dashboard/",
+    "tests/test_readme.py",
+    "tests/service/",
+    "tests/cli/",
+    "tests/lifecycle/",
     "tests/recommend/",
     "tests/indexing/",
-    "tests/cli/",
+    "tests/monitoring/",
 )
 
 shared_statements.share()
@@ -100,11 +108,13 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the sample trials, their regimes and the six specs; copy it to change it."""
-    home = tmp_path_factory.mktemp("sample") / "home"
-    with tkb.connect(home, clock=Clock(), progress=False) as kb:
-        kb.register_strategy(DATA / "strategies")
-        kb.ingest(DATA / "trials.parquet", ohlcv=DATA / "ohlcv")
-    return home
+
+    def fill(home: Path) -> None:
+        with tkb.connect(home, clock=Clock(), progress=False) as kb:
+            kb.register_strategy(DATA / "strategies")
+            kb.ingest(DATA / "trials.parquet", ohlcv=DATA / "ohlcv")
+
+    return made_once(tmp_path_factory, "sample", fill)
 
 
 @pytest.fixture

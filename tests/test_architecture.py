@@ -141,6 +141,7 @@ def test_a_module_is_short_enough_to_read_at_once():
         (VERBS, "KnowledgeBase"),
         ("lifecycle/verbs.py", "Curation"),
         ("jobs/verbs.py", "LongWork"),
+        ("indexing/collection_verbs.py", "Collections"),
     ],
 )
 def test_a_verb_of_the_knowledge_base_is_a_delegation(module, name):

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -24,8 +25,10 @@ from tradingkb.exceptions import (
     InvalidInputError,
     StoreTooNewError,
 )
-from tradingkb.moving import migrate_store, target_settings
+from tradingkb.moving import migrate_store, settings_of_place
 from tradingkb.settings import load_settings
+from tradingkb.testing.ollama_server import OllamaServer
+from tradingkb.testing.qdrant_server import QdrantServer
 from tradingkb.upkeep import MoveReport, move_answers
 
 Move = Callable[..., MoveReport]
@@ -87,7 +90,7 @@ def test_everything_comes_along_and_answers_are_the_same(
 ) -> None:
     there, report = shutil.copytree(moved[0], tmp_path / "there"), moved[1]
     assert report.clean
-    assert (report.restored, report.changed, report.again) == (True, (), "")
+    assert (report.restored, report.changed, report.again) == (True, (), ())
     assert report.tables["source"].equals(report.tables["target"])
     assert report.answers is not None
     assert report.answers.asked == report.answers.same == 2 * 8 * 3
@@ -121,7 +124,7 @@ def test_a_dry_run_changes_neither_side(source: Path, move: Move, tmp_path: Path
     text = str(report)
     assert text.startswith("dry run: 24 trials would be moved; nothing stands in the way")
     assert "the target holds nothing" in text
-    assert f"next: `tradingkb migrate-store --to {tmp_path / 'to.env'} --apply`" in text
+    assert "next: the same again, with apply=True" in text
 
 
 def test_a_target_that_holds_the_same_is_not_restored_again(
@@ -137,14 +140,20 @@ def test_a_target_that_holds_the_same_is_not_restored_again(
     assert "backup" not in report.timings_s
 
 
-def test_another_model_may_list_other_trials_first_and_recommends_the_same(
+def test_a_text_model_of_the_target_embeds_each_window_once_and_recommends_the_same(
     move: Move, tmp_path: Path
 ) -> None:
-    report = move(TRADINGKB_HOME=tmp_path / "there", EMBED_MODEL="regime-cosine-v1")
+    """It may list other trials first; what is recommended does not rest on it."""
+    with OllamaServer() as ollama:
+        said = {"OLLAMA_HOST": ollama.url, "EMBED_MODEL": "nomic-embed-text"}
+        report = move(TRADINGKB_HOME=tmp_path / "there", **said)
+        texts = [text for asked in ollama.asked for text in asked.texts]
     assert report.clean
     assert report.answers is not None
     assert report.answers.asked == report.answers.same + report.answers.other_order
-    assert set(report.indexes["collection"]) == {"kb_regime_cosine_v1_v1"}
+    dimensions = dict(report.indexes.select("workspace", "dimension").iter_rows())
+    assert dimensions == {"default": 768, "desk": 32}
+    assert sum(text.startswith("search_document: ") for text in texts) == 4
 
 
 # --- what stands in the way -----------------------------------------------------------------------
@@ -215,6 +224,15 @@ def test_a_collection_of_another_dimension_is_in_the_way(
         move(TRADINGKB_HOME=home)
 
 
+def test_a_collection_of_another_program_is_in_the_way(move: Move, tmp_path: Path) -> None:
+    with QdrantServer() as qdrant:
+        named = {"vectors": {"text": {"size": 3, "distance": "Cosine"}}}
+        httpx.put(f"{qdrant.url}/collections/kb_regime_v1_v1", json=named)
+        report = move(apply=False, TRADINGKB_HOME=tmp_path / "there", QDRANT_URL=qdrant.url)
+    assert len(report.obstacles) == 1
+    assert "'kb_regime_v1_v1' of the target belongs to another program" in report.obstacles[0]
+
+
 def test_a_disk_without_room_is_in_the_way_before_anything_is_written(
     move: Move, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +264,7 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(
     )
     assert report.differing == report.changed
     assert "stop what writes to it, and move again" in str(report)
-    assert report.again.endswith("--apply --replace")
+    assert "next: the same again, with apply=True and replace=True" in str(report)
     monkeypatch.setattr(COMPARE, move_answers.compare_answers)
     assert move(TRADINGKB_HOME=tmp_path / "there", replace=True).clean
 
@@ -287,7 +305,7 @@ def test_the_file_alone_says_where_the_target_is(
     monkeypatch.setenv("EMBED_MODEL", "regime-cosine-v1")
     monkeypatch.setenv("TRADINGKB_TOP_K", "7")
     file = settings_file(tmp_path / "to.env", QDRANT_URL="http://q:6333", EMBED_DIM="", OTHER="x")
-    found = target_settings(load_settings(), file)
+    found = settings_of_place(load_settings(), file)
     assert (found.database_url, found.qdrant_url) == (None, "http://q:6333")
     assert (found.embed_model, found.embed_dim, found.top_k) == ("regime-v1", None, 7)
 
@@ -296,22 +314,26 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"DATABASE_URL=\xe4\n")
     for name, why in (("none", "No such file"), ("", "Is a directory"), ("latin", "UTF-8")):
         with pytest.raises(InvalidInputError, match=why):
-            target_settings(load_settings(), tmp_path / name)
+            settings_of_place(load_settings(), tmp_path / name)
     file = settings_file(tmp_path / "to.env", EMBED_DIM="many")
     with pytest.raises(ConfigurationError, match="EMBED_DIM"):
-        target_settings(load_settings(), file)
+        settings_of_place(load_settings(), file)
 
 
 def test_the_command_exits_with_7_when_something_is_in_the_way(
     source: Path, tmp_path: Path
 ) -> None:
-    settings_file(tmp_path / "to.env", TRADINGKB_HOME=source)
-    line = ["--home", str(source), "migrate-store", "--to", str(tmp_path / "to.env")]
-    result = CliRunner().invoke(app, [*line, "--json"])
-    assert result.exit_code == 7, result.output
-    assert not json.loads(result.stdout)["clean"]
-    result = CliRunner().invoke(app, [*line, "--apply"])
+    file = settings_file(tmp_path / "place.env", TRADINGKB_HOME=source)
+    line = ["--home", str(source), "migrate-store"]
+    for side in ("--to", "--from"):
+        result = CliRunner().invoke(app, [*line, side, str(file), "--json"])
+        assert result.exit_code == 7, result.output
+        assert not json.loads(result.stdout)["clean"]
+        result = CliRunner().invoke(app, [*line, side, str(file), "--apply"])
+        assert (result.exit_code, result.stdout) == (2, "")
+    result = CliRunner().invoke(app, line)
     assert (result.exit_code, result.stdout) == (2, "")
+    assert "give the target as --to, the source as --from" in result.stderr
 
 
 def test_the_command_moves_and_only_reads_the_source(
@@ -320,9 +342,10 @@ def test_the_command_moves_and_only_reads_the_source(
     """A target that `tradingkb init` was called on has no content that could be lost."""
     held, there = state(filled), tmp_path / "there"
     CliRunner().invoke(app, ["--home", str(there), "init"])
-    settings_file(tmp_path / "to.env", TRADINGKB_HOME=there)
-    line = ["--home", str(source), "migrate-store", "--to", str(tmp_path / "to.env"), "--apply"]
-    result = CliRunner().invoke(app, line)
+    file = settings_file(tmp_path / "from.env", TRADINGKB_HOME=source)
+    line = ["--home", str(there), "migrate-store", "--from", str(file)]
+    assert "with --apply" in CliRunner().invoke(app, line).stdout
+    result = CliRunner().invoke(app, [*line, "--apply"])
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("24 trials are in the target: both sides say and answer the")
     assert state(source) == held

@@ -14,7 +14,7 @@ from tradingkb.exceptions import ConfigurationError, InvalidInputError, TradingK
 from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.masking import masked_url
 from tradingkb.places import Sight, seen, store_url
-from tradingkb.ports import Surveyed
+from tradingkb.ports import CollectionInfo, Surveyed
 from tradingkb.progress import progress_bar
 from tradingkb.settings import IndexSettings, Settings, StoreSettings, settings_of
 from tradingkb.stores import partial
@@ -28,7 +28,7 @@ _OF_A_PLACE: Final = tuple({**StoreSettings.model_fields, **IndexSettings.model_
 
 def migrate_store(
     kb: KnowledgeBase,
-    to: str | Path,
+    to: str | Path | Settings,
     *,
     apply: bool = False,
     replace: bool = False,
@@ -45,7 +45,7 @@ def migrate_store(
         kb: the source.
         to: a file of settings in the form of .env: DATABASE_URL, QDRANT_URL, EMBED_MODEL and what
             else says where the target is. What it leaves out is embedded; the environment and the
-            settings of the source do not count for it.
+            settings of the source do not count for it. Or such settings themselves.
         apply: move; otherwise look at both sides, say what would be done, and change nothing.
         replace: whether other content of the target may be replaced.
         progress: progress bars; None shows them in terminals and notebooks, not in pipes.
@@ -59,16 +59,14 @@ def migrate_store(
     """
     cases = kb.use_cases
     cases.asking.events.flush()  # answers given by this process belong to what is moved
-    settings = target_settings(kb.settings, to)
+    settings = to if isinstance(to, Settings) else settings_of_place(kb.settings, to)
     mover = Mover(side(kb), kb.settings.absolute_home, partial, clock=cases.indexer.clock)
     with cases.store.unhurried(), progress_bar(progress, "rows") as told:
-        return mover.run(
-            _Target(settings, kb), str(to), apply=apply, replace=replace, progress=told
-        )
+        return mover.run(_Target(settings, kb), apply=apply, replace=replace, progress=told)
 
 
-def target_settings(source: Settings, file: str | Path) -> Settings:
-    """The settings of the target: the file says where it is; all else is as in the source.
+def settings_of_place(others: Settings, file: str | Path) -> Settings:
+    """The settings of a place: the file says where it is; all else is as in other settings.
 
     Raises:
         InvalidInputError: the file cannot be read.
@@ -80,7 +78,7 @@ def target_settings(source: Settings, file: str | Path) -> Settings:
         name: said.get(str(fields[name].alias)) or said.get(name) or fields[name].default
         for name in _OF_A_PLACE
     }
-    return settings_of({**source.model_dump(), **place})
+    return settings_of({**others.model_dump(), **place})
 
 
 def _said(file: Path) -> Mapping[str, Any]:
@@ -93,7 +91,7 @@ def _said(file: Path) -> Mapping[str, Any]:
         raise InvalidInputError(
             f"{file} cannot be read: {reason}",
             field="to",
-            remedy="name a file with the settings of the target, such as DATABASE_URL=...",
+            remedy="name a file with the settings of a place, such as DATABASE_URL=...",
         ) from None
     return DotEnvSettingsSource(Settings, env_file=file, env_file_encoding="utf-8")()
 
@@ -192,19 +190,29 @@ def _fits(
             obstacles.append(error)
     made = {t.collection: (t.model, dimensions.get(t.model)) for t in targets}
     try:
-        held = {} if there.vectors is None else {n: there.vectors.dimension(n) for n in made}
+        held = {} if there.vectors is None else {n: there.vectors.describe(n) for n in made}
     except TradingKBError as error:
         return dimensions, [*obstacles, error]
     for name, (model, dimension) in made.items():
-        if dimension is not None and held.get(name) not in (None, dimension):
+        if (why := _unfit(held.get(name), model, dimension)) is not None:
             obstacles.append(
                 ConfigurationError(
-                    f"collection {name!r} of the target has dimension {held[name]}, {model!r} "
-                    f"makes {dimension}: name another one as QDRANT_COLLECTION_ACTIVE, or delete "
-                    "it there"
+                    f"collection {name!r} of the target {why}: name another one as "
+                    "QDRANT_COLLECTION_ACTIVE, or delete it there"
                 )
             )
     return dimensions, obstacles
+
+
+def _unfit(held: CollectionInfo | None, model: str, dimension: int | None) -> str | None:
+    """Why a collection cannot take the vectors of a model."""
+    if held is None:
+        return None
+    if held.foreign is not None:
+        return f"belongs to another program ({held.foreign})"
+    if dimension is not None and held.dimension != dimension:
+        return f"has dimension {held.dimension}, {model!r} makes {dimension}"
+    return None
 
 
 def _notes(

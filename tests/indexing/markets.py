@@ -20,6 +20,7 @@ from tradingkb.domain import (
     regime_from_json,
     regime_to_json,
 )
+from tradingkb.domain.document import WORDINGS
 from tradingkb.embedding.regime_embedder import RegimeEmbedder
 from tradingkb.ports import Floats32, QueryVector, WindowDocument
 
@@ -28,12 +29,13 @@ _START = datetime(2015, 1, 1, tzinfo=UTC)
 
 
 def market(rng: np.random.Generator) -> Regime:
-    """A regime whose features are all known and have nothing to do with one another."""
+    """A regime whose features are all known, as markets have them, each apart from the others."""
     found = {}
     for name in FEATURES:
-        info = FEATURE_INFO[name]
-        low, high = max(info.low, -1.0), min(info.high, 1.0)
-        found[name] = float(low + (high - low) * rng.beta(2, 2))
+        info, said = FEATURE_INFO[name], WORDINGS[name]
+        low, high = said.below[0], said.above[1]
+        value = low + (high - low) * rng.uniform(-0.2, 1.2)
+        found[name] = float(np.clip(value, info.low, info.high))
     return Regime(features=found)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.forks import CONTEXT
+from tests.forked import CONTEXT
 from tests.limits.ageing import age
 from tests.service.replica import AT_ONCE, PER_MINUTE, ask_often, serve
 from tradingkb.testing import RedisProcess

@@ -52,8 +52,16 @@ def server(running: QdrantServer) -> Iterator[QdrantServer]:
     running.version, running.reshape, running.most_groups = "1.16.0", None, None
 
 
-@pytest.fixture
-def served(server: QdrantServer) -> Iterator[QdrantVectorIndex]:
-    index = QdrantVectorIndex(connect_qdrant(server.url))
+@pytest.fixture(scope="module")
+def client(running: QdrantServer) -> Iterator[QdrantVectorIndex]:
+    index = QdrantVectorIndex(connect_qdrant(running.url))
     yield index
     index.close()
+
+
+@pytest.fixture
+def served(server: QdrantServer, client: QdrantVectorIndex) -> QdrantVectorIndex:
+    """An index on that server; it keeps nothing, so tests share it."""
+    assert client.collections() == []
+    server.requests.clear()
+    return client

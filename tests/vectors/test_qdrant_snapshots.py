@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from qdrant_client import models
 
 from tradingkb.exceptions import (
     BackendUnavailableError,
@@ -52,6 +53,37 @@ def test_what_stands_in_for_a_dropped_collection_goes_again(
     assert kb.collections() == []
     kb.recover("kb", kept.name, "kb_2")
     assert (kb.collections(), kb.count("kb_2")) == (["kb_2"], 1)
+
+
+def test_what_a_killed_recovery_left_behind_is_in_nobodys_way(
+    server: QdrantServer, kb: QdrantVectorIndex
+) -> None:
+    kept = kb.snapshot("kb")
+    kb.drop("kb")
+    left = models.CreateCollection(vectors=models.VectorParams(size=1, distance="Cosine"))
+    server.state.create("kb", left)
+    kb.recover("kb", kept.name, "kb_2")
+    assert kb.collections() == ["kb_2"]
+    server.state.create("kb", left)
+    kb.ensure_collection("kb", DIMENSION)
+    assert kb.dimension("kb") == DIMENSION
+
+
+def test_a_collection_that_is_made_during_a_recovery_stays(
+    server: QdrantServer, kb: QdrantVectorIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = kb.snapshot("kb")
+    kb.drop("kb")
+    recover = kb._recover
+
+    def meanwhile(*asked: Any) -> None:
+        recover(*asked)
+        kb.ensure_collection("kb", DIMENSION)
+        kb.upsert("kb", points((2, EAST, {})))
+
+    monkeypatch.setattr(kb, "_recover", meanwhile)
+    kb.recover("kb", kept.name, "kb_2")
+    assert (kb.count("kb"), kb.count("kb_2")) == (1, 1)
 
 
 def test_a_server_that_cannot_reach_itself_says_so(

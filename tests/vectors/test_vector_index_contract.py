@@ -52,8 +52,9 @@ if QDRANT_URL:
     class TestQdrantServer(VectorIndexContract):
         @pytest.fixture
         def index(self):
-            client = connect_qdrant(QDRANT_URL, os.environ.get("QDRANT_API_KEY"))
-            yield QdrantVectorIndex(client)
+            key = os.environ.get("QDRANT_API_KEY")
+            client = connect_qdrant(QDRANT_URL, key)
+            yield QdrantVectorIndex(client, api_key=key)
             for collection in client.get_collections().collections:
                 if collection.name.startswith("contract_"):
                     for kept in client.list_snapshots(collection.name):

@@ -123,9 +123,12 @@ def restore(
 def migrate_store(
     context: typer.Context,
     to: Annotated[
-        Path,
+        Path | None,
         typer.Option(help="Settings of the target as in .env; what it leaves out is embedded."),
-    ],
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Settings of the source, likewise.")
+    ] = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Move; without it, only look at both sides.")
     ] = False,
@@ -136,13 +139,23 @@ def migrate_store(
 ) -> None:
     """Move everything to another place, embedded or servers, and compare both sides.
 
-    The source is what the settings in force say, and it is only read. Exits with 7 when something
-    stands in the way, or when the sides are not the same afterwards.
+    Where one of them is not named, it is the place of the settings in force. The source is only
+    read. Exits with 7 when something stands in the way, or when the sides are not the same
+    afterwards.
     """
-    with reported(), context.obj.open() as kb:
+    with reported():
+        from tradingkb.exceptions import InvalidInputError
         from tradingkb.moving import migrate_store as move
+        from tradingkb.moving import settings_of_place
 
-        report = move(kb, to, apply=apply, replace=replace)
+        force = context.obj.settings()
+        if to is None and source is None:
+            raise InvalidInputError(
+                "neither side is named", remedy="give the target as --to, the source as --from"
+            )
+        here = force if source is None else settings_of_place(force, source)
+        with context.obj.opened(here) as kb:
+            report = move(kb, force if to is None else to, apply=apply, replace=replace)
         print_report(report, as_json=as_json)
         if not report.clean or report.changed:
             raise typer.Exit(EXIT_DIFFERENCES)

@@ -71,7 +71,8 @@ class MoveReport(Report):
         obstacles: what stands in the way of a move that is still to be applied.
         changed: tables of the source that were written to meanwhile.
         notes: what else is worth knowing.
-        again: the arguments with which the command is to be given next; "" where nothing is left.
+        again: what the next call has to say: "apply", and "replace" where the target holds other
+            content by now; nothing where nothing is left.
         timings_s: seconds by step.
     """
 
@@ -86,7 +87,7 @@ class MoveReport(Report):
     obstacles: tuple[str, ...]
     changed: tuple[str, ...]
     notes: tuple[str, ...]
-    again: str
+    again: tuple[str, ...]
     timings_s: Mapping[str, float]
 
     @property
@@ -129,7 +130,8 @@ class MoveReport(Report):
         if self.timings_s:
             lines.append(", ".join(f"{name} {s:,.1f} s" for name, s in self.timings_s.items()))
         if self.again:
-            lines.append(f"next: `tradingkb migrate-store {self.again}`")
+            also = " and replace=True" if "replace" in self.again else ""
+            lines.append(f"next: the same again, with apply=True{also}")
         return lines
 
     def _outlook(self) -> list[str]:

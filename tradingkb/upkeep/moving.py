@@ -64,14 +64,11 @@ class Mover:
         self._clock = clock
         self._monotonic = monotonic
 
-    def run(
-        self, target: Target, named: str, *, apply: bool, replace: bool, progress: Progress
-    ) -> MoveReport:
+    def run(self, target: Target, *, apply: bool, replace: bool, progress: Progress) -> MoveReport:
         """Looks at both sides, and moves on request.
 
         Args:
             target: where to.
-            named: how the caller names it, for the next command.
             apply: move; otherwise say what would be done, and change nothing.
             replace: whether other content of the target may be replaced.
             progress: told of each step.
@@ -93,7 +90,7 @@ class Mover:
         watch.lap("look")
         if not apply:
             there = target.targets(self._here.targets())
-            return self._outlook(outlook, there, obstacles, said, named, moves, watch)
+            return self._outlook(outlook, there, obstacles, said, moves, watch)
         for obstacle in obstacles:
             raise obstacle
         before = {} if outlook.surveyed is None else dict(outlook.surveyed.rows)
@@ -103,7 +100,7 @@ class Mover:
             elif self._home.is_dir():
                 with self._scratch(self._home / _BACKUP):
                     pass  # what a killed move has left there goes
-            return self._finished(there_side, outlook, said, before, named, moves, progress, watch)
+            return self._finished(there_side, outlook, said, before, moves, progress, watch)
 
     def _move(self, there: Side, replaced: bool, progress: Progress, watch: _Watch) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
@@ -119,7 +116,6 @@ class Mover:
         outlook: Outlook,
         said: Mapping[str, Digest],
         before: Mapping[str, int],
-        named: str,
         moves: bool,
         progress: Progress,
         watch: _Watch,
@@ -148,12 +144,12 @@ class Mover:
             obstacles=(),
             changed=changed,
             notes=outlook.notes,
-            again="",
+            again=(),
             timings_s=watch.laps,
         )
         if not report.clean or changed:
-            other = " --replace" if report.differing else ""
-            report = replace(report, again=f"--to {named} --apply{other}")
+            also = ("replace",) if report.differing else ()
+            report = replace(report, again=("apply", *also))
         facts = {"trials": int(now["trials"].rows), "clean": report.clean, "restored": moves}
         there.note(facts)
         emit("kb_store_moved", **facts, duration_s=round(sum(watch.laps.values()), 3))
@@ -165,7 +161,6 @@ class Mover:
         there: Sequence[IndexTarget],
         obstacles: Sequence[TradingKBError],
         said: Mapping[str, Digest],
-        named: str,
         moves: bool,
         watch: _Watch,
     ) -> MoveReport:
@@ -184,7 +179,7 @@ class Mover:
             obstacles=tuple(map(str, obstacles)),
             changed=(),
             notes=outlook.notes,
-            again="" if obstacles else f"--to {named} --apply",
+            again=() if obstacles else ("apply",),
             timings_s=watch.laps,
         )
 

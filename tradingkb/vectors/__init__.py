@@ -31,6 +31,7 @@ def qdrant_index(
 
     return QdrantVectorIndex(
         connect_qdrant(url, api_key),
+        api_key=api_key,
         shard_number=shard_number,
         replication_factor=replication_factor,
         write_consistency_factor=write_consistency_factor,

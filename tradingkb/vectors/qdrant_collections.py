@@ -33,6 +33,8 @@ _INDEXES: Final[Mapping[str, models.PayloadSchemaType | models.KeywordIndexParam
 }
 #: What every point of ours says of itself.
 _OURS: Final = ("workspace_id", "strategy_name", "window_key")
+#: The dimension of an empty collection under whose name snapshots of a dropped one are read.
+_STANDS_IN: Final = 1
 #: Points whose payload is looked at before a collection is taken for ours.
 _LOOKED_AT: Final = 8
 
@@ -44,6 +46,7 @@ class QdrantCollections(QdrantCalls):
         self,
         client: QdrantClient,
         *,
+        api_key: str | None = None,
         shard_number: int | None = None,
         replication_factor: int | None = None,
         write_consistency_factor: int | None = None,
@@ -53,6 +56,7 @@ class QdrantCollections(QdrantCalls):
 
         Args:
             client: see `connect_qdrant`; it is closed with the index.
+            api_key: what the server needs to read its own snapshots.
             shard_number: of new collections; None for the server's default.
             replication_factor: copies of each shard of new collections.
             write_consistency_factor: how many copies must confirm a write; below
@@ -60,6 +64,7 @@ class QdrantCollections(QdrantCalls):
             timeout_s: seconds that one request may take in all.
         """
         super().__init__(client, timeout_s)
+        self._api_key = api_key
         self._cluster: dict[str, Any] = {
             "shard_number": shard_number,
             "replication_factor": replication_factor,
@@ -72,7 +77,7 @@ class QdrantCollections(QdrantCalls):
         Raises:
             ConfigurationError: it exists with another dimension, or is not one of ours.
         """
-        info = self._found(name)
+        info = self._drop_stand_in(name, self._found(name))
         if info is None:
             self._create(name, dimension)
             # Read back: another process may have created it in the meantime.
@@ -189,6 +194,24 @@ class QdrantCollections(QdrantCalls):
         self._refuse(name, self._foreign(name, info))
         with self._calling(name):
             self.client.delete_collection(name)
+
+    def _stand_in(self, name: str) -> None:
+        """Makes what no collection of ours is: of dimension 1, without indexes."""
+        vectors = models.VectorParams(size=_STANDS_IN, distance=models.Distance.COSINE)
+        with self._calling(name, look=False):
+            self.client.create_collection(name, vectors_config=vectors)
+
+    def _drop_stand_in(self, name: str, info: Json | None) -> Json | None:
+        """Deletes what stood in for a collection; the description of any other one."""
+        if info is None or self._local or dimension_of(info) != _STANDS_IN:
+            return info
+        if info.get("payload_schema"):
+            return info
+        with self._calling(name):
+            if self.client.count(name, exact=True).count:
+                return info
+            self.client.delete_collection(name)
+        return None
 
     def _found(self, name: str) -> Json | None:
         """The description of a collection; None when there is none."""

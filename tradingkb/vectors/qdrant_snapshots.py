@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from qdrant_client import models
 from qdrant_client.qdrant_remote import QdrantRemote
 
 from tradingkb.exceptions import ConfigurationError, EmptyCollectionError, NotFoundError
@@ -63,8 +62,8 @@ class QdrantSnapshots(QdrantCollections):
         """Makes a new collection of what a snapshot of `name` holds.
 
         The server hands snapshots out under the name of a collection that exists. Where `name` does
-        not, an empty one stands in for it meanwhile; a process that is killed leaves it behind, of
-        dimension 1.
+        not, an empty one stands in for it meanwhile. A process that is killed leaves it behind, for
+        the next recovery to delete, or for `ensure_collection` to replace.
 
         Raises:
             NotFoundError: the collection has no such snapshot.
@@ -76,26 +75,24 @@ class QdrantSnapshots(QdrantCollections):
                 f"collection {into!r} exists: a snapshot is recovered into a new one, give another "
                 "name"
             )
-        stands_in = self._found(name) is None
-        if stands_in:
+        info = self._found(name)
+        if info is None:
             self._stand_in(name)
         try:
             kept = self._require_kept(self._kept(name), snapshot)
             self._recover(name, kept, into)
             return kept
         finally:
-            if stands_in:
-                with self._calling(name):
-                    self.client.delete_collection(name)
+            # Looked at again: another process may have made the collection in the meantime.
+            self._drop_stand_in(name, self._found(name))
 
     def _recover(self, name: str, kept: SnapshotInfo, into: str) -> None:
         remote = self.client._client
         assert isinstance(remote, QdrantRemote)
         location = f"{_without_user(remote.rest_uri)}/collections/{quote(name, safe='')}/snapshots/"
         asked: Json = {"location": location + quote(kept.name, safe=""), "priority": "snapshot"}
-        key = remote._rest_headers.get("api-key")
-        if key:
-            asked["api_key"] = key
+        if self._api_key:
+            asked["api_key"] = self._api_key
         try:
             with self._calling(into, look=False, timeout_s=SLOW_S):
                 self._asked(
@@ -118,11 +115,6 @@ class QdrantSnapshots(QdrantCollections):
             said = self._asked("GET", "/collections/{name}/snapshots", {"name": name})
             found = [_described(name, one) for one in said]
         return sorted(found, key=lambda one: (one.created_at or _EVER, one.name))
-
-    def _stand_in(self, name: str) -> None:
-        vectors = models.VectorParams(size=1, distance=models.Distance.COSINE)
-        with self._calling(name, look=False):
-            self.client.create_collection(name, vectors_config=vectors)
 
     def _require_whole(self, name: str) -> None:
         """Refuses to keep a part: a server of a cluster keeps the shards that it holds."""
