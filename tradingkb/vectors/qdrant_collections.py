@@ -191,7 +191,7 @@ class QdrantCollections(QdrantCalls):
         # By its name: an alias leads to a description too.
         if name not in self.collections() or (info := self._found(name)) is None:
             return
-        self._refuse(name, self._foreign(name, info))
+        self._refuse(name, self._foreign(name, info) or self._strangers(name))
         with self._calling(name):
             self.client.delete_collection(name)
 
@@ -245,6 +245,15 @@ class QdrantCollections(QdrantCalls):
             if not all(isinstance(said.get(field), str) for field in _OURS):
                 return f"its point {record.id} is of no trial"
         return None
+
+    def _strangers(self, name: str) -> str | None:
+        """Whether any point, also one that nobody has looked at, is of no trial."""
+        nothing = [
+            models.IsEmptyCondition(is_empty=models.PayloadField(key=field)) for field in _OURS
+        ]
+        with self._calling(name):
+            n = self.client.count(name, models.Filter(should=list(nothing)), exact=True).count
+        return f"{n:,} of its points are of no trial" if n else None
 
     @staticmethod
     def _refuse(name: str, foreign: str | None) -> None:
