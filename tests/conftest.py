@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import Phase, settings
+from typer.main import get_command
 
 import tradingkb as tkb
 from tests import shared_statements
 from tests.kills import Kills
+from tests.made_once import made_once
 from tests.postgres import (  # noqa: F401 - fixtures of every folder
     postgres_database,
     postgres_module_database,
@@ -39,15 +44,24 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 #: What takes longest goes first, so that no worker is left alone with it at the end.
 FIRST = (
+    "tests/dashboard/test_browser.py",
     "tests/survival/",
     "tests/stores/",
     "notebooks/",
+    "tests/bench/",
+    "tests/dashboard/",
+    "tests/test_readme.py",
+    "tests/service/",
+    "tests/cli/",
+    "tests/lifecycle/",
     "tests/recommend/",
     "tests/indexing/",
-    "tests/cli/",
+    "tests/monitoring/",
 )
 
 shared_statements.share()
+# All commands are built for each line that is run, which takes longer than most of them do.
+typer.testing._get_command = cache(get_command)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,6 +75,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return found[0] if found else len(FIRST)
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests and what they import stay: no collection of garbage need look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 class Clock:
@@ -88,11 +108,13 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the sample trials, their regimes and the six specs; copy it to change it."""
-    home = tmp_path_factory.mktemp("sample") / "home"
-    with tkb.connect(home, clock=Clock(), progress=False) as kb:
-        kb.register_strategy(DATA / "strategies")
-        kb.ingest(DATA / "trials.parquet", ohlcv=DATA / "ohlcv")
-    return home
+
+    def fill(home: Path) -> None:
+        with tkb.connect(home, clock=Clock(), progress=False) as kb:
+            kb.register_strategy(DATA / "strategies")
+            kb.ingest(DATA / "trials.parquet", ohlcv=DATA / "ohlcv")
+
+    return made_once(tmp_path_factory, "sample", fill)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tradingkb.testing.redis_process import RedisProcess, is_installed
+from tradingkb.testing import RedisProcess
 
 #: Starts a server with further options.
 StartRedis = Callable[..., RedisProcess]
@@ -39,5 +39,5 @@ def redis_process(short_folders: Callable[[], Path]) -> Iterator[RedisProcess]:
 
 
 def _need_it() -> None:
-    if not is_installed():
+    if not RedisProcess.is_installed():
         pytest.skip("REDIS IS NOT TESTED: there is no redis-server; `make system` installs it")

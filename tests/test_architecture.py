@@ -124,14 +124,15 @@ def test_a_fresh_import_and_help_load_no_heavy_library(program, kept_out):
     assert "tradingkb" in loaded
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for p in sorted(PACKAGE.rglob("*.py")) if RELEASED not in p.as_posix()],
-    ids=lambda path: path.relative_to(PACKAGE).as_posix(),
-)
-def test_a_module_is_short_enough_to_read_at_once(path):
-    longest = LONGEST_VERBS if path == PACKAGE / VERBS else LONGEST_MODULE
-    assert lines_of_code(path.read_text(encoding="utf-8")) <= longest
+def test_a_module_is_short_enough_to_read_at_once():
+    lines = {
+        path.relative_to(PACKAGE).as_posix(): lines_of_code(path.read_text(encoding="utf-8"))
+        for path in PACKAGE.rglob("*.py")
+        if RELEASED not in path.as_posix()
+    }
+    assert len(lines) > 300
+    longest = {VERBS: LONGEST_VERBS}
+    assert {p: n for p, n in lines.items() if n > longest.get(p, LONGEST_MODULE)} == {}
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,7 @@ def test_a_module_is_short_enough_to_read_at_once(path):
         (VERBS, "KnowledgeBase"),
         ("lifecycle/verbs.py", "Curation"),
         ("jobs/verbs.py", "LongWork"),
+        ("indexing/collection_verbs.py", "Collections"),
     ],
 )
 def test_a_verb_of_the_knowledge_base_is_a_delegation(module, name):

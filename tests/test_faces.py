@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "tradingkb"
@@ -25,8 +24,13 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path) -> Iterator[tuple[str, list[str]]]:
+@cache
+def imports(path: Path) -> tuple[tuple[str, list[str]], ...]:
     """Every `from tradingkb... import names`, lazy ones included."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tradingkb"):
             yield str(node.module), [alias.name for alias in node.names]
@@ -42,40 +46,51 @@ def face_of(importer: str, imported: str) -> str | None:
     return next(outside, None)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_a_module_imports_from_another_package_through_its_face(path):
-    past = [
-        f"{imported} instead of {face}"
+def test_a_module_imports_from_another_package_through_its_face():
+    past = {
+        f"{name_of(path)}: {imported} instead of {face}"
+        for path in MODULES
         for imported, _ in imports(path)
         if (face := face_of(name_of(path), imported)) not in (None, imported)
-    ]
-    assert past == []
+    }
+    assert past == set()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_a_module_takes_from_a_face_only_what_it_exports(path):
+def test_a_module_takes_from_a_face_only_what_it_exports():
     taken = {
-        (imported, name)
+        (name_of(path), imported, name)
+        for path in MODULES
         for imported, names in imports(path)
         if imported in PACKAGES and face_of(name_of(path), imported) == imported
         for name in names
     }
     hidden = {
-        f"{face}.{name}"
-        for face, name in taken
+        f"{importer}: {face}.{name}"
+        for importer, face, name in taken
         if name not in getattr(importlib.import_module(face), "__all__", ())
     }
+    assert taken
     assert hidden == set()
 
 
-@pytest.mark.parametrize("package", sorted(PACKAGES))
-def test_a_face_exports_nothing_that_is_not_there(package):
-    face = importlib.import_module(package)
-    assert [name for name in getattr(face, "__all__", ()) if not hasattr(face, name)] == []
+def test_a_face_exports_nothing_that_is_not_there():
+    faces = {package: importlib.import_module(package) for package in PACKAGES}
+    missing = {
+        f"{package}.{name}"
+        for package, face in faces.items()
+        for name in getattr(face, "__all__", ())
+        if not hasattr(face, name)
+    }
+    assert missing == set()
 
 
-@pytest.mark.parametrize("path", JUDGING, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_what_judges_and_what_answers_name_nothing_that_reads_or_writes(path):
+def test_what_judges_and_what_answers_name_nothing_that_reads_or_writes():
     ends = ("Store", "Reader", "Calibrations", "Index", "Embedder", "Factory")
-    named = {name for _, names in imports(path) for name in names}
+    named = {
+        f"{name_of(path)}: {name}"
+        for path in JUDGING
+        for _, names in imports(path)
+        for name in names
+    }
+    assert named
     assert {name for name in named if name.endswith(ends)} == set()

@@ -17,7 +17,7 @@ from tradingkb.exceptions import ConfigurationError
 from tradingkb.masking import masked, masked_url
 from tradingkb.observability import emit
 from tradingkb.observability.events import _Formatter
-from tradingkb.settings import Settings, StoreSettings, describe, load_settings
+from tradingkb.settings import Settings, StoreSettings, describe, load_settings, shown_settings
 from tradingkb.settings.urls import parse_url
 from tradingkb.sql import open_engine, shown_url
 
@@ -146,6 +146,25 @@ def test_a_qdrant_url_that_cannot_be_used_is_named_without_its_secrets(tmp_path:
         with pytest.raises(ConfigurationError, match="QDRANT_URL") as caught:
             tkb.connect(tmp_path, qdrant_url=url, progress=False)
         assert hides(everything_said_by(caught.value))
+
+
+def test_an_ollama_host_that_cannot_be_used_is_named_without_its_secrets(tmp_path: Path) -> None:
+    for host in (
+        f"http://me:{FIRST}/{LAST}@db:11434",
+        f"me:{FIRST}#{LAST}@db",
+        f"db:{FIRST}{LAST}",
+    ):
+        with pytest.raises(ConfigurationError, match="OLLAMA_HOST") as caught:
+            tkb.connect(tmp_path, ollama_host=host, progress=False)
+        assert hides(everything_said_by(caught.value))
+
+
+def test_settings_show_no_password_of_an_ollama_host() -> None:
+    for host in (f"me:{FIRST}{LAST}@db", f"http://me:{FIRST}{LAST}@db:11434"):
+        settings = Settings(OLLAMA_HOST=host)
+        assert hides(repr(settings))
+        assert hides(str(describe(settings)))
+        assert "OLLAMA_HOST" not in shown_settings(settings)
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_secrets(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tradingkb.importers import const
     from tradingkb.ingest import IngestReport
     from tradingkb.knowledge_base import KnowledgeBase
+    from tradingkb.moving import migrate_store
     from tradingkb.presentation import Regime
     from tradingkb.recommend import Explanation, Recommendation
     from tradingkb.settings import Settings
@@ -75,6 +76,7 @@ __all__ = [
     "WorkspaceBusyError",
     "connect",
     "const",
+    "migrate_store",
     "objectives",
 ]
 
@@ -104,6 +106,7 @@ _NAMES: Final = {
     "tradingkb.importers": ("const",),
     "tradingkb.ingest": ("IngestReport",),
     "tradingkb.knowledge_base": ("KnowledgeBase",),
+    "tradingkb.moving": ("migrate_store",),
     "tradingkb.presentation": ("Regime",),  # where it has its card
     "tradingkb.recommend": ("Explanation", "Recommendation"),
     "tradingkb.settings": ("Settings",),

@@ -162,7 +162,7 @@ class CircuitOpenError(BackendUnavailableError):
     """A backend failed so often that it is left alone for a while; it was not asked this time.
 
     Attributes:
-        service: which one: "db", "qdrant" or "ollama".
+        service: which one: "db", "qdrant", "ollama" or "redis".
         retry_after_s: seconds until it is asked again, more than 0.
     """
 

@@ -34,6 +34,7 @@ from tradingkb.exceptions import ForkedError, InvalidInputError
 from tradingkb.importers import Const, specs_to_register
 from tradingkb.indexing import (
     ActivationReport,
+    Collections,
     Contents,
     DeepReconciliation,
     Indexer,
@@ -116,7 +117,9 @@ class UseCases:
     again: Again
 
 
-class KnowledgeBase(Curation, ComparedModels, LongWork, EventReports, TrialReports, Watching):
+class KnowledgeBase(
+    Curation, ComparedModels, Collections, LongWork, EventReports, TrialReports, Watching
+):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
     Safe to use from several threads; any number of processes may share one embedded store.
@@ -546,10 +549,12 @@ class KnowledgeBase(Curation, ComparedModels, LongWork, EventReports, TrialRepor
         if embed_model is not None and collection is None:
             collection = collection_name(embed_model)
         after = self.use_cases.workspaces.would_be_target(before.workspace, embed_model, collection)
+        store, indexer = self.use_cases.store, self.use_cases.indexer
         stored = (embed_model, collection)
-        report = activate(
-            self.use_cases.store, self.use_cases.indexer, before, after, stored=stored, force=force
-        )
+        with progress_bar(self._progress, "markets") as progress:
+            report = activate(
+                store, indexer, before, after, stored=stored, force=force, progress=progress
+            )
         self.use_cases.notes.activated(before.workspace.id, report)
         self.use_cases.set_alias()
         return report

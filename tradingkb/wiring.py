@@ -1,4 +1,4 @@
-"""Wiring: settings to a `KnowledgeBase`. The only module that chooses adapters."""
+"""Wiring: settings to a `KnowledgeBase`, over the adapters of its place."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from tradingkb.domain import Workspace
-from tradingkb.embedding import Embedders
 from tradingkb.evaluate import Calibrator, Evaluator
 from tradingkb.indexing import Contents, Indexer, Reconciler, Reconciliation, Reembedder
 from tradingkb.ingest import Ingester, IngestJob
@@ -21,7 +18,8 @@ from tradingkb.jobs import JobRunner, Jobs, Kind, Leases
 from tradingkb.knowledge_base import KnowledgeBase, UseCases
 from tradingkb.lifecycle import Curator
 from tradingkb.monitoring import Notes
-from tradingkb.ports import Again, TrialStore, VectorIndex
+from tradingkb.places import embedders_of, servers, store_url, vectors_of
+from tradingkb.ports import Again, TrialStore
 from tradingkb.presentation import Regime as _DrawnRegime  # noqa: F401 - measured ones have cards
 from tradingkb.progress import say, silent
 from tradingkb.ranking import EvidenceWeights
@@ -29,15 +27,12 @@ from tradingkb.recommend import Asking, EventLog, RecommendConfig, Recommender
 from tradingkb.resilience import BreakerJournal, Breakers, Doors
 from tradingkb.settings import (
     AnswerSettings,
-    IndexSettings,
     Settings,
-    StoreSettings,
     load_settings,
 )
 from tradingkb.sql import is_contended, of_database, open_engine, put_door, refuse_dead_threads
 from tradingkb.stores import SqlTrialStore
 from tradingkb.upkeep import Backups, Checks, ReembedJob, Retention
-from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
 from tradingkb.workspaces import Workspaces
 
 #: How long a job waits for the lease of its workspace before it goes back into the queue.
@@ -77,12 +72,12 @@ def connect(
     refuse_dead_threads()
     given = {**overrides, "home": Path(home) if home is not None else None}
     chosen = settings or load_settings(**given)
-    made = _embedders(chosen)
+    made = embedders_of(chosen)
     # Absolute from here on: a later change of the working folder must not move the store.
     home_path = chosen.absolute_home
-    doors = Doors(_servers(chosen), clock=clock, monotonic=monotonic)
+    doors = Doors(servers(chosen), clock=clock, monotonic=monotonic)
     door = doors.database(of_database=of_database, is_contended=is_contended)
-    engine = open_engine(_store_url(chosen, home_path), pool_size=chosen.threads)
+    engine = open_engine(store_url(chosen, home_path), pool_size=chosen.threads)
     try:
         put_door(engine, door)
         store = SqlTrialStore(engine)
@@ -90,7 +85,7 @@ def connect(
         engine.dispose()  # whoever tries again every two seconds would use up the connections
         raise
     try:
-        vectors = _vectors(chosen, store, doors)
+        vectors = vectors_of(chosen, store.engine, doors, clock)
     except BaseException:
         store.close()
         raise
@@ -220,15 +215,6 @@ def _use_cases(
     )
 
 
-def _servers(settings: IndexSettings) -> dict[str, bool]:
-    """Which services are used: what is embedded is none."""
-    return {
-        "db": True,
-        "qdrant": settings.qdrant_url is not None,
-        "ollama": settings.ollama_host is not None,
-    }
-
-
 def _kinds(
     store: TrialStore,
     indexer: Indexer,
@@ -277,28 +263,3 @@ def _weights(settings: AnswerSettings) -> EvidenceWeights:
         indifference=settings.indifference,
         few_trades=settings.weight_few_trades,
     )
-
-
-def _store_url(settings: StoreSettings, home: Path) -> sa.URL | str:
-    # Built, not formatted: a folder name may hold characters that mean something in a URL.
-    return settings.database_url or sa.URL.create("sqlite", database=str(home / "tradingkb.db"))
-
-
-def _embedders(settings: IndexSettings) -> Embedders:
-    """The embedders of an installation: one client for the life of the knowledge base.
-
-    Raises:
-        ConfigurationError: EMBED_DIM is not the dimension of a built-in EMBED_MODEL.
-    """
-    return Embedders(
-        ollama_host=settings.ollama_host,
-        timeout_s=settings.ollama_timeout_s,
-        batch=settings.embed_batch,
-        demanded=(settings.embed_model, settings.embed_dim),
-    )
-
-
-def _vectors(settings: IndexSettings, store: SqlTrialStore, doors: Doors) -> VectorIndex:
-    if settings.qdrant_url is None:
-        return EmbeddedVectorIndex(store.engine)
-    return doors.vectors(qdrant_index(settings.qdrant_url, settings.qdrant_api_key))

@@ -13,6 +13,7 @@ from tradingkb.bench.rows import Findings, Row
 from tradingkb.bench.sections import SECTIONS
 from tradingkb.bench.sizes import QUICK
 from tradingkb.bench.stores import Stores
+from tradingkb.testing import RedisProcess
 
 #: Of the suite: less than what `--quick` measures, and nothing twice.
 TINY = replace(
@@ -63,6 +64,7 @@ ROWS = [
     ("readers", "the same readers, nobody ingests"),
     ("readers", "all answers"),
     *[("service", "the same call in a process")] * 9,
+    ("limits", "in memory" if RedisProcess.is_installed() else "redis-server"),
     *([("postgresql", "SQLite")] * 4),
 ]
 
@@ -84,7 +86,8 @@ def test_every_row_appears(rows):
 
 def test_only_a_peer_that_is_not_installed_is_left_out(rows):
     left_out = {row.against.split()[0] for row in rows if not row.measured}
-    assert left_out == (set() if find_spec("optuna") else {"Optuna"})
+    optuna, redis = find_spec("optuna") is not None, RedisProcess.is_installed()
+    assert left_out == {*(() if optuna else ("Optuna",)), *(() if redis else ("redis-server",))}
 
 
 def test_every_figure_is_finite_and_no_time_is_zero(rows):

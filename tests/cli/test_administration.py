@@ -218,6 +218,32 @@ def test_models_are_compared_as_a_table_and_as_a_document(run: Run) -> None:
     assert run("compare-models regime-v1 nobody").exit_code == 3
 
 
+def test_a_collection_is_kept_dropped_and_recovered_by_commands(run: Run) -> None:
+    name = "kb_regime_v1_v1"
+    kept = told(run("snapshot --json"))
+    assert (kept["collection"], kept["points"]) == (name, 40)
+    (listed,) = told(run("snapshots --json"))
+    assert listed["snapshot"] == kept["snapshot"]
+    refused = run(f"drop-collection {name}")
+    assert refused.exit_code == 3
+    assert "activate another one first, or drop it with --force" in refused.stderr
+    dropped = run(f"drop-collection {name} --force").stdout
+    assert "collection kb_regime_v1_v1 is dropped, with 40 points" in dropped
+    assert "run tradingkb" not in dropped
+    shown = run(f"recover {kept['snapshot']}").stdout
+    assert "40 of them current" in shown
+    line = shown.partition("no workspace searches it yet: tradingkb ")[2].strip()
+    assert told(run(f"{line} --json"))["missing"] == 0
+    (now,) = told(run("collections --json"))
+    assert (now["collection"], now["active_for"]) == ("kb_regime_v1_v2", ["default"])
+    assert "kb_regime_v1_v2" in run("collections").stdout
+    nothing = run("recover nothing --json")
+    assert nothing.exit_code == 2
+    assert "tradingkb snapshots lists them" in nothing.stderr
+    gone = told(run(f"drop-snapshot {kept['snapshot']} --json"))
+    assert gone == {"snapshot": kept["snapshot"], "collection": name}
+
+
 def test_a_backup_restores_into_another_home(run: Run, tmp_path: Path) -> None:
     shown = run("backup kb.tkb")
     assert (shown.exit_code, shown.stdout[:13]) == (0, "backup kb.tkb")

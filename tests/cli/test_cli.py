@@ -60,6 +60,8 @@ EVERY_COMMAND = {
     "backup backup.tkb": dict,
     "prune": dict,
     "rollups": dict,
+    "collections": list,
+    "snapshots": list,
     # quality
     "evaluate --strategy sma_cross --symbol AAPL --max-decisions 5": dict,
 }
@@ -68,12 +70,17 @@ ELSEWHERE = {
     "calibrate",
     "compare-models",
     "demo",
+    "drop-collection",
+    "drop-snapshot",
     "job",
+    "migrate_store",
     "problems",
     "pull-model",
+    "recover",
     "reembed",
     "restore",
     "serve",
+    "snapshot",
 }
 
 
@@ -297,7 +304,7 @@ def test_input_that_cannot_be_used_exits_with_2_and_the_remedy(run, line, says, 
         ("ingest --map", "option '--map' requires an argument"),
         ("recommend", "missing argument 'strategy'"),
         ("withdraw", "missing argument 'run'"),
-        ("recomend x", "no such command 'recomend', did you mean 'recommend', 'recommend-many'?"),
+        ("recomend x", "no such command 'recomend', did you mean 'recommend', 'recommend-many', "),
         ("nonsense", "tradingkb --help lists what there is"),
     ],
 )
@@ -467,6 +474,7 @@ def test_config_masks_what_is_secret(run):
     secret = {
         "QDRANT_API_KEY": "sesame",
         "QDRANT_URL": "https://me:sesame@qdrant",
+        "OLLAMA_HOST": "me:sesame@ollama:11434",
         "DATABASE_URL": "postgresql+psycopg://me:sesame@host/x",
     }
     for line in ("config", "config --json"):

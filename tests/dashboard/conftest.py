@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import tradingkb as tkb
+from tests.made_once import made_once
 from tradingkb.testing.busy import fill
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,16 +25,18 @@ NOBODY = "http://127.0.0.1:9"
 @pytest.fixture(scope="session")
 def busy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a store with two strategies and some days of answers; only read it."""
-    home = tmp_path_factory.mktemp("busy")
-    fill(
-        lambda replica, clock: tkb.connect(home, replica=replica, clock=clock, progress=False),
-        ROOT / "data",
-        end=datetime.now(UTC),
-        days=3.0,
-        answers=120,
-        strategies=("bb_reversal", "macd_trend"),
-    )
-    return home
+
+    def make(home: Path) -> None:
+        fill(
+            lambda replica, clock: tkb.connect(home, replica=replica, clock=clock, progress=False),
+            ROOT / "data",
+            end=datetime.now(UTC),
+            days=3.0,
+            answers=120,
+            strategies=("bb_reversal", "macd_trend"),
+        )
+
+    return made_once(tmp_path_factory, "busy", make)
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +22,9 @@ from tests.dashboard.served import (
     served,
     settle,
     watched,
+    window,
 )
+from tests.service.process import Command
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-secret-token"
@@ -32,7 +32,7 @@ TOKEN = "a-secret-token"
 REFRESH_S = 0.05
 REFRESHES = 20
 #: Others are opened by what is tested of them, under the same watch.
-PAGES = ("", "rejections", "breakers")
+PAGES = ("Filter rejections", "Breakers and retries", "Overview")
 QUESTION = "strategy_name=macd_trend&symbol=AAPL&timeframe=1d&market=Stated&tags=uptrend"
 
 pytestmark = pytest.mark.skipif(
@@ -57,30 +57,37 @@ def opened() -> Iterator[Any]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared(opened: Any) -> Any:
+    """One window: what the dashboard consists of is loaded and compiled once."""
+    return window(opened)
+
+
 @pytest.fixture
-def tab(opened: Any, base: str) -> Iterator[tuple[Any, Seen]]:
-    """A page of a browser of its own, and what it does wrong; at the end it has done nothing."""
-    context = opened.new_context(viewport={"width": 1440, "height": 1000})
-    page, seen = watched(context, base)
+def tab(shared: Any, base: str) -> Iterator[tuple[Any, Seen]]:
+    """A tab of the browser, and what it does wrong; at the end it has done nothing."""
+    page, seen = watched(shared, base)
     yield page, seen
-    context.close()
+    page.close()
     assert (seen.errors, seen.outside) == ([], [])
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_opens_without_an_error_or_a_request_to_anybody_else(tab, base, name):
+def test_a_page_opens_without_an_error_or_a_request_to_anybody_else(tab, base):
     page, _ = tab
-    page.goto(f"{base}/{name}")
+    page.goto(f"{base}/")
     settle(page)
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.get_by_role("heading", level=1).count() == 1
+    for name in PAGES:
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        settle(page)
+        assert page.locator('[data-testid="stException"]').count() == 0
 
 
 def test_a_pasted_link_shows_the_same_answer_in_another_browser(tab, base, opened):
     page, _ = tab
     page.goto(f"{base}/recommend?{QUESTION}")
     here = _answered(page)
-    other = opened.new_context()
+    other = window(opened)
     again = other.new_page()
     again.goto(page.url)
     there = _answered(again)
@@ -174,7 +181,7 @@ def test_a_trial_is_promoted_with_the_right_token_alone(tab, base, home):
 def test_what_somebody_types_survives_twenty_refreshes(opened, home):
     env = {"TRADINGKB_HOME": str(home), "TRADINGKB_DASHBOARD_REFRESH_S": str(REFRESH_S)}
     with served(env) as base:
-        context = opened.new_context(viewport={"width": 1440, "height": 1000})
+        context = window(opened)
         page, seen = watched(context, base)
         asked: list[int] = []
         page.on("websocket", lambda s: s.on("framesent", lambda _: asked.append(1)))
@@ -199,27 +206,25 @@ def _refreshed(page: Any, asked: list[int], times: int) -> None:
 
 
 def test_a_form_outlives_an_outage_and_the_page_comes_back_by_itself(opened, home, tmp_path):
-    def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tradingkb", "serve", "--port", str(port)]
-        return subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)
+    def start() -> Command:
+        return Command(tmp_path, "serve", "--port", str(port), TRADINGKB_HOME=str(home))
 
     port, refresh = free_port(), {"TRADINGKB_DASHBOARD_REFRESH_S": "1"}
-    env = {**os.environ, "TRADINGKB_HOME": str(home), "PYTHONPATH": str(ROOT)}
     service = start()
     try:
         with served({"TRADINGKB_SERVICE_URL": f"http://127.0.0.1:{port}", **refresh}) as base:
-            context = opened.new_context(viewport={"width": 1440, "height": 1000})
+            context = window(opened)
             page, seen = watched(context, base)
             page.goto(f"{base}/recommend?{QUESTION}")
             page.get_by_label("Symbol", exact=True).wait_for(timeout=60_000)
-            service.terminate()
+            service.send(signal.SIGTERM)
             service.wait(30)
             gone = page.get_by_text("does not answer").first
-            for _ in range(120):  # answers are kept for a while: until then the form stands
+            for _ in range(40):  # answers are kept for a while: until then the form stands
                 if gone.count():
                     break
                 page.keyboard.press("r")  # Streamlit's key that runs the page
-                page.wait_for_timeout(500)
+                page.wait_for_timeout(1500)
             gone.wait_for()
             service = start()
             page.get_by_label("Symbol", exact=True).wait_for(timeout=60_000)
@@ -228,6 +233,6 @@ def test_a_form_outlives_an_outage_and_the_page_comes_back_by_itself(opened, hom
             assert "symbol=AAPL" in page.url
             context.close()
     finally:
-        service.terminate()
+        service.send(signal.SIGTERM)
         service.wait(30)
     assert seen.errors == []

@@ -173,7 +173,7 @@ def test_series_that_should_raise_an_alarm_do():
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed: the rules are read here, and not evaluated")
-    for what in ("check rules alerts.yaml", "test rules alerts_test.yaml"):
+    for what in ("check rules alerts.yaml", "test rules alerts_test.yaml alerts_days_test.yaml"):
         done = subprocess.run(
             [promtool, *what.split()], cwd=MONITORING, capture_output=True, text=True, check=False
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from tradingkb.domain import TEXT_FORM, Regime, query_text, window_text
 from tradingkb.embedding.ollama import OllamaEmbedder, OllamaEmbedders, cut
+from tradingkb.embedding.ollama_connection import ModelInfo
 from tradingkb.exceptions import ConfigurationError, NotReadyError, UnembeddableError
 from tradingkb.ports import PAYLOAD_VERSION, WindowDocument
 from tradingkb.testing.embedder import CALM, DOCUMENTS, NEARLY_CALM, WILD
@@ -25,13 +27,25 @@ from tradingkb.testing.ollama_faults import (
 from tradingkb.testing.ollama_server import OllamaServer
 
 NOMIC, MXBAI = "nomic-embed-text", "mxbai-embed-large"
-WINDOWS = [WindowDocument(Regime({"rsi": float(n)}), None) for n in range(1, 9)]
+#: Eight with a text each.
+WINDOWS = [
+    WindowDocument(Regime({"rsi": rsi, "adx": adx}), None)
+    for adx in (10.0, 40.0)
+    for rsi in (20.0, 40.0, 65.0, 90.0)
+]
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[OllamaServer]:
     with OllamaServer({NOMIC: 768, MXBAI: 1024, "all-minilm": 384}) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def embedders(shared: OllamaServer) -> Iterator[OllamaEmbedders]:
+    embedders = OllamaEmbedders(shared.url, timeout_s=2.0, batch=8)
+    yield embedders
+    embedders.close()
 
 
 @pytest.fixture
@@ -42,15 +56,9 @@ def server(shared: OllamaServer) -> Iterator[OllamaServer]:
 
 
 @pytest.fixture
-def embedders(server: OllamaServer) -> Iterator[OllamaEmbedders]:
-    embedders = OllamaEmbedders(server.url, timeout_s=2.0, batch=8)
-    yield embedders
-    embedders.close()
-
-
-@pytest.fixture
-def nomic(embedders: OllamaEmbedders) -> OllamaEmbedder:
-    return OllamaEmbedder(embedders.connection, embedders.connection.info(NOMIC), batch=8)
+def nomic(server: OllamaServer, embedders: OllamaEmbedders) -> OllamaEmbedder:
+    info = ModelInfo(NOMIC, server.digest(NOMIC), 768, 2048)
+    return OllamaEmbedder(embedders.connection, info, batch=8)
 
 
 def test_dimension_and_digest_are_asked_from_the_server(
@@ -100,12 +108,12 @@ def test_windows_are_embedded_in_batches_and_windows_without_a_regime_not_at_all
 
 
 def test_a_text_is_cut_to_what_the_model_reads_on_both_sides_alike() -> None:
-    with OllamaServer({NOMIC: 8}, context=120) as server:
+    with OllamaServer({NOMIC: 8}, context=60) as server:
         embedders = OllamaEmbedders(server.url)
         embedders(NOMIC, None).embed_documents([WindowDocument(CALM, NEARLY_CALM)])
         embedders.close()
     sent = server.texts[0]
-    assert len(sent) <= 118 * 1.9
+    assert len(sent) <= 58 * 2.9
     before, during = sent.removeprefix("search_document: ").split("\n")
     whole = window_text(CALM, NEARLY_CALM).split("\n")
     assert whole[0].startswith(before)
@@ -136,8 +144,8 @@ def test_bad_texts_are_named_by_their_place_and_cost_few_requests(
     nomic: OllamaEmbedder, server: OllamaServer, status: int
 ) -> None:
     nan = "failed to encode response: json: unsupported value: NaN"
-    server.refuse_text("rsi 5", status, nan)
-    server.refuse_text("rsi 8", status, nan)
+    server.refuse_text("deeply oversold, oversold, directional", status, nan)
+    server.refuse_text("deeply overbought, directional", status, nan)
     with pytest.raises(UnembeddableError, match=r"text 6, text 9: .*NaN") as error:
         nomic.embed_documents([WindowDocument(None, None), *WINDOWS])
     assert set(error.value.refused) == {5, 8}
@@ -212,3 +220,10 @@ def test_vectors_of_a_tag_that_is_pulled_anew_meanwhile_are_given_to_nobody(
     again = embedders("all-minilm", None)
     assert again.pipeline != embedder.pipeline
     again.embed_documents(DOCUMENTS)
+
+
+def test_threads_share_one_client(nomic: OllamaEmbedder) -> None:
+    expected = nomic.embed_query(CALM, "before").vector
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: nomic.embed_query(CALM, "before").vector, range(16)))
+    assert all((vector == expected).all() for vector in found)

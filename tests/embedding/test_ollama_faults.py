@@ -66,6 +66,7 @@ FOREIGN: dict[str, Behaviour] = {
     "sends elsewhere": answering(302, b"", {"Location": "http://127.0.0.1:1/"}),
     "no route": answering(404, b"404 page not found", {"Content-Type": "text/plain"}),
     "a list of errors": answering(418, b'["teapot"]'),
+    "an error object": answering(418, b'{"error": {"code": 7}}'),
 }
 
 
@@ -81,6 +82,14 @@ def connection(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(f"{module}.QUESTION_S", LIMIT_S)
     monkeypatch.setattr(f"{module}.PULL_SILENCE_S", LIMIT_S)
     connection = OllamaConnection(server.url, timeout_s=LIMIT_S)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def patient(server: FaultyServer) -> Iterator[OllamaConnection]:
+    """A connection that waits for longer than any of these tests may take."""
+    connection = OllamaConnection(server.url, timeout_s=30.0)
     yield connection
     connection.close()
 
@@ -101,7 +110,7 @@ def test_no_answer_is_transient_and_comes_in_time(
 
 @pytest.mark.parametrize("behaviour", FOREIGN.values(), ids=FOREIGN)
 def test_a_foreign_answer_is_a_wrong_setting(
-    server: FaultyServer, connection: OllamaConnection, behaviour: Behaviour
+    server: FaultyServer, patient: OllamaConnection, behaviour: Behaviour
 ) -> None:
     server.behave(behaviour)
     for name, call in CALLS.items():
@@ -109,15 +118,15 @@ def test_a_foreign_answer_is_a_wrong_setting(
         if name == "pull" and behaviour in (FOREIGN["another's JSON"], FOREIGN["no body"]):
             expected = BackendUnavailableError  # lines of it, or none, that say no success
         with pytest.raises(expected):
-            call(connection)
+            call(patient)
 
 
 def test_a_foreign_answer_names_the_setting(
-    server: FaultyServer, connection: OllamaConnection
+    server: FaultyServer, patient: OllamaConnection
 ) -> None:
     server.behave(FOREIGN["HTML"])
     with pytest.raises(ConfigurationError, match="answers at OLLAMA_HOST is not Ollama"):
-        connection.info(MODEL)
+        patient.info(MODEL)
 
 
 def test_a_server_that_refuses_is_no_answer_until_it_is_back(
@@ -127,33 +136,33 @@ def test_a_server_that_refuses_is_no_answer_until_it_is_back(
     with pytest.raises(BackendUnavailableError, match="refused"):
         connection.embed(MODEL, ["text"])
     server.behave(answering(200, VECTOR))
-    assert connection.embed(MODEL, ["text"]) == [[0.6, 0.8]]
+    assert connection.embed(MODEL, ["text"], 30.0) == [[0.6, 0.8]]
 
 
 def test_a_caller_with_less_patience_waits_less(
-    server: FaultyServer, connection: OllamaConnection
+    server: FaultyServer, patient: OllamaConnection
 ) -> None:
     server.behave(hanging())
     started = time.monotonic()
     with patience(0.05), pytest.raises(BackendUnavailableError):
-        connection.embed(MODEL, ["text"])
-    assert time.monotonic() - started < LIMIT_S
+        patient.embed(MODEL, ["text"])
+    assert time.monotonic() - started < 5.0
 
 
 def test_a_slow_answer_in_time_is_an_answer(
-    server: FaultyServer, connection: OllamaConnection
+    server: FaultyServer, patient: OllamaConnection
 ) -> None:
     server.behave(slow(answering(200, VECTOR), 0.05))
-    assert connection.embed(MODEL, ["text"]) == [[0.6, 0.8]]
+    assert patient.embed(MODEL, ["text"]) == [[0.6, 0.8]]
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_access_says_where_the_password_goes(
-    server: FaultyServer, connection: OllamaConnection, status: int
+    server: FaultyServer, patient: OllamaConnection, status: int
 ) -> None:
     server.behave(answering(status, b"who are you?"))
     with pytest.raises(ConfigurationError, match="user:password@host"):
-        connection.digest(MODEL)
+        patient.digest(MODEL)
 
 
 def test_the_password_of_the_address_is_sent_and_never_shown() -> None:
@@ -190,6 +199,7 @@ def test_a_question_that_ran_out_of_time_lets_the_server_load_the_model(
         with pytest.raises(BackendUnavailableError):
             embedder.embed_query(CALM, "before")
         assert loaded.wait(5.0)
+        monkeypatch.setattr("tradingkb.embedding.ollama.QUESTION_S", 5.0)
         assert embedder.embed_query(CALM, "before").vector.shape == (768,)
         assert any(one.body["input"] == [] for one in server.asked if one.path == "/api/embed")
         connection.close()

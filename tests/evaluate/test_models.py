@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import polars as pl
 import pytest
 
 import tradingkb as tkb
-from tests.indexing.markets import Random, Shuffled, window_list
-from tests.small_store import sql, trials
+from tests.indexing.markets import Random, Shuffled, market_trials
+from tests.small_store import sql
 from tradingkb.domain import RegimeScaler
 from tradingkb.embedding.factory import Embedders
 from tradingkb.evaluate import ModelComparison, models
@@ -29,31 +28,9 @@ class AlsoBad(Embedders):
         return super().__call__(model, scaler)
 
 
-def stored(n_windows: int, strategies: Sequence[str] = ("s", "t")) -> pl.DataFrame:
-    """Trials of strategies on windows of many different markets, one quarter after the other.
-
-    Which of three parameters is best differs by window, so that it matters which ones are found.
-    """
-    names = [f"{w}:{fast}" for w in range(n_windows) for fast in (5, 20, 50)]
-    scores = {name: (7 * place) % 11 / 5 - 1 for place, name in enumerate(names)}
-    rows = trials(n_windows, (5, 20, 50), scores).to_dicts()
-    markets = window_list(n_windows)
-    for row in rows:
-        found = markets[int(row["source_id"].split(":")[0])]
-        row |= {name: found[name] for name in ("symbol", "regime_is", "regime_oos")}
-    frame = pl.DataFrame(rows)
-    named = (
-        frame.with_columns(
-            source_id=pl.format("{}:{}", pl.lit(name), "source_id"), strategy_name=pl.lit(name)
-        )
-        for name in strategies
-    )
-    return pl.concat(named)
-
-
 def opened(open_kb: Open, n_windows: int = 30, **more: Any) -> tkb.KnowledgeBase:
     kb = open_kb()
-    kb.ingest(stored(n_windows, **more))
+    kb.ingest(market_trials(n_windows, **more))
     kb.use_cases.indexer.embedders = AlsoBad()
     return kb
 

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 
+from tests.small_store import trials
 from tradingkb.domain import (
     FEATURE_INFO,
     FEATURES,
@@ -18,6 +20,7 @@ from tradingkb.domain import (
     regime_from_json,
     regime_to_json,
 )
+from tradingkb.domain.document import WORDINGS
 from tradingkb.embedding.regime_embedder import RegimeEmbedder
 from tradingkb.ports import Floats32, QueryVector, WindowDocument
 
@@ -26,12 +29,13 @@ _START = datetime(2015, 1, 1, tzinfo=UTC)
 
 
 def market(rng: np.random.Generator) -> Regime:
-    """A regime whose features are all known and have nothing to do with one another."""
+    """A regime whose features are all known, as markets have them, each apart from the others."""
     found = {}
     for name in FEATURES:
-        info = FEATURE_INFO[name]
-        low, high = max(info.low, -1.0), min(info.high, 1.0)
-        found[name] = float(low + (high - low) * rng.beta(2, 2))
+        info, said = FEATURE_INFO[name], WORDINGS[name]
+        low, high = said.below[0], said.above[1]
+        value = low + (high - low) * rng.uniform(-0.2, 1.2)
+        found[name] = float(np.clip(value, info.low, info.high))
     return Regime(features=found)
 
 
@@ -57,6 +61,28 @@ def scaler_of(rows: Sequence[dict[str, Any]]) -> RegimeScaler:
     texts = [row[side] for row in rows for side in ("regime_is", "regime_oos")]
     known = [regime_from_json(text).vector() for text in texts if text]
     return RegimeScaler.fit(np.array(known), version=1)
+
+
+def market_trials(n_windows: int, strategies: Sequence[str] = ("s", "t")) -> pl.DataFrame:
+    """Trials of strategies on windows of many different markets, one quarter after the other.
+
+    Which of three parameters is best differs by window, so that it matters which ones are found.
+    """
+    names = [f"{w}:{fast}" for w in range(n_windows) for fast in (5, 20, 50)]
+    scores = {name: (7 * place) % 11 / 5 - 1 for place, name in enumerate(names)}
+    rows = trials(n_windows, (5, 20, 50), scores).to_dicts()
+    markets = window_list(n_windows)
+    for row in rows:
+        found = markets[int(row["source_id"].split(":")[0])]
+        row |= {name: found[name] for name in ("symbol", "regime_is", "regime_oos")}
+    frame = pl.DataFrame(rows)
+    named = (
+        frame.with_columns(
+            source_id=pl.format("{}:{}", pl.lit(name), "source_id"), strategy_name=pl.lit(name)
+        )
+        for name in strategies
+    )
+    return pl.concat(named)
 
 
 class Knowing(RegimeEmbedder):

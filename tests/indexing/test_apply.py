@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +20,9 @@ from tests.indexing.in_memory import (
     window,
 )
 from tradingkb.domain import Regime, regime_to_json
+from tradingkb.exceptions import UnembeddableError
 from tradingkb.indexing import Recipe, apply, indexer, only, stored_plans
-from tradingkb.ports import PAYLOAD
+from tradingkb.ports import PAYLOAD, Floats32, WindowDocument
 
 NUMBERS = (1, 2, 3, 4)
 
@@ -115,6 +117,45 @@ def test_what_a_batch_made_is_stored_and_told_before_the_next_one_is_embedded(sl
     assert slow.embedder.calls == [2, 2, 1]
     assert stored == [(0, 0), (4, 4), (8, 8)]
     assert told == [("index", 4, 10), ("index", 8, 10), ("index", 10, 10)]
+
+
+def refuse(house: House, *drifts: float) -> None:
+    """Makes no vectors of windows with such a drift."""
+    whole = house.embedder.embed_documents
+
+    def embed(documents: Sequence[WindowDocument]) -> Floats32:
+        known = [d.before.features["drift"] if d.before else None for d in documents]
+        bad = {n: f"drift {drift}" for n, drift in enumerate(known) if drift in drifts}
+        if bad:
+            raise UnembeddableError("m", bad)
+        return whole(documents)
+
+    house.embedder.embed_documents = embed  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("batch", [2, None])
+def test_windows_that_the_model_refuses_are_left_out_and_told_when_all_others_are_done(
+    slow: House, batch: int | None
+) -> None:
+    slow.embedder.batch = batch
+    refuse(slow, 0.1, 0.4)
+    with pytest.raises(UnembeddableError) as error:
+        slow.reindex(*range(1, 11))
+    assert slow.held() == {2, 3, 5, 7, 8, 10}
+    assert {n for n, _ in slow.store.entries} == slow.held()
+    said = str(error.value)
+    assert "no vectors of the window of trial 't1', the window of trial 't4': drift 0.1" in said
+    slow.embedder = Sides(batch=batch)
+    slow.reindex(*range(1, 11))
+    assert len(slow.held()) == 10
+    assert slow.embedder.embedded == 2
+
+
+def test_nothing_but_refused_windows_is_told_too(slow: House) -> None:
+    refuse(slow, *(n / 10 for n in range(1, 6)))
+    with pytest.raises(UnembeddableError):
+        slow.reindex(*range(1, 11))
+    assert slow.store.entries == {}
 
 
 @pytest.mark.parametrize("batch", [2, 3, 100])

@@ -143,8 +143,10 @@ class Halting(RegimeEmbedder):
 
 def test_windows_are_embedded_in_batches_of_the_embedders_size_and_each_once() -> None:
     halting = Halting()
-    found = similarities(halting, sample())
+    told: list[tuple[int, int]] = []
+    found = similarities(halting, sample(), lambda _, done, total: told.append((done, total)))
     assert halting.calls == [7] * 8 + [4]
+    assert told == [(n, 160) for n in [*range(7, 60, 7), *range(60, 161)]]
     np.testing.assert_array_equal(found, similarities(RegimeEmbedder(SCALER), sample()))
 
 

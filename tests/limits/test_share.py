@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
-from tradingkb.limits import MemoryShare
-from tradingkb.limits.redis import PREFIX, RedisShare
+from tests.limits.ageing import age
+from tradingkb.limits import Counted, MemoryShare
+from tradingkb.limits.redis import RedisShare
 from tradingkb.limits.server import RedisServer, redis_client
 from tradingkb.resilience import Breaker
+from tradingkb.testing import RedisProcess
 from tradingkb.testing.limits import Later, Make, ShareContract
-from tradingkb.testing.redis_process import RedisProcess
 
-#: Time passes for every request that Redis holds: each is so much older.
-AGE = """
-for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
-  for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
-    redis.call('ZINCRBY', key, -ARGV[2], member)
-  end
-end
-"""
 #: Longer than any test lets time pass.
 LEASE_S = 1e6
 
@@ -47,7 +41,7 @@ class TestMemoryShare(ShareContract):
 @pytest.fixture
 def server(redis_process: RedisProcess) -> Iterator[RedisServer]:
     breaker = Breaker("redis", monotonic=time.monotonic, clock=lambda: datetime.now(UTC))
-    found = RedisServer(redis_client(redis_process.url, 20), breaker, time.monotonic)
+    found = RedisServer(redis_client(redis_process.patient_url, 20), breaker, time.monotonic)
     yield found
     found.close()
 
@@ -62,15 +56,13 @@ class TestRedisShare(ShareContract):
 
     @pytest.fixture
     def later(self, redis_process: RedisProcess) -> Later:
-        return lambda seconds: redis_process.ask(
-            "EVAL", AGE, 0, f"{PREFIX}:*", round(seconds * 10**6)
-        )
+        return partial(age, redis_process)
 
 
 class Replicas:
     def __init__(self, replicas: list[RedisShare]) -> None:
         self._replicas = replicas
 
-    def take(self, name: str) -> Callable[[], None]:
+    def take(self, name: str) -> Counted:
         self._replicas.append(self._replicas.pop(0))
         return self._replicas[0].take(name)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingkb.limits import READS, Admission, MemoryShare, WorkspaceLimits
+from tradingkb.limits import READS, Admission, Counted, MemoryShare, WorkspaceLimits
 
 
 class Clock:
@@ -133,3 +133,26 @@ def test_another_name_is_that_of_both_policies_and_of_what_is_left():
         "RateLimit": '"workspace-reads";r=1;t=60',
     }
     assert limits.admit("desk").violated == "workspace-reads-concurrent"
+
+
+class Unanswered:
+    """What counts does not answer, and is asked again in so many seconds."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
+
+    def take(self, name: str) -> Counted:
+        return Counted("unknown", wait_s=self.wait_s)
+
+
+@pytest.mark.parametrize(("wait_s", "told"), [(0.01, 1), (1.0, 1), (3.2, 4), (10.0, 10)])
+def test_who_cannot_be_counted_is_told_when_what_counts_is_asked_again(wait_s, told):
+    limits = WorkspaceLimits(2, 1, share=Unanswered(wait_s))
+    refused = limits.admit("desk")
+    assert (refused.ok, refused.violated, refused.retry_after_s) == (False, None, told)
+    assert refused.headers() == {
+        "RateLimit-Policy": '"workspace";q=2;w=60, '
+        '"workspace-concurrent";q=1;qu="concurrent-requests"',
+        "Retry-After": str(told),
+    }
+    refused.release()

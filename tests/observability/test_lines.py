@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from string import ascii_lowercase, digits
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,11 @@ nasty = st.sampled_from(
 )
 texts = st.text() | st.lists(nasty | st.text(max_size=3), max_size=6).map("".join)
 without_urls = texts.filter(lambda text: "://" not in text)
-names = st.from_regex(r"[a-z][a-z_0-9]{0,10}", fullmatch=True)
+names = st.builds(
+    "{}{}".format,
+    st.sampled_from(ascii_lowercase),
+    st.text(f"{ascii_lowercase}_{digits}", max_size=10),
+)
 
 
 def read_back(line: str) -> dict[str, str]:

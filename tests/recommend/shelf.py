@@ -118,6 +118,10 @@ class Shelf:
     def strategy_names(self, workspace_id: str) -> list[str]:
         return [self.name] if self.world.rows.height else []
 
+    def pipelines(self, workspace_id: str, collection: str) -> set[str]:
+        self.reads["pipelines"] += 1
+        return set()
+
     def scaler(self, workspace_id: str) -> RegimeScaler | None:
         self.reads["scaler"] += 1
         return None
@@ -170,14 +174,20 @@ class Index:
 
 
 class Embedder:
-    """Keeps what it was asked to embed."""
+    """Keeps what it was asked to embed; a server's has a pipeline."""
 
-    def __init__(self, scale: float = 1.0) -> None:
+    model = "m"
+
+    def __init__(self, scale: float = 1.0, pipeline: str = "") -> None:
         self.scale = scale
+        self.pipeline = pipeline
         self.asked: list[tuple[Regime, str]] = []
 
     def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
         return self
+
+    def is_remote(self, model: str) -> bool:
+        return bool(self.pipeline)
 
     def embed_query(self, regime: Regime, side: str) -> QueryVector:
         self.asked.append((regime, side))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,19 +11,11 @@ from pathlib import Path
 import pytest
 
 import tradingkb as tkb
+from tests.elsewhere import begun, ended, ingest_by_fours
 from tests.recommend.sweeps import grid
 from tradingkb.domain import Question
 
 Open = Callable[..., tkb.KnowledgeBase]
-
-WRITER = """
-import sys, polars as pl, tradingkb as tkb
-with tkb.connect(sys.argv[1], progress=False) as kb:
-    trials = pl.read_parquet(sys.argv[2])
-    for part in trials.iter_slices(4):
-        kb.ingest(part)
-    print(kb.ingest().skipped)
-"""
 
 
 def test_processes_that_ingest_at_once_lose_and_double_nothing(
@@ -37,22 +27,13 @@ def test_processes_that_ingest_at_once_lose_and_double_nothing(
     for k, part in enumerate((grid(6)[:16], grid(6)[8:])):  # they overlap
         files.append(tmp_path / f"{k}.parquet")
         part.write_parquet(files[-1])
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path / "home"), str(file)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for file in files
-    ]
+    started = [begun(ingest_by_fours, tmp_path / "home", file) for file in files]
     answers = 0
-    while any(p.poll() is None for p in started):
+    while any(p.exitcode is None for p in started):
         assert kb.recommend("s", regime=["uptrend"]).status in ("ok", "degraded")
         answers += 1
     for process in started:
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors
+        ended(process)
     assert answers > 0
     assert sorted(kb.trials()["source_id"]) == sorted(grid(6)["source_id"])
     assert kb.ingest().skipped == 30

@@ -14,7 +14,7 @@ import pytest
 
 import tradingkb as tkb
 from tests.resilience.conftest import Time
-from tradingkb import wiring
+from tradingkb import places
 from tradingkb.domain import RegimeScaler
 from tradingkb.embedding import Embedders
 from tradingkb.exceptions import BackendUnavailableError
@@ -169,7 +169,7 @@ def test_a_remote_embedder_is_guarded_and_a_built_in_one_is_not(
         def is_remote(self, model: str) -> bool:
             return True
 
-    monkeypatch.setattr(wiring, "Embedders", Remote)
+    monkeypatch.setattr(places, "Embedders", Remote)
     with tkb.connect(sample_copy, monotonic=time, progress=False) as kb:
         for _ in range(7):
             answer = kb.recommend("sma_cross", regime=REGIME)

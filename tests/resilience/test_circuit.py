@@ -118,6 +118,12 @@ def test_five_failures_in_a_row_open_a_circuit_and_the_last_one_is_kept() -> Non
     assert (circuit.state, circuit.failures, circuit.error) == ("open", 5, "the fifth")
 
 
+def test_a_circuit_is_left_alone_as_long_each_time_or_twice_as_long_up_to_a_limit() -> None:
+    growing = Thresholds(failures=1, reset_s=1.0, longest_s=10.0)
+    assert [growing.wait_s(n) for n in (1, 2, 3, 4, 5, 6, 10_000)] == [1, 2, 4, 8, 10, 10, 10]
+    assert [LIMITS.wait_s(n) for n in (5, 6, 10_000)] == [30, 30, 30]
+
+
 def test_an_open_circuit_says_for_how_long() -> None:
     assert asked(opened(), 12.5, LIMITS) == (opened(), 17.5)
 

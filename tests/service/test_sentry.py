@@ -198,6 +198,7 @@ def test_nothing_is_told_after_the_end(start):
 
 PASSWORD, ADMIN, DESK = "hunter2-pw", "admin-token-9", "desk-token-9"
 SECRETS = {
+    "ollama_host": "me:llama-secret@ollama",
     "admin_token": ADMIN,
     "workspace_tokens": {"desk": DESK},
     "database_url": f"postgresql+psycopg://desk:{PASSWORD}@db/kb",
@@ -246,6 +247,7 @@ def test_errors_that_say_what_to_do_and_responses_below_500_are_left_out(start, 
     [
         f"no way to {SECRETS['database_url']}",
         f"password {PASSWORD} was refused",
+        "llama-secret was refused",
         f"X-Admin-Token: {ADMIN}",
         f"Bearer {DESK}",
         f"dsn {DSN}",
@@ -259,7 +261,15 @@ def test_no_secret_leaves_the_process(start, message):
     sentry.unexpected(raised(message))
     answered(reasons=[message], strategy=message)
     assert len(sent.events) == 2
-    for secret in (PASSWORD, ADMIN, DESK, "0123456789abcdef", "secret-row", "other-secret"):
+    for secret in (
+        PASSWORD,
+        ADMIN,
+        DESK,
+        "0123456789abcdef",
+        "secret-row",
+        "other-secret",
+        "llama-secret",
+    ):
         assert secret not in sent.text
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import re
 import shutil
 import signal
@@ -22,74 +20,11 @@ from typing import Any
 import pytest
 
 from tests.service.conftest import ADMIN
+from tests.service.process import CLEAN, Command, Server
 from tradingkb.service import prepare
 from tradingkb.settings import load_settings
 
-#: What another machine's settings may not change.
-CLEAN = {
-    name: value
-    for name, value in os.environ.items()
-    if not name.startswith(("TRADINGKB_", "EMBED", "QDRANT", "DATABASE", "LOG_", "RATE_"))
-}
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Server:
-    """One process, and where it listens."""
-
-    def __init__(self, folder: Path, home: Path, *, answers: bool = True, **variables: str) -> None:
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.log = folder / f"log-{self.port}"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tradingkb", "serve", "--port", str(self.port)],
-                cwd=folder,
-                env={
-                    **CLEAN,
-                    "TRADINGKB_HOME": str(home),
-                    "ADMIN_TOKEN": ADMIN["X-Admin-Token"],
-                    "PYTHONPATH": str(ROOT),
-                    "RATE_LIMIT_PER_MINUTE": "0",
-                    "RATE_LIMIT_CONCURRENT": "0",
-                    **variables,
-                },
-                stderr=log,
-                stdout=log,
-            )
-        self.wait_for("/health", 200)
-        if answers:
-            self.wait_for("/ready", 200)
-
-    def ask(self, method: str, path: str, body: Any = None, timeout: float = 60) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        with closing(connection):
-            text = None if body is None else json.dumps(body)
-            connection.request(method, path, text, {"Content-Type": "application/json", **ADMIN})
-            answer = connection.getresponse()
-            found = answer.read()
-        is_json = answer.headers.get_content_subtype().endswith("json")
-        return answer.status, json.loads(found) if is_json else found.decode()
-
-    def wait_for(self, path: str, status: int) -> Any:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                answer = self.ask("GET", path)
-            except (OSError, http.client.HTTPException):
-                answer = (0, None)
-            if answer[0] == status:
-                return answer[1]
-            time.sleep(0.05)
-        raise AssertionError(f"{path} is not {status}: {answer}, {self.log.read_text()[-2000:]}")
-
-    def end(self, sig: int = signal.SIGTERM) -> int:
-        self.process.send_signal(sig)
-        return self.process.wait(60)
-
-
 Start = Callable[..., Server]
 
 
@@ -103,9 +38,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for server in running:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait()
+        server.process.kill()
+        server.process.join()
 
 
 def rows(home: Path, statement: str) -> list[tuple[Any, ...]]:
@@ -203,10 +137,10 @@ def test_a_job_of_a_service_that_is_killed_goes_on_in_the_next_one(start: Start,
 def test_a_service_that_drains_says_so_before_it_stops_to_listen(start: Start, sample_copy: Path):
     server = start(sample_copy, TRADINGKB_DRAIN_S="1.5")
     server.wait_for("/ready", 200)
-    server.process.send_signal(signal.SIGTERM)
+    server.send(signal.SIGTERM)
     assert server.wait_for("/ready", 503)["draining"] is True
     assert server.ask("GET", "/health")[1]["status"] == "draining"
-    assert server.process.wait(30) == -signal.SIGTERM
+    assert server.wait(30) == -signal.SIGTERM
 
 
 def test_the_log_holds_what_runbooks_look_for(start: Start, sample_copy: Path):
@@ -214,7 +148,7 @@ def test_the_log_holds_what_runbooks_look_for(start: Start, sample_copy: Path):
     asked = {"strategy_name": "sma_cross", "min_trades": 10**6, "require_oos": True}
     assert server.ask("POST", "/kb/trials/recommend", asked)[0] == 200
     server.end()
-    lines = server.log.read_text().splitlines()
+    lines = server.log().splitlines()
     done = [line for line in lines if " event=kb_recommend_complete " in line]
     assert len(done) == 1
     assert re.search(r" status=(none|degraded) ", done[0])
@@ -250,7 +184,7 @@ def test_a_service_whose_database_does_not_answer_lives_and_says_so(start: Start
     status, found = server.ask("POST", "/kb/trials/recommend", {"strategy_name": "s"})
     assert (status, found["code"]) == (503, "starting")
     assert server.end() == -signal.SIGTERM
-    assert "s3cret" not in server.log.read_text()
+    assert "s3cret" not in server.log()
 
 
 @pytest.mark.parametrize(
@@ -264,18 +198,11 @@ def test_a_service_whose_database_does_not_answer_lives_and_says_so(start: Start
 )
 def test_settings_that_cannot_be_used_end_it_at_once_with_one_line(tmp_path, variables, named):
     (tmp_path / "a-file").write_text("x")
-    done = subprocess.run(
-        [sys.executable, "-m", "tradingkb", "serve", "--port", "0"],
-        cwd=tmp_path,
-        env={**CLEAN, "PYTHONPATH": str(ROOT), "LOG_LEVEL": "ERROR", **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 3, done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert named in done.stderr
+    done = Command(tmp_path, "serve", "--port", "0", LOG_LEVEL="ERROR", **variables)
+    assert done.wait() == 3, done.log()
+    assert done.out.read_text() == ""
+    (line,) = done.err.read_text().splitlines()
+    assert named in line
 
 
 def test_an_answer_is_sent_in_one_go(tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,11 +22,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "folder"
 
 
-@pytest.fixture
-def kb(tmp_path: Path, folder: Path) -> Iterator[tkb.KnowledgeBase]:
-    folder.mkdir()
-    with tkb.connect(tmp_path / "home", progress=False) as kb:
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a store with trials."""
+    home = tmp_path_factory.mktemp("stored") / "home"
+    with tkb.connect(home, progress=False) as kb:
         kb.ingest(grid(2))
+    return home
+
+
+@pytest.fixture
+def kb(stored: Path, tmp_path: Path, folder: Path) -> Iterator[tkb.KnowledgeBase]:
+    """It is open and has written, so that its log is there."""
+    folder.mkdir()
+    with tkb.connect(Path(shutil.copytree(stored, tmp_path / "home")), progress=False) as kb:
+        kb.create_workspace("other")
         yield kb
 
 

@@ -20,12 +20,25 @@ from tradingkb.testing.sample_points import EAST, EVERYTHING, points
 from tradingkb.vectors import tables
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
+#: Processes that import once and then part; each begins when all are there.
 OPEN_A_STORE = """
-import sys
+import multiprocessing, sys
+import alembic.command, alembic.script
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
-sys.stdin.readline()  # both processes wait here until they are told to start at once
-SqlTrialStore(open_engine(sys.argv[1])).close()
+
+def open_it(at_once):
+    at_once.wait(60)
+    SqlTrialStore(open_engine(sys.argv[1])).close()
+
+forked = multiprocessing.get_context("fork")
+at_once = forked.Barrier(4)
+processes = [forked.Process(target=open_it, args=(at_once,)) for _ in range(4)]
+for process in processes:
+    process.start()
+for process in processes:
+    process.join(60)
+sys.exit([process.exitcode for process in processes] != [0] * 4)
 """
 
 
@@ -165,21 +178,15 @@ def test_a_read_only_database_is_refused_and_leaves_no_folder(tmp_path, monkeypa
 
 
 def test_processes_that_open_a_fresh_store_at_once_all_succeed(url):
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", OPEN_A_STORE, url],
-            cwd=Path(__file__).resolve().parents[2],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    errors = [process.communicate(timeout=60)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, errors
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_A_STORE, url],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
     engine = open_engine(url)
     with engine.connect() as connection:
         assert connection.scalars(sa.text("SELECT major FROM tradingkb_schema")).all() == [1]

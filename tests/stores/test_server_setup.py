@@ -54,38 +54,47 @@ def answers(kb: tkb.KnowledgeBase, data: Path) -> list[Any]:
     ]
 
 
+@pytest.fixture(scope="module")
+def embedded(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], Path]:
+    """What the embedded default answers, and a backup of it."""
+    folder = tmp_path_factory.mktemp("embedded")
+    with tkb.connect(folder / "home", progress=False) as kb:
+        found = answers(kb, data)
+        kb.backup(folder / "b")
+    return found, folder / "b"
+
+
 @pytest.mark.parametrize("index", [{}, {"qdrant_url": ":memory:"}], ids=["alone", "qdrant"])
 def test_a_server_gives_the_same_answers_as_sqlite_and_numpy(
-    postgres_database: str, data: Path, tmp_path: Path, index: dict[str, str]
+    embedded: tuple[list[Any], Path],
+    postgres_database: str,
+    data: Path,
+    tmp_path: Path,
+    index: dict[str, str],
 ) -> None:
     if index:
         pytest.importorskip("qdrant_client")
-    with tkb.connect(tmp_path / "embedded", progress=False) as kb:
-        embedded = answers(kb, data)
-    with tkb.connect(
-        tmp_path / "server", progress=False, database_url=postgres_database, **index
-    ) as kb:
+    with tkb.connect(tmp_path, progress=False, database_url=postgres_database, **index) as kb:
         served = answers(kb, data)
-    trials = [found.pop(3) for found in (embedded, served)]
-    assert embedded == served
+    here = list(embedded[0])
+    trials = [found.pop(3) for found in (here, served)]
+    assert here == served
     columns = [c for c in trials[0].columns if c != "trial_id"]
     assert trials[0].select(columns).equals(trials[1].select(columns))
 
 
 def test_a_backup_moves_an_embedded_store_to_the_servers(
-    postgres_database: str, data: Path, tmp_path: Path
+    embedded: tuple[list[Any], Path], postgres_database: str, data: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("qdrant_client")
-    with tkb.connect(tmp_path / "embedded", progress=False) as kb:
-        embedded = answers(kb, data)
-        kb.backup(tmp_path / "b")
+    here, backup = embedded
     server = {"database_url": postgres_database, "qdrant_url": ":memory:"}
-    with tkb.connect(tmp_path / "server", progress=False, **server) as kb:
-        assert kb.restore(tmp_path / "b").complete
+    with tkb.connect(tmp_path, progress=False, **server) as kb:
+        assert kb.restore(backup).complete
         assert kb.reconcile().clean
         told = kb.recommend("bb_reversal", ohlcv=data / "ohlcv" / "IBM_1d.parquet")
-        assert (told.status, told.params, told.reasons) == embedded[4][:3]
-        assert told.trials["source_id"].to_list() == embedded[4][5]
+        assert (told.status, told.params, told.reasons) == here[4][:3]
+        assert told.trials["source_id"].to_list() == here[4][5]
         assert kb.events().height == 4
 
 

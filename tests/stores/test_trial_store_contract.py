@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from tests.elsewhere import begun, ended, write_a_trial
 from tradingkb.domain import Actor
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.sql.engine import open_engine, writing
@@ -30,15 +28,6 @@ from tradingkb.testing.stored import (
     workspace,
 )
 from tradingkb.testing.trial_store import TrialStoreContract
-
-WRITE_IN_ANOTHER_PROCESS = """
-import sys
-from tradingkb.sql.engine import open_engine
-from tradingkb.stores import SqlTrialStore
-from tradingkb.testing.stored import WORKSPACE, trial_frame
-store = SqlTrialStore(open_engine(sys.argv[1]))
-store.write_trials(WORKSPACE, trial_frame(store, {"source_id": "late"}))
-"""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -84,11 +73,7 @@ def test_a_write_of_another_process_is_seen_at_once(store, url):
     store.create_workspace(workspace())
     fill(store)
     assert partition_rows(store).is_empty()
-    subprocess.run(
-        [sys.executable, "-c", WRITE_IN_ANOTHER_PROCESS, url],
-        cwd=Path(__file__).resolve().parents[2],
-        check=True,
-    )
+    ended(begun(write_a_trial, url))
     assert partition_rows(store)["source_id"].to_list() == ["late"]
 
 

@@ -188,9 +188,9 @@ def contents(home: Place) -> dict[str, list[Row]]:
 
 def select(home: Place, statement: str, *parameters: Any) -> list[Row]:
     """The rows of a statement; none where the store was killed before it had tables."""
-    if not exists(home):
-        return []
     with _open(home) as connection:
+        if not _has_tables(home, connection):
+            return []
         if isinstance(home, str):
             statement = statement.replace("?", "%s")
         return [_plain(dict(row)) for row in connection.execute(statement, parameters)]
@@ -198,12 +198,16 @@ def select(home: Place, statement: str, *parameters: Any) -> list[Row]:
 
 def exists(home: Place) -> bool:
     """Whether there is a store with tables."""
-    if isinstance(home, Path) and not (home / "tradingkb.db").exists():
+    with _open(home) as connection:
+        return _has_tables(home, connection)
+
+
+def _has_tables(home: Place, connection: Any) -> bool:
+    if connection is None:
         return False
     catalog, name = ("sqlite_master", "name") if isinstance(home, Path) else _CATALOG
-    with _open(home) as connection:
-        made = f"SELECT count(*) AS n FROM {catalog} WHERE {name} = 'tradingkb_schema'"
-        return bool(dict(connection.execute(made).fetchone())["n"])
+    made = f"SELECT count(*) AS n FROM {catalog} WHERE {name} = 'tradingkb_schema'"
+    return bool(dict(connection.execute(made).fetchone())["n"])
 
 
 _CATALOG = ("pg_tables", "tablename")
@@ -221,7 +225,11 @@ def _plain(row: Row) -> Row:
 
 @contextmanager
 def _open(home: Place) -> Iterator[Any]:
+    """A connection; None where there is no file."""
     connection: Any
+    if isinstance(home, Path) and not (home / "tradingkb.db").exists():
+        yield None
+        return
     if isinstance(home, str):
         import psycopg
         from psycopg.rows import dict_row

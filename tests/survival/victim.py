@@ -1,4 +1,7 @@
-"""Processes that do one operation on a home, and can be killed while they do it."""
+"""Processes that do one operation on a home, and can be killed while they do it.
+
+They are forked, so that more than a hundred kills fit into a run of the tests.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tradingkb as tkb
-from tests.forks import CONTEXT
+from tests.forked import CONTEXT
 from tests.survival.faults import Fault
 from tradingkb.indexing import apply, indexer
 from tradingkb.ingest import storing

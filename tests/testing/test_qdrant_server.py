@@ -24,8 +24,7 @@ def running() -> Iterator[QdrantServer]:
 def server(running: QdrantServer) -> QdrantServer:
     """A server that keeps nothing yet."""
     running.restore()
-    for name in list(running.state.local.collections):
-        running.state.delete(name)
+    running.state.empty()
     running.requests.clear()
     return running
 

@@ -13,7 +13,8 @@ from polars.exceptions import PanicException
 
 import tradingkb as tkb
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
-from tradingkb.testing.faults import FaultyServer
+from tradingkb.testing.faults import FaultyServer, hanging
+from tradingkb.testing.ollama_server import OllamaServer
 from tradingkb.upkeep import Checks
 
 OpenKb = Callable[..., tkb.KnowledgeBase]
@@ -114,6 +115,33 @@ def test_an_embedder_that_cannot_be_made_is_told(open_kb: OpenKb) -> None:
     assert (found.ok, found.detail) == (False, "EMBED_MODEL 'x' is not known here")
 
 
+def test_a_dimension_that_a_servers_model_does_not_make_is_told_and_never_raised(
+    open_kb: OpenKb,
+) -> None:
+    with OllamaServer() as server:
+        kb = open_kb(ollama_host=server.url, embed_model="nomic-embed-text", embed_dim=64)
+        kb.use_cases.indexer.vectors.ensure_collection("kb_nomic_embed_text_v1", 64)
+        checks = kb.ready().checks
+        for name in ("embed_service", "qdrant_collection"):
+            told = "dimension mismatch: EMBED_DIM is 64, but EMBED_MODEL 'nomic-embed-text' makes"
+            assert not checks[name].ok
+            assert checks[name].detail.startswith(told)
+        kb.close()
+
+
+def test_an_embedding_server_that_is_down_is_told_once(open_kb: OpenKb) -> None:
+    """Of a collection it cannot be told whether it fits: that is no fault of the collection."""
+
+    def away(model: str, scaler: Any) -> Any:
+        raise BackendUnavailableError("the Ollama server did not answer")
+
+    kb = open_kb()
+    kb.use_cases.indexer.vectors.ensure_collection("kb_regime_v1_v1", 768)
+    checks = checks_of(kb, embedders=away).ready().checks
+    assert checks["qdrant_collection"].ok
+    assert not checks["embed_service"].ok
+
+
 @pytest.mark.parametrize(
     ("error", "detail"),
     [
@@ -191,3 +219,15 @@ def test_health_has_the_names_of_the_mission_document_and_asks_nobody(open_kb: O
         "last_error": None,
     }
     assert str(health) == "every circuit is closed"
+
+
+def test_an_embedding_server_that_hangs_does_not_make_the_vector_index_look_down(
+    open_kb: OpenKb,
+) -> None:
+    with FaultyServer(hanging()) as server:
+        kb = open_kb(ollama_host=server.url)
+        kb.use_cases.indexer.vectors.ensure_collection("kb_nomic_v1", 768)
+        kb.create_workspace("desk", embed_model="nomic", collection="kb_nomic_v1")
+        ready = checks_of(kb, timeout_s=0.4).ready()
+        assert ready.checks["qdrant_collection"].ok
+        assert not ready.checks["embed_service"].ok

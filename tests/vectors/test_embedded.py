@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,21 +11,13 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.elsewhere import begun, ended, upsert_a_point
 from tradingkb.sql.engine import open_engine
 from tradingkb.testing.sample_points import AWAY, EAST, EVERYTHING, NORTH, UP, points, uid, windows
 from tradingkb.vectors import embedded as module
 from tradingkb.vectors import partition as partition_module
 from tradingkb.vectors import tables
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
-
-UPSERT_IN_ANOTHER_PROCESS = """
-import sys
-from tradingkb.sql.engine import open_engine
-from tradingkb.testing.sample_points import AWAY, points
-from tradingkb.vectors.embedded import EmbeddedVectorIndex
-index = EmbeddedVectorIndex(open_engine(sys.argv[1]))
-index.upsert("kb", points((7, AWAY, {"window_key": "late"})))
-"""
 
 
 @pytest.fixture
@@ -52,11 +41,7 @@ def nearest(index, vector=AWAY):
 
 def test_a_write_of_another_process_is_seen_at_once(index, url):
     assert nearest(index) == ["a", "b"]
-    subprocess.run(
-        [sys.executable, "-c", UPSERT_IN_ANOTHER_PROCESS, url],
-        cwd=Path(__file__).resolve().parents[2],
-        check=True,
-    )
+    ended(begun(upsert_a_point, url))
     assert nearest(index) == ["late", "a", "b"]
 
 

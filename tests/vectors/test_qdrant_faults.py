@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,6 +39,12 @@ CALLS: dict[str, Callable[[QdrantVectorIndex], Any]] = {
     "dimension": lambda i: i.dimension("kb"),
     "alias": lambda i: i.alias("kb_trials"),
     "set_alias": lambda i: i.set_alias("kb_trials", "kb"),
+    "describe": lambda i: i.describe("kb"),
+    "drop": lambda i: i.drop("kb"),
+    "snapshot": lambda i: i.snapshot("kb"),
+    "snapshots": lambda i: i.snapshots("kb"),
+    "drop_snapshot": lambda i: i.drop_snapshot("kb", "one"),
+    "recover": lambda i: i.recover("kb", "one", "kb_2"),
 }
 COUNTED = http(200, b'{"result": {"count": 3}, "status": "ok", "time": 0.1}')
 NO_ANSWER: dict[str, Behaviour] = {
@@ -160,60 +165,3 @@ def test_a_look_up_that_hangs_ends_in_time(
         named.count("kb")
     release.set()
     named.close()
-
-
-def test_a_collection_that_is_there_already_is_used_by_its_status(
-    server: FaultyServer, index: QdrantVectorIndex
-) -> None:
-    """409 of a present server, whatever it says; 404 to who looks first."""
-    from tradingkb.testing.faults import speaking
-
-    vectors = {"size": 4, "distance": "Cosine"}
-    looks: list[int] = []
-
-    def answer(method: str, path: str, body: Any) -> tuple[int, Any]:
-        if method == "PUT":
-            return (
-                (409, {"status": {"error": "taken"}, "time": 0.1})
-                if path.count("/") == 2
-                else (
-                    200,
-                    {
-                        "result": {"operation_id": 1, "status": "completed"},
-                        "status": "ok",
-                        "time": 0.1,
-                    },
-                )
-            )
-        looks.append(1)
-        if len(looks) == 1:
-            return 404, {"status": {"error": "Not found"}, "time": 0.1}
-        return 200, {"result": _info(vectors), "status": "ok", "time": 0.1}
-
-    server.behave(speaking(answer))
-    index.ensure_collection("kb", 4)
-    assert len(looks) > 1
-
-
-def _info(vectors: dict[str, Any]) -> dict[str, Any]:
-    return json.loads(
-        json.dumps(
-            {
-                "status": "green",
-                "optimizer_status": "ok",
-                "segments_count": 1,
-                "points_count": 0,
-                "config": {
-                    "params": {"vectors": vectors},
-                    "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000},
-                    "optimizer_config": {
-                        "deleted_threshold": 0.2,
-                        "vacuum_min_vector_number": 1000,
-                        "default_segment_number": 0,
-                        "flush_interval_sec": 5,
-                    },
-                },
-                "payload_schema": {},
-            }
-        )
-    )

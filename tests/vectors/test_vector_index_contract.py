@@ -23,16 +23,26 @@ class TestEmbedded(VectorIndexContract):
 
 
 class TestQdrantInMemory(VectorIndexContract):
+    keeps_snapshots = False
+
     @pytest.fixture
     def index(self, qdrant):
         return qdrant
 
 
+class TestQdrantProtocol(VectorIndexContract):
+    """Over real HTTP, with what a server does."""
+
+    @pytest.fixture
+    def index(self, served):
+        return served
+
+
 class TestGuarded(VectorIndexContract):
     @pytest.fixture
-    def index(self, qdrant):
+    def index(self, served):
         doors = Doors({"qdrant": True}, monotonic=time.monotonic, clock=lambda: datetime.now(UTC))
-        yield doors.vectors(qdrant)
+        yield doors.vectors(served)
         state = doors.breakers["qdrant"].state()
         assert (state.state, state.calls["failure"]) == ("closed", 0)
 
@@ -42,10 +52,13 @@ if QDRANT_URL:
     class TestQdrantServer(VectorIndexContract):
         @pytest.fixture
         def index(self):
-            client = connect_qdrant(QDRANT_URL, os.environ.get("QDRANT_API_KEY"))
-            yield QdrantVectorIndex(client)
+            key = os.environ.get("QDRANT_API_KEY")
+            client = connect_qdrant(QDRANT_URL, key)
+            yield QdrantVectorIndex(client, api_key=key)
             for collection in client.get_collections().collections:
                 if collection.name.startswith("contract_"):
+                    for kept in client.list_snapshots(collection.name):
+                        client.delete_snapshot(collection.name, kept.name)
                     client.delete_collection(collection.name)
             client.close()
 else:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tradingkb.cli import curation, jobs, quality, questions, serving, upkeep
+from tradingkb.cli import collections, curation, jobs, quality, questions, serving, upkeep
 from tradingkb.cli.common import (
     DEFAULT_WORKSPACE,
     AsJson,
@@ -256,6 +256,7 @@ def demo(
 curation.register(app)
 jobs.register(app)
 upkeep.register(app)
+collections.register(app)
 quality.register(app)
 serving.register(app)
 

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from tradingkb.knowledge_base import KnowledgeBase
-    from tradingkb.settings import LogSettings
+    from tradingkb.settings import LogSettings, Settings
 
 #: That of `tradingkb.workspaces`, once more: what help and completion show must load no library.
 DEFAULT_WORKSPACE: Final = "default"
@@ -38,10 +38,18 @@ class State:
 
     def open(self) -> KnowledgeBase:
         """The knowledge base of these options and the environment; its libraries load now."""
+        return self.opened(self.settings())
+
+    def settings(self) -> Settings:
+        """The settings of these options and the environment."""
         from tradingkb.settings import load_settings
+
+        return load_settings(**self.arguments)
+
+    def opened(self, settings: Settings) -> KnowledgeBase:
+        """The knowledge base of other settings, which logs as these do."""
         from tradingkb.wiring import connect
 
-        settings = load_settings(**self.arguments)
         _configure_logging(settings)
         return connect(settings=settings)
 

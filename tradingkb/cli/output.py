@@ -45,7 +45,8 @@ EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
     "configuration; 4 a backend did not answer or something is not ready, try again later; "
     "5 recommend: status none; 6 ingest, recommend-many: some rows were refused, the others went "
-    "in; 7 reconcile: differences found and not repaired (restore: an index is not complete); "
+    "in; 7 reconcile: differences found and not repaired (restore: an index is not complete; "
+    "migrate-store: something stands in the way, or the sides differ); "
     "8 jobs --work: a job failed; 9 problems: something is wrong; "
     "130 interrupted."
 )

@@ -120,6 +120,47 @@ def restore(
             raise typer.Exit(EXIT_DIFFERENCES)
 
 
+def migrate_store(
+    context: typer.Context,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Settings of the target as in .env; what it leaves out is embedded."),
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Settings of the source, likewise.")
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Move; without it, only look at both sides.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace what else the target holds.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move everything to another place, embedded or servers, and compare both sides.
+
+    Where one of them is not named, it is the place of the settings in force. The source is only
+    read. Exits with 7 when something stands in the way, or when the sides are not the same
+    afterwards.
+    """
+    with reported():
+        from tradingkb.exceptions import InvalidInputError
+        from tradingkb.moving import migrate_store as move
+        from tradingkb.moving import settings_of_place
+
+        force = context.obj.settings()
+        if to is None and source is None:
+            raise InvalidInputError(
+                "neither side is named", remedy="give the target as --to, the source as --from"
+            )
+        here = force if source is None else settings_of_place(force, source)
+        with context.obj.opened(here) as kb:
+            report = move(kb, force if to is None else to, apply=apply, replace=replace)
+        print_report(report, as_json=as_json)
+        if not report.clean or report.changed:
+            raise typer.Exit(EXIT_DIFFERENCES)
+
+
 def prune(
     context: typer.Context,
     events_days: Annotated[
@@ -155,7 +196,10 @@ def rollups(
 
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
-    every = (problems, reconcile, reembed, activate, backup, restore, prune, rollups)
+    every = (
+        *(problems, reconcile, reembed, activate, backup, restore),
+        *(migrate_store, prune, rollups),
+    )
     for command in every:
         app.command(rich_help_panel="Upkeep")(command)
     app.command("pull-model", rich_help_panel="Upkeep")(pull_model)

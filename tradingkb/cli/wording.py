@@ -11,6 +11,7 @@ from typing import Final
 
 _TABLES: Final = (
     "ingest|strategies|trials|runs|events|workspaces|history|backup|reconcile|leases|jobs"
+    "|collections|snapshots|reembed"
 )
 _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"kb\.create_workspace\('([^']*)'\)", r"tradingkb workspaces --create \1"),
@@ -40,7 +41,7 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"\bactivate (\S+) with (\S+)", r"tradingkb activate --model \1 --collection \2"),
     (r"\b(events|runs)_older_than_days\b", r"--\1-days"),
     (r"strict=False takes the good rows", "without --strict the good rows go in"),
-    (r"\b(replace|repair|force|readmit|restart|compact)=True\b", r"--\1"),
+    (r"\b(apply|replace|repair|force|readmit|restart|compact)=True\b", r"--\1"),
     (r"\b(ohlcv|regime|symbol|timeframe)=(?=[\s,;.)]|$)", r"--\1"),
     (r"\b(run an ingest)\b", "run tradingkb ingest"),
 )

@@ -8,6 +8,7 @@ from typing import Final
 
 from tradingkb.domain import FEATURES, RegimeScaler
 from tradingkb.embedding import cosine, regime_embedder
+from tradingkb.embedding.ollama_host import ollama_host as read_host
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.ports import Embedder, EmbedderFactory
 
@@ -40,8 +41,11 @@ class Embedders:
             demanded: EMBED_MODEL and its EMBED_DIM (None: whatever the model makes).
 
         Raises:
-            ConfigurationError: the demanded model is built in and makes another dimension.
+            ConfigurationError: the demanded model is built in and makes another dimension, or the
+                host cannot be read.
         """
+        if ollama_host is not None:
+            read_host(ollama_host)
         self._host = ollama_host
         self._timeout_s = timeout_s
         self._batch = batch

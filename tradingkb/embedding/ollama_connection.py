@@ -188,14 +188,17 @@ class OllamaConnection:
                 return ask()
         except ResponseError as error:
             if of_texts and _is_of_texts(error):
-                raise RefusedTextsError(masked(error.error)) from error
+                raise RefusedTextsError(_said(error)) from error
+            told = _without_words(error, model)
+            if told is not None:
+                raise told from None
             raise _of_status(error, model) from error
         except _NO_ANSWER as error:
             raise BackendUnavailableError(
                 f"Ollama did not answer: {masked(repr(error))}"
             ) from error
-        except _UNFORESEEN as error:
-            raise _not_ollama("its answer cannot be read") from error
+        except _UNFORESEEN:
+            raise _not_ollama("its answer cannot be read") from None
 
 
 def full_name(name: str) -> str:
@@ -225,27 +228,38 @@ def _followed(client: Client, model: str, progress: Callable[[str, int, int], ob
 def _is_of_texts(error: ResponseError) -> bool:
     """Whether an error is of what was to be embedded: 413 is of a proxy that finds it too long."""
     if error.status_code in (400, 413, 422):
-        return not _RUNNER.search(error.error)
-    return error.status_code == 500 and _OF_TEXT.search(error.error) is not None
+        return not _RUNNER.search(_said(error))
+    return error.status_code == 500 and _OF_TEXT.search(_said(error)) is not None
 
 
-def _of_status(error: ResponseError, model: str) -> TradingKBError:
-    status, said = error.status_code, masked(error.error).strip()[:200]
-    if status == -1:  # in a stream, under 200
-        return _of_pull(said, model)
+def _said(error: ResponseError) -> str:
+    """The server's words, which need not be a text."""
+    return masked(str(error.error)).strip()[:200]
+
+
+def _without_words(error: ResponseError, model: str) -> TradingKBError | None:
+    """An error that repeats nothing of the server's, so that anyone may read it; None: another."""
+    status, said = error.status_code, _said(error)
     if status == 404 and "not found" in said and "page" not in said:
         return missing(model)
+    if status == 404:
+        return _not_ollama("it knows none of the routes (Ollama does since version 0.3)")
     if status in (401, 403):
         return ConfigurationError(
             f"Ollama refused access (status {status}): put user and password into OLLAMA_HOST, as "
             "http://user:password@host:11434"
         )
-    if status in (429, 499) or status >= 500 or (status == 400 and _RUNNER.search(said)):
-        return BackendUnavailableError(f"Ollama did not answer: status {status}, {said}")
     if 300 <= status < 400:
         return _not_ollama(f"it answers by sending elsewhere (status {status})")
-    if status == 404:
-        return _not_ollama("it knows none of the routes (Ollama does since version 0.3)")
+    return None
+
+
+def _of_status(error: ResponseError, model: str) -> TradingKBError:
+    status, said = error.status_code, _said(error)
+    if status == -1:  # in a stream, under 200
+        return _of_pull(said, model)
+    if status in (429, 499) or status >= 500 or (status == 400 and _RUNNER.search(said)):
+        return BackendUnavailableError(f"Ollama did not answer: status {status}, {said}")
     return ConfigurationError(f"Ollama refused a request about model {model!r}: {said}")
 
 

@@ -69,14 +69,14 @@ class ModelComparer:
         Args:
             target: whose windows and strategies.
             models: their names.
-            progress: told after each question.
+            progress: told as markets are embedded, and after each question.
 
         Raises:
             ConfigurationError: an unknown model.
             BackendUnavailableError: the database, or a model's server, does not answer.
         """
         sample = read_sample(self._store, target.workspace.id)
-        (a, seen), (b, seen_by_b) = [self._seen(target, name, sample) for name in models]
+        (a, seen), (b, seen_by_b) = [self._seen(target, name, sample, progress) for name in models]
         strategies = _first(self._store.strategy_names(target.workspace.id), STRATEGIES)
         asked = [(name, row) for name in strategies for row in self._rows(target, name, sample)]
         rows: list[dict[str, Any]] = []
@@ -98,12 +98,14 @@ class ModelComparer:
         )
 
     def _seen(
-        self, target: IndexTarget, model: str, sample: Sample
+        self, target: IndexTarget, model: str, sample: Sample, progress: Progress
     ) -> tuple[ComparedModel, Floats]:
         """A model with its quality, and how like each window is to each probe as it sees them."""
         began = time.monotonic()
         embedder = self._indexer.embedder(replace(target, model=model))
-        seen = similarities(embedder, sample)
+        seen = similarities(
+            embedder, sample, lambda _, done, total: progress(f"embed by {model}", done, total)
+        )
         found = ComparedModel(
             model=model,
             dimension=embedder.dimension,

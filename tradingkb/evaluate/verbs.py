@@ -76,5 +76,5 @@ class ComparedModels:
         """
         uses = self.use_cases
         comparer = ModelComparer(uses.store, uses.indexer, uses.asking.recommender)
-        with progress_bar(self._progress, "questions") as progress:
+        with progress_bar(self._progress, "markets") as progress:
             return comparer.run(uses.workspaces.named(workspace), (a, b), progress)

@@ -2,6 +2,13 @@
 
 from tradingkb.indexing.activate import ActivationReport, activate
 from tradingkb.indexing.apply import BATCH
+from tradingkb.indexing.collection_reports import (
+    DroppedSnapshot,
+    DropReport,
+    RecoveryReport,
+    SnapshotReport,
+)
+from tradingkb.indexing.collection_verbs import Collections
 from tradingkb.indexing.contents import ContentCheck, Contents, DeepReconciliation
 from tradingkb.indexing.indexer import Indexer, stored_plans, without_hashes_of
 from tradingkb.indexing.lost import LossWatch, lost_trials
@@ -24,6 +31,7 @@ from tradingkb.indexing.probes import (
 )
 from tradingkb.indexing.reconcile import Reconciler, Reconciliation
 from tradingkb.indexing.reembed import Reembedder, ReembedReport
+from tradingkb.indexing.staleness import made_in_part, made_otherwise
 
 __all__ = [
     "BATCH",
@@ -31,9 +39,12 @@ __all__ = [
     "IDENTITY",
     "NOWHERE",
     "ActivationReport",
+    "Collections",
     "ContentCheck",
     "Contents",
     "DeepReconciliation",
+    "DropReport",
+    "DroppedSnapshot",
     "Estimate",
     "Floats",
     "Indexer",
@@ -43,13 +54,17 @@ __all__ = [
     "Recipe",
     "Reconciler",
     "Reconciliation",
+    "RecoveryReport",
     "ReembedReport",
     "Reembedder",
     "Sample",
+    "SnapshotReport",
     "activate",
     "judge_neighbours",
     "lost_more",
     "lost_trials",
+    "made_in_part",
+    "made_otherwise",
     "make_plan",
     "neighbour_quality",
     "only",

@@ -14,6 +14,7 @@ from tradingkb.indexing.neighbours import CHANCE, NeighbourQuality
 from tradingkb.indexing.probes import neighbour_quality, read_sample
 from tradingkb.observability import emit
 from tradingkb.ports import Embedder, WorkspaceStore
+from tradingkb.progress import Progress
 from tradingkb.reports import Report
 
 
@@ -65,6 +66,7 @@ def activate(
     *,
     stored: tuple[str | None, str | None],
     force: bool,
+    progress: Progress = lambda *_: None,
 ) -> ActivationReport:
     """Switches a workspace, after looking whether the collection can answer, and how well.
 
@@ -77,6 +79,7 @@ def activate(
             environment.
         force: switch although trials are missing in the collection, or the model's neighbours may
             be as good as chance.
+        progress: told as they are measured.
 
     Raises:
         ConfigurationError: an unknown model; a collection that does not exist or has another
@@ -88,7 +91,7 @@ def activate(
     embedder = indexer.embedder(after)
     _check_dimension(after, indexer.vectors.dimension(after.collection), embedder.dimension)
     missing = _missing(indexer, after, embedder)
-    quality = neighbour_quality(embedder, read_sample(indexer.store, workspace.id))
+    quality = neighbour_quality(embedder, read_sample(indexer.store, workspace.id), progress)
     problems = [*_lacking(after, missing), *_chance(before, after, quality)]
     if problems and not force:
         raise ConfigurationError("; ".join(problems))

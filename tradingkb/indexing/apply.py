@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
+import numpy as np
 import polars as pl
 
 from tradingkb.derived import FILTER_COLUMNS
@@ -14,6 +15,7 @@ from tradingkb.domain import (
     IndexTarget,
     point_id,
 )
+from tradingkb.exceptions import UnembeddableError
 from tradingkb.indexing.plan import IDENTITY, Recipe
 from tradingkb.indexing.points import PointRemover
 from tradingkb.indexing.window_vectors import WindowVectors
@@ -64,6 +66,8 @@ class Applier:
         self._recipe = Recipe.of(embedder, target.collection)
         self._remover = remover
         self._clock = clock
+        #: Of each window without a vector: a trial of it, and why.
+        self._refused: dict[str, tuple[str, str]] = {}
 
     def apply(
         self, work: pl.DataFrame, progress: Progress, since: pl.DataFrame | None = None
@@ -77,6 +81,8 @@ class Applier:
             work: a plan: identity, window_key, regime_is, regime_oos, content_hash, action.
             progress: told after each part.
             since: what `write_trials` returned, where `work` is of all that it wrote.
+
+        Windows of which the model makes no vectors are left out, which `finish` tells.
         """
         self._vectors.ensure_collection(self._recipe.collection, self._dimension)
         done = 0
@@ -84,6 +90,17 @@ class Applier:
             done += part.height
             self._apply_part(self._completed(part), since if part.height == work.height else None)
             progress("index", done, work.height)
+
+    def finish(self) -> None:
+        """Tells what was left out; the next run tries it again.
+
+        Raises:
+            UnembeddableError: the model made no vectors of some windows.
+        """
+        if self._refused:
+            names = [f"the window of trial {trial!r}" for trial, _ in self._refused.values()]
+            why = {n: why for n, (_, why) in enumerate(self._refused.values())}
+            raise UnembeddableError(self._recipe.model, why, names)
 
     def _completed(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with trial ids and with everything that embeddings and payloads need."""
@@ -106,6 +123,13 @@ class Applier:
             )
         )
         vectors = self._made.of(batch)
+        refused = np.isnan(vectors).any(axis=1)
+        if refused.any():
+            self._note(batch.filter(pl.Series(refused)))
+            # Without all its trials a strategy is not finished, whatever was written.
+            batch, vectors, since = batch.filter(pl.Series(~refused)), vectors[~refused], None
+            if batch.is_empty():
+                return
         embedded = vectors.any(axis=1)
         points = batch.filter(pl.Series(embedded))
         if points.height:
@@ -134,6 +158,13 @@ class Applier:
         rejected_meanwhile = self._store.write_index(self._workspace_id, rows, self._clock(), since)
         if rejected_meanwhile.height:
             self._remover.remove(rejected_meanwhile)
+
+    def _note(self, refused: pl.DataFrame) -> None:
+        rows = refused.unique("window_key", keep="first", maintain_order=True)
+        for key, trial, *regimes in rows.select(
+            "window_key", "source_id", "regime_is", "regime_oos"
+        ).rows():
+            self._refused[key] = (trial, self._made.refused[regimes[0], regimes[1]])
 
 
 def with_payload(points: pl.DataFrame, workspace_id: str) -> pl.DataFrame:

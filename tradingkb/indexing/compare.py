@@ -81,7 +81,7 @@ def compare(
     if embedder is not None:
         recipe = Recipe.of(embedder, collection)
         held = finished.join(points, on="point_id", how="semi")
-        trials = _as_hashed(store, workspace_id, eligible)
+        trials = as_hashed(store, workspace_id, eligible)
         outdated = _outdated(trials, held, recipe)
         held = held.filter(~pl.col("trial_id").is_in(outdated.implode()))
         stale = _stale(store, workspace_id, trials, held, points, recipe)
@@ -106,7 +106,7 @@ def _points(vectors: VectorIndex, workspace_id: str, collection: str) -> pl.Data
         return pl.DataFrame(schema={"point_id": pl.String})
 
 
-def _as_hashed(store: IndexedStore, workspace_id: str, eligible: pl.DataFrame) -> pl.DataFrame:
+def as_hashed(store: IndexedStore, workspace_id: str, eligible: pl.DataFrame) -> pl.DataFrame:
     """Trials with what their content hashes are made of, by id."""
     windows = store.window_rows(workspace_id)
     regimes = windows.select("window_id", "window_key", "regime_is", "regime_oos")
@@ -123,11 +123,11 @@ def _outdated(trials: pl.DataFrame, held: pl.DataFrame, recipe: Recipe) -> pl.Se
         earlier = replace(recipe, pipeline=str(pipeline))
         if earlier != recipe and PAYLOAD_VERSION not in earlier.pipeline.split("/"):
             theirs = trials.join(entries, on="trial_id", how="semi")
-            found.append(_same(theirs, entries, earlier)["trial_id"])
+            found.append(same_hashes(theirs, entries, earlier)["trial_id"])
     return pl.concat(found).sort()
 
 
-def _same(trials: pl.DataFrame, entries: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
+def same_hashes(trials: pl.DataFrame, entries: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
     """The entries with the content hashes that these trials have by a recipe."""
     hashed = trials.select("trial_id").with_columns(content_hashes(trials, recipe).alias("now"))
     return entries.join(hashed, on="trial_id").filter(pl.col("content_hash") == pl.col("now"))
@@ -142,7 +142,7 @@ def _stale(
     recipe: Recipe,
 ) -> pl.Series:
     """Trials whose entry has another hash, or whose point has another payload, than they should."""
-    same = _same(trials, held, recipe)
+    same = same_hashes(trials, held, recipe)
     other = held.join(same, on="trial_id", how="anti")
     found = [other["trial_id"], *_other_payloads(store, workspace_id, held, points)]
     return pl.concat(found).unique().sort()

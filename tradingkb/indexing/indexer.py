@@ -71,6 +71,9 @@ class Indexer:
 
         Returns:
             How many were inserted, updated, unarchived and skipped.
+
+        Raises:
+            UnembeddableError: the model makes no vectors of some windows; all others are done.
         """
         embedder = self.embedder(target)
         applier, recipe = self.applier(target, embedder), Recipe.of(embedder, target.collection)
@@ -90,6 +93,7 @@ class Indexer:
             applier.apply(plan.filter(pl.col("action") != "skipped"), within)
             done.update(plan["action"].to_list())
             progress("index", done.total(), len(trial_ids))
+        applier.finish()
         return done
 
     def set_alias(self, collection: str) -> None:

@@ -24,7 +24,9 @@ from tradingkb.indexing.neighbours import (
     NeighbourQuality,
     judge_neighbours,
 )
-from tradingkb.ports import ContentStore, Embedder, Floats32, WindowDocument
+from tradingkb.indexing.window_vectors import embedded
+from tradingkb.ports import ContentStore, Embedder, WindowDocument
+from tradingkb.progress import Progress
 
 #: Windows that are embedded, and regimes that are asked, at most: with a language model of 50 texts
 #: a second eight seconds.
@@ -113,37 +115,48 @@ def draw(
     )
 
 
-def similarities(embedder: Embedder, sample: Sample) -> Floats:
+def similarities(
+    embedder: Embedder, sample: Sample, progress: Progress = lambda *_: None
+) -> Floats:
     """How like each window is to each probe as the embedder sees it, shape (probes, windows).
+
+    Args:
+        embedder: of the model; windows come in batches of its size.
+        sample: what is embedded.
+        progress: told after each batch, and after each probe.
 
     Raises:
         BackendUnavailableError: the embedder's server does not answer.
     """
-    vectors = embedded(embedder, sample.documents)
-    there = vectors.any(axis=1)
-    queries = [embedder.embed_query(p.regime, p.side) for p in sample.probes]
-    rows = [vectors @ query.vector * query.scale for query in queries]
-    found = np.array(rows, dtype=np.float64).reshape(len(queries), len(vectors))
-    return np.where(there & np.isfinite(found), found, NOWHERE)
+    documents, probes = sample.documents, sample.probes
+    step, total = embedder.batch or max(len(documents), 1), len(documents) + len(probes)
+    vectors = np.zeros((len(documents), embedder.dimension), dtype=np.float32)
+    found = np.zeros((len(probes), len(documents)))
+    for start in range(0, len(documents), step):
+        part = documents[start : start + step]
+        # A window that the model refuses is as one that it does not know: found last.
+        vectors[start : start + step] = np.nan_to_num(embedded(embedder, part)[0])
+        progress("embed", start + len(part), total)
+    for row, probe in enumerate(probes):
+        query = embedder.embed_query(probe.regime, probe.side)
+        found[row] = vectors @ query.vector * query.scale
+        progress("embed", len(documents) + row + 1, total)
+    return np.where(vectors.any(axis=1) & np.isfinite(found), found, NOWHERE)
 
 
-def embedded(embedder: Embedder, documents: Sequence[WindowDocument]) -> Floats32:
-    """Vectors of windows, shape (n, dimension), in batches of the embedder's size."""
-    n = len(documents)
-    step = embedder.batch or max(n, 1)
-    parts = [embedder.embed_documents(documents[i : i + step]) for i in range(0, n, step)]
-    return np.vstack(parts) if parts else np.zeros((0, embedder.dimension), dtype=np.float32)
-
-
-def neighbour_quality(embedder: Embedder, sample: Sample) -> NeighbourQuality:
+def neighbour_quality(
+    embedder: Embedder, sample: Sample, progress: Progress = lambda *_: None
+) -> NeighbourQuality:
     """How good the embedder's neighbours are; embeds nothing where nothing can be told.
+
+    Arguments are those of `similarities`.
 
     Raises:
         BackendUnavailableError: the embedder's server does not answer.
     """
     if not sample.enough:
         return NeighbourQuality(None, None, None, None, len(sample.probes), len(sample.documents))
-    return judge_neighbours(sample.asked, similarities(embedder, sample))
+    return judge_neighbours(sample.asked, similarities(embedder, sample, progress))
 
 
 def _probes(documents: Sequence[WindowDocument]) -> Iterator[Probe]:

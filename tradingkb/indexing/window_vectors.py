@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from tradingkb.domain import regime_from_json
+from tradingkb.exceptions import UnembeddableError
 from tradingkb.ports import Embedder, Floats32, WindowDocument
 
 #: Windows whose vectors are kept: with 768 dimensions, and the texts that they are found by, 60 MB.
@@ -32,6 +33,7 @@ class WindowVectors:
         self._embedder = embedder
         self._limit = kept
         self._made: dict[Regimes, Floats32] = {}
+        self.refused: dict[Regimes, str] = {}
 
     def parts(self, work: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:
         """All rows, at most `most` at a time; by window where the embedder has a batch size.
@@ -52,7 +54,11 @@ class WindowVectors:
             start = end
 
     def of(self, part: pl.DataFrame) -> Floats32:
-        """One vector per row, shape (n, dimension); zeros where nothing can be embedded."""
+        """One vector per row, shape (n, dimension).
+
+        Zeros where nothing can be embedded; NaN where the model made no vector, for the reason that
+        `refused` has by the window's regimes.
+        """
         windows = _windows(part)
         regimes: list[Regimes] = windows.select(_REGIMES).rows()
         vectors = self._at_once(regimes) if self._embedder.batch is None else self._kept(regimes)
@@ -84,14 +90,31 @@ class WindowVectors:
         return found.reshape(len(regimes), self._embedder.dimension)
 
     def _at_once(self, regimes: list[Regimes]) -> Floats32:
-        return self._embedder.embed_documents(
-            [
-                WindowDocument(
-                    regime_from_json(a) if a else None, regime_from_json(b) if b else None
-                )
-                for a, b in regimes
-            ]
-        )
+        found, refused = embedded(self._embedder, [_document(*one) for one in regimes])
+        self.refused.update({regimes[place]: why for place, why in refused.items()})
+        return found
+
+
+def embedded(
+    embedder: Embedder, documents: Sequence[WindowDocument]
+) -> tuple[Floats32, dict[int, str]]:
+    """Vectors of windows, NaN where the model makes none, and why it makes none, by place."""
+    try:
+        return embedder.embed_documents(documents), {}
+    except UnembeddableError as error:
+        refused = dict(error.refused)
+    good = [n for n in range(len(documents)) if n not in refused]
+    found = np.full((len(documents), embedder.dimension), np.nan, dtype=np.float32)
+    if good:
+        found[good], others = embedded(embedder, [documents[n] for n in good])
+        refused.update({good[place]: why for place, why in others.items()})
+    return found, refused
+
+
+def _document(before: str | None, during: str | None) -> WindowDocument:
+    return WindowDocument(
+        regime_from_json(before) if before else None, regime_from_json(during) if during else None
+    )
 
 
 def _windows(rows: pl.DataFrame) -> pl.DataFrame:

@@ -164,6 +164,8 @@ class Ingester:
                 work = only(planned.plan, pl.col("action") != "skipped")
                 applier.apply(work, progress, planned.since)
         path, said = (None, ()) if dry_run else save_rejects(scope, self._rejects_dir)
+        if applier is not None:
+            applier.finish()
         scope = replace(scope, notes=(*scope.notes, *said))
         return summarize(scope, recipe, tally, dry_run, path, began)
 

@@ -160,7 +160,7 @@ def redis_client(url: str, connections: int) -> Any:
     except Exception:  # redis repeats parts of the URL
         raise _unreadable("is no URL of a Redis server") from None
     pool.reset()
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis.from_pool(pool)  # closes the pool when it is closed
 
 
 def _check(url: str) -> None:

@@ -93,6 +93,15 @@ def _prune(f: Facts) -> str:
     return f"{f['events']:,} events, {f['runs']:,} runs and {f['jobs']:,} jobs deleted"
 
 
+def _recover(f: Facts) -> str:
+    return f"{f['into']} recovered from {f['snapshot']}: {f['points']:,} points"
+
+
+def _drop(f: Facts) -> str:
+    missed = f", which {', '.join(f['searched_by'])} searched" if f["searched_by"] else ""
+    return f"collection {f['collection']} dropped{missed}"
+
+
 def _start(f: Facts) -> str:
     names = [one["setting"] for one in f["changed"]]
     before = f["version_before"]
@@ -117,5 +126,7 @@ _SAY: Final[Mapping[str, Callable[[Facts], str]]] = {
     "backup": _backup,
     "restore": _restore,
     "prune": _prune,
+    "recover": _recover,
+    "drop": _drop,
     "start": _start,
 }

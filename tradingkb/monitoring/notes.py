@@ -32,7 +32,8 @@ class Notes:
         """Notes that something was done, now.
 
         Args:
-            kind: "activate", "calibrate", "backup", "restore", "prune", "start" or "status".
+            kind: "activate", "calibrate", "backup", "restore", "prune", "recover", "drop",
+                "start" or "status".
             facts: what of it is worth knowing, without secrets.
             workspace_id: of which workspace; None for the whole store.
             actor: who did it; default the name of the user.
@@ -62,6 +63,14 @@ class Notes:
         """Notes that old records were deleted."""
         names = "events", "events_before", "runs", "runs_before", "jobs"
         self.note("prune", _of(report, *names))
+
+    def recovered(self, report: Any) -> None:
+        """Notes that a collection was made of a snapshot."""
+        self.note("recover", _of(report, "snapshot", "collection", "into", "points", "current"))
+
+    def dropped(self, report: Any) -> None:
+        """Notes that a collection was dropped."""
+        self.note("drop", _of(report, "collection", "points", "searched_by"))
 
     def started(self, replica: str, version: str, settings: Mapping[str, Any]) -> None:
         """Notes that a service was started, and what of its settings is not what it was.

@@ -4,7 +4,14 @@ SQL is the truth; the vector index is derived. A search returns ids and similari
 candidate is then read from SQL, and payloads of a vector index are never trusted.
 """
 
-from tradingkb.ports.backup import BackupContents, BackupStore, Restored, RetentionStore
+from tradingkb.ports.backup import (
+    BackupContents,
+    BackupStore,
+    Digest,
+    Restored,
+    RetentionStore,
+    Surveyed,
+)
 from tradingkb.ports.calibration import Calibration, CalibrationStore
 from tradingkb.ports.curation import StatusStore, WithdrawalStore
 from tradingkb.ports.embedders import (
@@ -15,7 +22,7 @@ from tradingkb.ports.embedders import (
     WindowDocument,
 )
 from tradingkb.ports.freshness import FreshnessStore, LastTimes
-from tradingkb.ports.index import DeletionStore, IndexStore
+from tradingkb.ports.index import DeletionStore, IndexStore, PipelineStore
 from tradingkb.ports.jobs import FINISHED, Job, JobState, JobStore
 from tradingkb.ports.patience import Again, once, patience, seconds_left
 from tradingkb.ports.records import (
@@ -47,7 +54,16 @@ from tradingkb.ports.trials import (
     WriterStore,
 )
 from tradingkb.ports.values import Partition, PartitionNews, RunRecord
-from tradingkb.ports.vectors import PAYLOAD, Floats32, Points, VectorFilter, VectorIndex, WindowHit
+from tradingkb.ports.vectors import (
+    PAYLOAD,
+    CollectionInfo,
+    Floats32,
+    Points,
+    SnapshotInfo,
+    VectorFilter,
+    VectorIndex,
+    WindowHit,
+)
 
 __all__ = [
     "FINISHED",
@@ -60,8 +76,10 @@ __all__ = [
     "Bucket",
     "Calibration",
     "CalibrationStore",
+    "CollectionInfo",
     "ContentStore",
     "DeletionStore",
+    "Digest",
     "DocumentStore",
     "Embedder",
     "EmbedderFactory",
@@ -81,6 +99,7 @@ __all__ = [
     "Partition",
     "PartitionNews",
     "PartitionStore",
+    "PipelineStore",
     "Points",
     "QueryVector",
     "ReportStore",
@@ -89,8 +108,10 @@ __all__ = [
     "RunRecord",
     "RunStore",
     "SelectionStore",
+    "SnapshotInfo",
     "SpecStore",
     "StatusStore",
+    "Surveyed",
     "TransactionStore",
     "TrialOrder",
     "TrialPlace",

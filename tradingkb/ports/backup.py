@@ -38,6 +38,38 @@ class Restored:
     contents: BackupContents
 
 
+@dataclass(frozen=True)
+class Digest:
+    """What tells the rows of a table from others, in whichever database they are.
+
+    Attributes:
+        rows: how many there are.
+        sha256: of what they say, in hexadecimal, whatever their order.
+    """
+
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What a database was found to hold, by a look that changed nothing.
+
+    Attributes:
+        revision: of its schema; None where it has no tables yet.
+        outdated: whether opening it brings its schema up to date.
+        rows: number of rows by table of truth.
+        digests: by table; None where the schema is none, or an older one.
+        place: see `BackupStore.place`.
+    """
+
+    revision: str | None
+    outdated: bool
+    rows: Mapping[str, int]
+    digests: Mapping[str, Digest] | None
+    place: str
+
+
 class BackupStore(Protocol):
     """A store that can be written to one file, and be replaced by one.
 
@@ -47,6 +79,23 @@ class BackupStore(Protocol):
 
     def row_counts(self) -> dict[str, int]:
         """Number of rows by table of truth."""
+
+    def digests(self) -> dict[str, Digest]:
+        """Rows and digest of each table of truth, of one moment.
+
+        Two stores with the same content have the same ones, whichever database each of them is in.
+        Left out is what is another in each place: counters of changes, entries of the vector index,
+        and notes of moves and of starts of a service.
+        """
+
+    def revision(self) -> str:
+        """The revision of the schema."""
+
+    def size_bytes(self) -> int:
+        """Bytes that everything takes in this database; a backup takes no more."""
+
+    def place(self) -> str:
+        """What tells this database from others, by whatever URL it is reached."""
 
     def write_backup(
         self, path: Path, at: datetime, *, replace: bool, progress: Progress

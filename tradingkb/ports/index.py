@@ -8,7 +8,17 @@ from typing import Protocol
 import polars as pl
 
 
-class IndexStore(Protocol):
+class PipelineStore(Protocol):
+    """How vectors were made."""
+
+    def pipelines(self, workspace_id: str, collection: str) -> set[str]:
+        """Pipelines of finished entries of a collection, of two hundred trials at most.
+
+        Quick, however many there are; what only some of more have may be missed.
+        """
+
+
+class IndexStore(PipelineStore, Protocol):
     """The entries of trials in collections."""
 
     def index_rows(
@@ -34,6 +44,25 @@ class IndexStore(Protocol):
 
     def index_places(self) -> set[tuple[str, str]]:
         """Workspace id and collection of every entry of every workspace."""
+
+    def index_models(self, collection: str) -> list[str]:
+        """The models that entries of a collection name, of every workspace, by name."""
+
+    def copy_index(self, collection: str, into: str, before: datetime) -> int:
+        """Says of another collection what is known of this one, in one transaction.
+
+        For a collection that holds the points of an earlier moment: entries that were written
+        before it and are finished are taken over, and archived ones, whose point may be there, as
+        not yet deleted. What was known of `into` is forgotten.
+
+        Args:
+            collection: whose entries, of every workspace.
+            into: of which collection they are written.
+            before: the moment, aware UTC time.
+
+        Returns:
+            How many entries `into` has.
+        """
 
     def count_indexed(self, collection: str) -> int:
         """How many points the collection should hold: finished entries, not archived, not bare."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -66,6 +67,52 @@ class WindowHit:
     similarity: float
 
 
+@dataclass(frozen=True)
+class CollectionInfo:
+    """What an index says of a collection.
+
+    Attributes:
+        name: of the collection.
+        dimension: of its vectors; None where it holds other things than one vector per point.
+        points: how many, exactly.
+        payload_indexes: fields of the payload that are indexed, by name.
+        state: "green"; of a server also "yellow" (it optimises), "grey" (it could) or "red".
+        shards: into which it is divided.
+        replicas: of each shard.
+        aliases: that point at it, by name.
+        foreign: why it belongs to another program; None where it is ours.
+    """
+
+    name: str
+    dimension: int | None
+    points: int
+    payload_indexes: tuple[str, ...] = ()
+    state: str = "green"
+    shards: int = 1
+    replicas: int = 1
+    aliases: tuple[str, ...] = ()
+    foreign: str | None = None
+
+
+@dataclass(frozen=True)
+class SnapshotInfo:
+    """A snapshot of a collection.
+
+    Attributes:
+        name: of the snapshot.
+        collection: that it was taken of.
+        created_at: aware UTC time; None where the index does not say.
+        size_bytes: of the snapshot.
+        points: that it holds; None where the index does not say.
+    """
+
+    name: str
+    collection: str
+    created_at: datetime | None
+    size_bytes: int
+    points: int | None = None
+
+
 @runtime_checkable
 class VectorIndex(Protocol):
     """Points in named collections.
@@ -115,6 +162,49 @@ class VectorIndex(Protocol):
         self, name: str, vector: Floats32, where: VectorFilter, limit: int
     ) -> list[WindowHit]:
         """The `limit` nearest windows, each by its nearest matching point."""
+
+    def describe(self, name: str) -> CollectionInfo | None:
+        """What there is to know of a collection, None when there is none of that name."""
+
+    def drop(self, name: str) -> None:
+        """Deletes a collection with its points and aliases; its snapshots stay.
+
+        One that does not exist is no error.
+
+        Raises:
+            ConfigurationError: it belongs to another program.
+        """
+
+    def snapshot(self, name: str) -> SnapshotInfo:
+        """Keeps what a collection holds now; all of it or nothing.
+
+        Raises:
+            ConfigurationError: the index has no snapshots, or would keep a part only.
+        """
+
+    def snapshots(self, name: str) -> list[SnapshotInfo]:
+        """The snapshots of a collection, oldest first.
+
+        Of one that does not exist an index may see none, and yet recover them by their names.
+        """
+
+    def drop_snapshot(self, name: str, snapshot: str) -> None:
+        """Deletes a snapshot.
+
+        Raises:
+            NotFoundError: the collection has no such snapshot.
+        """
+
+    def recover(self, name: str, snapshot: str, into: str) -> SnapshotInfo:
+        """Makes a new collection of what a snapshot of `name` holds; aliases stay as they are.
+
+        `name` need not exist any more. When the answer is lost, the new collection may be there.
+        Returns what is known of the snapshot.
+
+        Raises:
+            NotFoundError: the collection has no such snapshot.
+            ConfigurationError: `into` exists, or the index has no snapshots.
+        """
 
     def close(self) -> None:
         """Releases connections."""

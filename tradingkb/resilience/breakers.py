@@ -24,7 +24,7 @@ class BreakerState:
     """A breaker as it is now.
 
     Attributes:
-        service: "db", "qdrant" or "ollama".
+        service: "db", "qdrant" or "ollama"; of the limits of requests "redis".
         state: "closed" (calls pass), "open" (none does) or "half_open" (one does).
         failures: calls in a row that were not answered.
         in_use: whether the service is used at all.

@@ -75,13 +75,20 @@ class Guard:
         self.monotonic = monotonic
         self._chance = chance
 
-    def call(self, ask: Callable[[], T], *, bulk: bool = False) -> T:
+    def call(
+        self,
+        ask: Callable[[], T],
+        *,
+        bulk: bool = False,
+        again: Callable[[BaseException], bool] = is_transient,
+    ) -> T:
         """Calls a function that may be called again.
 
         Args:
             ask: asks the service.
             bulk: whether it asks more than once, so that it may rightly take long: then each
                 request has its time, and no answer is slow.
+            again: says after which errors it is called again.
 
         Raises:
             CircuitOpenError: the service is left alone for a while.
@@ -90,10 +97,10 @@ class Guard:
         generation, started = self.breaker.ask(), self.monotonic()
         try:
             if bulk:
-                answer = self.retrying(ask)
+                answer = self.retrying(ask, again)
             else:
                 with patience(self.policy.total_s):
-                    answer = self.retrying(ask)
+                    answer = self.retrying(ask, again)
         except BaseException as error:
             self.tell(generation, error, self.monotonic() - started)
             raise

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
-from tradingkb.ports import Floats32, Points, VectorFilter, VectorIndex, WindowHit
+from tradingkb.ports import (
+    CollectionInfo,
+    Floats32,
+    Points,
+    SnapshotInfo,
+    VectorFilter,
+    VectorIndex,
+    WindowHit,
+)
 from tradingkb.resilience.guards import Guard
 
 
 class GuardedVectorIndex:
-    """The `VectorIndex` port over another one: every call may be made again, so each is guarded."""
+    """The `VectorIndex` port over another one: each call is guarded.
+
+    Every one may be made again, but those that make what must not be there yet, or twice.
+    """
 
     def __init__(self, index: VectorIndex, guard: Guard) -> None:
         """Stands before an index."""
@@ -62,6 +74,36 @@ class GuardedVectorIndex:
         """The `limit` nearest windows, each by its nearest matching point."""
         return self._guard.call(lambda: self.index.nearest_windows(name, vector, where, limit))
 
+    def describe(self, name: str) -> CollectionInfo | None:
+        """What there is to know of a collection, None when there is none of that name."""
+        return self._guard.call(lambda: self.index.describe(name), bulk=True)
+
+    def drop(self, name: str) -> None:
+        """Deletes a collection with its points and aliases; its snapshots stay."""
+        self._guard.call(lambda: self.index.drop(name), bulk=True)
+
+    def snapshot(self, name: str) -> SnapshotInfo:
+        """Keeps what a collection holds now; all of it or nothing."""
+        return self._guard.call(lambda: self.index.snapshot(name), bulk=True, again=_never)
+
+    def snapshots(self, name: str) -> list[SnapshotInfo]:
+        """The snapshots of a collection, oldest first."""
+        return self._guard.call(lambda: self.index.snapshots(name))
+
+    def drop_snapshot(self, name: str, snapshot: str) -> None:
+        """Deletes a snapshot."""
+        ask = partial(self.index.drop_snapshot, name, snapshot)
+        self._guard.call(ask, bulk=True, again=_never)
+
+    def recover(self, name: str, snapshot: str, into: str) -> SnapshotInfo:
+        """Makes a new collection of what a snapshot of `name` holds."""
+        ask = partial(self.index.recover, name, snapshot, into)
+        return self._guard.call(ask, bulk=True, again=_never)
+
     def close(self) -> None:
         """Releases connections."""
         self.index.close()
+
+
+def _never(_: BaseException) -> bool:
+    return False

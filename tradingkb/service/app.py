@@ -161,6 +161,7 @@ async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> Async
     service: Service = app.state.service
     to_thread.current_default_thread_limiter().total_tokens = service.settings.threads
     async with AsyncExitStack() as stack:
+        stack.callback(service.backend.close)
         stack.callback(subscribe(service.metrics.subscriber))
         tried = asyncio.Event()
         opening = asyncio.create_task(_open(open_kb, service, tried))
@@ -179,7 +180,6 @@ async def _lifespan(open_kb: Callable[[], KnowledgeBase], app: FastAPI) -> Async
             await opening
         if service.opened:
             await to_thread.run_sync(_close, service, limiter=CapacityLimiter(1))
-        service.backend.close()
         emit("service_stopped", replica=service.settings.replica)
 
 

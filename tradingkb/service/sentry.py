@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.masking import masked
 from tradingkb.observability import subscribe
+from tradingkb.settings import is_address
 
 if TYPE_CHECKING:
     from sentry_sdk import Client
@@ -174,14 +175,14 @@ def _secrets(settings: Settings) -> list[str]:
         value = getattr(settings, name)
         if not field.repr:
             found |= set(value.values()) if isinstance(value, dict) else {value or ""}
-        elif name.endswith("_url") and value:
+        elif is_address(name) and value:
             found |= _passwords(value)
     return sorted((s for s in found if len(s) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _passwords(url: str) -> set[str]:
     try:
-        password = urlsplit(url).password or ""
+        password = urlsplit(url if "://" in url else f"//{url}").password or ""
     except ValueError:
         return set()
     return {password, unquote(password)}

@@ -6,11 +6,12 @@ there is a new class in a module of its own, and a line among the bases of `Sett
 
 from tradingkb.settings.answers import AnswerSettings
 from tradingkb.settings.client import ClientSettings
+from tradingkb.settings.environment import is_address
 from tradingkb.settings.index import IndexSettings
 from tradingkb.settings.logs import LogSettings
 from tradingkb.settings.model import Settings
 from tradingkb.settings.process import ProcessSettings
-from tradingkb.settings.reading import describe, load_settings, shown_settings
+from tradingkb.settings.reading import describe, load_settings, settings_of, shown_settings
 from tradingkb.settings.retention import RetentionSettings
 from tradingkb.settings.service import ServiceSettings
 from tradingkb.settings.store import StoreSettings
@@ -26,6 +27,8 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "describe",
+    "is_address",
     "load_settings",
+    "settings_of",
     "shown_settings",
 ]

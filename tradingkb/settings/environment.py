@@ -7,9 +7,14 @@ from typing import Any, Final
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tradingkb.masking import masked
+from tradingkb.masking import masked, masked_url
 
 PREFIX: Final = "TRADINGKB_"
+
+
+def is_address(field: str) -> bool:
+    """Whether a field names a server, with or without a scheme: it may hold a password."""
+    return field.endswith(("_url", "_host"))
 
 
 class EnvironmentSettings(BaseSettings):
@@ -34,4 +39,5 @@ class EnvironmentSettings(BaseSettings):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What is shown of a field: no secret of a URL."""
         for name, value in super().__repr_args__():
-            yield name, masked(value) if isinstance(value, str) else value
+            hide = masked_url if is_address(name or "") else masked
+            yield name, hide(value) if isinstance(value, str) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic_settings import SettingsError
 
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.masking import masked, masked_url
-from tradingkb.settings.environment import PREFIX
+from tradingkb.settings.environment import PREFIX, is_address
 from tradingkb.settings.model import Settings
 
 
@@ -22,7 +23,15 @@ def load_settings(**arguments: Any) -> Settings:
         ConfigurationError: a value that cannot be used, with its variable and the reason; a `.env`
             that is there and cannot be read.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    return settings_of({name: value for name, value in arguments.items() if value is not None})
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """Settings with these values; of those that are given, None too, the environment says nothing.
+
+    Raises:
+        ConfigurationError: as `load_settings`.
+    """
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -52,9 +61,7 @@ def _problem(error: ValidationError) -> str:
         return f"settings: {first['msg']}"
     field = Settings.model_fields[name]
     variable = str(field.alias)
-    value = (
-        "" if name.endswith("_url") or not field.repr else f" = {masked(repr(first.get('input')))}"
-    )
+    value = "" if is_address(name) or not field.repr else f" = {masked(repr(first.get('input')))}"
     reason = str(first["msg"]).removeprefix("Value error, ")
     return f"setting {variable}{value}: {reason}; correct or unset {variable}"
 
@@ -83,7 +90,7 @@ def shown_settings(settings: Settings) -> dict[str, Any]:
     found = {
         str(field.alias): getattr(settings, name)
         for name, field in Settings.model_fields.items()
-        if field.repr and not name.endswith("_url")
+        if field.repr and not is_address(name)
     }
     return {name: value for name, value in found.items() if not isinstance(value, Path)}
 
@@ -91,7 +98,7 @@ def shown_settings(settings: Settings) -> dict[str, Any]:
 def _shown(name: str, value: Any) -> Any:
     if value and not Settings.model_fields[name].repr:
         return "********"
-    return masked_url(value) if value and name.endswith("_url") else _plain(value)
+    return masked_url(value) if value and is_address(name) else _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -69,27 +69,28 @@ class ServiceSettings(EnvironmentSettings):
         30,
         alias="RATE_LIMIT_PER_MINUTE",
         ge=0,
-        description="requests of one workspace in any minute, per replica; 0 for no limit",
+        description="requests of one workspace in any minute, counted where RATE_LIMIT_BACKEND "
+        "says; 0 for no limit",
     )
     rate_limit_concurrent: int = Field(
         2,
         alias="RATE_LIMIT_CONCURRENT",
         ge=0,
-        description="requests of one workspace at once, per replica; 0 for no limit",
+        description="requests of one workspace at once, counted likewise; 0 for no limit",
     )
     rate_limit_reads_per_minute: int = Field(
         300,
         alias="RATE_LIMIT_READS_PER_MINUTE",
         ge=0,
-        description="requests for lists and reports of one workspace in any minute, per replica, "
-        "which do not count as the requests above; 0 for no limit",
+        description="requests for lists and reports of one workspace in any minute, counted "
+        "likewise and beside the requests above; 0 for no limit",
     )
     rate_limit_reads_concurrent: int = Field(
         4,
         alias="RATE_LIMIT_READS_CONCURRENT",
         ge=0,
-        description="requests for lists and reports of one workspace at once, per replica; 0 for "
-        "no limit",
+        description="requests for lists and reports of one workspace at once, counted likewise; "
+        "0 for no limit",
     )
     rate_limit_backend: Literal["memory", "redis"] = Field(
         "memory",
@@ -100,14 +101,14 @@ class ServiceSettings(EnvironmentSettings):
     redis_url: str | None = Field(
         None,
         alias="REDIS_URL",
-        description="Redis server, such as redis://:password@host:6379/0",
+        description="Redis server, such as redis://:password@host:6379/0, or rediss:// for TLS",
         repr=False,
     )
     rate_limit_fail: Literal["open", "closed"] = Field(
         "open",
         alias="RATE_LIMIT_FAIL",
-        description="while Redis does not answer: open counts in each replica's memory, closed "
-        "refuses with 503",
+        description="while Redis does not count: open counts in each replica's memory, closed "
+        "refuses with 503, and /ready says no",
     )
     shutdown_grace_s: float = Field(
         30.0,

@@ -7,6 +7,7 @@ from tradingkb.sql.counting import Asked, counted
 from tradingkb.sql.engine import open_engine, put_door, reading, shown_url, together, writing
 from tradingkb.sql.faults import is_contended, of_database
 from tradingkb.sql.forks import refuse_dead_threads
+from tradingkb.sql.places import identity_of_place
 from tradingkb.sql.postgres import unhurried
 from tradingkb.sql.space import compact
 from tradingkb.sql.sqlite import cut_log
@@ -28,6 +29,7 @@ __all__ = [
     "cut_log",
     "first_bytes",
     "identity",
+    "identity_of_place",
     "is_contended",
     "moved",
     "named",

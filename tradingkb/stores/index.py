@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.domain import ELIGIBLE, marked
+from tradingkb.domain import ELIGIBLE, MARK, marked
 from tradingkb.sql import read, read_in, reading, redone, upsert, writing
 from tradingkb.stores import schema
 from tradingkb.stores.curation import NOT_CONFIRMED, UNFINISHED, chunks, lock_trials
@@ -28,6 +28,16 @@ _INDEX_COLUMNS = (
     "reason",
 )
 _ELIGIBLE = _T.kb_status.in_(ELIGIBLE) & _T.withdrawn_at.is_(None)
+#: Trials whose entries are looked at to know how all are made.
+_SOME: Final = 200
+
+
+#: Of an archived entry that the deletion of its point is not known, but where that stands already.
+_REASON_OF_A_COPY: Final[sa.ColumnElement[str]] = sa.case(
+    (_I.archived_at.is_(None), _I.reason),
+    (_I.reason.contains(MARK, autoescape=True), _I.reason),
+    else_=sa.func.coalesce(_I.reason, "") + marked("", NOT_CONFIRMED),
+)
 
 
 class IndexQueries:
@@ -53,11 +63,57 @@ class IndexQueries:
         with reading(self.engine) as connection:
             return sorted(connection.scalars(statement))
 
+    def pipelines(self, workspace_id: str, collection: str) -> set[str]:
+        """How the vectors of some entries were made; see the port."""
+        # By trials of the workspace: a collection may hold a million entries of other ones.
+        some = sa.select(_T.id).where(_T.workspace_id == workspace_id).limit(_SOME).subquery()
+        statement = (
+            sa.select(_I.pipeline)
+            .join_from(some, schema.kb_trial_index, _I.trial_id == some.c.id)
+            .where(
+                _I.collection == collection,
+                _I.archived_at.is_(None),
+                _I.content_hash != UNFINISHED,
+            )
+        )
+        with reading(self.engine) as connection:
+            return set(connection.scalars(statement.distinct()))
+
     def index_places(self) -> set[tuple[str, str]]:
         """Workspace id and collection of every entry of every workspace."""
         with reading(self.engine) as connection:
             found = connection.execute(sa.select(_I.workspace_id, _I.collection).distinct())
             return {(workspace_id, name) for workspace_id, name in found}
+
+    def index_models(self, collection: str) -> list[str]:
+        """The models that entries of a collection name, by name."""
+        statement = sa.select(_I.embed_model).where(_I.collection == collection).distinct()
+        with reading(self.engine) as connection:
+            return sorted(connection.scalars(statement))
+
+    @redone
+    def copy_index(self, collection: str, into: str, before: datetime) -> int:
+        """Says of another collection what is known of this one; see the port."""
+        known = _I.collection.in_([collection, into])
+        spaces = sa.select(_I.workspace_id).where(known).distinct()
+        with writing(self.engine) as connection:
+            concerned = sorted(connection.scalars(spaces))
+            connection.execute(sa.delete(schema.kb_trial_index).where(_I.collection == into))
+            copied = {
+                **{name: _I[name] for name in ("workspace_id", *_INDEX_COLUMNS, "indexed_at")},
+                "collection": sa.literal(into),
+                "reason": _REASON_OF_A_COPY,
+            }
+            finished = _I.content_hash != UNFINISHED
+            as_they_were = finished & (_I.indexed_at < before) & _I.archived_at.is_(None)
+            rows = sa.select(*copied.values()).where(
+                _I.collection == collection, sa.or_(as_they_were, _I.archived_at.is_not(None))
+            )
+            connection.execute(sa.insert(schema.kb_trial_index).from_select(list(copied), rows))
+            for workspace_id in concerned:
+                bump_all(connection, workspace_id)
+            made = sa.select(sa.func.count()).where(_I.collection == into)
+            return int(connection.scalar(made) or 0)
 
     def count_indexed(self, collection: str) -> int:
         """How many points the collection should hold: finished entries, not archived, not bare."""

@@ -34,7 +34,8 @@ def migrate(engine: sa.Engine) -> None:
         ConfigurationError: the database cannot be written or is no tradingkb store.
         BackendUnavailableError: the database does not answer.
     """
-    if _is_current(engine):
+    revision = revision_of(engine)
+    if revision is not None and not is_older(revision):
         return
     from alembic import command
     from alembic.config import Config
@@ -49,7 +50,14 @@ def migrate(engine: sa.Engine) -> None:
         command.upgrade(config, "head")
 
 
-def _is_current(engine: sa.Engine) -> bool:
+def revision_of(engine: sa.Engine) -> str | None:
+    """The revision of a database's schema; None where it has no tables of ours.
+
+    Raises:
+        StoreTooNewError: the store's major schema is newer than this release's.
+        ConfigurationError: the database is no tradingkb store.
+        BackendUnavailableError: the database does not answer.
+    """
     from alembic.runtime.migration import MigrationContext
 
     with _no_database_refused(engine), reading(engine) as connection:
@@ -59,8 +67,7 @@ def _is_current(engine: sa.Engine) -> bool:
         else:
             _refuse_foreign(names, engine)
         options = {"version_table": VERSION_TABLE}
-        revision = MigrationContext.configure(connection, opts=options).get_current_revision()
-    return revision is not None and not is_older(revision)
+        return MigrationContext.configure(connection, opts=options).get_current_revision()
 
 
 def is_older(revision: str) -> bool:

@@ -15,6 +15,7 @@ from tradingkb.stores.breakers import BreakerQueries
 from tradingkb.stores.calibrations import CalibrationQueries
 from tradingkb.stores.changes import ChangeQueries
 from tradingkb.stores.curation import CurationQueries
+from tradingkb.stores.digests import DigestQueries
 from tradingkb.stores.freshness import FreshnessQueries
 from tradingkb.stores.generations import GenerationQueries
 from tradingkb.stores.index import IndexQueries
@@ -63,6 +64,7 @@ class SqlTrialStore(
     FreshnessQueries,
     CalibrationQueries,
     BackupQueries,
+    DigestQueries,
     WholeQueries,
     RetentionQueries,
 ):

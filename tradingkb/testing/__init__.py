@@ -13,6 +13,11 @@ Subclass a suite in a test module and give it the fixture that it names; pytest 
 
 `faults` has servers that fail on purpose, over real sockets: they refuse, reset, hang, drip, answer
 with errors, foreign JSON or garbage. `proxy` takes the network away between a client and a server
-that works. `ollama_server` speaks Ollama's protocol, with models that need no download and with
-faults on demand. None of them needs pytest.
+that works. `ollama_server` speaks Ollama's protocol, with models that need no download, and
+`qdrant_server` Qdrant's, with faults on demand. `RedisProcess` is a real Redis that can be frozen
+and killed. None of them needs pytest.
 """
+
+from tradingkb.testing.redis_process import RedisProcess
+
+__all__ = ["RedisProcess"]

@@ -50,6 +50,11 @@ class Connection:
             self._request = self._read()
         return self._request
 
+    def wait(self) -> None:
+        """Waits until something was asked, and need not read it."""
+        if self._request is None:
+            self.socket.recv(1)
+
     def _read(self) -> tuple[str, str, bytes]:
         head, _, body = self._until(b"\r\n\r\n").partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
@@ -171,7 +176,7 @@ def resetting() -> Behaviour:
     """Resets the connection when something was asked."""
 
     def behave(connection: Connection) -> None:
-        connection.socket.recv(1)
+        connection.wait()
         connection.reset()
 
     return behave

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tradingkb.limits import Share
+from tradingkb.limits import Counted, Share
 
 #: A share by its limits per minute and at once.
 Make = Callable[[int, int], Share]
@@ -18,14 +18,54 @@ Make = Callable[[int, int], Share]
 Later = Callable[[float], None]
 #: Names are new in each example, and no example is kept for another subclass.
 _FOR_SUITES = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
-#: Steps of workspaces: one asks, the nth of what it holds ends (twice), or time passes. No two
-#: steps are nearly a minute apart: a server's clock goes on meanwhile.
+#: What happens, and to which workspace, to which request, or for how many seconds.
+Step = tuple[str, str | int]
+#: Steps of workspaces: one asks, one of the requests ends, or time passes. No two steps are nearly
+#: a minute apart: a server's clock goes on meanwhile.
 _STEPS = st.lists(
     st.tuples(st.just("take"), st.sampled_from("ab"))
     | st.tuples(st.just("end"), st.integers(0, 3))
-    | st.tuples(st.just("wait"), st.sampled_from([20, 61])),
+    | st.tuples(st.just("wait"), st.sampled_from([25, 40, 61])),
     max_size=30,
 )
+
+
+class _Ledger:
+    """Remembers everything, and says what each request has to be told."""
+
+    def __init__(self, per_minute: int, concurrent: int) -> None:
+        self.now = 0
+        self._limits = (per_minute, concurrent)
+        self._counted: list[tuple[str, int]] = []
+        self._held: list[tuple[str, Callable[[], None]]] = []
+
+    def end(self, number: int) -> None:
+        """The request of that number, if there is one, ends, and says so twice."""
+        if number < len(self._held):
+            _, release = self._held.pop(number)
+            release()
+            release()
+
+    def compare(self, name: str, found: Counted) -> None:
+        """A request of the name was told this."""
+        (per_minute, concurrent), before = self._limits, len(self._minute(name))
+        if concurrent and sum(holder == name for holder, _ in self._held) == concurrent:
+            assert (found.refused, found.minute) == ("at_once", None)
+            return
+        assert found.refused == ("per_minute" if per_minute and before == per_minute else None)
+        if found.refused is None:
+            self._counted.append((name, self.now))
+            self._held.append((name, found.release))
+        assert (found.minute is None) == (not per_minute)
+        if found.minute is not None:
+            minute = self._minute(name)
+            assert found.minute.ok == (found.refused is None)
+            assert found.minute.remaining == per_minute - len(minute)
+            # A server's clock has gone on by as long as this test took.
+            assert found.minute.more_in_s == pytest.approx(minute[0] + 60 - self.now, abs=5)
+
+    def _minute(self, name: str) -> list[int]:
+        return [at for who, at in self._counted if who == name and at + 60 > self.now]
 
 
 class ShareContract:
@@ -44,40 +84,26 @@ class ShareContract:
     @settings(suppress_health_check=_FOR_SUITES, max_examples=40)
     @given(_STEPS, st.integers(0, 3), st.integers(0, 2))
     def test_whatever_happens_exactly_the_limits_are_admitted(
-        self, make: Make, later: Later, steps: list[tuple[str, int | str]], minute: int, once: int
+        self, make: Make, later: Later, steps: list[Step], per_minute: int, concurrent: int
     ) -> None:
-        share, run = make(minute, once), uuid.uuid4().hex
-        now, counted, held = (
-            0,
-            dict[str, list[int]](a=[], b=[]),
-            list[tuple[str, Callable[[], None]]](),
-        )
+        share, run = make(per_minute, concurrent), uuid.uuid4().hex
+        ledger = _Ledger(per_minute, concurrent)
         for step, what in steps:
             if step == "wait":
                 later(int(what))
-                now += int(what)
-            elif step == "end" and int(what) < len(held):
-                _, release = held.pop(int(what))
-                release()
-                release()
-            elif step == "take":
-                name = str(what)
-                recent = [at for at in counted[name] if at + 60 > now]
-                in_flight = sum(holder == name for holder, _ in held)
-                found = share.take(f"{run}-{name}")
-                if once and in_flight == once:
-                    assert (found.refused, found.minute) == ("at_once", None)
-                    continue
-                assert found.refused == ("per_minute" if minute and len(recent) == minute else None)
-                if found.refused is None:
-                    counted[name], recent = [*counted[name], now], [*recent, now]
-                    held.append((name, found.release))
-                assert (found.minute is None) == (not minute)
-                if found.minute is not None:
-                    left = minute - len(recent)
-                    assert (found.minute.ok, found.minute.remaining) == (not found.refused, left)
-                    # A server's clock has gone on by as long as this test took.
-                    assert found.minute.more_in_s == pytest.approx(recent[0] + 60 - now, abs=5)
+                ledger.now += int(what)
+            elif step == "end":
+                ledger.end(int(what))
+            else:
+                ledger.compare(str(what), share.take(f"{run}-{what}"))
+
+    def test_the_minute_moves_instead_of_starting_anew(self, make: Make, later: Later) -> None:
+        share, name = make(2, 0), uuid.uuid4().hex
+        found = []
+        for wait in (0, 40, 15, 6, 34, 6):  # at 0, 40, 55, 61, 95 and 101 seconds
+            later(wait)
+            found.append(share.take(name).refused)
+        assert found == [None, None, "per_minute", None, "per_minute", None]
 
     def test_a_refused_request_counts_neither_in_the_minute_nor_at_once(self, make: Make) -> None:
         share, name = make(2, 1), uuid.uuid4().hex

@@ -50,6 +50,13 @@ class QdrantState:
         # By the name of the collection: the server keeps them when the collection is deleted.
         self._snapshots: dict[str, dict[str, _Snapshot]] = {}
 
+    def empty(self) -> None:
+        """Forgets everything, snapshots too."""
+        with self.lock:
+            for name in list(self.local.collections):
+                self.delete(name)
+            self._snapshots.clear()
+
     # collections
 
     def find(self, name: str) -> str:

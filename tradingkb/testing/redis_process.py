@@ -22,17 +22,13 @@ from typing import Any, Self
 _PATIENCE_S = 20.0
 
 
-def is_installed() -> bool:
-    """Whether there is a `redis-server` to start."""
-    return shutil.which("redis-server") is not None
-
-
 class RedisProcess:
     """One server, at a Unix socket in a folder, that keeps nothing.
 
     Attributes:
         path: of the socket.
         url: of the server.
+        patient_url: the same for who waits long for it: a busy machine must not fail a test.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -44,9 +40,15 @@ class RedisProcess:
         """
         self.path = str(folder / "redis.sock")
         self.url = f"unix://{self.path}"
+        self.patient_url = f"{self.url}?socket_timeout=20&socket_connect_timeout=20"
         self._folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether there is a `redis-server` to start."""
+        return shutil.which("redis-server") is not None
 
     def start(self) -> None:
         """Starts it, and waits until it answers."""

@@ -41,6 +41,17 @@ class IndexContract:
         assert kb.index_rows(WORKSPACE, "kb2")["content_hash"].to_list() == ["c1"]
         assert kb.index_rows(OTHER_WORKSPACE, "kb").is_empty()
 
+    def test_the_pipelines_of_finished_entries_are_known(self, kb: TrialStore, trial: int) -> None:
+        kb.write_index(WORKSPACE, index_frame(trial, pipeline="one"), NOON)
+        kb.write_index(WORKSPACE, index_frame(trial, pipeline="two", collection="kb2"), NOON)
+        assert kb.pipelines(WORKSPACE, "kb") == {"one"}
+        assert kb.pipelines(WORKSPACE, "kb2") == {"two"}
+        assert kb.pipelines(WORKSPACE, "kb3") == kb.pipelines(OTHER_WORKSPACE, "kb") == set()
+        kb.forget_index(WORKSPACE, "kb")
+        assert kb.pipelines(WORKSPACE, "kb") == set()
+        kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON, collection="kb2"), NOON)
+        assert kb.pipelines(WORKSPACE, "kb2") == set()
+
     def test_a_trial_is_archived_in_the_collection_where_it_was_archived(
         self, kb: TrialStore, trial: int
     ) -> None:
@@ -128,3 +139,44 @@ class IndexContract:
         assert (kb.count_indexed(COLLECTION), kb.count_indexed("kb2")) == (1, 0)
         kb.write_index(WORKSPACE, index_frame(trial, reason="no_regime"), NOON)
         assert kb.count_indexed(COLLECTION) == 0
+
+    # of another collection
+
+    def test_a_copy_of_a_moment_knows_what_was_finished_before_it(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        for n, (collection, more) in enumerate(
+            (("kb", {}), ("new", {}), ("kb", {"content_hash": ""}), ("kb", {"content_hash": "c2"}))
+        ):
+            at = NOON + timedelta(hours=n)
+            kb.write_index(WORKSPACE, index_frame(trial, collection=collection, **more), at)
+            copied = kb.copy_index("kb", "copy", NOON + timedelta(hours=1))
+            assert copied == (n < 2), "later entries, and unfinished ones, are not taken over"
+        assert kb.copy_index("kb", "copy", NOON + timedelta(hours=9)) == 1
+        (row,) = kb.index_rows(WORKSPACE, "copy").to_dicts()
+        assert (row["trial_id"], row["content_hash"], row["archived_at"]) == (trial, "c2", None)
+        assert kb.index_models("copy") == kb.index_models("kb") != []
+        assert kb.index_models("none") == []
+
+    def test_a_copy_replaces_what_was_known_and_is_looked_at_again(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        kb.write_index(WORKSPACE, index_frame(trial, collection="copy"), NOON)
+        pipeline = kb.index_rows(WORKSPACE, "copy")["pipeline"].item()
+        assert kb.unfinished(WORKSPACE, "copy", pipeline).is_empty()
+        assert kb.copy_index("none", "copy", NOON + timedelta(hours=1)) == 0
+        assert kb.index_rows(WORKSPACE, "copy").is_empty()
+        assert kb.unfinished(WORKSPACE, "copy", pipeline)["trial_id"].to_list() == [trial]
+
+    def test_an_archived_entry_is_copied_as_not_yet_deleted(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON, reason="old"), NOON)
+        for _ in range(2):
+            assert kb.copy_index("kb", "copy", NOON) == 1
+        pending = kb.pending_deletes(WORKSPACE)
+        assert pending.select("trial_id", "collection").rows() == [(trial, "copy")]
+        assert pending["reason"].item().count("qdrant_delete_failed") == 1
+        kb.copy_index("copy", "again", NOON)
+        assert set(kb.pending_deletes(WORKSPACE)["collection"]) == {"copy", "again"}
+        assert kb.pending_deletes(WORKSPACE)["reason"].n_unique() == 1

@@ -22,11 +22,12 @@ from tradingkb.testing.sample_points import (
     uid,
     windows,
 )
+from tradingkb.testing.vector_index_collections import CollectionContract
 from tradingkb.testing.vector_index_listing import ListingContract
 from tradingkb.testing.vector_index_search import SearchContract
 
 
-class VectorIndexContract(ListingContract, SearchContract):
+class VectorIndexContract(ListingContract, SearchContract, CollectionContract):
     """Subclass it, and give a fixture `index` with an index to write to."""
 
     @pytest.fixture

@@ -1,7 +1,10 @@
-"""Keeping a store for years: backup, retention, health, and rebuilding its index as a job."""
+"""Keeping a store for years: backup, moving, retention, health, rebuilding its index as a job."""
 
 from tradingkb.upkeep.backup import BackupReport, Backups, RestoreReport
 from tradingkb.upkeep.health import Check, Checks, Health, Readiness
+from tradingkb.upkeep.move_report import MoveReport, Place
+from tradingkb.upkeep.move_sides import Outlook, Side, Target
+from tradingkb.upkeep.moving import Mover
 from tradingkb.upkeep.pulling import PullReport, pull_model
 from tradingkb.upkeep.reembed_job import ReembedJob
 from tradingkb.upkeep.retention import PruneReport, Retention
@@ -12,11 +15,17 @@ __all__ = [
     "Check",
     "Checks",
     "Health",
+    "MoveReport",
+    "Mover",
+    "Outlook",
+    "Place",
     "PruneReport",
     "PullReport",
     "Readiness",
     "ReembedJob",
     "RestoreReport",
     "Retention",
+    "Side",
+    "Target",
     "pull_model",
 ]

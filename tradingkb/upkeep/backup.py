@@ -15,7 +15,7 @@ from tradingkb.exceptions import TradingKBError
 from tradingkb.indexing import Reconciliation
 from tradingkb.jobs import Leases
 from tradingkb.observability import emit
-from tradingkb.ports import BackupStore, WorkspaceStore
+from tradingkb.ports import BackupStore, Restored, WorkspaceStore
 from tradingkb.progress import Progress
 from tradingkb.reports import Report
 
@@ -160,17 +160,8 @@ class Backups:
             WorkspaceBusyError: an ingest does not finish.
         """
         began = time.monotonic()
-        with ExitStack() as stack:
-            for space in self._store.workspaces():
-                stack.enter_context(self._leases.hold(space))
-            done = self._store.restore_backup(path, replace=replace, progress=progress)
+        done = self.put(path, replace=replace, progress=progress)
         contents = done.contents
-        emit(
-            "kb_restore_complete",
-            path=str(path),
-            trials=contents.rows["trials"],
-            replaced_trials=done.before["trials"],
-        )
         index, failed = self._repair()
         return RestoreReport(
             str(path),
@@ -182,6 +173,20 @@ class Backups:
             failed,
             round(time.monotonic() - began, 3),
         )
+
+    def put(self, path: Path, *, replace: bool, progress: Progress) -> Restored:
+        """The restore alone; the index is left to whoever calls. Raises as `restore`."""
+        with ExitStack() as stack:
+            for space in self._store.workspaces():
+                stack.enter_context(self._leases.hold(space))
+            done = self._store.restore_backup(path, replace=replace, progress=progress)
+        emit(
+            "kb_restore_complete",
+            path=str(path),
+            trials=done.contents.rows["trials"],
+            replaced_trials=done.before["trials"],
+        )
+        return done
 
     def _repair(self) -> tuple[dict[str, int], dict[str, str]]:
         index, failed = {}, {}

@@ -11,7 +11,14 @@ from typing import Any, Final, Protocol
 
 from tradingkb.domain import IndexTarget, Regime
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError
-from tradingkb.ports import EmbedderFactory, IndexStore, VectorIndex, WorkspaceStore
+from tradingkb.indexing import made_in_part, made_otherwise
+from tradingkb.ports import (
+    EmbedderFactory,
+    IndexStore,
+    VectorIndex,
+    WorkspaceStore,
+    patience,
+)
 from tradingkb.reports import Report
 from tradingkb.resilience import Breakers, told_of
 from tradingkb.workspaces import Workspaces
@@ -203,19 +210,25 @@ class Checks:
 
     def _collections(self) -> Found:
         targets = self._targets()
-        problems, missing = [], []
-        for name, of_one in _by_collection(targets).items():
-            held = self._vectors.dimension(name)
-            if held is not None:
-                problems += self._mismatches(name, held, {t.model for t in of_one})
-                continue
-            missing.append(name)
-            if any(name in self._store.index_collections(t.workspace.id) for t in of_one):
+        by_collection = _by_collection(targets)
+        held = {name: self._vectors.dimension(name) for name in by_collection}
+        missing = [name for name, dimension in held.items() if dimension is None]
+        problems = []
+        # A model server that hangs must not make the vector index look as if it did.
+        with patience(self._timeout_s / 2):
+            for name, dimension in held.items():
+                if dimension is not None:
+                    models = {target.model for target in by_collection[name]}
+                    problems += self._mismatches(name, dimension, models)
+        for name in missing:
+            if any(
+                name in self._store.index_collections(t.workspace.id) for t in by_collection[name]
+            ):
                 problems.append(
                     f"collection {name} does not exist, and trials were indexed into it: "
                     "re-embed the workspace"
                 )
-        names = sorted(_by_collection(targets))
+        names = sorted(by_collection)
         facts = {"collections": names, "missing": missing}
         if problems:
             return False, "; ".join(problems), facts
@@ -240,15 +253,34 @@ class Checks:
         return problems
 
     def _embedder(self) -> Found:
-        """Of every model that a workspace or the environment asks for."""
+        """Of every model that a workspace or the environment asks for.
+
+        A tag that was pulled anew is told; questions are answered by metadata until the windows
+        are embedded again, so that it is no reason to ask nobody.
+        """
         made = {}
-        for model in sorted({target.model for target in self._targets()}):
+        targets = self._targets()
+        for model in sorted({target.model for target in targets}):
             embedder = self._embedders(model, None)
             embedder.embed_query(Regime({}), "before")
             made[model] = embedder.dimension
         model = self._workspaces.default_target().model
         detail = ", ".join(f"{name} makes {n} numbers" for name, n in made.items())
-        return True, detail, {"model": model, "dimension": made[model]}
+        stale = self._stale(targets)
+        told = {"stale": stale} if stale else {}
+        facts = {"model": model, "dimension": made[model], **told}
+        return True, "; ".join((detail, *stale)), facts
+
+    def _stale(self, targets: list[IndexTarget]) -> list[str]:
+        """Collections whose vectors were made by a model that has changed since."""
+        found = set()
+        for target in targets:
+            if self._embedders.is_remote(target.model):
+                embedder = self._embedders(target.model, None)
+                held = self._store.pipelines(target.workspace.id, target.collection)
+                for why in (made_otherwise, made_in_part):
+                    found.add(why(embedder, target.collection, held))
+        return sorted(said for said in found if said is not None)
 
     def _targets(self) -> list[IndexTarget]:
         return [self._workspaces.default_target(), *self._workspaces.targets(None)]

@@ -6,7 +6,8 @@ read again when its generation counter has moved, so any number of processes may
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -28,11 +29,8 @@ from tradingkb.sql import (
     writing,
 )
 from tradingkb.vectors import tables
-from tradingkb.vectors.embedded_collections import (
-    EmbeddedCollections,
-    collection_id,
-    no_collection,
-)
+from tradingkb.vectors.embedded_collections import collection_id, no_collection
+from tradingkb.vectors.embedded_snapshots import EmbeddedSnapshots
 from tradingkb.vectors.partition import VECTOR_DTYPE, Partition, load_partition
 
 _C, _V, _G = tables.collections.c, tables.vectors.c, tables.generations.c
@@ -44,14 +42,18 @@ KEPT_POINTS: Final = 2_000_000
 _PARTITION: Final = 100
 
 
-class EmbeddedVectorIndex(EmbeddedCollections):
+class EmbeddedVectorIndex(EmbeddedSnapshots):
     """The `VectorIndex` port on an engine of the store, whose schema is migrated."""
 
     exact = True
     remote = False
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(
+        self, engine: sa.Engine, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """On an engine; `clock` is aware UTC time, for the names of snapshots."""
         self.engine = engine
+        self._clock = clock
         self._cache: Memo[tuple[int, Partition]] = Memo(
             KEPT_POINTS, lambda kept: len(kept[1]) + _PARTITION
         )

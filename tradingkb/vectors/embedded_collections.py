@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 import sqlalchemy as sa
 
 from tradingkb.exceptions import ConfigurationError, EmptyCollectionError
-from tradingkb.ports import PAYLOAD
-from tradingkb.sql import read, reading, upsert, writing
+from tradingkb.ports import PAYLOAD, CollectionInfo
+from tradingkb.sql import read, reading, redone, upsert, writing
 from tradingkb.vectors import tables
 
 _C, _V = tables.collections.c, tables.vectors.c
+#: What finds the points of a search; the other conditions are looked at in memory.
+_INDEXED: Final = ("strategy_name", "workspace_id")
+#: How the row of a collection that was dropped is called; no collection has a colon in its name.
+_DROPPED: Final = "dropped:"
 
 
 class EmbeddedCollections:
@@ -38,12 +44,44 @@ class EmbeddedCollections:
     def collections(self) -> list[str]:
         """The names of all collections, sorted."""
         with reading(self.engine) as connection:
-            return sorted(connection.scalars(sa.select(_C.name)))
+            names = connection.scalars(sa.select(_C.name))
+            return sorted(name for name in names if not name.startswith(_DROPPED))
 
     def dimension(self, name: str) -> int | None:
         """The dimension of a collection, None when there is none of that name."""
         with reading(self.engine) as connection:
             return connection.scalar(sa.select(_C.dimension).where(_C.name == name))
+
+    def describe(self, name: str) -> CollectionInfo | None:
+        """What there is to know of a collection, None when there is none of that name."""
+        aliased = tables.aliases.c
+        with reading(self.engine) as connection:
+            row = connection.execute(sa.select(_C.id, _C.dimension).where(_C.name == name)).first()
+            if row is None:
+                return None
+            points = sa.select(sa.func.count()).where(_V.collection_id == row.id)
+            aliases = sa.select(aliased.alias).where(aliased.collection_id == row.id)
+            return CollectionInfo(
+                name,
+                row.dimension,
+                int(connection.scalar(points) or 0),
+                payload_indexes=_INDEXED,
+                aliases=tuple(sorted(connection.scalars(aliases))),
+            )
+
+    @redone
+    def drop(self, name: str) -> None:
+        """Deletes a collection with its points and aliases; one that is not there is no error."""
+        with writing(self.engine) as connection:
+            found = connection.scalar(sa.select(_C.id).where(_C.name == name))
+            if found is None:
+                return
+            for table in (tables.aliases, tables.vectors, tables.generations):
+                connection.execute(sa.delete(table).where(table.c.collection_id == found))
+            # The row stays: SQLite would give its number to the next collection, and caches of
+            # other processes would take that one's first generation for one that they have seen.
+            renamed = {"name": f"{_DROPPED}{found}"}
+            connection.execute(sa.update(tables.collections).where(_C.id == found).values(renamed))
 
     def set_alias(self, alias: str, name: str) -> None:
         """Points an alias at a collection.

@@ -1,40 +1,34 @@
 """The `VectorIndex` port on Qdrant: the server set-up, and its `:memory:` mode for tests.
 
-Only this module and `qdrant_connection` import qdrant_client, and nothing imports them before they
-are needed.
+Only the modules `qdrant*` import qdrant_client, and nothing imports them before they are needed.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
-from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import UnexpectedResponse
-from qdrant_client.local.qdrant_local import QdrantLocal
+from qdrant_client import models
 
-from tradingkb.exceptions import (
-    BackendUnavailableError,
-    ConfigurationError,
-    EmptyCollectionError,
-    TradingKBError,
-)
-from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit, patience
+from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.ports import PAYLOAD, Floats32, Points, VectorFilter, WindowHit
 from tradingkb.vectors.order import by_similarity, complete, rounded
-from tradingkb.vectors.qdrant_connection import (
-    TIMEOUT_S,
-    UNFORESEEN,
-    translated,
-    translated_local,
-)
 from tradingkb.vectors.qdrant_filter import filter_json, workspace_filter
+from tradingkb.vectors.qdrant_snapshots import QdrantSnapshots
 
+#: Points in one request: as many as these bytes of JSON hold, but no fewer and no more than that.
+#: A server refuses bodies of more than 32 MB.
+BATCH_BYTES: Final = 4_000_000
+FEWEST: Final = 64
 BATCH: Final = 256
+_BYTES_OF_A_NUMBER: Final = 22
+_BYTES_OF_A_PAYLOAD: Final = 400
 #: Points per page when all of them are listed.
 SCROLL: Final = 2048
+#: Numbers of a vector that came back differ by less: the server scales vectors to length 1.
+_SAME: Final = 1e-5
 _POINT_SCHEMA: Final = {
     "point_id": pl.String,
     "workspace_id": pl.String,
@@ -45,19 +39,9 @@ _POINT_SCHEMA: Final = {
     "n_trades": pl.Int64,
     "overfit_gap": pl.Float64,
 }
-#: The index of each payload field; a tenant's points are stored side by side.
-_INDEXES: Final[Mapping[str, models.PayloadSchemaType | models.KeywordIndexParams]] = {
-    "workspace_id": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
-    "strategy_name": models.PayloadSchemaType.KEYWORD,
-    "window_key": models.PayloadSchemaType.KEYWORD,
-    "has_oos": models.PayloadSchemaType.BOOL,
-    "max_drawdown": models.PayloadSchemaType.FLOAT,
-    "n_trades": models.PayloadSchemaType.INTEGER,
-    "overfit_gap": models.PayloadSchemaType.FLOAT,
-}
 
 
-class QdrantVectorIndex:
+class QdrantVectorIndex(QdrantSnapshots):
     """Points in Qdrant collections; see `tradingkb.ports.VectorIndex` for the guarantees.
 
     Searches are exact: an approximate one may miss windows behind a strict filter, and a filter
@@ -67,143 +51,48 @@ class QdrantVectorIndex:
     exact = True
     remote = True
 
-    def __init__(
-        self,
-        client: QdrantClient,
-        *,
-        shard_number: int | None = None,
-        replication_factor: int | None = None,
-        write_consistency_factor: int | None = None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> None:
-        """Wraps a client.
-
-        Args:
-            client: see `connect_qdrant`; it is closed with the index.
-            shard_number: of new collections; None for the server's default.
-            replication_factor: copies of each shard of new collections.
-            write_consistency_factor: how many copies must confirm a write; below
-                `replication_factor`, a reader may briefly see an older copy.
-            timeout_s: seconds that one request may take in all.
-        """
-        self.client = client
-        self._timeout_s = timeout_s
-        self._cluster: dict[str, Any] = {
-            "shard_number": shard_number,
-            "replication_factor": replication_factor,
-            "write_consistency_factor": write_consistency_factor,
-        }
-        # There is no public way to ask a client whether it is the in-memory one.
-        self._local = isinstance(client._client, QdrantLocal)
-        self._translated = translated_local if self._local else translated
-        # The in-memory client is not thread-safe.
-        self._guard: AbstractContextManager[Any] = (
-            threading.RLock() if self._local else nullcontext()
-        )
-
-    def ensure_collection(self, name: str, dimension: int) -> None:
-        """Creates the collection and its payload indexes if missing.
-
-        Raises:
-            ConfigurationError: it exists with another dimension, or is not one of ours.
-        """
-        if self.dimension(name) is None:
-            self._create(name, dimension)
-        # Read back: another process may have created it in the meantime.
-        existing = self.dimension(name)
-        if existing != dimension:
-            raise ConfigurationError(
-                f"collection {name!r} has dimension {existing}, the embedder makes {dimension}: "
-                "choose another collection, or re-embed into a new one"
-            )
-        if not self._local:
-            self._create_missing_indexes(name)
-
-    def _create(self, name: str, dimension: int) -> None:
-        vectors = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
-        with self._calling(name):
-            try:
-                self.client.create_collection(
-                    name, vectors_config=vectors, on_disk_payload=True, **self._cluster
-                )
-            except (UnexpectedResponse, ValueError) as error:
-                if not _exists_already(error):
-                    raise
-
-    def _create_missing_indexes(self, name: str) -> None:
-        with self._calling(name):
-            present = self.client.get_collection(name).payload_schema
-            for field, kind in _INDEXES.items():
-                if field not in present:
-                    self.client.create_payload_index(name, field, field_schema=kind, wait=True)
-
-    def collections(self) -> list[str]:
-        """The names of all collections, sorted."""
-        with self._calling("collections"):
-            return sorted(c.name for c in self.client.get_collections().collections)
-
-    def dimension(self, name: str) -> int | None:
-        """The dimension of a collection, None when there is none of that name.
-
-        Raises:
-            ConfigurationError: it was not made by tradingkb.
-        """
-        try:
-            with self._calling(name):
-                vectors = self.client.get_collection(name).config.params.vectors
-        except EmptyCollectionError:
-            return None
-        if not isinstance(vectors, models.VectorParams) or vectors.distance != "Cosine":
-            raise ConfigurationError(
-                f"collection {name!r} does not hold one cosine vector per point: "
-                "it belongs to another program, choose another name"
-            )
-        return vectors.size
-
-    def set_alias(self, alias: str, name: str) -> None:
-        """Points an alias at a collection, moving it in one step.
-
-        Raises:
-            EmptyCollectionError: no such collection.
-        """
-        create = models.CreateAliasOperation(
-            create_alias=models.CreateAlias(collection_name=name, alias_name=alias)
-        )
-        delete = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
-        operations: list[Any] = [create] if self.alias(alias) is None else [delete, create]
-        with self._calling(name):
-            self.client.update_collection_aliases(operations)
-
-    def alias(self, alias: str) -> str | None:
-        """The collection behind an alias."""
-        with self._calling(alias):
-            known = self.client.get_aliases().aliases
-        return next((a.collection_name for a in known if a.alias_name == alias), None)
-
     def upsert(self, name: str, points: Points) -> None:
         """Writes points in batches, replacing those of the same id.
 
         Raises:
             EmptyCollectionError: no such collection.
             ConfigurationError: the vectors have another dimension.
+            BackendUnavailableError: nobody knows whether a batch was written.
         """
         payload = points.payload.select(PAYLOAD)
-        for start in range(0, len(points.ids), BATCH):
-            part = slice(start, start + BATCH)
+        dimension = points.vectors.shape[1]
+        for part in _parts(len(points.ids), batch_size(dimension)):
             batch = models.Batch(
                 ids=list(points.ids[part]),
                 vectors=points.vectors[part].tolist(),
                 payloads=_payloads(payload[part]),
             )
-            with self._calling(name):
-                _require_done(self.client.upsert(name, points=batch, wait=True))
+            with self._calling(name, dimension=dimension):
+                done = self.client.upsert(name, points=batch, wait=True)
+                if not _done(done) and not self._holds(name, batch):
+                    raise _unknown(done)
 
     def delete(self, name: str, ids: Sequence[str]) -> None:
         """Deletes points; ids that do not exist are no error."""
-        for start in range(0, len(ids), BATCH):
-            part = models.PointIdsList(points=list(ids[start : start + BATCH]))
+        for part in _parts(len(ids), BATCH):
+            gone = list(ids[part])
             with self._calling(name):
-                _require_done(self.client.delete(name, points_selector=part, wait=True))
+                done = self.client.delete(name, models.PointIdsList(points=gone), wait=True)
+                if not _done(done) and self.client.retrieve(name, gone, with_payload=False):
+                    raise _unknown(done)
+
+    def _holds(self, name: str, batch: models.Batch) -> bool:
+        """Whether these points are there as they were sent: what a time-out leaves open."""
+        ids, vectors, payloads = list(batch.ids), np.array(batch.vectors), batch.payloads or []
+        found = self.client.retrieve(name, ids, with_payload=True, with_vectors=True)
+        there = {str(record.id): record for record in found}
+        for one, vector, payload in zip(ids, vectors, payloads, strict=True):
+            record = there.get(str(one))
+            if record is None or record.payload != payload:
+                return False
+            if not np.allclose(np.array(record.vector), vector, atol=_SAME):
+                return False
+        return True
 
     def count(self, name: str, where: VectorFilter | None = None) -> int:
         """The exact number of points."""
@@ -247,7 +136,7 @@ class QdrantVectorIndex:
     def _groups(
         self, name: str, vector: Floats32, where: VectorFilter, known: list[str], limit: int
     ) -> list[WindowHit]:
-        with self._calling(name):
+        with self._calling(name, dimension=len(vector)):
             result = self.client.query_points_groups(
                 name,
                 group_by="window_key",
@@ -268,19 +157,15 @@ class QdrantVectorIndex:
         """Closes the client."""
         self.client.close()
 
-    @contextmanager
-    def _calling(self, name: str) -> Iterator[None]:
-        """One request, alone if need be, and no longer than its time; errors are translated."""
-        try:
-            with self._guard, patience(self._timeout_s):
-                yield
-        except TradingKBError:
-            raise
-        except UNFORESEEN as error:
-            answer = self._translated(error, name)
-            if answer is None:
-                raise
-            raise answer from error
+
+def batch_size(dimension: int) -> int:
+    """How many points of that dimension go into one request."""
+    fit = BATCH_BYTES // (dimension * _BYTES_OF_A_NUMBER + _BYTES_OF_A_PAYLOAD)
+    return min(max(fit, FEWEST), BATCH)
+
+
+def _parts(n: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, n, size)]
 
 
 def _payloads(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -288,18 +173,14 @@ def _payloads(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if v is not None} for row in frame.to_dicts()]
 
 
-def _exists_already(error: Exception) -> bool:
-    """Whether another one made the collection first: 409, and 400 of older servers."""
-    if isinstance(error, UnexpectedResponse) and error.status_code != 400:
-        return error.status_code == 409
-    return "already exists" in str(error)
+def _done(result: models.UpdateResult) -> bool:
+    return result.status == models.UpdateStatus.COMPLETED
 
 
-def _require_done(result: models.UpdateResult) -> None:
-    if result.status != models.UpdateStatus.COMPLETED:
-        raise BackendUnavailableError(
-            f"Qdrant accepted a write but has not applied it ({result.status.value}): try again"
-        )
+def _unknown(result: models.UpdateResult) -> BackendUnavailableError:
+    return BackendUnavailableError(
+        f"Qdrant accepted a write but has not applied it ({result.status.value}): try again"
+    )
 
 
 def _condition(where: VectorFilter, without: Sequence[str] = ()) -> models.Filter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Table
 
-from tradingkb.sql import Key, counter
+from tradingkb.sql import Key, UtcTime, counter
 
 metadata = sa.MetaData()
 
@@ -51,4 +51,32 @@ generations = Table(
     Column("workspace_id", sa.String(36), primary_key=True),
     Column("strategy_name", sa.String(128), primary_key=True),
     *counter(),
+)
+
+#: They outlive their collections: by name, not by number.
+snapshots = Table(
+    "kb_vector_snapshots",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("collection", sa.String(128), nullable=False),
+    Column("name", sa.String(192), nullable=False),
+    Column("dimension", sa.Integer, nullable=False),
+    Column("points", sa.BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("collection", "name", name="uq_kb_vector_snapshots_collection_name"),
+)
+
+snapshot_points = Table(
+    "kb_vector_snapshot_points",
+    metadata,
+    Column("snapshot_id", Key, ForeignKey("kb_vector_snapshots.id"), primary_key=True),
+    Column("point_id", sa.String(36), primary_key=True),
+    Column("workspace_id", sa.String(36), nullable=False),
+    Column("strategy_name", sa.String(128), nullable=False),
+    Column("window_key", sa.String(64), nullable=False),
+    Column("has_oos", sa.Boolean, nullable=False),
+    Column("max_drawdown", sa.Double),
+    Column("n_trades", sa.Integer),
+    Column("overfit_gap", sa.Double),
+    Column("vector", sa.LargeBinary, nullable=False),
 )

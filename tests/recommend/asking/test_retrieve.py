@@ -109,10 +109,11 @@ def test_an_index_within_a_database_that_does_not_answer_is_no_reason_but_the_er
 
 
 def test_an_embedder_that_is_not_there_is_a_reason_and_no_error() -> None:
-    def missing(model: str, scaler: RegimeScaler | None) -> Embedder:
-        raise ConfigurationError(f"no embedder of the name {model}")
+    class Missing(Embedder):
+        def __call__(self, model: str, scaler: RegimeScaler | None) -> Embedder:
+            raise ConfigurationError(f"no embedder of the name {model}")
 
-    retrieved = found(USUAL, Index(KEYS), embedder=missing)
+    retrieved = found(USUAL, Index(KEYS), embedder=Missing())
     assert retrieved.reason == "no_embedding_available"
     assert retrieved.detail == "no embedder of the name regime-v1"
 
@@ -173,3 +174,38 @@ def test_an_embedder_is_given_the_side_of_windows_that_the_question_is_about(
     embedder = Embedder()
     found(USUAL, Index(KEYS), embedder=embedder, regime=regime)
     assert embedder.asked == [(regime, side)]
+
+
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [
+        (set(), 1),
+        ({"ollama-1/new/form-1"}, 1),
+        ({"ollama-1/new/form-1", "ollama-1/old/form-1"}, 1),
+        ({"ollama-1/old/form-1"}, 0),
+    ],
+)
+def test_vectors_of_another_model_are_not_compared_with_a_question(
+    held: set[str], asked: int
+) -> None:
+    """A tag that was pulled anew makes vectors of the same length that mean something else."""
+    embedder, index = Embedder(pipeline="ollama-1/new/form-1"), Index(KEYS)
+    c = USUAL.context()
+    search = IndexSearch(
+        cast(VectorIndex, index), cast(EmbedderFactory, embedder), 3, lambda *_: held
+    )
+    retrieved = search(c, filter_trials(c))
+    assert len(index.asked) == len(embedder.asked) == asked
+    if not asked:
+        assert (retrieved.similarity, retrieved.reason) == (None, "no_embedding_available")
+        assert "whose tag was pulled anew: run an ingest, or reembed" in retrieved.detail
+
+
+def test_a_database_that_does_not_say_how_vectors_were_made_is_no_reason_but_the_error() -> None:
+    def lost(*_: str) -> set[str]:
+        raise BackendUnavailableError("the database did not answer")
+
+    c, embedder = USUAL.context(), Embedder(pipeline="p")
+    search = IndexSearch(cast(VectorIndex, Index(KEYS)), cast(EmbedderFactory, embedder), 3, lost)
+    with pytest.raises(BackendUnavailableError):
+        search(c, filter_trials(c))

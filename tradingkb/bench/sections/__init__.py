@@ -9,6 +9,7 @@ from tradingkb.bench.sections import (
     dashboard,
     event_reports,
     imports,
+    limits,
     postgresql,
     readers,
     recommendation,
@@ -33,6 +34,7 @@ SECTIONS: Final[Mapping[str, Callable[[Stores], Findings]]] = {
     "small": small.run,
     "readers": readers.run,
     "service": service.run,
+    "limits": limits.run,
     "postgresql": postgresql.run,
 }
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from tradingkb.domain import IndexTarget, Question, read_params
 from tradingkb.observability import emit
-from tradingkb.ports import Again, EmbedderFactory, VectorIndex, once
+from tradingkb.ports import Again, EmbedderFactory, PipelineStore, VectorIndex, once
 from tradingkb.recommend.answer import Explanation, Recommendation
 from tradingkb.recommend.asking.retrieve import IndexSearch
 from tradingkb.recommend.judging import (
@@ -35,12 +35,16 @@ from tradingkb.recommend.known import (
 Newest = Callable[[str, str], Calibrated | None]
 
 
+class AnsweringStore(KnownStore, PipelineStore, Protocol):
+    """What answers need of a store: what is known, and how it was indexed."""
+
+
 class Recommender:
     """Answers questions about one store."""
 
     def __init__(
         self,
-        store: KnownStore,
+        store: AnsweringStore,
         vectors: VectorIndex,
         embedders: EmbedderFactory,
         config: RecommendConfig,
@@ -53,7 +57,9 @@ class Recommender:
         self.again = again
         self.calibrations = Calibrations(store)
         self._contexts = ContextReader(store, clock=clock, embargo_s=config.embargo_s)
-        self._index_search = IndexSearch(vectors, embedders, config.neighbour_windows)
+        self._index_search = IndexSearch(
+            vectors, embedders, config.neighbour_windows, store.pipelines
+        )
         self._exact_search = ExactSearch(config.neighbour_windows)
 
     def answer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,9 @@ from tradingkb.exceptions import (
     DeadlineExceededError,
     EmptyCollectionError,
 )
+from tradingkb.indexing import made_otherwise
 from tradingkb.ports import (
+    Embedder,
     EmbedderFactory,
     QueryVector,
     VectorFilter,
@@ -39,10 +41,25 @@ class IndexSearch:
     `limit` allowed windows are found, or it has no more.
     """
 
-    def __init__(self, vectors: VectorIndex, embedders: EmbedderFactory, limit: int) -> None:
+    def __init__(
+        self,
+        vectors: VectorIndex,
+        embedders: EmbedderFactory,
+        limit: int,
+        pipelines: Callable[[str, str], Set[str]] = lambda *_: frozenset(),
+    ) -> None:
+        """Takes what is asked.
+
+        Args:
+            vectors: the index.
+            embedders: make the question's vector.
+            limit: windows that are wanted.
+            pipelines: how the vectors of a workspace's collection were made.
+        """
         self._vectors = vectors
         self._embedders = embedders
         self._limit = limit
+        self._pipelines = pipelines
 
     def __call__(self, c: Context, filtered: Filtered) -> Retrieved:
         """The nearest windows, or why there is no similarity; a server that is down is no error.
@@ -55,12 +72,13 @@ class IndexSearch:
         """
         regime = c.question.market.regime
         assert regime is not None
-        scaler, searching = c.view.scaler, False
+        held, searching = self._held(c), False
         try:
-            embedder = c.view.kept.get(
-                "embedder", c.target.model, lambda: self._embedders(c.target.model, scaler)
-            )
             with patience(_time_for(c.question.deadline)):
+                embedder = self._embedder(c)
+                otherwise = made_otherwise(embedder, c.target.collection, held)
+                if otherwise is not None:
+                    return Retrieved(None, "no_embedding_available", otherwise)
                 query = embedder.embed_query(regime, side_of(regime))
                 searching = True
                 found = self._search(c, filtered, query)
@@ -80,6 +98,22 @@ class IndexSearch:
         scaled = np.array([hit.similarity for hit in found]) * query.scale
         similarity[[windows.place_of[h.window_key] for h in found]] = np.clip(scaled, -1.0, 1.0)
         return Retrieved(similarity)
+
+    def _held(self, c: Context) -> Set[str]:
+        """How the vectors of the collection were made, where that may not be as now: on a server.
+
+        What is built in fits its vectors, or else an ingest has been told so by the scaler.
+        """
+        if not self._embedders.is_remote(c.target.model):
+            return frozenset()
+        return self._pipelines(c.target.workspace.id, c.target.collection)
+
+    def _embedder(self, c: Context) -> Embedder:
+        """The embedder; a server's as it is now, whatever was kept with the trials."""
+        model, scaler = c.target.model, c.view.scaler
+        if self._embedders.is_remote(model):
+            return self._embedders(model, scaler)
+        return c.view.kept.get("embedder", model, lambda: self._embedders(model, scaler))
 
     def _search(self, c: Context, filtered: Filtered, query: QueryVector) -> Sequence[WindowHit]:
         where = _filter(c, filtered)
