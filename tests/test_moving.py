@@ -346,6 +346,24 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         settings_of_place(load_settings(), file)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "says nothing of a place"),
+        ("OTHER=x\nRATE_LIMIT_BACKEND=redis\n", "says nothing of a place"),
+        ('{"DATABASE_URL": "sqlite:///x"}', "says nothing of a place"),
+        ("DATABSE_URL=sqlite:///x\n", r"sets DATABSE_URL, .*write DATABASE_URL"),
+        ("TRADINGKB_HOME=/x\nQDRANT_UR=http://q\n", r"sets QDRANT_UR, .*write QDRANT_URL"),
+    ],
+)
+def test_a_file_that_does_not_say_where_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    """The default home would be the target, whose content may go."""
+    file = tmp_path / "to.env"
+    file.write_text(text, "utf-8")
+    with pytest.raises(InvalidInputError, match=why):
+        settings_of_place(load_settings(), file)
+
+
 def test_the_command_exits_with_7_when_something_is_in_the_way(
     source: Path, tmp_path: Path
 ) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,8 @@ from tradingkb.workspaces import Workspaces
 
 #: Settings that say where a store is, and which index it has: those of the target are the file's.
 _OF_A_PLACE: Final = tuple({**StoreSettings.model_fields, **IndexSettings.model_fields})
+#: How alike the names of two variables are, of 1, where one is the other misspelt.
+_ALIKE: Final = 0.9
 
 
 def migrate_store(
@@ -93,7 +96,33 @@ def _said(file: Path) -> Mapping[str, Any]:
             field="to",
             remedy="name a file with the settings of a place, such as DATABASE_URL=...",
         ) from None
-    return DotEnvSettingsSource(Settings, env_file=file, env_file_encoding="utf-8")()
+    found = DotEnvSettingsSource(Settings, env_file=file, env_file_encoding="utf-8")
+    _check_names(file, found.env_vars)
+    return found()
+
+
+def _check_names(file: Path, named: Iterable[str]) -> None:
+    """Refuses a file that means another place than it says: what it leaves out has a default.
+
+    Other programs' variables may stand in it, as in .env.
+    """
+    fields = Settings.model_fields
+    known = {str(fields[name].alias).lower() for name in _OF_A_PLACE}
+    every = {*fields, *(str(field.alias).lower() for field in fields.values())}
+    for name in named:
+        near = difflib.get_close_matches(name.lower(), known, 1, _ALIKE)
+        if near and name.lower() not in every:
+            raise InvalidInputError(
+                f"{file} sets {name.upper()}, which is no setting",
+                field="to",
+                remedy=f"write {near[0].upper()}",
+            )
+    if not {*known, *_OF_A_PLACE} & {name.lower() for name in named}:
+        raise InvalidInputError(
+            f"{file} says nothing of a place",
+            field="to",
+            remedy="say DATABASE_URL=..., or TRADINGKB_HOME=... for an embedded store",
+        )
 
 
 def place(settings: Settings, schema: str | None = None) -> Place:
