@@ -60,13 +60,41 @@ def test_what_a_killed_recovery_left_behind_is_in_nobodys_way(
 ) -> None:
     kept = kb.snapshot("kb")
     kb.drop("kb")
-    left = models.CreateCollection(vectors=models.VectorParams(size=1, distance="Cosine"))
-    server.state.create("kb", left)
+    kb._stand_in("kb")  # what a killed process would have deleted next
     kb.recover("kb", kept.name, "kb_2")
     assert kb.collections() == ["kb_2"]
-    server.state.create("kb", left)
+    kb._stand_in("kb")
     kb.ensure_collection("kb", DIMENSION)
     assert kb.dimension("kb") == DIMENSION
+
+
+@pytest.mark.parametrize("distance", ["Cosine", "Dot"])
+def test_an_empty_collection_of_another_program_stays_as_it_is(
+    server: QdrantServer, kb: QdrantVectorIndex, distance: str
+) -> None:
+    theirs = models.VectorParams(size=1, distance=models.Distance(distance))
+    server.state.create("theirs", models.CreateCollection(vectors=theirs))
+    with pytest.raises(ConfigurationError):
+        kb.ensure_collection("theirs", DIMENSION)
+    with pytest.raises((ConfigurationError, NotFoundError)):
+        kb.recover("theirs", "none", "kb_2")
+    held = server.state.described("theirs")
+    assert held["config"]["params"]["vectors"] == {"size": 1, "distance": distance}
+    assert held["payload_schema"] == {}
+
+
+def test_snapshots_of_another_program_are_neither_read_nor_dropped(
+    server: QdrantServer, kb: QdrantVectorIndex
+) -> None:
+    theirs = models.VectorParams(size=DIMENSION, distance=models.Distance.DOT)
+    server.state.create("theirs", models.CreateCollection(vectors=theirs))
+    file = server.state.snapshot("theirs", server.clock())["name"]
+    with pytest.raises(ConfigurationError, match="another program"):
+        kb.drop_snapshot("theirs", file)
+    with pytest.raises(ConfigurationError, match="another program"):
+        kb.recover("theirs", file, "kb_2")
+    assert [one["name"] for one in server.state.snapshots("theirs")] == [file]
+    assert kb.collections() == ["kb", "theirs"]
 
 
 def test_a_collection_that_is_made_during_a_recovery_stays(
