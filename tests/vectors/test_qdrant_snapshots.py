@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -122,6 +123,16 @@ def test_a_server_that_cannot_reach_itself_says_so(
     with pytest.raises(ConfigurationError, match="reach itself at QDRANT_URL"):
         kb.recover("kb", kept.name, "kb_2")
     assert kb.collections() == ["kb"]
+
+
+def test_what_a_server_forbids_that_no_key_opens_is_said_in_its_words(
+    server: QdrantServer, kb: QdrantVectorIndex
+) -> None:
+    kept = kb.snapshot("kb")
+    said = "Forbidden: Snapshot recovery from remote URLs is disabled in the configuration"
+    server.fail(403, body=json.dumps({"status": {"error": said}}).encode(), path="/recover")
+    with pytest.raises(ConfigurationError, match="from remote URLs is disabled"):
+        kb.recover("kb", kept.name, "kb_2")
 
 
 def test_a_part_of_a_collection_is_not_kept(server: QdrantServer, kb: QdrantVectorIndex) -> None:

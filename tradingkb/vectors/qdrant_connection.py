@@ -147,7 +147,8 @@ def _of_status(error: UnexpectedResponse, status: int, name: str | None) -> Trad
         return no_collection(name)
     if status in (401, 403):
         return ConfigurationError(
-            f"Qdrant refused access: set QDRANT_API_KEY to a key that may write (status {status})"
+            f"Qdrant refused access: status {status}{_words(error)}; set QDRANT_API_KEY to a key "
+            "that may write, unless the server says otherwise"
         )
     if status in (408, 429) or status >= 500:
         return BackendUnavailableError(f"Qdrant did not answer: status {status}{_words(error)}")
