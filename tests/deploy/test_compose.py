@@ -63,6 +63,7 @@ OF_COMPOSE = {
     "POSTGRES_PASSWORD",
     "REDIS_PASSWORD",
     "TRADINGKB_ENV_GID",
+    "TRADINGKB_REPLICAS",
     "TRADINGKB_IMAGE",
     "TRADINGKB_IMAGE_TAG",
     "TRADINGKB_PORT",
@@ -207,6 +208,11 @@ def test_the_services_have_the_names_that_procedures_call_them_by():
 
 def test_a_service_that_may_be_scaled_has_neither_a_port_of_the_host_nor_a_name_of_its_own():
     assert {"ports", "container_name"}.isdisjoint(service("trading-rag-svc"))
+
+
+def test_how_many_replicas_there_are_is_said_once_for_every_start():
+    assert service("trading-rag-svc")["scale"] == 1
+    assert service("trading-rag-svc", FILLED | {"TRADINGKB_REPLICAS": "3"})["scale"] == 3
 
 
 @pytest.mark.parametrize("name", ["trading-rag-svc", "dashboard", "ops"])
