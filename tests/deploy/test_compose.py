@@ -288,6 +288,11 @@ def test_a_token_that_was_not_set_is_not_handed_on_as_an_empty_one():
     assert "ADMIN_TOKEN" not in environment("ops", without)
 
 
+def test_the_shell_of_operators_has_the_key_that_the_procedures_name():
+    assert "QDRANT_API_KEY" not in environment("ops")
+    assert environment("ops", FILLED | {"QDRANT_API_KEY": "k3y"})["QDRANT_API_KEY"] == "k3y"
+
+
 def test_the_dashboard_holds_no_password():
     assert "secret" not in json.dumps(service("dashboard"))
     assert "volumes" not in service("dashboard")

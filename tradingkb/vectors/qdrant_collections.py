@@ -33,8 +33,12 @@ _INDEXES: Final[Mapping[str, models.PayloadSchemaType | models.KeywordIndexParam
 }
 #: What every point of ours says of itself.
 _OURS: Final = ("workspace_id", "strategy_name", "window_key")
-#: The dimension of an empty collection under whose name snapshots of a dropped one are read.
-_STANDS_IN: Final = 1
+#: What an empty collection is made with, under whose name snapshots of a dropped one are read. Its
+#: dimension alone would be that of other programs' collections, too: nobody asks for such a graph.
+_GRAPH: Final = {"m": 0, "ef_construct": 20_513}
+_STANDS_IN: Final = models.VectorParams(
+    size=1, distance=models.Distance.COSINE, hnsw_config=models.HnswConfigDiff(**_GRAPH)
+)
 #: Points whose payload is looked at before a collection is taken for ours.
 _LOOKED_AT: Final = 8
 
@@ -196,16 +200,13 @@ class QdrantCollections(QdrantCalls):
             self.client.delete_collection(name)
 
     def _stand_in(self, name: str) -> None:
-        """Makes what no collection of ours is: of dimension 1, without indexes."""
-        vectors = models.VectorParams(size=_STANDS_IN, distance=models.Distance.COSINE)
+        """Makes what no collection is, of ours or of others: see `_STANDS_IN`."""
         with self._calling(name, look=False):
-            self.client.create_collection(name, vectors_config=vectors)
+            self.client.create_collection(name, vectors_config=_STANDS_IN)
 
     def _drop_stand_in(self, name: str, info: Json | None) -> Json | None:
         """Deletes what stood in for a collection; the description of any other one."""
-        if info is None or self._local or dimension_of(info) != _STANDS_IN:
-            return info
-        if info.get("payload_schema"):
+        if info is None or self._local or not _stands_in(info):
             return info
         with self._calling(name):
             if self.client.count(name, exact=True).count:
@@ -261,3 +262,10 @@ class QdrantCollections(QdrantCalls):
             raise ConfigurationError(
                 f"collection {name!r} belongs to another program, {foreign}: choose another name"
             )
+
+
+def _stands_in(info: Json) -> bool:
+    """Whether a description is of what `recover` makes, and leaves where it is killed."""
+    vectors = info["config"]["params"].get("vectors") or {}
+    graph = vectors.get("hnsw_config")
+    return isinstance(graph, Mapping) and {k: graph.get(k) for k in _GRAPH} == _GRAPH
