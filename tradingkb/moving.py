@@ -117,7 +117,7 @@ def _check_names(file: Path, named: Iterable[str]) -> None:
                 field="to",
                 remedy=f"write {near[0].upper()}",
             )
-    if not {*known, *_OF_A_PLACE} & {name.lower() for name in named}:
+    if not known & {name.lower() for name in named}:
         raise InvalidInputError(
             f"{file} says nothing of a place",
             field="to",
