@@ -42,7 +42,7 @@ down: ## Stop them again; the data stay in their volumes
 screenshots: $(STAMP) ## Take pictures of every page of the dashboard (ARGS=--readme: the README's two)
 	$(PY) .ci/screenshots.py $(ARGS)
 
-system: ## Install the Debian packages that some tests need: a browser, a Redis server
+system: ## Install the Debian packages that some tests need: a browser, a Redis server, a proxy
 	.ci/system
 
 # Nothing is compiled by `make setup`, and the tests start some fifty processes: they share what the

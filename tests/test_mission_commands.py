@@ -361,6 +361,22 @@ def test_a_rebuild_ends_with_a_collection_that_is_complete(walked: Walk) -> None
     assert asked(walked, "snapshots/recover")[0][1]["result"] is True
 
 
+def test_a_qdrant_with_a_key_needs_it_in_the_body_of_a_recovery_too() -> None:
+    row = next(row.command for row in ROWS if "snapshots/recover" in row.command)
+    path = request(row)[1].removeprefix("http://qdrant:6333")
+    with QdrantServer(api_key="k3y") as server, httpx.Client(headers={"api-key": "k3y"}) as client:
+        of = f"{server.url}{path.removesuffix('/snapshots/recover')}"
+        client.put(of, json={"vectors": {"size": 4, "distance": "Cosine"}})
+        name = client.post(f"{of}/snapshots").json()["result"]["name"]
+        asked = {"location": f"{of}/snapshots/{name}"}
+        statuses = [
+            client.put(f"{server.url}{path}", json=asked | more).status_code
+            for more in ({}, {"api_key": "k3y"})
+        ]
+    assert statuses == [400, 200]
+    assert '`"api_key"` in its body' in PAGE
+
+
 PUT = next(r.command for r in ROWS if r.command.startswith("curl -X PUT") and FIRST in r.command)
 
 

@@ -284,15 +284,21 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(
     def meanwhile(*args: Any) -> Any:
         with tkb.connect(source, progress=False) as other:
             other.recommend("sma_cross", regime=["uptrend"])
+            other.create_workspace("late")
+            other.register_strategy(tkb.StrategySpec("late", (tkb.ParamSpec("n", "int"),)))
         return move_answers.compare_answers(*args)
 
     monkeypatch.setattr(COMPARE, meanwhile)
     report = move(TRADINGKB_HOME=tmp_path / "there")
-    assert (report.clean, report.changed) == (
-        False,
-        ("event_rollups", "recommend_events", "rejection_rollups"),
-    )
+    assert not report.clean
+    assert set(report.changed) == {
+        *("workspaces", "strategy_specs", "spec_registrations"),
+        *("recommend_events", "event_rollups", "rejection_rollups"),
+    }
     assert report.differing == report.changed
+    assert report.answers is not None
+    assert report.answers.examples[0].startswith("default: late, sharpe, ")
+    assert "error" in report.answers.examples[0]
     assert "stop what writes to it, and move again" in str(report)
     assert "next: the same again, with apply=True and replace=True" in str(report)
     monkeypatch.setattr(COMPARE, move_answers.compare_answers)
@@ -312,6 +318,29 @@ def test_answers_that_differ_are_named(
     assert report.answers is not None
     assert report.answers.different == 6
     assert report.answers.examples[0] == "default: sma_cross, calmar, GOOG 1d: params differ"
+
+
+def test_answers_that_an_index_did_not_take_part_in_are_not_called_different(
+    move: Move, moved: Any, tmp_path: Path
+) -> None:
+    """A vector server that is too slow, or that goes away meanwhile."""
+    home = shutil.copytree(moved[0], tmp_path / "there")
+
+    def gone(here: Any, there: Any, progress: Any) -> Any:
+        with closing(sqlite3.connect(home / "tradingkb.db")) as connection, connection:
+            connection.execute("DELETE FROM kb_vectors")
+            connection.execute("UPDATE kb_vector_generations SET generation = generation + 1")
+        return move_answers.compare_answers(here, there, progress)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(COMPARE, gone)
+        report = move(TRADINGKB_HOME=home)
+    assert not report.clean
+    assert report.answers is not None
+    assert report.answers.different == 0
+    assert report.answers.without_index == 8
+    assert "could not be compared, for an index did not answer" in str(report)
+    assert "next: the same again, with apply=True" in str(report)
 
 
 def spoilt(there: Any) -> Any:

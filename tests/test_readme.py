@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 import tradingkb as tkb
 from tradingkb.cli.app import app
 from tradingkb.settings import describe, load_settings
+from tradingkb.testing.ollama_server import OllamaServer
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "notebooks" / "reference").glob("*.md"))
@@ -202,23 +203,34 @@ def test_every_page_with_python_is_run():
     assert {path.name for path in PAGES if blocks(page(path.name), "python")} == set(SAID)
 
 
+@pytest.fixture(scope="module")
+def ollama() -> Iterator[str]:
+    """The address of a server that has no model until one is pulled."""
+    with OllamaServer({}) as server:
+        yield server.url
+
+
 @pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if commands(text)])
-def test_the_commands_of_a_document_run_and_succeed(small, name):
+def test_the_commands_of_a_document_run_and_succeed(small, name, ollama, monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", ollama)
     with tkb.connect(progress=False) as kb:
-        run_id = kb.runs()["run_id"][0]
-        job_id = kb.submit_job("ingest").job_id
-    for line in not_run_elsewhere(commands(TEXTS[name])):
-        words = shlex.split(line.replace("RUN_ID", run_id).replace("JOB_ID", job_id), comments=True)
-        result = CliRunner().invoke(app, words[1:])
-        assert result.exit_code == 0, (line, result.output)
+        named = {
+            "RUN_ID": lambda: kb.runs()["run_id"][0],
+            "JOB_ID": lambda: kb.submit_job("ingest").job_id,
+            "SNAPSHOT": lambda: kb.snapshots()["snapshot"][0],
+        }
+        for line in not_run_elsewhere(commands(TEXTS[name])):
+            for word in set(named) & set(shlex.split(line, comments=True)):
+                line = line.replace(word, named[word]())  # noqa: PLW2901
+            result = CliRunner().invoke(app, shlex.split(line, comments=True)[1:])
+            assert result.exit_code == 0, (line, result.output)
 
 
 def not_run_elsewhere(lines: list[str]) -> list[str]:
     """Without the demo, which works on the whole sample: it is run once, below; and without the
-    service, which does not end: tests/service runs it; and without pulls, which ask a server:
-    tests/cli/test_administration.py has one.
+    service, which does not end: tests/service runs it.
     """
-    return [line for line in lines if line.split()[1] not in ("demo", "serve", "pull-model")]
+    return [line for line in lines if line.split()[1] not in ("demo", "serve")]
 
 
 def test_every_command_has_an_example_on_its_page():

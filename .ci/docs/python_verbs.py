@@ -22,9 +22,9 @@ def front_door() -> str:
 
 def verbs() -> str:
     """The verbs of a knowledge base in the order of the class, with their signatures."""
-    from tradingkb import KnowledgeBase, connect
+    from tradingkb import KnowledgeBase, connect, migrate_store
 
-    lines = [_verb("tkb.connect", connect)]
+    lines = [_verb("tkb.connect", connect), _verb("tkb.migrate_store", migrate_store)]
     lines += [_verb(f"kb.{name}", verb) for name, verb in _verbs(KnowledgeBase)]
     return "\n\n".join(lines)
 
@@ -163,11 +163,12 @@ def _shared(kind: Any) -> dict[str, str]:
 
 
 def _reports() -> dict[Any, list[str]]:
-    from tradingkb import Explanation, KnowledgeBase, Recommendation
+    from tradingkb import Explanation, KnowledgeBase, Recommendation, migrate_store
 
     found: dict[Any, list[str]] = {}
-    for name, verb in _verbs(KnowledgeBase):
+    verbs = [(f"kb.{name}", verb) for name, verb in _verbs(KnowledgeBase)]
+    for name, verb in [*verbs, ("tkb.migrate_store", migrate_store)]:
         kind = typing.get_type_hints(verb).get("return")
         if dataclasses.is_dataclass(kind) and kind not in (Recommendation, Explanation):
-            found.setdefault(kind, []).append(f"kb.{name}")
+            found.setdefault(kind, []).append(name)
     return {k: v for k, v in found.items() if meanings(k)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shlex
 import shutil
@@ -26,9 +27,14 @@ Run = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def _quiet_surroundings(monkeypatch, tmp_path):
+    """An own folder, no setting from outside, and no handler or level that a command leaves."""
     monkeypatch.chdir(tmp_path)
     for field in Settings.model_fields.values():
         monkeypatch.delenv(str(field.alias), raising=False)
+    logger = logging.getLogger("tradingkb")
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture(scope="module")

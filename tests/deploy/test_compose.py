@@ -63,6 +63,7 @@ OF_COMPOSE = {
     "POSTGRES_PASSWORD",
     "REDIS_PASSWORD",
     "TRADINGKB_ENV_GID",
+    "TRADINGKB_REPLICAS",
     "TRADINGKB_IMAGE",
     "TRADINGKB_IMAGE_TAG",
     "TRADINGKB_PORT",
@@ -209,6 +210,11 @@ def test_a_service_that_may_be_scaled_has_neither_a_port_of_the_host_nor_a_name_
     assert {"ports", "container_name"}.isdisjoint(service("trading-rag-svc"))
 
 
+def test_how_many_replicas_there_are_is_said_once_for_every_start():
+    assert service("trading-rag-svc")["scale"] == 1
+    assert service("trading-rag-svc", FILLED | {"TRADINGKB_REPLICAS": "3"})["scale"] == 3
+
+
 @pytest.mark.parametrize("name", ["trading-rag-svc", "dashboard", "ops"])
 def test_a_variable_of_ours_is_a_setting(name):
     of_programs = OTHERS.get(name, set())
@@ -280,6 +286,11 @@ def test_a_token_that_was_not_set_is_not_handed_on_as_an_empty_one():
     assert "QDRANT__SERVICE__API_KEY" not in environment("qdrant")
     without = {name: value for name, value in FILLED.items() if name != "ADMIN_TOKEN"}
     assert "ADMIN_TOKEN" not in environment("ops", without)
+
+
+def test_the_shell_of_operators_has_the_key_that_the_procedures_name():
+    assert "QDRANT_API_KEY" not in environment("ops")
+    assert environment("ops", FILLED | {"QDRANT_API_KEY": "k3y"})["QDRANT_API_KEY"] == "k3y"
 
 
 def test_the_dashboard_holds_no_password():

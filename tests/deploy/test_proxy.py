@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,18 +143,27 @@ def test_replicas_that_come_are_found_by_their_name_and_share_the_requests(stand
     assert set(stand.replicas()) == {FIRST}
     stand.resolver.addresses = [FIRST, SECOND]
     until(lambda: set(stand.replicas()) == {FIRST, SECOND})
-    assert stand.replicas(8) == {FIRST: 4, SECOND: 4}
+    assert min(stand.replicas(12).values()) > 2
+
+
+@contextmanager
+def false_replica(stand: Stand, *beside: str) -> Iterator[Replica]:
+    """A replica that passes every probe and closes the connection on everything else."""
+    with running(Replica(FALSE, stand.port_of_replicas)) as replica:
+        stand.resolver.addresses = [FALSE, *beside]
+        try:
+            until(lambda: set(stand.replicas()) == {"", *beside})  # the false one gives no name
+            yield replica
+        finally:
+            stand.resolver.addresses = [FIRST, SECOND]
+    until(lambda: set(stand.replicas()) == {FIRST, SECOND})
 
 
 @pytest.fixture
 def dying(stand: Stand) -> Iterator[Replica]:
-    """One of two replicas passes every probe and closes the connection on everything else."""
-    with running(Replica(FALSE, stand.port_of_replicas)) as replica:
-        stand.resolver.addresses = [FALSE, SECOND]
-        until(lambda: stand.ask("GET", "/kb/objectives")[0] == 200 and bool(replica.received))
+    """One of two."""
+    with false_replica(stand, SECOND) as replica:
         yield replica
-    stand.resolver.addresses = [FIRST, SECOND]
-    until(lambda: set(stand.replicas()) == {FIRST, SECOND})
 
 
 def test_what_may_be_repeated_is_asked_of_another_when_a_replica_dies(stand: Stand, dying: Replica):
@@ -165,16 +174,18 @@ def test_what_may_be_repeated_is_asked_of_another_when_a_replica_dies(stand: Sta
 
 def test_what_may_not_be_repeated_is_sent_once(stand: Stand, dying: Replica):
     """To the one that dies, whose caller is told, or to the other: never to both."""
-    posts = Counter(stand.ask("POST", "/kb/trials/recommend", QUESTION)[0] for _ in range(6))
+    posts: Counter[int] = Counter()
+    while not (posts[502] and posts[404]) and posts.total() < 40:
+        posts[stand.ask("POST", "/kb/trials/recommend", QUESTION)[0]] += 1
     died = dying.received.count("POST /kb/trials/recommend")
-    assert posts == {502: died, 404: 6 - died}
-    assert 0 < died < 6
+    assert died > 0
+    assert posts == {502: died, 404: posts.total() - died}
     counted = [
         float(line.split()[-1])
         for line in stand.ask("GET", "/metrics")[1].splitlines()
         if line.startswith("kb_http_requests_total") and "/kb/trials/recommend" in line
     ]
-    assert counted == [6 - died]
+    assert counted == [posts[404]]
 
 
 def test_what_could_not_be_sent_at_all_is_sent_to_another(stand: Stand, dying: Replica):
@@ -185,17 +196,15 @@ def test_what_could_not_be_sent_at_all_is_sent_to_another(stand: Stand, dying: R
 
 
 def test_while_no_replica_is_ready_those_that_live_answer(stand: Stand):
-    with running(Replica(FALSE, stand.port_of_replicas)) as alone:
+    with false_replica(stand) as alone:
+        until(lambda: stand.ask("GET", "/ready") == (200, "mine"))
         alone.is_ready = False
-        stand.resolver.addresses = [FALSE]
         until(lambda: stand.ask("GET", "/ready") == (503, "mine"))
         assert stand.ask("GET", "/health") == (200, "mine")
-    stand.resolver.addresses = [FIRST, SECOND]
-    until(lambda: set(stand.replicas()) == {FIRST, SECOND})
 
 
 def test_a_replica_that_is_about_to_stop_gets_no_more_requests(stand: Stand):
     stand.first.send_signal(signal.SIGTERM)
     until(lambda: set(stand.replicas()) == {SECOND})
     assert stand.first.poll() is None  # it still takes connections: it was left out, not lost
-    assert stand.replicas(8) == {SECOND: 8}
+    until(lambda: stand.replicas(8) == {SECOND: 8})

@@ -52,11 +52,17 @@ class Place:
         docker.chmod(0o755)
         self.env = self.root / ".env"
 
-    def run(self, verb: str = "up", status: int = 0) -> str:
-        """What it says."""
+    def run(
+        self, verb: str = "up", status: int = 0, variables: Mapping[str, str] | None = None
+    ) -> str:
+        """What it says, to a shell that has set some variables."""
         done = subprocess.run(
             [str(self.root / ".ci" / "compose"), verb],
-            env={"PATH": f"{self.programs}:/usr/bin:/bin", "NOTES": str(self.notes)},
+            env={
+                "PATH": f"{self.programs}:/usr/bin:/bin",
+                "NOTES": str(self.notes),
+                **(variables or {}),
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -143,14 +149,22 @@ def test_an_image_that_a_new_one_takes_the_place_of_is_kept_for_the_way_back(pla
     assert place.asked() == [BUILD, UP]
     (place.notes / "built").write_text("sha256:2")
     assert "tradingkb:previous" in place.run()
-    tagged = "image tag sha256:1 tradingkb:previous"
-    assert place.asked() == [BUILD, tagged, UP]
+    # The operator's shell goes back with the service: else it is built anew, of the new source.
+    tagged = [f"image tag sha256:1 {name}:previous" for name in ("tradingkb", "tradingkb-ops")]
+    assert place.asked() == [BUILD, *tagged, UP]
 
 
 def test_after_the_way_back_nothing_is_built_under_the_old_name(place: Place):
     place.env.write_text("TRADINGKB_IMAGE_TAG=previous\n")
     assert "nothing is built" in place.run()
     assert not any(line.startswith("compose build") for line in place.asked())
+
+
+def test_a_tag_of_the_shell_is_not_built_either(place: Place):
+    """Compose gives the shell's word precedence: it would build this source as the one before."""
+    said = place.run(variables={"TRADINGKB_IMAGE_TAG": "previous"})
+    assert "nothing is built" in said
+    assert place.asked() == [UP]
 
 
 def test_down_takes_every_profile_along_and_leaves_the_volumes(place: Place):

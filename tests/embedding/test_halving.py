@@ -44,6 +44,17 @@ def test_one_bad_text_of_32_costs_ten_requests_more() -> None:
     assert model.n_asked == 11
 
 
+def test_what_refuses_every_text_is_found_out_before_any_half_is_asked_for() -> None:
+    model = Model({str(i) for i in range(32)})
+
+    def check(why: str) -> None:
+        raise LookupError(why)
+
+    with pytest.raises(LookupError, match="bad: 0"):
+        in_halves([str(i) for i in range(32)], model, check)
+    assert model.n_asked == 1
+
+
 def test_vectors_get_length_1() -> None:
     found = unit_vectors([[3.0, 4.0], [0.0, 2.0]], 2)
     assert found.tolist() == [[0.6, 0.8], [0.0, 1.0]]

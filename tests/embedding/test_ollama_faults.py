@@ -86,6 +86,14 @@ def connection(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> Iterato
     connection.close()
 
 
+@pytest.fixture
+def patient(server: FaultyServer) -> Iterator[OllamaConnection]:
+    """A connection that waits for longer than any of these tests may take."""
+    connection = OllamaConnection(server.url, timeout_s=30.0)
+    yield connection
+    connection.close()
+
+
 @pytest.mark.parametrize("behaviour", NO_ANSWER.values(), ids=NO_ANSWER)
 def test_no_answer_is_transient_and_comes_in_time(
     server: FaultyServer, connection: OllamaConnection, behaviour: Behaviour
@@ -102,7 +110,7 @@ def test_no_answer_is_transient_and_comes_in_time(
 
 @pytest.mark.parametrize("behaviour", FOREIGN.values(), ids=FOREIGN)
 def test_a_foreign_answer_is_a_wrong_setting(
-    server: FaultyServer, connection: OllamaConnection, behaviour: Behaviour
+    server: FaultyServer, patient: OllamaConnection, behaviour: Behaviour
 ) -> None:
     server.behave(behaviour)
     for name, call in CALLS.items():
@@ -110,15 +118,15 @@ def test_a_foreign_answer_is_a_wrong_setting(
         if name == "pull" and behaviour in (FOREIGN["another's JSON"], FOREIGN["no body"]):
             expected = BackendUnavailableError  # lines of it, or none, that say no success
         with pytest.raises(expected):
-            call(connection)
+            call(patient)
 
 
 def test_a_foreign_answer_names_the_setting(
-    server: FaultyServer, connection: OllamaConnection
+    server: FaultyServer, patient: OllamaConnection
 ) -> None:
     server.behave(FOREIGN["HTML"])
     with pytest.raises(ConfigurationError, match="answers at OLLAMA_HOST is not Ollama"):
-        connection.info(MODEL)
+        patient.info(MODEL)
 
 
 def test_a_server_that_refuses_is_no_answer_until_it_is_back(
@@ -129,14 +137,6 @@ def test_a_server_that_refuses_is_no_answer_until_it_is_back(
         connection.embed(MODEL, ["text"])
     server.behave(answering(200, VECTOR))
     assert connection.embed(MODEL, ["text"], 30.0) == [[0.6, 0.8]]
-
-
-@pytest.fixture
-def patient(server: FaultyServer) -> Iterator[OllamaConnection]:
-    """A connection that waits for longer than any of these tests may take."""
-    connection = OllamaConnection(server.url, timeout_s=30.0)
-    yield connection
-    connection.close()
 
 
 def test_a_caller_with_less_patience_waits_less(
@@ -158,11 +158,11 @@ def test_a_slow_answer_in_time_is_an_answer(
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_access_says_where_the_password_goes(
-    server: FaultyServer, connection: OllamaConnection, status: int
+    server: FaultyServer, patient: OllamaConnection, status: int
 ) -> None:
     server.behave(answering(status, b"who are you?"))
     with pytest.raises(ConfigurationError, match="user:password@host"):
-        connection.digest(MODEL)
+        patient.digest(MODEL)
 
 
 def test_the_password_of_the_address_is_sent_and_never_shown() -> None:

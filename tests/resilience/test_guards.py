@@ -102,6 +102,39 @@ def test_bulk_work_may_take_long_and_is_not_slow(guard: Guard, time: Time) -> No
     assert guard.breaker.state().calls["success"] == 1
 
 
+def test_to_be_late_behind_bulk_work_of_ours_says_nothing_of_a_service_that_queues(
+    time: Time,
+) -> None:
+    breaker = Breaker("ollama", monotonic=time, clock=time.of_day)
+    guard = Guard(breaker, Policy(total_s=5.0, attempts=1, queues=True), monotonic=time)
+
+    def batch() -> str:
+        for takes_s in (5.0, 4.5, 5.0, 4.5, 5.0, 5.0):  # as long as questions are waited for
+            late = Service(time, *([DOWN] if takes_s == 5.0 else []), takes_s=takes_s)
+            assert outcome(guard, late) == (BackendUnavailableError if takes_s == 5.0 else "answer")
+        return "vectors"
+
+    assert guard.call(batch, bulk=True) == "vectors"
+    assert (breaker.state().state, breaker.state().failures) == ("closed", 0)
+
+
+def test_what_fails_at_once_beside_bulk_work_or_late_without_it_still_counts(time: Time) -> None:
+    breaker = Breaker("ollama", monotonic=time, clock=time.of_day)
+    guard = Guard(breaker, Policy(total_s=5.0, attempts=1, queues=True), monotonic=time)
+
+    def batch() -> str:
+        outcome(guard, Service(time, DOWN, takes_s=1.0))
+        assert breaker.state().failures == 1
+        raise DOWN
+
+    with pytest.raises(BackendUnavailableError):
+        guard.call(batch, bulk=True)
+    failures = breaker.state().failures
+    time.s += 1.0
+    outcome(guard, Service(time, DOWN, takes_s=5.0))
+    assert breaker.state().failures == failures + 1
+
+
 def test_a_call_that_has_used_up_its_time_is_not_tried_again(guard: Guard, time: Time) -> None:
     service = Service(time, DOWN, DOWN, takes_s=4.6)
     assert (outcome(guard, service), service.calls) == (BackendUnavailableError, 2)

@@ -338,3 +338,19 @@ def test_a_host_that_accepts_and_says_nothing_holds_nobody(
             ask(opened(url, timeout_s=0.1), "SELECT 1")
     for one in taken:
         one.close()
+
+
+def test_a_database_of_another_encoding_is_refused_with_how_to_make_one(
+    postgres_url: sa.URL, opened: Callable[..., sa.Engine]
+) -> None:
+    admin = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    made = "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
+    with admin.connect() as connection:
+        connection.execute(sa.text(made))
+    try:
+        with pytest.raises(ConfigurationError, match=r"SQL_ASCII.*ENCODING 'UTF8'"):
+            ask(opened(postgres_url.set(database="ascii")), "SELECT 1")
+    finally:
+        with admin.connect() as connection:
+            connection.execute(sa.text("DROP DATABASE ascii"))
+        admin.dispose()

@@ -335,6 +335,16 @@ def test_a_collection_of_another_program_is_refused_and_never_touched(server, se
     assert server.state.snapshots("theirs") == []
 
 
+def test_a_collection_that_another_program_shares_is_not_dropped(server, served):
+    served.ensure_collection("kb", DIMENSION)
+    served.upsert("kb", points(*((n, EAST, {}) for n in range(20))))
+    theirs = models.PointStruct(id="f" * 32, vector=[1.0, 0, 0, 0], payload={"text": "a recipe"})
+    server.state.local.upsert("kb", [theirs])
+    with pytest.raises(ConfigurationError, match="1 of its points are of no trial"):
+        served.drop("kb")
+    assert served.count("kb") == 21
+
+
 def test_the_in_memory_client_refuses_them_too(qdrant):
     dot = models.VectorParams(size=4, distance=models.Distance.DOT)
     qdrant.client.create_collection("theirs", vectors_config=dot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tradingkb.testing.faults import (
     saying,
     slow,
 )
+from tradingkb.testing.qdrant_server import QdrantServer
 from tradingkb.testing.sample_points import EAST, EVERYTHING, points
 from tradingkb.vectors.qdrant import QdrantVectorIndex
 from tradingkb.vectors.qdrant_connection import connect_qdrant
@@ -165,3 +167,28 @@ def test_a_look_up_that_hangs_ends_in_time(
         named.count("kb")
     release.set()
     named.close()
+
+
+def test_no_request_waits_for_another_one_before_it_is_sent() -> None:
+    with QdrantServer() as server, ThreadPoolExecutor(24) as pool:
+        index = QdrantVectorIndex(connect_qdrant(server.url))
+        server.hang()
+        asked = [pool.submit(index.collections) for _ in range(24)]
+        until = time.monotonic() + 5.0
+        while len(server.requests) < 24 and time.monotonic() < until:
+            time.sleep(0.01)
+        at_once = len(server.requests)
+        server.restore()
+        assert [one.result() for one in asked] == [[]] * 24
+        index.close()
+    assert at_once == 24
+
+
+@pytest.mark.parametrize("body", [b"", b"404 page not found", b'{"detail": "Not Found"}'])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_knows_none_of_the_routes_is_no_server_without_collections(
+    server: FaultyServer, index: QdrantVectorIndex, call: str, body: bytes
+) -> None:
+    server.behave(answering(404, body))
+    with pytest.raises(ConfigurationError, match="is not Qdrant.*status 404"):
+        CALLS[call](index)

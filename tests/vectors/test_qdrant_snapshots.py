@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -60,13 +61,41 @@ def test_what_a_killed_recovery_left_behind_is_in_nobodys_way(
 ) -> None:
     kept = kb.snapshot("kb")
     kb.drop("kb")
-    left = models.CreateCollection(vectors=models.VectorParams(size=1, distance="Cosine"))
-    server.state.create("kb", left)
+    kb._stand_in("kb")  # what a killed process would have deleted next
     kb.recover("kb", kept.name, "kb_2")
     assert kb.collections() == ["kb_2"]
-    server.state.create("kb", left)
+    kb._stand_in("kb")
     kb.ensure_collection("kb", DIMENSION)
     assert kb.dimension("kb") == DIMENSION
+
+
+@pytest.mark.parametrize("distance", ["Cosine", "Dot"])
+def test_an_empty_collection_of_another_program_stays_as_it_is(
+    server: QdrantServer, kb: QdrantVectorIndex, distance: str
+) -> None:
+    theirs = models.VectorParams(size=1, distance=models.Distance(distance))
+    server.state.create("theirs", models.CreateCollection(vectors=theirs))
+    with pytest.raises(ConfigurationError):
+        kb.ensure_collection("theirs", DIMENSION)
+    with pytest.raises((ConfigurationError, NotFoundError)):
+        kb.recover("theirs", "none", "kb_2")
+    held = server.state.described("theirs")
+    assert held["config"]["params"]["vectors"] == {"size": 1, "distance": distance}
+    assert held["payload_schema"] == {}
+
+
+def test_snapshots_of_another_program_are_neither_read_nor_dropped(
+    server: QdrantServer, kb: QdrantVectorIndex
+) -> None:
+    theirs = models.VectorParams(size=DIMENSION, distance=models.Distance.DOT)
+    server.state.create("theirs", models.CreateCollection(vectors=theirs))
+    file = server.state.snapshot("theirs", server.clock())["name"]
+    with pytest.raises(ConfigurationError, match="another program"):
+        kb.drop_snapshot("theirs", file)
+    with pytest.raises(ConfigurationError, match="another program"):
+        kb.recover("theirs", file, "kb_2")
+    assert [one["name"] for one in server.state.snapshots("theirs")] == [file]
+    assert kb.collections() == ["kb", "theirs"]
 
 
 def test_a_collection_that_is_made_during_a_recovery_stays(
@@ -94,6 +123,16 @@ def test_a_server_that_cannot_reach_itself_says_so(
     with pytest.raises(ConfigurationError, match="reach itself at QDRANT_URL"):
         kb.recover("kb", kept.name, "kb_2")
     assert kb.collections() == ["kb"]
+
+
+def test_what_a_server_forbids_that_no_key_opens_is_said_in_its_words(
+    server: QdrantServer, kb: QdrantVectorIndex
+) -> None:
+    kept = kb.snapshot("kb")
+    said = "Forbidden: Snapshot recovery from remote URLs is disabled in the configuration"
+    server.fail(403, body=json.dumps({"status": {"error": said}}).encode(), path="/recover")
+    with pytest.raises(ConfigurationError, match="from remote URLs is disabled"):
+        kb.recover("kb", kept.name, "kb_2")
 
 
 def test_a_part_of_a_collection_is_not_kept(server: QdrantServer, kb: QdrantVectorIndex) -> None:

@@ -1,6 +1,6 @@
 """Pure values and rules of the knowledge base: standard library and NumPy only."""
 
-from tradingkb.domain.document import TEXT_FORM, query_text, window_text
+from tradingkb.domain.document import TEXT_FORM, WORDINGS, query_text, window_text
 from tradingkb.domain.filters import (
     MIN_CANDIDATES,
     MIN_WINDOWS,
@@ -111,6 +111,7 @@ __all__ = [
     "TAGS",
     "TEXT_FORM",
     "TIMEFRAME_REMEDY",
+    "WORDINGS",
     "Actor",
     "Angles",
     "Caller",

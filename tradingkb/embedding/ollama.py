@@ -121,10 +121,7 @@ class OllamaEmbedder:
     def _vectors(self, texts: Sequence[str]) -> tuple[Floats, dict[int, str]]:
         """Vectors of windows' texts, and why there are none of some, by their place."""
         prompted = [self._prompted(self._prompts.document, text) for text in texts]
-        vectors, refused = in_halves(prompted, self._asked)
-        if refused:
-            self._check_model(next(iter(refused.values())))
-        return vectors, refused
+        return in_halves(prompted, self._asked, self._check_model)
 
     def _check_model(self, why: str) -> None:
         """Refuses a model that makes no vectors of any text."""

@@ -12,9 +12,9 @@ class PipelineStore(Protocol):
     """How vectors were made."""
 
     def pipelines(self, workspace_id: str, collection: str) -> set[str]:
-        """Pipelines of finished entries of a collection, of two hundred of them at most.
+        """Pipelines of finished entries of a collection, of two hundred trials at most.
 
-        Quick, however many there are: what nearly all of them have is found for certain.
+        Quick, however many there are; what only some of more have may be missed.
         """
 
 

@@ -17,7 +17,7 @@ from tradingkb.resilience.vectors import GuardedVectorIndex
 POLICIES: Final[Mapping[str, Policy]] = {
     "db": Policy(total_s=10.0),
     "qdrant": Policy(total_s=10.0),
-    "ollama": Policy(total_s=5.0),
+    "ollama": Policy(total_s=5.0, queues=True),
 }
 
 

@@ -6,8 +6,11 @@ transient is an answer of a living service. A call whose caller had no time for 
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -32,6 +35,8 @@ class Policy:
         longest_wait_s: seconds that no wait exceeds.
         jitter: share of a wait that is added to it at random, so that clients do not come together.
         slow: share of `total_s` after which an answer counts as a failure.
+        queues: whether it does one thing after the other, so that calls wait behind bulk work of
+            ours: then to be late beside it says nothing of the service.
     """
 
     total_s: float
@@ -40,6 +45,7 @@ class Policy:
     longest_wait_s: float = 10.0
     jitter: float = 0.5
     slow: float = 0.8
+    queues: bool = False
 
     def wait(self, attempt: int, chance: float) -> float:
         """Seconds to wait after an attempt, counted from 1; `chance` is in [0, 1)."""
@@ -74,6 +80,9 @@ class Guard:
         self.policy = policy
         self.monotonic = monotonic
         self._chance = chance
+        self._lock = threading.Lock()
+        self._bulk = 0
+        self._bulk_ended_s = -math.inf
 
     def call(
         self,
@@ -97,15 +106,20 @@ class Guard:
         generation, started = self.breaker.ask(), self.monotonic()
         try:
             if bulk:
-                answer = self.retrying(ask, again)
+                with self._bulk_work():
+                    answer = self.retrying(ask, again)
             else:
                 with patience(self.policy.total_s):
                     answer = self.retrying(ask, again)
         except BaseException as error:
-            self.tell(generation, error, self.monotonic() - started)
+            taken = self.monotonic() - started
+            if not bulk and self._waited_behind(taken) and is_transient(error):
+                self.breaker.given_up(generation)
+            else:
+                self.tell(generation, error, taken)
             raise
         taken = self.monotonic() - started
-        if not bulk and taken > self.policy.slow * self.policy.total_s:
+        if not bulk and self._is_slow(taken) and not self._waited_behind(taken):
             self.breaker.failed(generation, f"slow: {taken:.1f} s", slow=True)
         else:
             self.breaker.succeeded(generation)
@@ -138,6 +152,27 @@ class Guard:
             return wait_s
 
         return with_retries(ask, wait)
+
+    @contextmanager
+    def _bulk_work(self) -> Iterator[None]:
+        with self._lock:
+            self._bulk += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._bulk -= 1
+                self._bulk_ended_s = self.monotonic()
+
+    def _is_slow(self, taken_s: float) -> bool:
+        return taken_s > self.policy.slow * self.policy.total_s
+
+    def _waited_behind(self, taken_s: float) -> bool:
+        """Whether a call that ends now was late because of our own bulk work."""
+        if not (self.policy.queues and self._is_slow(taken_s)):
+            return False
+        with self._lock:
+            return self._bulk > 0 or self._bulk_ended_s >= self.monotonic() - taken_s
 
     def _hurried(self, taken_s: float) -> bool:
         """Whether the caller gave up before the service had its time."""

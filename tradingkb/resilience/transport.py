@@ -33,6 +33,8 @@ class PatientTransport(httpx.BaseTransport):
         """For one server; through the proxy that the environment names for it."""
         proxy = _proxy_of(url)
         options: dict[str, Any] = {
+            # As many as threads ask: to wait for one another would be put down to the server.
+            "max_connections": None,
             "max_keepalive_connections": KEPT_CONNECTIONS,
             "keepalive_expiry": KEPT_S,
             "network_backend": _PatientBackend(httpcore.SyncBackend()),

@@ -83,6 +83,7 @@ def postgres_engine(
     @sa.event.listens_for(engine, "do_connect")
     def connect(_: sa.Dialect, __: Any, args: Any, options: Any) -> Any:
         connection = _impatient_class().connect(*args, **options)
+        _refuse_encoding(connection)
         connection.patience_s = patience_s
         return connection
 
@@ -99,6 +100,18 @@ def postgres_engine(
             connection.patience_s = patience_s
 
     return engine
+
+
+def _refuse_encoding(connection: Any) -> None:
+    """Refuses a database that cannot keep every text, or does not know what text is."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding in ("UTF8", None):  # a pooler between may not say
+        return
+    connection.close()
+    raise ConfigurationError(
+        f"the database of DATABASE_URL has encoding {encoding}: create one with "
+        "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0, and name that"
+    )
 
 
 class _ImpatientPool(sa.QueuePool):

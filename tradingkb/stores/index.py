@@ -28,7 +28,7 @@ _INDEX_COLUMNS = (
     "reason",
 )
 _ELIGIBLE = _T.kb_status.in_(ELIGIBLE) & _T.withdrawn_at.is_(None)
-#: Entries that are looked at to know how all are made; their order, by point, is that of chance.
+#: Trials whose entries are looked at to know how all are made.
 _SOME: Final = 200
 
 
@@ -65,19 +65,19 @@ class IndexQueries:
 
     def pipelines(self, workspace_id: str, collection: str) -> set[str]:
         """How the vectors of some entries were made; see the port."""
-        some = (
+        # By trials of the workspace: a collection may hold a million entries of other ones.
+        some = sa.select(_T.id).where(_T.workspace_id == workspace_id).limit(_SOME).subquery()
+        statement = (
             sa.select(_I.pipeline)
+            .join_from(some, schema.kb_trial_index, _I.trial_id == some.c.id)
             .where(
-                _I.workspace_id == workspace_id,
                 _I.collection == collection,
                 _I.archived_at.is_(None),
                 _I.content_hash != UNFINISHED,
             )
-            .limit(_SOME)
-            .subquery()
         )
         with reading(self.engine) as connection:
-            return set(connection.scalars(sa.select(some.c.pipeline).distinct()))
+            return set(connection.scalars(statement.distinct()))
 
     def index_places(self) -> set[tuple[str, str]]:
         """Workspace id and collection of every entry of every workspace."""

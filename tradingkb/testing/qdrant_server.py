@@ -174,7 +174,7 @@ class QdrantServer:
             said = self._answer(request)
         except RefusedError as refusal:
             status = self._status(refusal.status)
-            if status in (401, 403) and request.path not in _OPEN:
+            if refusal.status == 401:  # of its door, which speaks no JSON
                 return status, _TEXT, str(refusal).encode()
             return status, _JSON, _error(str(refusal))
         if isinstance(said, bytes):

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import polars as pl
 
 from tradingkb.domain import IndexTarget, Market, Part, Regime, objectives
+from tradingkb.exceptions import NotFoundError
 from tradingkb.ports import ContentStore, ListingStore, SpecStore
 from tradingkb.progress import Progress
 
@@ -41,6 +42,8 @@ class Comparison(Part):
         same: of them, those that were answered alike in every field.
         other_order: those that differ in nothing but the trials that a search lists first, where
             the places search with different models.
+        without_index: those that one of the places made without its index, which did not answer in
+            time or holds nothing: they say nothing about the move.
         different: those that differ in what is recommended, expected or said.
         examples: some of the last, with the fields that differ.
         strategies, objectives, markets: what was asked about, over all workspaces.
@@ -49,6 +52,7 @@ class Comparison(Part):
     asked: int
     same: int
     other_order: int
+    without_index: int
     different: int
     examples: tuple[str, ...]
     strategies: int
@@ -61,11 +65,17 @@ class Comparison(Part):
             f"{self.markets} markets in all"
         )
         order = (
-            f", {self.other_order:,} the same but for the order in which the new model lists trials"
+            f", {self.other_order:,} the same but for the order in which a model lists trials"
             if self.other_order
             else ""
         )
-        return f"{self.same:,} of {self.asked:,} answers are the same{order} ({about})"
+        without = (
+            f", {self.without_index:,} could not be compared, for an index did not answer: see "
+            "that it is up, and try again"
+            if self.without_index
+            else ""
+        )
+        return f"{self.same:,} of {self.asked:,} answers are the same{order}{without} ({about})"
 
 
 @dataclass(frozen=True)
@@ -88,14 +98,14 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
 
     Each about some markets that were measured there, one that is stated, and none at all.
     """
-    questions = list(_questions(here))
+    questions = [q for q in _questions(here) if q[0] in there.targets]
     found: Counter[str] = Counter()
     examples: list[str] = []
     for done, (slug, strategy, objective, label, market) in enumerate(questions, 1):
         mine, other = here.targets[slug], there.targets[slug]
         fields = _differing(
-            here.answer(mine, strategy, objective, market),
-            there.answer(other, strategy, objective, market),
+            _said(here, mine, strategy, objective, market),
+            _said(there, other, strategy, objective, market),
         )
         kind = _kind(fields - _WHERE, other_model=mine.model != other.model)
         found[kind] += 1
@@ -107,12 +117,23 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
         len(questions),
         found["same"],
         found["other order"],
+        found["without index"],
         found["different"],
         tuple(examples),
         len({(q[0], q[1]) for q in questions}),
         len({q[2] for q in questions}),
         len({(q[0], q[3]) for q in questions}),
     )
+
+
+def _said(
+    place: Answering, target: IndexTarget, strategy: str, objective: str, market: Market
+) -> Mapping[str, Any]:
+    """An answer, or why there is none: a source that is written to knows more than its target."""
+    try:
+        return place.answer(target, strategy, objective, market)
+    except NotFoundError as error:
+        return {"error": str(error)}
 
 
 def _questions(here: Answering) -> Iterator[tuple[str, str, str, str, Market]]:
@@ -160,4 +181,6 @@ def _differing(mine: Mapping[str, Any], other: Mapping[str, Any]) -> frozenset[s
 def _kind(fields: frozenset[str], *, other_model: bool) -> str:
     if not fields:
         return "same"
+    if "metadata_only" in fields and "error" not in fields:
+        return "without index"
     return "other order" if other_model and fields <= _LISTED else "different"

@@ -95,7 +95,8 @@ class MoveReport(Report):
         """Whether nothing stands in the way, or, applied, both sides say and answer the same."""
         if not self.applied:
             return not self.obstacles
-        agree = self.answers is not None and not self.answers.different
+        a = self.answers
+        agree = a is not None and not a.different and not a.without_index
         return agree and not self.differing and not self.unindexed
 
     @property

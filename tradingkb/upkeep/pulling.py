@@ -40,7 +40,7 @@ class PullReport(Report):
         """What is to be done."""
         if not (self.was_there and self.changed):
             return []
-        return ["its vectors are others now: every ingest, or reembed, embeds all windows again"]
+        return ["its vectors are others now: the next ingest, or reembed, embeds all windows again"]
 
 
 def pull_model(embedders: EmbedderFactory, model: str, progress: Progress) -> PullReport:

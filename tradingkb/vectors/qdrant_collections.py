@@ -33,8 +33,12 @@ _INDEXES: Final[Mapping[str, models.PayloadSchemaType | models.KeywordIndexParam
 }
 #: What every point of ours says of itself.
 _OURS: Final = ("workspace_id", "strategy_name", "window_key")
-#: The dimension of an empty collection under whose name snapshots of a dropped one are read.
-_STANDS_IN: Final = 1
+#: What an empty collection is made with, under whose name snapshots of a dropped one are read. Its
+#: dimension alone would be that of other programs' collections, too: nobody asks for such a graph.
+_GRAPH: Final = {"m": 0, "ef_construct": 20_513}
+_STANDS_IN: Final = models.VectorParams(
+    size=1, distance=models.Distance.COSINE, hnsw_config=models.HnswConfigDiff(**_GRAPH)
+)
 #: Points whose payload is looked at before a collection is taken for ours.
 _LOOKED_AT: Final = 8
 
@@ -191,21 +195,18 @@ class QdrantCollections(QdrantCalls):
         # By its name: an alias leads to a description too.
         if name not in self.collections() or (info := self._found(name)) is None:
             return
-        self._refuse(name, self._foreign(name, info))
+        self._refuse(name, self._foreign(name, info) or self._strangers(name))
         with self._calling(name):
             self.client.delete_collection(name)
 
     def _stand_in(self, name: str) -> None:
-        """Makes what no collection of ours is: of dimension 1, without indexes."""
-        vectors = models.VectorParams(size=_STANDS_IN, distance=models.Distance.COSINE)
+        """Makes what no collection is, of ours or of others: see `_STANDS_IN`."""
         with self._calling(name, look=False):
-            self.client.create_collection(name, vectors_config=vectors)
+            self.client.create_collection(name, vectors_config=_STANDS_IN)
 
     def _drop_stand_in(self, name: str, info: Json | None) -> Json | None:
         """Deletes what stood in for a collection; the description of any other one."""
-        if info is None or self._local or dimension_of(info) != _STANDS_IN:
-            return info
-        if info.get("payload_schema"):
+        if info is None or self._local or not _stands_in(info):
             return info
         with self._calling(name):
             if self.client.count(name, exact=True).count:
@@ -246,9 +247,25 @@ class QdrantCollections(QdrantCalls):
                 return f"its point {record.id} is of no trial"
         return None
 
+    def _strangers(self, name: str) -> str | None:
+        """Whether any point, also one that nobody has looked at, is of no trial."""
+        nothing = [
+            models.IsEmptyCondition(is_empty=models.PayloadField(key=field)) for field in _OURS
+        ]
+        with self._calling(name):
+            n = self.client.count(name, models.Filter(should=list(nothing)), exact=True).count
+        return f"{n:,} of its points are of no trial" if n else None
+
     @staticmethod
     def _refuse(name: str, foreign: str | None) -> None:
         if foreign is not None:
             raise ConfigurationError(
                 f"collection {name!r} belongs to another program, {foreign}: choose another name"
             )
+
+
+def _stands_in(info: Json) -> bool:
+    """Whether a description is of what `recover` makes, and leaves where it is killed."""
+    vectors = info["config"]["params"].get("vectors") or {}
+    graph = vectors.get("hnsw_config")
+    return isinstance(graph, Mapping) and {k: graph.get(k) for k in _GRAPH} == _GRAPH

@@ -30,8 +30,8 @@ class QdrantSnapshots(QdrantCollections):
         """
         self._require_server()
         info = self._found(name)
+        self._require_ours(name, info)
         if info is not None:
-            self._refuse(name, self._foreign(name, info))
             self._require_whole(name)
         with self._calling(name, timeout_s=SLOW_S):
             said = self._asked(
@@ -52,9 +52,11 @@ class QdrantSnapshots(QdrantCollections):
         Raises:
             NotFoundError: the collection has no such snapshot.
             EmptyCollectionError: no such collection: the server shows its snapshots with it only.
+            ConfigurationError: it belongs to another program.
         """
         self._require_server()
         self._require_kept(self._kept(name), snapshot)
+        self._require_ours(name, self._found(name))
         with self._calling(name):
             self.client.delete_snapshot(name, snapshot, wait=True)
 
@@ -67,7 +69,8 @@ class QdrantSnapshots(QdrantCollections):
 
         Raises:
             NotFoundError: the collection has no such snapshot.
-            ConfigurationError: `into` exists, or the server cannot read its own snapshots.
+            ConfigurationError: `into` exists, `name` belongs to another program, or the server
+                cannot read its own snapshots.
         """
         self._require_server()
         if into == name or self._found(into) is not None:
@@ -76,6 +79,7 @@ class QdrantSnapshots(QdrantCollections):
                 "name"
             )
         info = self._found(name)
+        self._require_ours(name, info)
         if info is None:
             self._stand_in(name)
         try:
@@ -128,6 +132,10 @@ class QdrantSnapshots(QdrantCollections):
                 "other servers of the cluster, and a snapshot would lack them: take one on each "
                 "server, or rebuild by kb.reembed()"
             )
+
+    def _require_ours(self, name: str, info: Json | None) -> None:
+        if info is not None:
+            self._refuse(name, self._foreign(name, info))
 
     def _require_server(self) -> None:
         if self._local:
