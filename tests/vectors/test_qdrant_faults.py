@@ -190,5 +190,5 @@ def test_what_knows_none_of_the_routes_is_no_server_without_collections(
     server: FaultyServer, index: QdrantVectorIndex, call: str, body: bytes
 ) -> None:
     server.behave(answering(404, body))
-    with pytest.raises(ConfigurationError, match="is not Qdrant.*status 404"):
+    with pytest.raises(ConfigurationError, match=r"is not Qdrant.*status 404"):
         CALLS[call](index)
