@@ -182,3 +182,15 @@ def test_no_request_waits_for_another_one_before_it_is_sent() -> None:
         assert [one.result() for one in asked] == [[]] * 24
         index.close()
     assert at_once == 24
+
+
+@pytest.mark.parametrize("body", [b"", b"404 page not found", b'{"detail": "Not Found"}'])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_knows_none_of_the_routes_is_no_server_without_collections(
+    server: FaultyServer, call: str, body: bytes
+) -> None:
+    server.behave(answering(404, body))
+    index = QdrantVectorIndex(connect_qdrant(server.url))
+    with pytest.raises(ConfigurationError, match=r"is not Qdrant.*status 404"):
+        CALLS[call](index)
+    index.close()

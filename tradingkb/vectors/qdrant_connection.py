@@ -143,6 +143,8 @@ def foreign_kind(info: Mapping[str, Any]) -> str | None:
 
 
 def _of_status(error: UnexpectedResponse, status: int, name: str | None) -> TradingKBError:
+    if status == 404 and _said(error) is None:
+        return _not_qdrant("it knows no such route (status 404)")
     if status == 404 and name is not None:
         return no_collection(name)
     if status in (401, 403):
@@ -161,13 +163,19 @@ def _of_status(error: UnexpectedResponse, status: int, name: str | None) -> Trad
     )
 
 
-def _words(error: UnexpectedResponse) -> str:
-    """What the server says of it, without what may be secret."""
+def _said(error: UnexpectedResponse) -> str | None:
+    """What a Qdrant server says of an error; None of what is no answer of one."""
     try:
         said = json.loads(error.content)["status"]["error"]
     except (ValueError, TypeError, KeyError, IndexError):
-        return ""
-    return f" ({masked(said)[:_LONGEST_WORDS]})" if isinstance(said, str) and said else ""
+        return None
+    return said if isinstance(said, str) else None
+
+
+def _words(error: UnexpectedResponse) -> str:
+    """What the server says of it, without what may be secret."""
+    said = _said(error)
+    return f" ({masked(said)[:_LONGEST_WORDS]})" if said else ""
 
 
 def _not_qdrant(why: str) -> ConfigurationError:
