@@ -103,13 +103,13 @@ def test_no_answer_is_transient_and_comes_in_time(
 
 
 @pytest.mark.parametrize("behaviour", FOREIGN.values(), ids=FOREIGN)
-def test_a_foreign_answer_is_a_wrong_setting(
-    server: FaultyServer, index: QdrantVectorIndex, behaviour: Behaviour
-) -> None:
+def test_a_foreign_answer_is_a_wrong_setting(server: FaultyServer, behaviour: Behaviour) -> None:
     server.behave(behaviour)
+    index = QdrantVectorIndex(connect_qdrant(server.url))  # a busy machine has time to answer
     for call in CALLS.values():
         with pytest.raises(ConfigurationError):
             call(index)
+    index.close()
 
 
 def test_a_server_that_refuses_is_no_answer_until_it_is_back(
