@@ -233,6 +233,32 @@ def test_a_collection_of_another_program_is_in_the_way(move: Move, tmp_path: Pat
     assert "'kb_regime_v1_v1' of the target belongs to another program" in report.obstacles[0]
 
 
+def test_a_collection_that_the_source_searches_by_another_model_is_in_the_way(
+    source: Path, tmp_path: Path
+) -> None:
+    """Points of both have the same ids: the target's would be written over those of the source."""
+    with (
+        QdrantServer() as qdrant,
+        OllamaServer({"text": 64}) as ollama,
+        tkb.connect(source, qdrant_url=qdrant.url) as kb,
+    ):
+        kb.reconcile(repair=True)
+        there = {"TRADINGKB_HOME": tmp_path / "there", "QDRANT_URL": qdrant.url}
+        text = {"OLLAMA_HOST": ollama.url, "EMBED_MODEL": "text"}
+        file = settings_file(tmp_path / "to.env", **there, **text)
+        settings_file(file, **there, **text, QDRANT_COLLECTION_ACTIVE="kb_regime_v1_v1")
+        with pytest.raises(ConfigurationError, match="is the source's, which searches it by 'reg"):
+            migrate_store(kb, file, apply=True)
+        settings_file(file, **there, **text)
+        assert migrate_store(kb, file).obstacles == ()
+        settings_file(file, **there)
+        report = migrate_store(kb, file, apply=True)
+        assert report.clean
+        shared = [note.split()[1] for note in report.notes if "is the source's, too" in note]
+        assert shared == ["kb_regime_cosine_v1_v1", "kb_regime_v1_v1"]
+        assert kb.reconcile().clean
+
+
 def test_a_disk_without_room_is_in_the_way_before_anything_is_written(
     move: Move, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,6 +372,24 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
             settings_of_place(load_settings(), tmp_path / name)
     file = settings_file(tmp_path / "to.env", EMBED_DIM="many")
     with pytest.raises(ConfigurationError, match="EMBED_DIM"):
+        settings_of_place(load_settings(), file)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "says nothing of a place"),
+        ("OTHER=x\nRATE_LIMIT_BACKEND=redis\n", "says nothing of a place"),
+        ('{"DATABASE_URL": "sqlite:///x"}', "says nothing of a place"),
+        ("DATABSE_URL=sqlite:///x\n", r"sets DATABSE_URL, .*write DATABASE_URL"),
+        ("TRADINGKB_HOME=/x\nQDRANT_UR=http://q\n", r"sets QDRANT_UR, .*write QDRANT_URL"),
+    ],
+)
+def test_a_file_that_does_not_say_where_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    """The default home would be the target, whose content may go."""
+    file = tmp_path / "to.env"
+    file.write_text(text, "utf-8")
+    with pytest.raises(InvalidInputError, match=why):
         settings_of_place(load_settings(), file)
 
 

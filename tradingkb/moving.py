@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from tradingkb.domain import IndexTarget, Market, Question
 from tradingkb.exceptions import ConfigurationError, InvalidInputError, TradingKBError
 from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.masking import masked_url
-from tradingkb.places import Sight, seen, store_url
+from tradingkb.places import Sight, same_server, seen, store_url
 from tradingkb.ports import CollectionInfo, Surveyed
 from tradingkb.progress import progress_bar
 from tradingkb.settings import IndexSettings, Settings, StoreSettings, settings_of
@@ -24,6 +25,8 @@ from tradingkb.workspaces import Workspaces
 
 #: Settings that say where a store is, and which index it has: those of the target are the file's.
 _OF_A_PLACE: Final = tuple({**StoreSettings.model_fields, **IndexSettings.model_fields})
+#: How alike the names of two variables are, of 1, where one is the other misspelt.
+_ALIKE: Final = 0.9
 
 
 def migrate_store(
@@ -93,7 +96,33 @@ def _said(file: Path) -> Mapping[str, Any]:
             field="to",
             remedy="name a file with the settings of a place, such as DATABASE_URL=...",
         ) from None
-    return DotEnvSettingsSource(Settings, env_file=file, env_file_encoding="utf-8")()
+    found = DotEnvSettingsSource(Settings, env_file=file, env_file_encoding="utf-8")
+    _check_names(file, found.env_vars)
+    return found()
+
+
+def _check_names(file: Path, named: Iterable[str]) -> None:
+    """Refuses a file that means another place than it says: what it leaves out has a default.
+
+    Other programs' variables may stand in it, as in .env.
+    """
+    fields = Settings.model_fields
+    known = {str(fields[name].alias).lower() for name in _OF_A_PLACE}
+    every = {*fields, *(str(field.alias).lower() for field in fields.values())}
+    for name in named:
+        near = difflib.get_close_matches(name.lower(), known, 1, _ALIKE)
+        if near and name.lower() not in every:
+            raise InvalidInputError(
+                f"{file} sets {name.upper()}, which is no setting",
+                field="to",
+                remedy=f"write {near[0].upper()}",
+            )
+    if not {*known, *_OF_A_PLACE} & {name.lower() for name in named}:
+        raise InvalidInputError(
+            f"{file} says nothing of a place",
+            field="to",
+            remedy="say DATABASE_URL=..., or TRADINGKB_HOME=... for an embedded store",
+        )
 
 
 def place(settings: Settings, schema: str | None = None) -> Place:
@@ -137,17 +166,18 @@ class _Target:
     def __init__(self, settings: Settings, source: KnowledgeBase) -> None:
         self._settings = settings
         self._source = source.use_cases
+        self._from = source.settings
 
     def look(self, targets: Sequence[IndexTarget]) -> Outlook:
         """What is there; errors are collected, so that all of them are seen at once."""
         there = self.targets(targets)
         obstacles: list[TradingKBError] = []
         dimensions: dict[str, int] = {}
-        database = None
+        database, shared = None, self._shared()
         try:
             with seen(self._settings) as found:
                 database = found.database
-                dimensions, obstacles = _fits(there, found)
+                dimensions, obstacles = _fits(there, found, shared)
         except TradingKBError as error:
             obstacles.append(error)
         return Outlook(
@@ -156,8 +186,17 @@ class _Target:
             {t.workspace.slug: dimensions[t.model] for t in there if t.model in dimensions},
             tuple(obstacles),
             None if self._settings.database_url else self._settings.absolute_home,
-            tuple(_notes(there, database, self._settings)),
+            tuple(_notes(there, database, self._settings, shared)),
         )
+
+    def _shared(self) -> dict[str, str]:
+        """Model by collection of the source, where the target's are on the same vector server."""
+        if not same_server(self._settings.qdrant_url, self._from.qdrant_url):
+            return {}
+        store, used = self._source.store, self._source.workspaces.targets(None)
+        filled = {name for _, name in store.index_places()}
+        entered = {name: model for name in filled for model in store.index_models(name)}
+        return {**entered, **{t.collection: t.model for t in used}}
 
     def targets(self, targets: Sequence[IndexTarget]) -> list[IndexTarget]:
         """The same workspaces with the index that will be in force there."""
@@ -178,9 +217,15 @@ class _Target:
 
 
 def _fits(
-    targets: Sequence[IndexTarget], there: Sight
+    targets: Sequence[IndexTarget], there: Sight, shared: Mapping[str, str]
 ) -> tuple[dict[str, int], list[TradingKBError]]:
-    """Dimension by model, and which models and collections cannot be. Each is asked for once."""
+    """Dimension by model, and which models and collections cannot be. Each is asked for once.
+
+    Args:
+        targets: the workspaces, as they will be there.
+        there: the target.
+        shared: models by collections that are the source's, too: points of both have the same ids.
+    """
     dimensions: dict[str, int] = {}
     obstacles: list[TradingKBError] = []
     for model in dict.fromkeys(target.model for target in targets):
@@ -194,11 +239,14 @@ def _fits(
     except TradingKBError as error:
         return dimensions, [*obstacles, error]
     for name, (model, dimension) in made.items():
-        if (why := _unfit(held.get(name), model, dimension)) is not None:
+        why, delete = _unfit(held.get(name), model, dimension), ", or delete it there"
+        if (other := shared.get(name, model)) != model:
+            why, delete = f"is the source's, which searches it by {other!r} and is only read", ""
+        if why is not None:
             obstacles.append(
                 ConfigurationError(
                     f"collection {name!r} of the target {why}: name another one as "
-                    "QDRANT_COLLECTION_ACTIVE, or delete it there"
+                    f"QDRANT_COLLECTION_ACTIVE{delete}"
                 )
             )
     return dimensions, obstacles
@@ -216,7 +264,10 @@ def _unfit(held: CollectionInfo | None, model: str, dimension: int | None) -> st
 
 
 def _notes(
-    targets: Sequence[IndexTarget], database: Surveyed | None, settings: Settings
+    targets: Sequence[IndexTarget],
+    database: Surveyed | None,
+    settings: Settings,
+    shared: Mapping[str, str],
 ) -> Iterator[str]:
     if database is not None and database.outdated:
         yield f"the schema {database.revision} of the target is upgraded when it is opened"
@@ -226,3 +277,8 @@ def _notes(
                 f"workspace {target.workspace.slug} has chosen {target.model} and keeps it: "
                 f"EMBED_MODEL {settings.embed_model} of the target does not reach it"
             )
+    for name in sorted({target.collection for target in targets} & shared.keys()):
+        yield (
+            f"collection {name} is the source's, too: the same points are written into it, and "
+            "what either side changes later changes the other's"
+        )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -22,6 +24,9 @@ from tradingkb.settings import IndexSettings, Settings, StoreSettings
 from tradingkb.sql import open_engine
 from tradingkb.stores import survey
 from tradingkb.vectors import EmbeddedVectorIndex, qdrant_index
+
+_QDRANT_PORT: Final = 6333
+_HERE: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def store_url(settings: StoreSettings, home: Path) -> sa.URL:
@@ -39,6 +44,20 @@ def servers(settings: IndexSettings) -> dict[str, bool]:
         "qdrant": settings.qdrant_url is not None,
         "ollama": settings.ollama_host is not None,
     }
+
+
+def same_server(one: str | None, other: str | None) -> bool:
+    """Whether two URLs name one Qdrant server; two names of one address are told apart."""
+    return one is not None and other is not None and _address(one) == _address(other)
+
+
+def _address(url: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        host, port = parts.hostname or "", parts.port or _QDRANT_PORT
+    except ValueError:  # whoever connects to it says what is wrong
+        return url, 0
+    return "localhost" if host in _HERE else host, port
 
 
 def embedders_of(settings: IndexSettings) -> Embedders:

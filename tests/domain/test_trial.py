@@ -22,14 +22,16 @@ from tradingkb.domain.trial import (
 )
 from tradingkb.exceptions import InvalidTrialError
 
+#: What every database takes.
+storable = st.characters(codec="utf-8", exclude_characters="\0")
 plain_values = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**63), 2**64 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=5),
+    st.text(storable, max_size=5),
 )
-param_sets = st.dictionaries(st.text(min_size=1, max_size=5), plain_values, max_size=5)
+param_sets = st.dictionaries(st.text(storable, min_size=1, max_size=5), plain_values, max_size=5)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,7 @@ def test_a_whole_float_and_its_integer_have_the_same_text(n: int) -> None:
         {"a": 10**5000},
         {"a": datetime(2020, 1, 1, tzinfo=UTC)},
         {"a": "\ud800"},
+        {"a": "x\0y"},
         {"\ud800": 1},
         {"": 1},
         {1: 2},

@@ -14,7 +14,13 @@ import pytest
 import tradingkb as tkb
 from tests.conftest import DATA
 from tradingkb.domain import regime_from_json, window_text
-from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, UnembeddableError
+from tradingkb.embedding.ollama_connection import OllamaConnection
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    ConfigurationError,
+    NotReadyError,
+    UnembeddableError,
+)
 from tradingkb.resilience import Policy, doors
 from tradingkb.testing.faults import Behaviour, answering, http, resetting, saying
 from tradingkb.testing.ollama_server import OllamaServer
@@ -244,6 +250,24 @@ def test_a_tag_that_was_pulled_anew_is_told_until_an_ingest_has_embedded_all_win
     assert len(server.texts) == WINDOWS
     assert asked(kb).status == "ok"
     assert "stale" not in kb.ready().to_dict()["checks"]["embed_service"]
+
+
+def test_an_ingest_during_which_a_tag_is_pulled_anew_can_be_run_again_at_once(
+    with_nomic: Path, server: OllamaServer, open_at: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kb = open_at(with_nomic)
+    server.pull_again(NOMIC)
+    embed = OllamaConnection.embed
+
+    def pulled_meanwhile(*given: Any) -> Any:
+        monkeypatch.setattr(OllamaConnection, "embed", embed)
+        server.pull_again(NOMIC)
+        return embed(*given)
+
+    monkeypatch.setattr(OllamaConnection, "embed", pulled_meanwhile)
+    with pytest.raises(NotReadyError, match="pulled anew while it embedded: run it again"):
+        kb.ingest()
+    assert kb.ingest().updated == TRIALS
 
 
 @pytest.mark.parametrize(

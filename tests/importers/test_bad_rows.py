@@ -96,6 +96,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "NaN in parameters": ({"params": '{"a":NaN}'}, "params", "parameter a = nan", "flat"),
     "infinity in parameters": ({"params": '{"a":1e999}'}, "params", "parameter a = inf", "flat"),
     "a parameter given twice": ({"params": '{"a":1,"a":2}'}, "params", "a is given twice", "flat"),
+    "a NUL in parameters": ({"params": '{"a":"x\\u0000y"}'}, "params", "parameter a", "flat"),
     "half a surrogate pair": ({"params": '{"a":"\\ud800"}'}, "params", "parameter a", "flat"),
     "an enormous number": ({"params": '{"a":' + "1" * 5000 + "}"}, "params", "params", "flat"),
     "a thousand brackets": ({"params": "[" * 100_000}, "params", "params", "flat"),

@@ -70,6 +70,7 @@ def test_what_was_restored_says_the_same_in_any_database(
 ) -> None:
     fill_every_table(store)
     execute(store, """UPDATE workspaces SET config = '{"z": [1.50, -0.0], "a": {"n": 1e3}}'""")
+    execute(store, "UPDATE trials SET sharpe_oos = CAST('-0.0' AS DOUBLE PRECISION)")
     assert store.digests() != other.digests()
     copy(store, other, tmp_path / "kb.tkb")
     assert store.digests() == other.digests()
@@ -108,11 +109,20 @@ def test_a_place_is_known_by_whatever_url_it_is_reached(
     if url.get_backend_name() == "sqlite":
         (tmp_path / "link").symlink_to(Path(str(url.database)).parent, target_is_directory=True)
         url = url.set(database=str(tmp_path / "link" / "kb.db"))
+        file = Path(str(store.engine.url.database))
+        urls = [
+            url,
+            *(
+                f"sqlite:///{name}"
+                for name in (f"{file.parent}/none/../{file.name}", f"file:{file}?uri=true")
+            ),
+        ]
     else:
-        url = url.update_query_dict({"application_name": "another"})
-    engine = open_engine(url)
-    assert survey(engine).place == store.place()
-    engine.dispose()
+        urls = [url.update_query_dict({"application_name": "another"})]
+    for another in urls:
+        engine = open_engine(another)
+        assert survey(engine).place == store.place()
+        engine.dispose()
 
 
 def test_a_look_at_an_empty_database_makes_no_tables(postgres_database: str) -> None:

@@ -182,7 +182,9 @@ def _is_finite(value: float) -> bool:
 
 
 def _is_unicode(text: str) -> bool:
-    r"""Whether a text can be stored: JSON may hold half a surrogate pair ("\ud800")."""
+    r"""Whether any database can store a text: JSON may hold a NUL, or half a surrogate pair."""
+    if "\0" in text:  # SQLite and JSON text take it, PostgreSQL's structures do not
+        return False
     return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 

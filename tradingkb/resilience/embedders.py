@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from tradingkb.domain import Regime, RegimeScaler, Side
+from tradingkb.exceptions import ConfigurationError, NotReadyError
 from tradingkb.ports import Embedder, EmbedderFactory, Floats32, QueryVector, WindowDocument
 from tradingkb.resilience.guards import Guard
 
@@ -19,22 +21,34 @@ class GuardedEmbedder:
 
     remote = True
 
-    def __init__(self, embedder: Embedder, guard: Guard) -> None:
-        """Stands before an embedder."""
+    def __init__(self, embedder: Embedder, guard: Guard, forget: Callable[[], object]) -> None:
+        """Stands before an embedder; `forget` is called once it is not what it was made for."""
         self.embedder = embedder
         self.model: str = embedder.model
         self.dimension: int = embedder.dimension
         self.pipeline: str = embedder.pipeline
         self.batch: int | None = embedder.batch
         self._guard = guard
+        self._forget = forget
 
     def embed_documents(self, documents: Sequence[WindowDocument]) -> Floats32:
         """Unit vectors, shape (n, dimension); a row of zeros where nothing can be embedded."""
-        return self._guard.call(lambda: self.embedder.embed_documents(documents), bulk=True)
+        with self._believed():
+            return self._guard.call(lambda: self.embedder.embed_documents(documents), bulk=True)
 
     def embed_query(self, regime: Regime, side: Side) -> QueryVector:
         """The query's vector."""
-        return self._guard.call(lambda: self.embedder.embed_query(regime, side))
+        with self._believed():
+            return self._guard.call(lambda: self.embedder.embed_query(regime, side))
+
+    @contextmanager
+    def _believed(self) -> Iterator[None]:
+        """Whoever is told to run it again must not meet the same embedder for a minute."""
+        try:
+            yield
+        except (ConfigurationError, NotReadyError):
+            self._forget()
+            raise
 
 
 class GuardedEmbedders:
@@ -58,7 +72,8 @@ class GuardedEmbedders:
         until, kept = self._kept.get(key, (-math.inf, None))
         if kept is not None and self._guard.monotonic() < until:
             return kept
-        made = GuardedEmbedder(self._guard.call(lambda: self._make(model, scaler)), self._guard)
+        embedder = self._guard.call(lambda: self._make(model, scaler))
+        made = GuardedEmbedder(embedder, self._guard, lambda: self._kept.pop(key, None))
         self._kept[key] = (self._guard.monotonic() + KEPT_S, made)
         return made
 

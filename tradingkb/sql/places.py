@@ -12,7 +12,9 @@ from tradingkb.sql.sqlite_head import identity
 def identity_of_place(connection: sa.Connection) -> str:
     """What tells a database from every other one, as long as its server runs."""
     if connection.dialect.name == "sqlite":
-        name = connection.engine.url.database or ""
+        # The name that SQLite itself has opened: URLs may hold links, `..` and `file:`.
+        listed = connection.exec_driver_sql("PRAGMA database_list").all()
+        name = next((str(path or "") for _, schema, path in listed if schema == "main"), "")
         return f"sqlite:{identity(Path(name)) or name}"
     # When it was started tells a server from others, and every role may ask for it.
     asked = "SELECT pg_postmaster_start_time(), current_database(), current_schema()"

@@ -93,9 +93,17 @@ def _said(table: sa.Table) -> Callable[[Row], str | None]:
     def said(row: Row) -> str | None:
         if kind is not None and row[kind] in OWN_NOTES:
             return None
-        return repr(_canonical(row, structures) if structures else row)
+        values = _canonical(row, structures) if structures else row
+        text = repr(values)
+        # Most rows have none, and a million of them are looked at.
+        return repr(type(values)(map(_without_sign, values))) if "-0.0" in text else text
 
     return said
+
+
+def _without_sign(value: Any) -> Any:
+    """Zero without its sign, which SQLite does not keep and PostgreSQL does."""
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def _canonical(row: Row, structures: Sequence[int]) -> list[Any]:
