@@ -18,8 +18,8 @@ from tests.deploy.composed import ROOT, environment, service
 from tests.deploy.loopback import CLEAN
 from tradingkb.settings import load_settings
 
-#: Notes its words; the image that it builds is another each time that `built` is changed. It keeps an
-#: image for its names alone, as an engine may: one that has lost them is gone.
+#: Notes its words; the image that it builds is another each time that `built` is changed. It keeps
+#: an image for its names alone, as an engine may: one that has lost them is gone.
 DOCKER = """#!/bin/sh
 echo "$*" >> "$NOTES/asked"
 for last do :; done

@@ -190,10 +190,7 @@ def test_what_knows_none_of_the_routes_is_no_server_without_collections(
     server: FaultyServer, call: str, body: bytes
 ) -> None:
     server.behave(answering(404, body))
-<<<<<<< HEAD
-=======
     index = QdrantVectorIndex(connect_qdrant(server.url))
->>>>>>> step/rvsrv
     with pytest.raises(ConfigurationError, match=r"is not Qdrant.*status 404"):
         CALLS[call](index)
     index.close()
