@@ -34,6 +34,8 @@ except ImportError:  # a wheel for Linux on x86_64
     PyCompose = None
 
 SERVICES = composed()["services"]
+#: Images that are built here, as many times as they are.
+BUILT = [one["image"] for one in SERVICES.values() if "build" in one]
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 PROXY = (ROOT / "data" / "proxy" / "haproxy.cfg").read_text(encoding="utf-8")
@@ -321,9 +323,16 @@ def test_a_port_of_the_host_is_open_to_this_machine_alone(name):
 
 @every_service
 def test_an_image_is_pinned_by_its_digest_or_built_here(name):
-    one = service(name)
+    one = SERVICES[name]
     pinned = re.fullmatch(r"[a-z/]+:[\w.-]+@sha256:[0-9a-f]{64}", one["image"])
-    assert bool(pinned) != ("build" in one)
+    assert bool(pinned) != (one["image"] in BUILT)
+    if pinned:
+        assert "build" not in one
+
+
+def test_no_image_is_built_twice():
+    """Builds run side by side, and of two with one name the second fails: it is there already."""
+    assert len(BUILT) == len(set(BUILT))
 
 
 def test_the_image_that_is_run_is_named_by_one_variable():

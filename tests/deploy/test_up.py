@@ -18,12 +18,17 @@ from tests.deploy.composed import ROOT, environment, service
 from tests.deploy.loopback import CLEAN
 from tradingkb.settings import load_settings
 
-#: Notes its words; the image that it builds is another each time that `built` is changed.
+#: Notes its words; the image that it builds is another each time that `built` is changed. It keeps
+#: an image for its names alone, as an engine may: one that has lost them is gone.
 DOCKER = """#!/bin/sh
 echo "$*" >> "$NOTES/asked"
+for last do :; done
 case "$*" in
-  "image inspect"*) [ -f "$NOTES/image" ] && cat "$NOTES/image" ;;
-  "compose build"*) cp "$NOTES/built" "$NOTES/image" ;;
+  "image inspect"*) cat "$NOTES/image $last" ;;
+  "image tag"*) cp "$NOTES/image $3" "$NOTES/image $last" ;;
+  "image rm"*) rm "$NOTES/image $last" ;;
+  "compose build"*)
+    for name in tradingkb tradingkb-ops; do cp "$NOTES/built" "$NOTES/image $name:current"; done ;;
   info) [ ! -f "$NOTES/no-engine" ] ;;
   "compose version") [ ! -f "$NOTES/no-compose" ] ;;
   *) true ;;
@@ -75,7 +80,12 @@ class Place:
         file = self.notes / "asked"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
-        return [line for line in lines if not line.startswith(("info", "compose v", "image i"))]
+        return [line for line in lines if not line.startswith(("info", "compose v", "image "))]
+
+    def images(self) -> dict[str, str]:
+        """What the engine has, by name."""
+        files = self.notes.glob("image *")
+        return {file.name.removeprefix("image "): file.read_text() for file in files}
 
 
 @pytest.fixture
@@ -142,16 +152,22 @@ def test_a_folder_in_place_of_the_file_of_settings_is_explained(place: Place):
     assert ".env is a folder" in place.run(status=1)
 
 
-def test_an_image_that_a_new_one_takes_the_place_of_is_kept_for_the_way_back(place: Place):
+def test_images_that_new_ones_take_the_place_of_are_kept_for_the_way_back(place: Place):
     place.run()
-    assert place.asked() == [BUILD, UP]
-    place.run()  # the same source: the same image, and nothing to go back to
-    assert place.asked() == [BUILD, UP]
+    first = {"tradingkb:current": "sha256:1", "tradingkb-ops:current": "sha256:1"}
+    assert place.images() == first
+    place.run()  # the same source: the same images, and nothing to go back to
+    assert place.images() == first
     (place.notes / "built").write_text("sha256:2")
     assert "tradingkb:previous" in place.run()
     # The operator's shell goes back with the service: else it is built anew, of the new source.
-    tagged = [f"image tag sha256:1 {name}:previous" for name in ("tradingkb", "tradingkb-ops")]
-    assert place.asked() == [BUILD, *tagged, UP]
+    assert place.images() == {
+        "tradingkb:current": "sha256:2",
+        "tradingkb-ops:current": "sha256:2",
+        "tradingkb:previous": "sha256:1",
+        "tradingkb-ops:previous": "sha256:1",
+    }
+    assert place.asked() == [BUILD, UP] * 3
 
 
 def test_after_the_way_back_nothing_is_built_under_the_old_name(place: Place):

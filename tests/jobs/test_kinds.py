@@ -85,17 +85,17 @@ def test_jobs_of_an_empty_store_have_nothing_to_do(open_kb: Open) -> None:
 
 def stopped_after(batches: int, monkeypatch: pytest.MonkeyPatch, stop: Callable[[], Any]) -> None:
     """Does something in the middle of the work."""
-    apply_batch = apply.Applier._apply_batch
+    apply_part = apply.Applier._apply_part
     done = 0
 
     def counted(self: apply.Applier, batch: pl.DataFrame, since: Any) -> None:
         nonlocal done
-        apply_batch(self, batch, since)
+        apply_part(self, batch, since)
         done += 1
         if done == batches:
             stop()
 
-    monkeypatch.setattr(apply.Applier, "_apply_batch", counted)
+    monkeypatch.setattr(apply.Applier, "_apply_part", counted)
 
 
 @pytest.mark.usefixtures("small_batches")

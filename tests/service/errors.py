@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tradingkb import exceptions
-from tradingkb.exceptions import CircuitOpenError, ForkedError, NotFoundError, TradingKBError
+from tradingkb.exceptions import (
+    CircuitOpenError,
+    ForkedError,
+    NotFoundError,
+    TradingKBError,
+    UnembeddableError,
+)
 
 
 def kinds(root: type[TradingKBError] = TradingKBError) -> Iterator[type[TradingKBError]]:
@@ -20,4 +26,6 @@ def made(kind: type[TradingKBError]) -> TradingKBError:
         return kind("strategy_name", "x", ["y"])
     if kind is CircuitOpenError:
         return CircuitOpenError("db", 12.5, "refused")
+    if kind is UnembeddableError:
+        return UnembeddableError("m", {0: "refused"})
     return kind() if kind is ForkedError else kind("it failed")

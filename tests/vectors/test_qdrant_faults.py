@@ -103,13 +103,13 @@ def test_no_answer_is_transient_and_comes_in_time(
 
 
 @pytest.mark.parametrize("behaviour", FOREIGN.values(), ids=FOREIGN)
-def test_a_foreign_answer_is_a_wrong_setting(
-    server: FaultyServer, index: QdrantVectorIndex, behaviour: Behaviour
-) -> None:
+def test_a_foreign_answer_is_a_wrong_setting(server: FaultyServer, behaviour: Behaviour) -> None:
     server.behave(behaviour)
+    index = QdrantVectorIndex(connect_qdrant(server.url))  # a busy machine has time to answer
     for call in CALLS.values():
         with pytest.raises(ConfigurationError):
             call(index)
+    index.close()
 
 
 def test_a_server_that_refuses_is_no_answer_until_it_is_back(
@@ -187,8 +187,10 @@ def test_no_request_waits_for_another_one_before_it_is_sent() -> None:
 @pytest.mark.parametrize("body", [b"", b"404 page not found", b'{"detail": "Not Found"}'])
 @pytest.mark.parametrize("call", CALLS)
 def test_what_knows_none_of_the_routes_is_no_server_without_collections(
-    server: FaultyServer, index: QdrantVectorIndex, call: str, body: bytes
+    server: FaultyServer, call: str, body: bytes
 ) -> None:
     server.behave(answering(404, body))
+    index = QdrantVectorIndex(connect_qdrant(server.url))
     with pytest.raises(ConfigurationError, match=r"is not Qdrant.*status 404"):
         CALLS[call](index)
+    index.close()
