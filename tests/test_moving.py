@@ -156,6 +156,25 @@ def test_a_text_model_of_the_target_embeds_each_window_once_and_recommends_the_s
     assert sum(text.startswith("search_document: ") for text in texts) == 4
 
 
+def test_another_build_of_a_model_that_a_workspace_has_chosen_recommends_the_same(
+    source: Path, tmp_path: Path
+) -> None:
+    """Servers have the tag of one name from different days."""
+    with (
+        OllamaServer({"text": 64}) as ollama,
+        OllamaServer({"text": 32}) as new,
+        tkb.connect(source, ollama_host=ollama.url, progress=False) as kb,
+    ):
+        new.pull_again("text")
+        kb.reembed("default", "text")
+        kb.activate("text")
+        place = {"TRADINGKB_HOME": tmp_path / "there", "OLLAMA_HOST": new.url}
+        report = migrate_store(kb, settings_file(tmp_path / "to.env", **place), apply=True)
+    assert report.clean, str(report)
+    assert report.answers is not None
+    assert report.answers.other_order > 0
+
+
 # --- what stands in the way -----------------------------------------------------------------------
 
 

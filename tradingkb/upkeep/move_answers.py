@@ -12,7 +12,7 @@ import polars as pl
 
 from tradingkb.domain import IndexTarget, Market, Part, Regime, objectives
 from tradingkb.exceptions import NotFoundError
-from tradingkb.ports import ContentStore, ListingStore, SpecStore
+from tradingkb.ports import ContentStore, ListingStore, PipelineStore, SpecStore
 from tradingkb.progress import Progress
 
 #: Answers about a strategy, an objective and a market, in its JSON form; nothing is recorded.
@@ -29,8 +29,8 @@ _STATED: Final = ("uptrend", "low_volatility")
 _NAMED: Final = 10
 
 
-class AnsweringStore(ContentStore, ListingStore, SpecStore, Protocol):
-    """What questions are made from."""
+class AnsweringStore(ContentStore, ListingStore, PipelineStore, SpecStore, Protocol):
+    """What questions are made from, and how what is searched was made."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Comparison(Part):
         asked: questions, each put to both.
         same: of them, those that were answered alike in every field.
         other_order: those that differ in nothing but the trials that a search lists first, where
-            the places search with different models.
+            the places search with different models, or builds of one.
         without_index: those that one of the places made without its index, which did not answer in
             time or holds nothing: they say nothing about the move.
         different: those that differ in what is recommended, expected or said.
@@ -99,6 +99,9 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
     Each about some markets that were measured there, one that is stated, and none at all.
     """
     questions = [q for q in _questions(here) if q[0] in there.targets]
+    other_model = {
+        slug for slug in {q[0] for q in questions} if _model(here, slug) != _model(there, slug)
+    }
     found: Counter[str] = Counter()
     examples: list[str] = []
     for done, (slug, strategy, objective, label, market) in enumerate(questions, 1):
@@ -107,7 +110,7 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
             _said(here, mine, strategy, objective, market),
             _said(there, other, strategy, objective, market),
         )
-        kind = _kind(fields - _WHERE, other_model=mine.model != other.model)
+        kind = _kind(fields - _WHERE, other_model=slug in other_model)
         found[kind] += 1
         if kind == "different" and len(examples) < _NAMED:
             told = ", ".join(sorted(fields - _WHERE))
@@ -124,6 +127,12 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
         len({q[2] for q in questions}),
         len({(q[0], q[3]) for q in questions}),
     )
+
+
+def _model(place: Answering, slug: str) -> tuple[str, set[str]]:
+    """By which model a workspace is searched, and how its vectors were made: a tag has builds."""
+    target = place.targets[slug]
+    return target.model, place.store.pipelines(target.workspace.id, target.collection)
 
 
 def _said(
