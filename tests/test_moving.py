@@ -183,6 +183,10 @@ def test_a_store_is_not_moved_to_itself(move: Move, source: Path, tmp_path: Path
     for home in (source, tmp_path / "link"):
         with pytest.raises(InvalidInputError, match="same store"):
             move(TRADINGKB_HOME=home, replace=True)
+    file = source / "tradingkb.db"
+    for name in (f"{source}/none/../tradingkb.db", f"file:{file}?uri=true"):
+        with pytest.raises(InvalidInputError, match="same store"):
+            move(DATABASE_URL=f"sqlite:///{name}", replace=True)
 
 
 def test_a_target_of_a_newer_schema_is_left_alone(move: Move, tmp_path: Path) -> None:
@@ -380,6 +384,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     [
         ("", "says nothing of a place"),
         ("OTHER=x\nRATE_LIMIT_BACKEND=redis\n", "says nothing of a place"),
+        ("home=/x\n", "says nothing of a place"),
         ('{"DATABASE_URL": "sqlite:///x"}', "says nothing of a place"),
         ("DATABSE_URL=sqlite:///x\n", r"sets DATABSE_URL, .*write DATABASE_URL"),
         ("TRADINGKB_HOME=/x\nQDRANT_UR=http://q\n", r"sets QDRANT_UR, .*write QDRANT_URL"),

@@ -39,10 +39,11 @@ def migrate_store(
 ) -> MoveReport:
     """Moves everything that a knowledge base holds to another place, and compares both.
 
-    The source is only read. The target gets all rows of truth in one transaction, and an index made
-    from them; killed anywhere, the next call goes on with what is left. Leases, jobs and what
-    breakers did are not moved. Services and ingests of the source should be stopped: what they
-    write meanwhile is not moved, and the report says so.
+    The source is only read, once it is open: that upgrades an older schema. The target gets all
+    rows of truth in one transaction, and an index made from them; killed anywhere, the next call
+    goes on with what is left. Leases, jobs and what breakers did are not moved. Services and
+    ingests of the source should be stopped: what they write meanwhile is not moved, and the report
+    says so.
 
     Args:
         kb: the source.
@@ -117,7 +118,7 @@ def _check_names(file: Path, named: Iterable[str]) -> None:
                 field="to",
                 remedy=f"write {near[0].upper()}",
             )
-    if not {*known, *_OF_A_PLACE} & {name.lower() for name in named}:
+    if not known & {name.lower() for name in named}:
         raise InvalidInputError(
             f"{file} says nothing of a place",
             field="to",

@@ -5,6 +5,7 @@ A place is opened by the wiring. Here it can also be looked at, before anything 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 
@@ -95,6 +96,14 @@ def _on_qdrant(settings: IndexSettings, url: str, doors: Doors) -> VectorIndex:
     )
 
 
+def _file_of(url: sa.URL) -> Path:
+    """The file that SQLite opens, as its driver reads the name."""
+    name = url.database or ""
+    if name.startswith("file:"):
+        name = unquote(urlsplit(name).path)
+    return Path(os.path.abspath(name))  # noqa: PTH100 - as the driver: `..` goes before links
+
+
 @dataclass(frozen=True)
 class Sight:
     """A place as it is seen without being opened.
@@ -124,7 +133,7 @@ def seen(settings: Settings) -> Iterator[Sight]:
         stack.callback(made.close)
         url = store_url(settings, settings.absolute_home)
         found = index = None
-        if url.get_backend_name() != "sqlite" or Path(url.database or "").exists():
+        if url.get_backend_name() != "sqlite" or _file_of(url).exists():
             engine = open_engine(url, pool_size=1)
             stack.callback(engine.dispose)
             found = survey(engine)

@@ -210,24 +210,38 @@ def test_trials_that_come_while_the_server_fails_are_stored_and_indexed_by_the_n
     with_nomic: Path, server: OllamaServer, open_at: Open, fault: Behaviour
 ) -> None:
     kb = open_at(with_nomic)
-    one = pl.read_parquet(DATA / "trials.parquet").filter(pl.col("strategy_name") == "sma_cross")
-    new = (
-        one.filter(pl.col("symbol") == "GOOG")
-        .head(1)
-        .with_columns(
-            pl.lit("new").alias("source_id"),
-            pl.lit('{"allow_short": 0, "fast": 7, "slow": 77}').alias("params"),
-        )
-    )
     server.fail(fault)
     with pytest.raises(BackendUnavailableError, match="Ollama did not answer"):
-        kb.ingest(new)
+        kb.ingest(new_trial())
     assert kb.trials(source_id="new").height == 1
     assert held(kb, "kb_nomic_embed_text_v1") == TRIALS
     assert kb.health().circuit_breakers["ollama"]["failures"] == 1
     kb.ingest()
     assert held(kb, "kb_nomic_embed_text_v1") == TRIALS + 1
     assert kb.health().circuit_breakers["ollama"]["failures"] == 0
+
+
+def test_trials_that_come_while_the_server_is_away_are_stored_too(
+    with_nomic: Path, server: OllamaServer, open_at: Open
+) -> None:
+    """Nothing is known of the model then, not even how long its vectors are."""
+    kb = open_at(with_nomic)
+    server.refuse()
+    with pytest.raises(BackendUnavailableError, match="Ollama did not answer"):
+        kb.ingest(new_trial())
+    assert kb.trials(source_id="new").height == 1
+    server.listen()
+    report = kb.ingest()
+    assert (report.inserted, report.skipped) == (1, TRIALS)
+    assert held(kb, "kb_nomic_embed_text_v1") == TRIALS + 1
+
+
+def new_trial() -> pl.DataFrame:
+    """One of a window that is stored, with parameters that are not."""
+    of_strategy, of_symbol = pl.col("strategy_name") == "sma_cross", pl.col("symbol") == "GOOG"
+    one = pl.read_parquet(DATA / "trials.parquet").filter(of_strategy, of_symbol).head(1)
+    params = pl.lit('{"allow_short": 0, "fast": 7, "slow": 77}')
+    return one.with_columns(pl.lit("new").alias("source_id"), params.alias("params"))
 
 
 def test_a_tag_that_was_pulled_anew_is_told_until_an_ingest_has_embedded_all_windows(

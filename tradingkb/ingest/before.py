@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import polars as pl
 
 from tradingkb.domain import IndexTarget, RegimeScaler, StrategySpec
+from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.importers import Batch
 from tradingkb.indexing import IDENTITY, Indexer, LossWatch
 from tradingkb.ingest import window_regimes as w
@@ -106,7 +107,7 @@ def read_before(
         known = store.identities(space, batch.trials.select(IDENTITY) if batch and few else None)
         scaler = store.scaler(space)
         windows, all_windows = _windows(store, space, batch, scaler, measuring)
-        dimension = indexer.embedders(target.model, scaler).dimension
+        dimension = _dimension(indexer, target, scaler)
         return Before(
             known=known,
             taken_back=store.taken_back(space, known["trial_id"] if few else None),
@@ -118,6 +119,17 @@ def read_before(
             pending=store.pending_deletes(space),
             others=read_others(store, space, batch, known, windows, specs) if batch else None,
         )
+
+
+def _dimension(indexer: Indexer, target: IndexTarget, scaler: RegimeScaler | None) -> int:
+    """That of the model; where its server does not answer, that of the vectors which are there.
+
+    The trials are stored then, and what embeds them says that it cannot.
+    """
+    try:
+        return indexer.embedders(target.model, scaler).dimension
+    except BackendUnavailableError:
+        return indexer.vectors.dimension(target.collection) or 0
 
 
 def _is_few(store: IngestStore, workspace_id: str, batch: Batch | None) -> bool:
