@@ -90,6 +90,32 @@ def test_a_value_that_cannot_be_used_names_its_variable_and_no_url():
         assert "sesame" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://u:p@secret#x@127.0.0.1:1",
+        "http://u:p#secret@127.0.0.1:1",
+        "http://u:p/secret@127.0.0.1:1",
+        "http://u:p?secret@127.0.0.1:1",
+        "u:p@secret@127.0.0.1:1",
+        "http://[secret",
+    ],
+)
+def test_a_vector_server_s_address_that_its_password_ends_is_refused_and_not_repeated(url):
+    with pytest.raises(ConfigurationError, match=r"_URL: (does not say where|is no ad)") as no:
+        load_settings(qdrant_url=url)
+    assert "secret" not in str(no.value)
+    assert no.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [":memory:", "qdrant:6333", "http://u:p%40ss%23@127.0.0.1:1", "https://[::1]:6333?a=b#c"],
+)
+def test_a_vector_server_s_address_that_can_be_read_is_taken_as_it_is(url):
+    assert load_settings(qdrant_url=url).qdrant_url == url
+
+
 def test_a_file_of_settings_that_cannot_be_read_is_refused_and_not_passed_over(monkeypatch):
     """A container of another user than the one whose `.env` it was given."""
     file = Path(".env")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tradingkb.settings.environment import EnvironmentSettings
+from tradingkb.settings.urls import check_web_url
 
 
 class IndexSettings(EnvironmentSettings):
@@ -72,3 +73,10 @@ class IndexSettings(EnvironmentSettings):
         alias="QDRANT_COLLECTION_ACTIVE",
         description="active vector collection; default: kb_<model>_v1",
     )
+
+    @field_validator("qdrant_url")
+    @classmethod
+    def _address_that_ends(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_web_url(url)
+        return url

@@ -1,8 +1,15 @@
-"""URLs of databases: whether one can be reached by them."""
+"""URLs of servers: whether one can be reached by them."""
 
 from __future__ import annotations
 
 import re
+from typing import Final
+from urllib.parse import urlsplit
+
+_NO_END: Final = (
+    "does not say where its password ends: write @ as %40, / as %2F, # as %23 and ? as %3F in a "
+    "user or password"
+)
 
 
 def parse_url(url: str) -> None:
@@ -26,7 +33,18 @@ def parse_url(url: str) -> None:
         ) from None
     place = url.partition("?")[0]
     if made.host and (place.count("@") > 1 or re.search(r"[?#]", made.username or "")):
-        raise ValueError(
-            "does not say where its password ends: write @ as %40, / as %2F, # as %23 and ? as "
-            "%3F in a user or password"
-        )
+        raise ValueError(_NO_END)
+
+
+def check_web_url(url: str) -> None:
+    """Refuses the address of a web server that another one is read from.
+
+    Raises:
+        ValueError: characters of a password would end it; it is not repeated.
+    """
+    try:
+        named = urlsplit(url if "//" in url else f"//{url}").netloc
+    except ValueError:  # a [ that is no address
+        raise ValueError("is no address, such as http://host:6333") from None
+    if url.count("@") > 1 or url.count("@") > named.count("@"):
+        raise ValueError(_NO_END)
