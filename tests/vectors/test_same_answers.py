@@ -143,3 +143,16 @@ def test_random_vectors_are_ranked_as_by_brute_force(index, dimension):
     expected = brute_force(pts, vectors[500], where, 30)
     assert [h.window_key for h in hits] == [key for key, _, _ in expected]
     assert [h.similarity for h in hits] == pytest.approx([s for _, s, _ in expected], abs=2e-6)
+
+
+def test_servers_that_compute_in_float32_give_the_same_similarities_but_for_one_in_hundreds() -> (
+    None
+):
+    """They normalise and add up as they like: what is shown must not follow it."""
+    vectors = np.random.default_rng(3).normal(size=(300, 64)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    again = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    exact = vectors.astype(np.float64) @ vectors.astype(np.float64).T
+    for there in (again @ again.T, exact + 2e-7):
+        other = [rounded(a) != rounded(b) for a, b in zip(exact.flat, there.flat, strict=True)]
+        assert np.mean(other) < 0.005
