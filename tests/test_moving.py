@@ -382,7 +382,9 @@ def test_the_file_alone_says_where_the_target_is(
     monkeypatch.setenv("DATABASE_URL", "sqlite:////source.db")
     monkeypatch.setenv("EMBED_MODEL", "regime-cosine-v1")
     monkeypatch.setenv("TRADINGKB_TOP_K", "7")
-    file = settings_file(tmp_path / "to.env", QDRANT_URL="http://q:6333", EMBED_DIM="", OTHER="x")
+    said = {"QDRANT_URL": "http://q:6333", "EMBED_DIM": "", "OTHER": "x"}
+    of_compose = {"POSTGRES_PASSWORD": "x", "QDRANT__SERVICE__API_KEY": "x", "TRADINGKB_PORT": 1}
+    file = settings_file(tmp_path / "to.env", **said, **of_compose)
     found = settings_of_place(load_settings(), file)
     assert (found.database_url, found.qdrant_url) == (None, "http://q:6333")
     assert (found.embed_model, found.embed_dim, found.top_k) == ("regime-v1", None, 7)
@@ -405,6 +407,8 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("OTHER=x\nRATE_LIMIT_BACKEND=redis\n", "says nothing of a place"),
         ("home=/x\n", "says nothing of a place"),
         ('{"DATABASE_URL": "sqlite:///x"}', "says nothing of a place"),
+        ("TRADINGKB_HOME=/x\nDATABSE_URL=sqlite:///x\n", r"sets DATABSE_URL, .*write DATABASE_URL"),
+        ("TRADINGKB_HOME=/x\nQDRANT_PLACE=x\n", r"sets QDRANT_PLACE, .*correct it, or take it out"),
         ("DATABSE_URL=sqlite:///x\n", r"sets DATABSE_URL, .*write DATABASE_URL"),
         ("TRADINGKB_HOME=/x\nQDRANT_UR=http://q\n", r"sets QDRANT_UR, .*write QDRANT_URL"),
     ],

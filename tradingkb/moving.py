@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +17,7 @@ from tradingkb.masking import masked_url
 from tradingkb.places import Sight, same_server, seen, store_url
 from tradingkb.ports import CollectionInfo, Surveyed
 from tradingkb.progress import progress_bar
-from tradingkb.settings import IndexSettings, Settings, StoreSettings, settings_of
+from tradingkb.settings import IndexSettings, Settings, StoreSettings, misplaced, settings_of
 from tradingkb.stores import partial
 from tradingkb.upkeep import Mover, MoveReport, Outlook, Place, Side
 from tradingkb.wiring import connect
@@ -25,8 +25,6 @@ from tradingkb.workspaces import Workspaces
 
 #: Settings that say where a store is, and which index it has: those of the target are the file's.
 _OF_A_PLACE: Final = tuple({**StoreSettings.model_fields, **IndexSettings.model_fields})
-#: How alike the names of two variables are, of 1, where one is the other misspelt.
-_ALIKE: Final = 0.9
 
 
 def migrate_store(
@@ -107,17 +105,14 @@ def _check_names(file: Path, named: Iterable[str]) -> None:
 
     Other programs' variables may stand in it, as in .env.
     """
-    fields = Settings.model_fields
-    known = {str(fields[name].alias).lower() for name in _OF_A_PLACE}
-    every = {*fields, *(str(field.alias).lower() for field in fields.values())}
-    for name in named:
-        near = difflib.get_close_matches(name.lower(), known, 1, _ALIKE)
-        if near and name.lower() not in every:
-            raise InvalidInputError(
-                f"{file} sets {name.upper()}, which is no setting",
-                field="to",
-                remedy=f"write {near[0].upper()}",
-            )
+    named = list(named)
+    for name, near in misplaced(named, _OF_A_PLACE).items():
+        raise InvalidInputError(
+            f"{file} sets {name}, which is no setting",
+            field="to",
+            remedy=f"write {near}" if near else "correct it, or take it out",
+        )
+    known = {str(Settings.model_fields[name].alias).lower() for name in _OF_A_PLACE}
     if not known & {name.lower() for name in named}:
         raise InvalidInputError(
             f"{file} says nothing of a place",

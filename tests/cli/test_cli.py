@@ -462,6 +462,16 @@ def test_config_says_where_each_value_came_from(run, monkeypatch):
     assert shown["TRADINGKB_TIE_EPSILON"] == (0.02, "default")
 
 
+def test_config_names_what_the_file_misspells_and_works_on(run):
+    """A misspelt setting is not in force, and nothing else says so."""
+    text = "DATABSE_URL=sesame\n# QDRANT_UR=x\nPOSTGRES_PASSWORD=sesame\nEMBED_DIM=32\n"
+    Path(".env").write_text(text, encoding="utf-8")
+    result = run("config --json")
+    assert settings_of(result)["EMBED_DIM"] == (32, ".env")
+    warning = "warning: .env sets DATABSE_URL, which is no setting: did you mean DATABASE_URL?"
+    assert result.stderr.splitlines() == [warning]
+
+
 def test_the_home_is_never_the_users_home_folder(run, monkeypatch):
     monkeypatch.setenv("HOME", str(Path("elsewhere").resolve()))
     monkeypatch.setenv("COLLECTION", "of_somebody_else")

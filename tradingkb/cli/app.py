@@ -30,6 +30,7 @@ from tradingkb.cli.output import (
     print_json,
     print_report,
     reported,
+    say,
     show,
 )
 from tradingkb.cli.usage import OneLineErrors
@@ -227,10 +228,12 @@ def config(context: typer.Context, as_json: AsJson = False) -> None:
     """Every setting with its value and where it came from."""
     import polars as pl
 
-    from tradingkb.settings import describe, load_settings
+    from tradingkb.settings import describe, doubtful_names, load_settings
 
     with reported():
         rows = describe(load_settings(**context.obj.arguments), context.obj.arguments)
+        for doubt in doubtful_names():
+            say(f"warning: {doubt}")
         if as_json:
             print_json(rows)
             return

@@ -10,8 +10,15 @@ from tradingkb.settings.environment import is_address
 from tradingkb.settings.index import IndexSettings
 from tradingkb.settings.logs import LogSettings
 from tradingkb.settings.model import Settings
+from tradingkb.settings.names import misplaced
 from tradingkb.settings.process import ProcessSettings
-from tradingkb.settings.reading import describe, load_settings, settings_of, shown_settings
+from tradingkb.settings.reading import (
+    describe,
+    doubtful_names,
+    load_settings,
+    settings_of,
+    shown_settings,
+)
 from tradingkb.settings.retention import RetentionSettings
 from tradingkb.settings.service import ServiceSettings
 from tradingkb.settings.store import StoreSettings
@@ -27,8 +34,10 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "describe",
+    "doubtful_names",
     "is_address",
     "load_settings",
+    "misplaced",
     "settings_of",
     "shown_settings",
 ]

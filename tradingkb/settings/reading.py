@@ -14,6 +14,7 @@ from tradingkb.exceptions import ConfigurationError
 from tradingkb.masking import masked, masked_url
 from tradingkb.settings.environment import PREFIX, is_address
 from tradingkb.settings.model import Settings
+from tradingkb.settings.names import mistaken
 
 
 def load_settings(**arguments: Any) -> Settings:
@@ -112,6 +113,14 @@ def _source(name: str, variable: str, given: set[str], dotenv: set[str]) -> str:
     if names & {k.lower() for k in os.environ}:
         return "environment"
     return ".env" if names & dotenv else "default"
+
+
+def doubtful_names() -> list[str]:
+    """What `.env` sets that looks like a setting and is none: a sentence each."""
+    return [
+        f".env sets {name}, which is no setting" + (f": did you mean {near}?" if near else "")
+        for name, near in mistaken(filter(str.isidentifier, sorted(_dotenv_names()))).items()
+    ]
 
 
 def _dotenv_names() -> set[str]:
