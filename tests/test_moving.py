@@ -337,6 +337,28 @@ def test_answers_that_differ_are_named(
     assert report.answers is not None
     assert report.answers.different == 6
     assert report.answers.examples[0] == "default: sma_cross, calmar, GOOG 1d: params differ"
+    assert report.again == ()
+    assert "next: both sides hold the same and nothing is left to move" in str(report)
+
+
+def test_answers_that_differ_by_the_rounding_of_similarities_are_the_same(
+    move: Move, moved: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers compute in float32; a larger difference is told with its trial."""
+    home = shutil.copytree(moved[0], tmp_path / "there")
+    for step, (rounding, different) in {1e-4: (8, 0), 1e-2: (0, 8)}.items():
+        monkeypatch.setattr(
+            COMPARE,
+            lambda here, there, progress, step=step: move_answers.compare_answers(
+                here, shifted(there, step), progress
+            ),
+        )
+        report = move(TRADINGKB_HOME=home)
+        assert report.answers is not None
+        assert (report.answers.rounding, report.answers.different) == (rounding, different)
+        assert report.clean is not bool(different)
+    assert "trials differ (" in report.answers.examples[0]
+    assert "first " in report.answers.examples[0]
 
 
 def test_answers_that_an_index_did_not_take_part_in_are_not_called_different(
@@ -360,6 +382,20 @@ def test_answers_that_an_index_did_not_take_part_in_are_not_called_different(
     assert report.answers.without_index == 8
     assert "could not be compared, for an index did not answer" in str(report)
     assert "next: the same again, with apply=True" in str(report)
+
+
+def shifted(there: Any, step: float) -> Any:
+    """A side whose vector server finds all windows a little farther."""
+
+    def answer(*asked: Any) -> Any:
+        found = dict(there.answer(*asked))
+        near = [
+            t if t["similarity"] is None else {**t, "similarity": t["similarity"] - step}
+            for t in found["trials"]
+        ]
+        return {**found, "trials": near}
+
+    return move_answers.Answering(there.store, there.targets, answer)
 
 
 def spoilt(there: Any) -> Any:

@@ -14,6 +14,7 @@ from tradingkb.domain import IndexTarget, Market, Part, Regime, objectives
 from tradingkb.exceptions import NotFoundError
 from tradingkb.ports import ContentStore, ListingStore, PipelineStore, SpecStore
 from tradingkb.progress import Progress
+from tradingkb.upkeep.move_lists import difference, same_but_for_rounding
 
 #: Answers about a strategy, an objective and a market, in its JSON form; nothing is recorded.
 Answer = Callable[[IndexTarget, str, str, Market], Mapping[str, Any]]
@@ -42,6 +43,8 @@ class Comparison(Part):
         same: of them, those that were answered alike in every field.
         other_order: those that differ in nothing but the trials that a search lists first, where
             the places search with different models, or builds of one.
+        rounding: those that differ in nothing but the rounding of similarities, by which a list of
+            trials is ordered: servers compute in float32.
         without_index: those that one of the places made without its index, which did not answer in
             time or holds nothing: they say nothing about the move.
         different: those that differ in what is recommended, expected or said.
@@ -52,6 +55,7 @@ class Comparison(Part):
     asked: int
     same: int
     other_order: int
+    rounding: int
     without_index: int
     different: int
     examples: tuple[str, ...]
@@ -69,13 +73,20 @@ class Comparison(Part):
             if self.other_order
             else ""
         )
+        rounding = (
+            f", {self.rounding:,} the same but for the rounding of similarities, by which trials "
+            "are listed"
+            if self.rounding
+            else ""
+        )
         without = (
             f", {self.without_index:,} could not be compared, for an index did not answer: see "
             "that it is up, and try again"
             if self.without_index
             else ""
         )
-        return f"{self.same:,} of {self.asked:,} answers are the same{order}{without} ({about})"
+        told = f"{order}{rounding}{without}"
+        return f"{self.same:,} of {self.asked:,} answers are the same{told} ({about})"
 
 
 @dataclass(frozen=True)
@@ -105,21 +116,20 @@ def compare_answers(here: Answering, there: Answering, progress: Progress) -> Co
     found: Counter[str] = Counter()
     examples: list[str] = []
     for done, (slug, strategy, objective, label, market) in enumerate(questions, 1):
-        mine, other = here.targets[slug], there.targets[slug]
-        fields = _differing(
-            _said(here, mine, strategy, objective, market),
-            _said(there, other, strategy, objective, market),
-        )
-        kind = _kind(fields - _WHERE, other_model=slug in other_model)
+        mine = _said(here, here.targets[slug], strategy, objective, market)
+        other = _said(there, there.targets[slug], strategy, objective, market)
+        fields = _differing(mine, other) - _WHERE
+        kind = _kind(fields, mine, other, other_model=slug in other_model)
         found[kind] += 1
         if kind == "different" and len(examples) < _NAMED:
-            told = ", ".join(sorted(fields - _WHERE))
-            examples.append(f"{slug}: {strategy}, {objective}, {label}: {told} differ")
+            what = _told(fields, mine, other)
+            examples.append(f"{slug}: {strategy}, {objective}, {label}: {what}")
         progress("compare answers", done, len(questions))
     return Comparison(
         len(questions),
         found["same"],
         found["other order"],
+        found["rounding"],
         found["without index"],
         found["different"],
         tuple(examples),
@@ -187,9 +197,27 @@ def _differing(mine: Mapping[str, Any], other: Mapping[str, Any]) -> frozenset[s
     return frozenset(name for name in names if mine.get(name) != other.get(name))
 
 
-def _kind(fields: frozenset[str], *, other_model: bool) -> str:
+def _kind(
+    fields: frozenset[str],
+    mine: Mapping[str, Any],
+    other: Mapping[str, Any],
+    *,
+    other_model: bool,
+) -> str:
     if not fields:
         return "same"
     if "metadata_only" in fields and "error" not in fields:
         return "without index"
-    return "other order" if other_model and fields <= _LISTED else "different"
+    if fields <= _LISTED and other_model:
+        return "other order"
+    if fields <= _LISTED and same_but_for_rounding(mine["trials"], other["trials"]):
+        return "rounding"
+    return "different"
+
+
+def _told(fields: frozenset[str], mine: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Which fields differ; of trials, which and by how much."""
+    named = f"{', '.join(sorted(fields))} differ"
+    if "trials" not in fields or "error" in fields:
+        return named
+    return f"{named} ({difference(mine['trials'], other['trials'])})"

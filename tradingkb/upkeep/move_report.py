@@ -100,6 +100,12 @@ class MoveReport(Report):
         return agree and not self.differing and not self.unindexed
 
     @property
+    def unfinished(self) -> bool:
+        """Whether another call could make the sides more alike: answers alone may differ."""
+        missing = self.answers is not None and self.answers.without_index
+        return bool(self.differing or self.unindexed or self.changed or missing)
+
+    @property
     def differing(self) -> tuple[str, ...]:
         """Tables in which the sides say something else."""
         if not self.applied:
@@ -133,6 +139,12 @@ class MoveReport(Report):
         if self.again:
             also = " and replace=True" if "replace" in self.again else ""
             lines.append(f"next: the same again, with apply=True{also}")
+        elif self.applied and not self.clean:
+            lines.append(
+                "next: both sides hold the same and nothing is left to move, so that the same "
+                "again would change nothing; ask both what is named above, and keep to the source "
+                "until it is clear why they differ"
+            )
         return lines
 
     def _outlook(self) -> list[str]:

@@ -147,7 +147,7 @@ class Mover:
             again=(),
             timings_s=watch.laps,
         )
-        if not report.clean or changed:
+        if report.unfinished:
             also = ("replace",) if report.differing else ()
             report = replace(report, again=("apply", *also))
         facts = {"trials": int(now["trials"].rows), "clean": report.clean, "restored": moves}
