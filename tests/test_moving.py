@@ -237,6 +237,21 @@ def test_every_obstacle_is_told_at_once_and_no_password_with_it(move: Move, tmp_
     assert not (tmp_path / "kb.db").exists()
 
 
+def test_what_a_target_holds_that_cannot_be_looked_at_is_unknown(
+    move: Move, tmp_path: Path
+) -> None:
+    """A wrong password or host: nothing says that there are no tables, or no rows."""
+    report = move(apply=False, DATABASE_URL="postgresql+psycopg://kb:pw@127.0.0.1:9/kb")
+    assert not report.target.known
+    assert report.tables["before"].null_count() == report.tables.height
+    assert "127.0.0.1:9/kb (unknown what it holds)" in str(report)
+    assert "nothing\n" not in str(report)
+    assert "no tables" not in str(report)
+    known = move(apply=False, TRADINGKB_HOME=tmp_path / "none")
+    assert known.target.known
+    assert "(no tables yet)" in str(known)
+
+
 def test_a_collection_of_another_dimension_is_in_the_way(
     move: Move, moved: Any, tmp_path: Path
 ) -> None:

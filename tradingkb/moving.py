@@ -169,15 +169,17 @@ class _Target:
         there = self.targets(targets)
         obstacles: list[TradingKBError] = []
         dimensions: dict[str, int] = {}
-        database, shared = None, self._shared()
+        database, shared, known = None, self._shared(), False
         try:
             with seen(self._settings) as found:
-                database = found.database
+                database, known = found.database, True
                 dimensions, obstacles = _fits(there, found, shared)
         except TradingKBError as error:
             obstacles.append(error)
         return Outlook(
-            place(self._settings, database.revision if database else None),
+            dataclasses.replace(
+                place(self._settings, database.revision if database else None), known=known
+            ),
             database,
             {t.workspace.slug: dimensions[t.model] for t in there if t.model in dimensions},
             tuple(obstacles),

@@ -38,17 +38,21 @@ class Place(Part):
         store: URL of the database.
         index: URL of the vector server; "embedded" where there is none.
         embed_model: the model in force where a workspace names none.
-        schema: revision of the schema; None where there are no tables yet.
+        schema: revision of the schema; None where there are no tables yet, or where that is not
+            known.
+        known: whether its database could be looked at.
     """
 
     store: str
     index: str
     embed_model: str
     schema: str | None = None
+    known: bool = True
 
     def __str__(self) -> str:
         vectors = "embedded vectors" if self.index == "embedded" else f"vectors in {self.index}"
         schema = f"schema {self.schema}" if self.schema else "no tables yet"
+        schema = schema if self.known else "unknown what it holds"
         return f"{self.store} ({schema}), {vectors}, model {self.embed_model}"
 
 
@@ -59,9 +63,9 @@ class MoveReport(Report):
     Attributes:
         applied: whether anything was written; a dry run writes nothing.
         source, target: the places.
-        tables: table, source (rows), before (rows of the target that were there), target (rows
-            now; null in a dry run), same (whether both sides say the same; null where that follows
-            from the other tables).
+        tables: table, source (rows), before (rows of the target that were there; null where that
+            is not known), target (rows now; null in a dry run), same (whether both sides say the
+            same; null where that follows from the other tables).
         restored: whether the target's content was replaced: False where it was the same already.
         indexes: workspace, embed_model, collection, dimension in the target; expected and held
             points, null in a dry run.
@@ -148,6 +152,8 @@ class MoveReport(Report):
         return lines
 
     def _outlook(self) -> list[str]:
+        if not self.target.known:
+            return []
         held = listed(self._rows("before"))
         there = [f"the target holds {held}" if held else "the target holds nothing"]
         if self.obstacles:
@@ -206,7 +212,7 @@ def _index_line(row: Mapping[str, Any]) -> str:
 
 def tables_frame(
     source: Mapping[str, int],
-    before: Mapping[str, int],
+    before: Mapping[str, int] | None,
     target: Mapping[str, int] | None,
     digests: tuple[Mapping[str, Digest], Mapping[str, Digest]],
 ) -> pl.DataFrame:
@@ -216,7 +222,7 @@ def tables_frame(
         (
             name,
             n,
-            before.get(name, 0),
+            None if before is None else before.get(name, 0),
             None if target is None else target[name],
             here[name] == there[name] if name in here and name in there else None,
         )

@@ -165,8 +165,9 @@ class Mover:
         watch: _Watch,
     ) -> MoveReport:
         held = {} if outlook.surveyed is None else dict(outlook.surveyed.rows)
+        known = held if outlook.place.known else None
         told = None if outlook.surveyed is None else outlook.surveyed.digests
-        tables = tables_frame(self._here.store.row_counts(), held, None, (said, told or {}))
+        tables = tables_frame(self._here.store.row_counts(), known, None, (said, told or {}))
         return MoveReport(
             applied=False,
             source=self._here.place,
