@@ -233,7 +233,7 @@ def test_every_obstacle_is_told_at_once_and_no_password_with_it(move: Move, tmp_
         "EMBED_MODEL 'of-another-machine' is not known here",
         "Qdrant did not answer",
     ]
-    assert "dry run: 24 trials cannot be moved yet" in said
+    assert "24 trials cannot be moved yet; nothing has been changed" in said
     assert not (tmp_path / "kb.db").exists()
 
 
@@ -481,11 +481,18 @@ def test_the_command_exits_with_7_when_something_is_in_the_way(
         result = CliRunner().invoke(app, [*line, side, str(file), "--json"])
         assert result.exit_code == 7, result.output
         assert not json.loads(result.stdout)["clean"]
+        told = CliRunner().invoke(app, [*line, side, str(file)])
         result = CliRunner().invoke(app, [*line, side, str(file), "--apply"])
-        assert (result.exit_code, result.stdout) == (2, "")
+        assert (told.exit_code, result.exit_code) == (7, 7)
+        assert "stands in the way: to: source and target are the same store" in result.stdout
+        assert _without_times(result.stdout) == _without_times(told.stdout)
     result = CliRunner().invoke(app, line)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "give the target as --to, the source as --from" in result.stderr
+
+
+def _without_times(told: str) -> list[str]:
+    return [line for line in told.splitlines() if not line.startswith("  look ")]
 
 
 def test_the_command_moves_and_only_reads_the_source(

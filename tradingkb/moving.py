@@ -34,6 +34,7 @@ def migrate_store(
     apply: bool = False,
     replace: bool = False,
     progress: bool | None = None,
+    list_obstacles: bool = False,
 ) -> MoveReport:
     """Moves everything that a knowledge base holds to another place, and compares both.
 
@@ -51,6 +52,8 @@ def migrate_store(
         apply: move; otherwise look at both sides, say what would be done, and change nothing.
         replace: whether other content of the target may be replaced.
         progress: progress bars; None shows them in terminals and notebooks, not in pipes.
+        list_obstacles: where something stands in the way of `apply`, report all of it and change
+            nothing, as without `apply`, instead of raising the first.
 
     Raises:
         InvalidInputError: the file cannot be read, the target is the source, or it is not empty.
@@ -64,7 +67,13 @@ def migrate_store(
     settings = to if isinstance(to, Settings) else settings_of_place(kb.settings, to)
     mover = Mover(side(kb), kb.settings.absolute_home, partial, clock=cases.indexer.clock)
     with cases.store.unhurried(), progress_bar(progress, "rows") as told:
-        return mover.run(_Target(settings, kb), apply=apply, replace=replace, progress=told)
+        return mover.run(
+            _Target(settings, kb),
+            apply=apply,
+            replace=replace,
+            progress=told,
+            list_obstacles=list_obstacles,
+        )
 
 
 def settings_of_place(others: Settings, file: str | Path) -> Settings:

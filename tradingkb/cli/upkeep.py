@@ -155,7 +155,13 @@ def migrate_store(
             )
         here = force if source is None else settings_of_place(force, source)
         with context.obj.opened(here) as kb:
-            report = move(kb, force if to is None else to, apply=apply, replace=replace)
+            report = move(
+                kb,
+                force if to is None else to,
+                apply=apply,
+                replace=replace,
+                list_obstacles=True,
+            )
         print_report(report, as_json=as_json)
         if not report.clean or report.changed:
             raise typer.Exit(EXIT_DIFFERENCES)

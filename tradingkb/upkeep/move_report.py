@@ -121,7 +121,7 @@ class MoveReport(Report):
         trials = self._rows("source").get("trials", 0)
         if not self.applied:
             if self.obstacles:
-                return f"dry run: {trials:,} trials cannot be moved yet"
+                return f"{trials:,} trials cannot be moved yet; nothing has been changed"
             return f"dry run: {trials:,} trials would be moved; nothing stands in the way"
         if self.clean:
             return f"{trials:,} trials are in the target: both sides say and answer the same"

@@ -64,7 +64,15 @@ class Mover:
         self._clock = clock
         self._monotonic = monotonic
 
-    def run(self, target: Target, *, apply: bool, replace: bool, progress: Progress) -> MoveReport:
+    def run(
+        self,
+        target: Target,
+        *,
+        apply: bool,
+        replace: bool,
+        progress: Progress,
+        list_obstacles: bool = False,
+    ) -> MoveReport:
         """Looks at both sides, and moves on request.
 
         Args:
@@ -72,6 +80,7 @@ class Mover:
             apply: move; otherwise say what would be done, and change nothing.
             replace: whether other content of the target may be replaced.
             progress: told of each step.
+            list_obstacles: on `apply`, report what stands in the way instead of raising it.
 
         Raises:
             TradingKBError: on `apply`, what stands in the way; nothing has been changed then.
@@ -88,7 +97,7 @@ class Mover:
             *(self._no_room(outlook) if moves else ()),
         ]
         watch.lap("look")
-        if not apply:
+        if not apply or (obstacles and list_obstacles):
             there = target.targets(self._here.targets())
             return self._outlook(outlook, there, obstacles, said, moves, watch)
         for obstacle in obstacles:
