@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -230,6 +231,30 @@ def test_a_database_that_is_left_alone_is_told_once_with_its_circuit(
     # Both are checked by what the database says, so nothing is known of them.
     assert set(away.evidence["also_not_ready"]) == {"qdrant_collection", "embed_service"}
     assert alone.evidence["last_error"] == "OperationalError SQLITE_IOERR"
+
+
+def test_what_the_checks_have_just_had_an_answer_of_is_told_of_this_process(
+    kb: tkb.KnowledgeBase, clock: Clock
+):
+    states = kb.use_cases.breakers.states
+    asleep = replace(states()["qdrant"], in_use=True, calls={"success": 7})
+    found = gathered(
+        sources(kb, circuits=lambda: {**states(), "qdrant": asleep}), "default", clock.now
+    )
+    assert found.reached == {"db": frozenset({"this"})}
+
+
+def test_a_dead_embedder_that_one_replica_has_asked_is_no_fault_of_that_replica(
+    kb: tkb.KnowledgeBase, clock: Clock
+):
+    since = clock.now - 5 * MINUTE
+    dead = {"service": "ollama", "state": "open", "failures": 5, "open_since": since}
+    awake = {**DB, "service": "ollama"}
+    for replica, row in (("r1", {**dead, "last_error": "ConnectError"}), ("r2", awake)):
+        kb.use_cases.store.save_breakers(replica, [row], clock.now, 3600.0)
+    (problem,) = kb.problems().open
+    assert problem.title.startswith("ollama is left alone by 1 of 2 replicas")
+    assert "at fault" not in problem.what_to_do
 
 
 def test_on_postgresql_it_is_told_likewise(open_kb: OpenKb, clock: Clock, postgres_database: str):

@@ -186,21 +186,64 @@ def test_a_circuit_is_told_of_after_a_minute(state: str, seconds: int, told: boo
     assert bool(codes(replace(CALM, breakers=rows))) == told
 
 
-def test_an_open_circuit_tells_which_replicas_and_whether_others_reach_the_service():
+def changes(*rows: tuple[str, str, str, timedelta]) -> pl.DataFrame:
+    """Replica, service, the state it changed to, and how long ago."""
+    told = [(NOW - ago, replica, service, state, True) for replica, service, state, ago in rows]
+    columns = ("replica", "service", "state")
+    schema = {"at": TIME, **dict.fromkeys(columns, pl.String), "changed": pl.Boolean}
+    frame = pl.DataFrame(told, schema, orient="row")
+    return frame.with_columns(retries=pl.lit(0), error=pl.lit(None, pl.String))
+
+
+def test_an_open_circuit_tells_which_replicas_leave_the_service_alone_since_when_and_why():
     rows = breakers(
         ("a", "qdrant", "open", 5 * MINUTE),
         ("b", "qdrant", "half_open", 9 * MINUTE),
         ("c", "qdrant", "closed", None),
     )
     problem = only(replace(CALM, breakers=rows))
-    assert problem.title.startswith("qdrant is left alone by 2 of 3 replicas")
+    assert problem.title == "qdrant is left alone by 2 of 3 replicas: it failed 5 times in a row"
     assert problem.since == NOW - 9 * MINUTE
     assert problem.evidence["replicas"] == ["a", "b"]
     assert problem.evidence["last_error"] == "ReadTimeout"
     assert problem.parameters["service"] == "qdrant"
-    assert "credentials of these replicas" in problem.what_to_do
     everywhere = only(replace(CALM, breakers=rows.filter(pl.col("replica") != "c")))
-    assert everywhere.what_to_do.startswith("bring it back")
+    assert everywhere.what_to_do == (
+        "bring it back, or the network to it: the next call that succeeds closes the circuit"
+    )
+
+
+def test_that_the_circuits_of_others_are_closed_does_not_blame_those_that_are_open():
+    """The service is dead, and the other replica has simply not asked it."""
+    rows = breakers(("a", "ollama", "open", 5 * MINUTE), ("b", "ollama", "closed", None))
+    known = changes(
+        ("b", "ollama", "closed", 6 * MINUTE),  # it was reached before
+        ("b", "qdrant", "closed", MINUTE),  # another service was
+        ("b", "ollama", "half_open", MINUTE),
+        ("a", "ollama", "closed", MINUTE),  # its own, and it has opened again
+    )
+    for retries in (CALM.retries, known):
+        problem = only(replace(CALM, breakers=rows, retries=retries))
+        assert problem.what_to_do.startswith("bring it back, or the network to it")
+        assert problem.what_to_do.endswith(
+            "the others may not have asked it since: that theirs are closed proves nothing"
+        )
+        assert problem.evidence["reached_by"] == []
+
+
+def test_replicas_are_blamed_only_where_others_are_known_to_have_had_an_answer_since():
+    rows = breakers(("a", "ollama", "open", 5 * MINUTE), ("b", "ollama", "closed", None))
+    facts = replace(CALM, breakers=rows)
+    for proven in (
+        replace(facts, retries=changes(("b", "ollama", "closed", 4 * MINUTE))),
+        replace(facts, reached={"ollama": frozenset({"b"}), "db": frozenset({"c"})}),
+    ):
+        problem = only(proven)
+        assert problem.what_to_do == (
+            "it has answered since (b): the next call of the replicas that leave it alone closes "
+            "their circuits; if it does not, their network or credentials are at fault"
+        )
+        assert problem.evidence["reached_by"] == ["b"]
 
 
 def test_a_replica_whose_clock_is_ahead_tells_no_time_to_come():

@@ -34,8 +34,11 @@ class Facts:
         workspace: slug.
         checks: of readiness, by name.
         breakers: replica, service, state, failures, open_since, last_error, changed_at.
+        reached: by service the replicas that are known to have had an answer of it while these
+            facts were read.
         silent: replicas that have stopped writing without an end: when each wrote last.
-        retries: at, replica, service, retries (calls made again since the row before), error.
+        retries: at, replica, service, state, changed (whether it is a change of state), retries
+            (calls made again since the row before), error.
         minutes: at, strategy_name, status, count: answers by minute.
         minutes_from: since when there are counts by minute.
         hours: at, status, count by hour over days, where some status has too many answers.
@@ -50,6 +53,7 @@ class Facts:
     workspace: str
     checks: Mapping[str, Check] = field(default_factory=dict)
     breakers: pl.DataFrame = field(default_factory=pl.DataFrame)
+    reached: Mapping[str, frozenset[str]] = field(default_factory=dict)
     silent: Mapping[str, datetime] = field(default_factory=dict)
     retries: pl.DataFrame = field(default_factory=pl.DataFrame)
     minutes: pl.DataFrame = field(default_factory=pl.DataFrame)

@@ -93,14 +93,16 @@ def gathered(sources: Sources, workspace: str, now: datetime) -> Facts:
     """
     reading = _Reading()
     nothing = Facts(workspace)
+    before = sources.circuits()
     checks = reading.part("checks", lambda: sources.ready().checks, nothing.checks)
     own = _own_circuits(sources)
+    reached = _reached(before, sources)
     with patience(PATIENCE_S):
         space = reading.part("database", lambda: sources.find(workspace), None)
         if space is None:
             # Asked again and again it would not answer either, and whoever looks on would wait.
-            return Facts(workspace, checks, own, unread=reading.unread)
-        facts = Facts(space.slug, checks, unread=reading.unread)
+            return Facts(workspace, checks, own, reached, unread=reading.unread)
+        facts = Facts(space.slug, checks, reached=reached, unread=reading.unread)
         facts = _with_circuits(facts, sources.store, own, now, reading)
         facts = _with_answers(facts, sources.store, space, now, reading)
         return _with_work(facts, sources.store, reading)
@@ -190,6 +192,17 @@ def _with_work(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:
     running = reading.part("jobs", lambda: store.count_jobs()["running"], facts.running)
     last = reading.part("last ingest", store.last_ingest, None)
     return replace(facts, waits=waits, running=running, last_ingest=last)
+
+
+def _reached(before: Mapping[str, BreakerState], sources: Sources) -> Mapping[str, frozenset[str]]:
+    """What has answered this process since then; a closed circuit alone proves nothing."""
+    after = sources.circuits().items()
+    answered = [n for n, s in after if n in before and _answers(s) > _answers(before[n])]
+    return dict.fromkeys(answered, frozenset({sources.replica}))
+
+
+def _answers(state: BreakerState) -> int:
+    return state.calls.get("success", 0)
 
 
 def _own_circuits(sources: Sources) -> pl.DataFrame:

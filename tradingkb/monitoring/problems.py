@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -100,29 +100,62 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
             continue
         since = min(_since(row, now) for row in opened)
         replicas = rows["replica"].n_unique()
+        failures = max(row["failures"] for row in opened)
+        reached = _reached(facts, service, since) - {row["replica"] for row in opened}
         yield Problem(
             BREAKER.alert,
             BREAKER.severity,
             f"{service} is left alone by {len(opened)} of {replicas} "
-            f"{'replica' if replicas == 1 else 'replicas'}: it failed five times in a row",
+            f"{'replica' if replicas == 1 else 'replicas'}: it failed "
+            f"{'once' if failures == 1 else f'{failures} times in a row'}",
             since,
             evidence(
                 {
                     "service": service,
                     "replicas": [row["replica"] for row in opened],
                     "of_replicas": replicas,
-                    "failures": max(row["failures"] for row in opened),
+                    "failures": failures,
+                    "reached_by": sorted(reached),
                     "last_error": opened[0]["last_error"],
                 },
                 since,
                 "second",
             ),
-            "bring it back, or the network to it: the next call that succeeds closes the circuit"
-            if len(opened) == replicas
-            else "others reach it: the network or the credentials of these replicas are at fault",
+            _way_back(sorted(reached), elsewhere=len(opened) < replicas),
             BREAKER.runbook,
             {**parameters(facts, since), "service": service},
         )
+
+
+def _reached(facts: Facts, service: str, since: datetime) -> frozenset[str]:
+    """Replicas that have had an answer of a service since then, as far as anything proves it.
+
+    Only what closes a circuit is written with its time; one that stays closed may not have asked.
+    """
+    now = facts.reached.get(service, frozenset())
+    if facts.retries.is_empty():
+        return now
+    closed = pl.col("changed") & (pl.col("state") == "closed") & (pl.col("service") == service)
+    return now | set(facts.retries.filter(closed & (pl.col("at") > since))["replica"])
+
+
+def _way_back(reached: Sequence[str], *, elsewhere: bool) -> str:
+    """What to do first about a service that is left alone.
+
+    Args:
+        reached: replicas that it has answered since.
+        elsewhere: whether the circuit of another replica is closed.
+    """
+    if reached:
+        return (
+            f"it has answered since ({', '.join(reached)}): the next call of the replicas that "
+            "leave it alone closes their circuits; if it does not, their network or credentials "
+            "are at fault"
+        )
+    back = "bring it back, or the network to it: the next call that succeeds closes the circuit"
+    if not elsewhere:
+        return back
+    return f"{back}; the others may not have asked it since: that theirs are closed proves nothing"
 
 
 def _silent(facts: Facts) -> Iterator[Problem]:
