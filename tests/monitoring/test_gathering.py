@@ -15,6 +15,7 @@ from tradingkb.exceptions import BackendUnavailableError, UnknownWorkspaceError
 from tradingkb.monitoring import Problems
 from tradingkb.monitoring.gathering import Sources, gathered
 from tradingkb.monitoring.problems import problems_of
+from tradingkb.resilience import Breaker, Thresholds
 from tradingkb.testing.stored import event
 
 OpenKb = Callable[..., tkb.KnowledgeBase]
@@ -255,6 +256,26 @@ def test_a_dead_embedder_that_one_replica_has_asked_is_no_fault_of_that_replica(
     (problem,) = kb.problems().open
     assert problem.title.startswith("ollama is left alone by 1 of 2 replicas")
     assert "at fault" not in problem.what_to_do
+
+
+def test_every_process_over_the_store_is_told_of_a_redis_that_counts_no_requests(
+    kb: tkb.KnowledgeBase, open_kb: OpenKb, clock: Clock
+):
+    breaker = Breaker("redis", monotonic=lambda: 0.0, clock=clock, thresholds=Thresholds(1))
+    kb.use_cases.breakers.join(breaker)
+    breaker.failed(breaker.ask(), "ConnectionRefusedError 111")
+    kb.use_cases.journal.write()
+    clock.now += 2 * MINUTE
+    kb.use_cases.journal.write()
+    other = open_kb(replica="other")
+    for found in (kb.problems(), other.problems()):
+        (problem,) = found.open
+        assert (problem.code, problem.parameters["service"]) == ("CircuitBreakerOpen", "redis")
+        assert problem.title == "redis is left alone by 1 of 1 replica: it failed once"
+        assert problem.since == breaker.state().open_since
+        assert "RATE_LIMIT_FAIL=open" in problem.what_to_do
+    assert other.breakers()["service"].to_list() == ["db", "redis"]
+    assert "redis" not in other.health().circuit_breakers
 
 
 def test_on_postgresql_it_is_told_likewise(open_kb: OpenKb, clock: Clock, postgres_database: str):

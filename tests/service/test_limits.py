@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,34 @@ def test_without_redis_each_service_counts_for_itself_and_says_so(
     now[0] += 1
     assert [client.get(LIST).status_code for client in (one, other) * 2] == [200, 200, 200, 429]
     assert 'circuit_breaker_state{service="redis"} 0.0' in one.get("/metrics").text
+
+
+def test_a_redis_that_does_not_count_is_seen_wherever_circuits_are(counted, redis: RedisProcess):
+    client = counted(redis.patient_url, rate_limit_reads_per_minute=0)
+
+    def health() -> dict[str, Any]:
+        found: dict[str, Any] = client.get("/health").json()
+        return found
+
+    def written(path: str) -> set[tuple[str, str]]:
+        rows = client.get(path, headers=ADMIN).json()["rows"]
+        return {(row["service"], row["state"]) for row in rows}
+
+    def await_written(row: tuple[str, str], path: str) -> None:
+        deadline = time.monotonic() + 5
+        while row not in written(path):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    assert health()["status"] == "ok"
+    assert health()["circuit_breakers"]["redis"]["is_open"] is False
+    await_written(("redis", "closed"), "/kb/breakers")
+    redis.kill()
+    assert client.get(LIST).status_code == 200
+    assert health()["status"] == "degraded"
+    assert [n for n, b in health()["circuit_breakers"].items() if b["is_open"]] == ["redis"]
+    await_written(("redis", "open"), "/kb/breakers")
+    await_written(("redis", "open"), "/kb/breakers/changes")
 
 
 def test_without_redis_requests_are_refused_where_that_is_wanted(

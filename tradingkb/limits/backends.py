@@ -11,7 +11,7 @@ from tradingkb.exceptions import BackendUnavailableError, CircuitOpenError, Conf
 from tradingkb.limits.redis import RedisShare
 from tradingkb.limits.server import RedisServer, redis_client
 from tradingkb.limits.share import Counted, MemoryShare, Share
-from tradingkb.resilience import Breaker, BreakerState, Thresholds
+from tradingkb.resilience import Breaker, Breakers, BreakerState, Thresholds
 from tradingkb.settings import ServiceSettings
 
 #: How Redis is left alone: after any failure, for a second at first, and ten at most.
@@ -39,6 +39,9 @@ class Backend(Protocol):
     def breakers(self) -> Mapping[str, BreakerState]:
         """The circuit breaker of its server, by name, where it has one; asks nobody."""
 
+    def join(self, breakers: Breakers) -> None:
+        """Has that breaker shown and told of among those of a knowledge base."""
+
     def close(self) -> None:
         """Gives up what it holds."""
 
@@ -60,6 +63,9 @@ class MemoryBackend:
     def breakers(self) -> Mapping[str, BreakerState]:
         """None: there is no server."""
         return {}
+
+    def join(self, breakers: Breakers) -> None:
+        """There is none."""
 
     def close(self) -> None:
         """Nothing is held."""
@@ -115,6 +121,10 @@ class RedisBackend:
     def breakers(self) -> Mapping[str, BreakerState]:
         """That of the server."""
         return {"redis": self._server.breaker.state()}
+
+    def join(self, breakers: Breakers) -> None:
+        """That of the server."""
+        breakers.join(self._server.breaker)
 
     def close(self) -> None:
         """Closes connections."""

@@ -24,6 +24,11 @@ _DO: Final = {
     "says, or bring the vector index back",
     "embed_service": "answers come without similarity meanwhile: bring the embedder back",
 }
+#: What becomes of requests while the server that counts them is left alone.
+_UNCOUNTED: Final = (
+    "; meanwhile each replica counts for itself (RATE_LIMIT_FAIL=open), or refuses all but lists "
+    "and reports (closed): GET /ready of it says which"
+)
 
 
 def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
@@ -121,7 +126,8 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
                 since,
                 "second",
             ),
-            _way_back(sorted(reached), elsewhere=len(opened) < replicas),
+            _way_back(sorted(reached), elsewhere=len(opened) < replicas)
+            + (_UNCOUNTED if service == "redis" else ""),
             BREAKER.runbook,
             {**parameters(facts, since), "service": service},
         )

@@ -206,6 +206,8 @@ async def _open(
         (kb,) = opened
         runner, journal = kb.job_runner(), kb.use_cases.journal
         runner.start()
+        # Before the first rows are written.
+        service.backend.join(kb.use_cases.breakers)
         journal.start()
         await to_thread.run_sync(_note_start, kb)
         service.opened.append(Opened(kb, runner, journal))

@@ -35,8 +35,9 @@ class Health(Report):
     """How the dependencies were when they were last used; nothing is asked for it.
 
     Attributes:
-        circuit_breakers: of "supabase" (the database), "qdrant" and "ollama": failures (in a row),
-            is_open, state, in_use, open_since (UTC), last_error.
+        circuit_breakers: of "supabase" (the database), "qdrant" and "ollama", and of "redis" in a
+            service that counts requests there: failures (in a row), is_open, state, in_use,
+            open_since (UTC), last_error.
     """
 
     circuit_breakers: Mapping[str, Mapping[str, Any]]
