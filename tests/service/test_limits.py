@@ -17,6 +17,7 @@ from tradingkb.testing import RedisProcess
 from tradingkb.testing.faults import FaultyServer, hanging
 
 LIST = "/kb/objectives"
+ASK = "/kb/trials/recommend"
 
 
 @pytest.fixture
@@ -115,26 +116,39 @@ def test_a_redis_that_does_not_count_is_seen_wherever_circuits_are(counted, redi
     await_written(("redis", "open"), "/kb/breakers/changes")
 
 
-def test_without_redis_requests_are_refused_where_that_is_wanted(
-    counted, redis: RedisProcess, now: list[float]
+def test_without_redis_questions_are_refused_where_that_is_wanted(
+    counted, redis: RedisProcess, now: list[float], question: dict[str, Any]
 ):
-    client = counted(redis.patient_url, "closed")
+    client = counted(redis.patient_url, "closed", rate_limit_per_minute=3)
     redis.kill()
     for _ in range(3):
-        answer = client.get(LIST)
+        answer = client.post(ASK, json=question)
         assert (answer.status_code, answer.json()["code"]) == (503, "rate_limits_unavailable")
         assert answer.headers.get_list("retry-after") == ["1"]
-        assert answer.headers["ratelimit-policy"].startswith('"workspace-reads";q=3;w=60')
+        assert answer.headers["ratelimit-policy"].startswith('"workspace";q=3;w=60')
         assert "ratelimit" not in answer.headers  # nobody knows
-        assert client.get(LIST, headers=ADMIN).status_code == 200
+        assert client.post(ASK, json=question, headers=ADMIN).status_code == 200
     status, check = limits_of(client)
     assert (status, check["ok"]) == (503, False)
-    assert "requests are refused (RATE_LIMIT_FAIL=closed)" in check["detail"]
+    assert "requests are refused but for lists and reports" in check["detail"]
+    assert "RATE_LIMIT_FAIL=closed" in check["detail"]
     assert client.get("/health").status_code == client.get("/metrics").status_code == 200
     redis.start()
     now[0] += 1
     assert limits_of(client)[0] == 200  # whoever watches brings it back
-    assert client.get(LIST).status_code == 200
+    assert client.post(ASK, json=question).status_code == 200
+
+
+@pytest.mark.parametrize("fail", ["open", "closed"])
+def test_reports_are_read_while_redis_is_away_and_counted_in_memory(
+    counted, redis: RedisProcess, fail: str
+):
+    client = counted(redis.patient_url, fail, rate_limit_reads_per_minute=6)
+    redis.kill()
+    reports = ("problems", "breakers", "breakers/changes", "events/rates", "changes")
+    assert [client.get(f"/kb/{name}").status_code for name in reports] == [200] * 5
+    # Those of the whole service are counted by themselves.
+    assert [client.get(LIST).status_code for _ in range(5)] == [200] * 4 + [429]
 
 
 @pytest.mark.parametrize("fail", ["open", "closed"])

@@ -30,8 +30,18 @@ Found = tuple[bool, str, Mapping[str, Any]]
 class Backend(Protocol):
     """What counts requests."""
 
-    def share(self, name: str, per_minute: int, concurrent: int) -> Share:
-        """A share of each workspace; limits of 0 are none."""
+    def share(
+        self, name: str, per_minute: int, concurrent: int, *, never_closed: bool = False
+    ) -> Share:
+        """A share of each workspace; limits of 0 are none.
+
+        Args:
+            name: of the share.
+            per_minute: requests of a workspace in any 60 seconds.
+            concurrent: requests of a workspace at once.
+            never_closed: count in this process while the server does not answer, even where
+                RATE_LIMIT_FAIL is closed: for what an operator reads to see what is wrong.
+        """
 
     def check(self) -> Found:
         """How it stands; never raises."""
@@ -52,7 +62,14 @@ class MemoryBackend:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
 
-    def share(self, name: str, per_minute: int, concurrent: int) -> Share:  # noqa: ARG002
+    def share(
+        self,
+        name: str,  # noqa: ARG002
+        per_minute: int,
+        concurrent: int,
+        *,
+        never_closed: bool = False,  # noqa: ARG002
+    ) -> Share:
         """A share of each workspace, in this process alone; each call makes new ones."""
         return MemoryShare(per_minute, concurrent, self._monotonic)
 
@@ -89,7 +106,7 @@ class RedisBackend:
             monotonic: seconds that never go back.
             lease_s: see `RedisShare`.
             fail_open: whether requests are counted in this process while the server does not
-                answer; they are refused otherwise.
+                answer; they are refused otherwise, but for shares that are never closed.
         """
         self._server = server
         self._monotonic = monotonic
@@ -97,10 +114,13 @@ class RedisBackend:
         self._fail_open = fail_open
         self._probe = RedisShare(server, _PROBE, 0, 1, lease_s=1e-6)
 
-    def share(self, name: str, per_minute: int, concurrent: int) -> Share:
+    def share(
+        self, name: str, per_minute: int, concurrent: int, *, never_closed: bool = False
+    ) -> Share:
         """A share of each workspace, common to all replicas."""
         shared = RedisShare(self._server, name, per_minute, concurrent, self._lease_s)
-        own = MemoryShare(per_minute, concurrent, self._monotonic) if self._fail_open else None
+        is_open = self._fail_open or never_closed
+        own = MemoryShare(per_minute, concurrent, self._monotonic) if is_open else None
         return _Guarded(shared, own)
 
     def check(self) -> Found:
@@ -113,7 +133,8 @@ class RedisBackend:
             meanwhile = (
                 "each replica counts for itself, in memory (RATE_LIMIT_FAIL=open)"
                 if self._fail_open
-                else "requests are refused (RATE_LIMIT_FAIL=closed)"
+                else "requests are refused but for lists and reports, which each replica counts "
+                "for itself (RATE_LIMIT_FAIL=closed)"
             )
             return self._fail_open, f"Redis does not count ({why}): meanwhile {meanwhile}", facts
         return True, "all replicas count together, in Redis", facts

@@ -111,12 +111,16 @@ def reading(request: Request, name: str | None) -> Iterator[None]:
     Who looks at a dashboard must not use up what programs may ask: it asks for a dozen reports
     several times a minute, each of which takes a fraction of a question.
 
+    It is never closed: RATE_LIMIT_FAIL=closed protects what programs may ask, and an operator
+    needs the reports just when requests cannot be counted. They are counted in memory then.
+
     Args:
         request: which one.
         name: of the workspace; None for what is of the whole service, where any token will do.
 
     Raises:
-        ProblemError, UnknownWorkspaceError: as `admitted`.
+        ProblemError: as `admitted`, but for the 503.
+        UnknownWorkspaceError: no such workspace.
     """
     with _admitted(request, service_of(request).reading, name):
         yield
