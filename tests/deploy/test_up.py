@@ -18,12 +18,13 @@ from tests.deploy.composed import ROOT, environment, service
 from tests.deploy.loopback import CLEAN
 from tradingkb.settings import load_settings
 
-#: Notes its words; the image that it builds is another each time that `built` is changed. It keeps
-#: an image for its names alone, as an engine may: one that has lost them is gone.
+#: Notes its words; the images that it builds are others each time that `built` is changed. As some
+#: engines do, it keeps an image for its names alone, and gives each build another id.
 DOCKER = """#!/bin/sh
 echo "$*" >> "$NOTES/asked"
 for last do :; done
 case "$*" in
+  "image inspect"*.Id*) date +%N ;;
   "image inspect"*) cat "$NOTES/image $last" ;;
   "image tag"*) cp "$NOTES/image $3" "$NOTES/image $last" ;;
   "image rm"*) rm "$NOTES/image $last" ;;

@@ -39,6 +39,7 @@ CONTRACT = {
     "StoreDamagedError": (500, 3),
     "DiskFullError": (507, 3),
     "ForkedError": (500, 3),
+    "UnembeddableError": (500, 3),
     "BackendUnavailableError": (503, 4),
     "CircuitOpenError": (500, 4),
     "NotReadyError": (409, 4),
