@@ -241,11 +241,8 @@ class Checks:
         for model in sorted(models):
             try:
                 made = self._embedders(model, None).dimension
-            except ConfigurationError as error:
-                problems.append(str(error))
-                continue
-            except BackendUnavailableError:  # nothing is known of it: "embed_service" tells
-                continue
+            except (BackendUnavailableError, ConfigurationError):
+                continue  # nothing is known of it, and "embed_service" tells why
             if made != held:
                 problems.append(
                     f"dimension mismatch: collection {name} has {held}, embedder makes {made}"
@@ -258,12 +255,17 @@ class Checks:
         A tag that was pulled anew is told; questions are answered by metadata until the windows
         are embedded again, so that it is no reason to ask nobody.
         """
-        made = {}
+        made, problems = {}, []
         targets = self._targets()
         for model in sorted({target.model for target in targets}):
-            embedder = self._embedders(model, None)
-            embedder.embed_query(Regime({}), "before")
-            made[model] = embedder.dimension
+            try:
+                embedder = self._embedders(model, None)
+                embedder.embed_query(Regime({}), "before")
+                made[model] = embedder.dimension
+            except ConfigurationError as error:
+                problems.append(told_of(error))
+        if problems:
+            return False, "; ".join(problems), {}
         model = self._workspaces.default_target().model
         detail = ", ".join(f"{name} makes {n} numbers" for name, n in made.items())
         stale = self._stale(targets)
