@@ -160,7 +160,31 @@ def _asker(request: Request, service: Service) -> str:
     """Whose share a request counts in that is for no workspace."""
     service.kb  # noqa: B018 - says that it is not open yet
     tokens = service.settings.workspace_tokens
-    return min(_owners(request, tokens)) if tokens else ""
+    if not tokens:
+        return ""
+    owner = min(_owners(request, tokens))
+    try:  # by its id, as requests to it are counted, whichever of both the tokens name
+        return _id_of(service, owner)
+    except UnknownWorkspaceError:
+        return owner  # its token is there before it is
+
+
+def _id_of(service: Service, name: str) -> str:
+    """The id of a workspace, looked up once; its name where the database does not answer.
+
+    Whose share it is: what the name means now is looked up when it is answered.
+
+    Raises:
+        UnknownWorkspaceError: no such workspace.
+    """
+    if (known := service.ids.get(name)) is None:
+        try:
+            known = service.kb.use_cases.workspaces.find(name).id
+        except BackendUnavailableError:
+            return name  # what is wrong can be told without the database
+        if known and len(service.ids) < _MOST_IDS:
+            service.ids[name] = known
+    return known
 
 
 def owned(request: Request) -> set[str] | None:
@@ -171,21 +195,12 @@ def owned(request: Request) -> set[str] | None:
 
 def _own_workspace(request: Request, service: Service, name: str) -> str:
     """The id of the workspace of that name, if the request may see it."""
-    find = service.kb.use_cases.workspaces.find
     tokens = service.settings.workspace_tokens
     if not tokens:
-        # Whose share it is; what the name means now is looked up when it is answered.
-        if (known := service.ids.get(name)) is None:
-            try:
-                known = find(name).id
-            except BackendUnavailableError:
-                return name  # what is wrong can be told without the database
-            if known and len(service.ids) < _MOST_IDS:
-                service.ids[name] = known
-        return known
+        return _id_of(service, name)
     owners = _owners(request, tokens)
     try:
-        workspace = find(name)
+        workspace = service.kb.use_cases.workspaces.find(name)
         own = bool({workspace.id, workspace.slug} & owners)
     except BackendUnavailableError:
         if name in owners:
