@@ -17,6 +17,7 @@ from tradingkb.monitoring.gathering import Sources, gathered
 from tradingkb.monitoring.problems import problems_of
 from tradingkb.resilience import Breaker, Thresholds
 from tradingkb.testing.stored import event
+from tradingkb.upkeep.health import Check, Readiness
 
 OpenKb = Callable[..., tkb.KnowledgeBase]
 MINUTE = timedelta(minutes=1)
@@ -193,6 +194,20 @@ def test_without_reasons_the_answers_are_told_of_all_the_same(kb: tkb.KnowledgeB
         sources(kb, store=Failing(kb.use_cases.store, "event_page")), "default", clock.now
     )
     assert {p.code for p in problems_of(facts, clock.now)} == {"KbStatusNone", "NotRead"}
+
+
+def test_vectors_that_cannot_be_counted_are_told_of_all_the_same(
+    kb: tkb.KnowledgeBase, clock: Clock
+):
+    told = {"model": "nomic", "collection": "kb_nomic_v1", "pipeline": "ollama-1/new"}
+    check = Check(True, "fine", 1.0, {"outdated": [told]})
+    broken = sources(
+        kb,
+        store=Failing(kb.use_cases.store, "pipeline_counts"),
+        ready=lambda: Readiness({"embed_service": check}),
+    )
+    facts = gathered(broken, "default", clock.now)
+    assert [p.code for p in problems_of(facts, clock.now)] == ["NotRead", "VectorsOutdated"]
 
 
 def test_checks_that_cannot_be_run_are_named(kb: tkb.KnowledgeBase, clock: Clock):

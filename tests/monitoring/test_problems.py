@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 from tradingkb.monitoring import Problem, Problems
-from tradingkb.monitoring.facts import Facts
+from tradingkb.monitoring.facts import Facts, Outdated
 from tradingkb.monitoring.problems import problems_of
 
 NOW = datetime(2026, 1, 10, 3, 5, 30, tzinfo=UTC)
@@ -35,6 +36,7 @@ CALM = Facts("default", minutes_from=NOW - 8 * HOUR, hours_from=NOW - 14 * DAY)
 class Found:
     ok: bool
     detail: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def breakers(*rows: tuple[str, str, str, timedelta | None]) -> pl.DataFrame:
@@ -175,6 +177,29 @@ def test_a_check_that_fails_is_critical_and_says_since_when_its_circuit_is_open(
     assert first.since == second.since == NOW - 20 * MINUTE
     assert first.runbook == "02_qdrant_collection_rebuild"
     assert (second.code, second.runbook) == ("CircuitBreakerOpen", "08_failure_modes_recovery")
+
+
+def test_vectors_of_another_version_of_their_model_are_counted_and_embedded_again():
+    facts = replace(CALM, outdated=(Outdated("nomic", "kb_nomic_v1", {"desk": 9, "lab": 1000}),))
+    problem = only(facts)
+    assert (problem.code, problem.severity) == ("VectorsOutdated", "warning")
+    assert problem.title.startswith("1,009 entries of kb_nomic_v1 were made by another version of")
+    assert problem.evidence == {
+        "model": "nomic",
+        "collection": "kb_nomic_v1",
+        "entries": 1009,
+        "entries_by_workspace": {"desk": 9, "lab": 1000},
+        "since_resolution": None,
+    }
+    assert problem.what_to_do.startswith("run tradingkb ingest or reembed for desk and lab:")
+    assert problem.runbook == "03_embedding_model_rotation"
+
+
+def test_vectors_that_could_not_be_counted_are_told_of_and_those_that_are_gone_are_not():
+    uncounted = replace(CALM, outdated=(Outdated("nomic", "kb_nomic_v1", None),))
+    assert only(uncounted).title.startswith("entries of kb_nomic_v1 were made")
+    assert only(uncounted).evidence["entries"] is None
+    assert codes(replace(CALM, outdated=(Outdated("nomic", "kb_nomic_v1", {}),))) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import polars as pl
 
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import NotFoundError
-from tradingkb.monitoring.facts import Check, Facts
+from tradingkb.indexing import made_alike
+from tradingkb.monitoring.facts import Check, Facts, Outdated
 from tradingkb.monitoring.rules import HOUR_S, SHARES
 from tradingkb.monitoring.shares import held
 from tradingkb.ports import (
@@ -20,6 +21,7 @@ from tradingkb.ports import (
     Bucket,
     JobStore,
     PageStore,
+    PipelineStore,
     ReportStore,
     RunStore,
     patience,
@@ -54,7 +56,9 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-class WatchedStore(ReportStore, BreakerStore, JobStore, PageStore, RunStore, Protocol):
+class WatchedStore(
+    ReportStore, BreakerStore, JobStore, PageStore, PipelineStore, RunStore, Protocol
+):
     """What is read of a store."""
 
 
@@ -105,6 +109,7 @@ def gathered(sources: Sources, workspace: str, now: datetime) -> Facts:
         facts = Facts(space.slug, checks, reached=reached, unread=reading.unread)
         facts = _with_circuits(facts, sources.store, own, now, reading)
         facts = _with_answers(facts, sources.store, space, now, reading)
+        facts = _with_outdated(facts, sources.store, reading)
         return _with_work(facts, sources.store, reading)
 
 
@@ -185,6 +190,30 @@ def _examples(store: WatchedStore, space: Workspace, status: str) -> pl.DataFram
             break
         after = rows["at"][-1], rows["id"][-1]
     return pl.concat(found).head(EXAMPLES)
+
+
+def _with_outdated(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:
+    """How many vectors are of another version of a model; counted only where there are some."""
+    check = facts.checks.get("embed_service")
+    told = check.facts.get("outdated", ()) if check is not None else ()
+
+    def counted(model: str, collection: str, pipeline: str) -> dict[str, int]:
+        rows = store.pipeline_counts(collection, model).rows(named=True)
+        found: dict[str, int] = {}
+        for row in rows:
+            if not made_alike(row["pipeline"], pipeline):
+                found[row["workspace"]] = found.get(row["workspace"], 0) + row["entries"]
+        return found
+
+    outdated = tuple(
+        Outdated(
+            one["model"],
+            one["collection"],
+            reading.part("vectors of earlier models", partial(counted, **one), None),
+        )
+        for one in told
+    )
+    return replace(facts, outdated=outdated)
 
 
 def _with_work(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:

@@ -11,7 +11,7 @@ import polars as pl
 from tradingkb.monitoring.answers import answer_problems
 from tradingkb.monitoring.facts import Facts, Problem, evidence, parameters
 from tradingkb.monitoring.retries import retrying
-from tradingkb.monitoring.rules import BREAKER, CHECKS, RETRIES, SEVERITIES, STALE, STUCK
+from tradingkb.monitoring.rules import BREAKER, CHECKS, OUTDATED, RETRIES, SEVERITIES, STALE, STUCK
 from tradingkb.monitoring.wording import duration
 
 #: Which service a check of readiness asks.
@@ -42,6 +42,7 @@ def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
         *_not_ready(facts, now),
         *_not_read(facts),
         *_left_alone(facts, now),
+        *_outdated(facts),
         *_silent(facts),
         *_repeating(facts, now),
         *answer_problems(facts, now),
@@ -133,6 +134,7 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
         )
 
 
+<<<<<<< HEAD
 def _reached(facts: Facts, service: str, since: datetime) -> frozenset[str]:
     """Replicas that have had an answer of a service since then, as far as anything proves it.
 
@@ -162,6 +164,36 @@ def _way_back(reached: Sequence[str], *, elsewhere: bool) -> str:
     if not elsewhere:
         return back
     return f"{back}; the others may not have asked it since: that theirs are closed proves nothing"
+=======
+def _outdated(facts: Facts) -> Iterator[Problem]:
+    """Collections whose vectors are of another version of their model than questions get."""
+    for one in facts.outdated:
+        entries = None if one.entries is None else sum(one.entries.values())
+        if entries == 0:
+            continue  # embedded anew since the check looked
+        number = "" if entries is None else f"{entries:,} "
+        whose = " and ".join(one.entries or ("every workspace",))
+        yield Problem(
+            OUTDATED.code,
+            "warning",
+            f"{number}entries of {one.collection} were made by another version of {one.model} than "
+            "the server has now",
+            None,
+            evidence(
+                {
+                    "model": one.model,
+                    "collection": one.collection,
+                    "entries": entries,
+                    "entries_by_workspace": one.entries,
+                },
+                None,
+                "second",
+            ),
+            f"run tradingkb ingest or reembed for {whose}: until then answers rest on metadata",
+            OUTDATED.runbook,
+            parameters(facts, None),
+        )
+>>>>>>> step/m1
 
 
 def _silent(facts: Facts) -> Iterator[Problem]:
