@@ -230,7 +230,7 @@ def test_every_obstacle_is_told_at_once_and_no_password_with_it(move: Move, tmp_
     said = str(report) + json.dumps(report.to_dict())
     assert "pw-secret" not in said
     assert [text.split(":")[0] for text in report.obstacles] == [
-        "EMBED_MODEL 'of-another-machine' is not known here",
+        "model 'of-another-machine' is not known here",
         "Qdrant did not answer",
     ]
     assert "24 trials cannot be moved yet; nothing has been changed" in said

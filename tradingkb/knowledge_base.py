@@ -662,8 +662,8 @@ class KnowledgeBase(
         """How the database, the vector index and the embedder were when they were last used.
 
         Asks nobody. `health().circuit_breakers` has one entry for each of "supabase" (the
-        database), "qdrant" and "ollama": failures in a row, whether calls are rejected, since when,
-        and after which error.
+        database), "qdrant" and "ollama", and of "redis" in a service that counts requests there:
+        failures in a row, whether calls are rejected, since when, and after which error.
         """
         return self.use_cases.checks.health()
 

@@ -45,8 +45,9 @@ MEANINGS: Final = (
         "half-open",
         "The 30 seconds are over and one call is let through. If it succeeds the circuit closes, "
         "else it opens again.",
-        "Wait for it. Open on one replica and closed on the others: that replica's network or "
-        "credentials are at fault; restart it.",
+        "Wait for it. Closed on other replicas it proves nothing: they may not have asked. If it "
+        "opens again although others have had answers since, the network or the credentials of "
+        "this replica are at fault.",
     ),
 )
 

@@ -28,6 +28,7 @@ SERVICES: Final = {
     "supabase": "Database",
     "qdrant": "Vector index",
     "ollama": "Embedder",
+    "redis": "Rate limits",
 }
 _STATES: Final = {"closed": ("✔", GOOD), "half_open": ("◐", UNSURE), "open": ("✖", BAD)}
 _FRESH: Final = (

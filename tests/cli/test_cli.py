@@ -569,3 +569,9 @@ def test_every_json_column_of_a_table_that_is_listed_is_a_structure_for_machines
     names = {c.name for t in listed for c in t.columns if isinstance(c.type, sa.JSON)}
     assert "counts" in names
     assert names <= STRUCTURES
+
+
+def test_a_table_shows_lists_by_their_words(run):
+    said = run("collections", COLUMNS="200").output
+    assert "kb_trials" in said
+    assert "[" not in said

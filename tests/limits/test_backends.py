@@ -146,6 +146,24 @@ def test_requests_are_counted_through_the_death_and_the_return_of_the_server(
     assert backend.breakers()["redis"].state == "closed"
 
 
+def test_a_share_that_is_never_closed_is_counted_in_memory_while_others_are_refused(
+    count: Count, ticks: Clock, start_redis: StartRedis
+):
+    redis = start_redis()
+    backend = count(redis.patient_url, rate_limit_fail="closed")
+    asking, reading = (
+        backend.share("workspace", 2, 0),
+        backend.share("workspace-reads", 2, 0, never_closed=True),
+    )
+    redis.kill()
+    assert asking.take("desk").refused == "unknown"
+    assert [reading.take("desk").refused for _ in range(3)] == [None, None, "per_minute"]
+    redis.start()
+    ticks.now += 1
+    assert [reading.take("desk").refused for _ in range(3)] == [None, None, "per_minute"]
+    assert asking.take("desk").refused is None
+
+
 @pytest.mark.parametrize("fail", ["open", "closed"])
 def test_requests_are_counted_while_the_server_is_frozen_and_after_it(
     count: Count, ticks: Clock, start_redis: StartRedis, fail: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,9 @@ from tradingkb.exceptions import BackendUnavailableError, UnknownWorkspaceError
 from tradingkb.monitoring import Problems
 from tradingkb.monitoring.gathering import Sources, gathered
 from tradingkb.monitoring.problems import problems_of
+from tradingkb.resilience import Breaker, Thresholds
 from tradingkb.testing.stored import event
+from tradingkb.upkeep.health import Check, Readiness
 
 OpenKb = Callable[..., tkb.KnowledgeBase]
 MINUTE = timedelta(minutes=1)
@@ -193,6 +196,20 @@ def test_without_reasons_the_answers_are_told_of_all_the_same(kb: tkb.KnowledgeB
     assert {p.code for p in problems_of(facts, clock.now)} == {"KbStatusNone", "NotRead"}
 
 
+def test_vectors_that_cannot_be_counted_are_told_of_all_the_same(
+    kb: tkb.KnowledgeBase, clock: Clock
+):
+    told = {"model": "nomic", "collection": "kb_nomic_v1", "pipeline": "ollama-1/new"}
+    check = Check(True, "fine", 1.0, {"outdated": [told]})
+    broken = sources(
+        kb,
+        store=Failing(kb.use_cases.store, "pipeline_counts"),
+        ready=lambda: Readiness({"embed_service": check}),
+    )
+    facts = gathered(broken, "default", clock.now)
+    assert [p.code for p in problems_of(facts, clock.now)] == ["NotRead", "VectorsOutdated"]
+
+
 def test_checks_that_cannot_be_run_are_named(kb: tkb.KnowledgeBase, clock: Clock):
     def ready() -> Any:
         raise RuntimeError("/secret/path")
@@ -230,6 +247,50 @@ def test_a_database_that_is_left_alone_is_told_once_with_its_circuit(
     # Both are checked by what the database says, so nothing is known of them.
     assert set(away.evidence["also_not_ready"]) == {"qdrant_collection", "embed_service"}
     assert alone.evidence["last_error"] == "OperationalError SQLITE_IOERR"
+
+
+def test_what_the_checks_have_just_had_an_answer_of_is_told_of_this_process(
+    kb: tkb.KnowledgeBase, clock: Clock
+):
+    states = kb.use_cases.breakers.states
+    asleep = replace(states()["qdrant"], in_use=True, calls={"success": 7})
+    found = gathered(
+        sources(kb, circuits=lambda: {**states(), "qdrant": asleep}), "default", clock.now
+    )
+    assert found.reached == {"db": frozenset({"this"})}
+
+
+def test_a_dead_embedder_that_one_replica_has_asked_is_no_fault_of_that_replica(
+    kb: tkb.KnowledgeBase, clock: Clock
+):
+    since = clock.now - 5 * MINUTE
+    dead = {"service": "ollama", "state": "open", "failures": 5, "open_since": since}
+    awake = {**DB, "service": "ollama"}
+    for replica, row in (("r1", {**dead, "last_error": "ConnectError"}), ("r2", awake)):
+        kb.use_cases.store.save_breakers(replica, [row], clock.now, 3600.0)
+    (problem,) = kb.problems().open
+    assert problem.title.startswith("ollama is left alone by 1 of 2 replicas")
+    assert "at fault" not in problem.what_to_do
+
+
+def test_every_process_over_the_store_is_told_of_a_redis_that_counts_no_requests(
+    kb: tkb.KnowledgeBase, open_kb: OpenKb, clock: Clock
+):
+    breaker = Breaker("redis", monotonic=lambda: 0.0, clock=clock, thresholds=Thresholds(1))
+    kb.use_cases.breakers.join(breaker)
+    breaker.failed(breaker.ask(), "ConnectionRefusedError 111")
+    kb.use_cases.journal.write()
+    clock.now += 2 * MINUTE
+    kb.use_cases.journal.write()
+    other = open_kb(replica="other")
+    for found in (kb.problems(), other.problems()):
+        (problem,) = found.open
+        assert (problem.code, problem.parameters["service"]) == ("CircuitBreakerOpen", "redis")
+        assert problem.title == "redis is left alone by 1 of 1 replica: it failed once"
+        assert problem.since == breaker.state().open_since
+        assert "RATE_LIMIT_FAIL=open" in problem.what_to_do
+    assert other.breakers()["service"].to_list() == ["db", "redis"]
+    assert "redis" not in other.health().circuit_breakers
 
 
 def test_on_postgresql_it_is_told_likewise(open_kb: OpenKb, clock: Clock, postgres_database: str):

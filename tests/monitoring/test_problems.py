@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 from tradingkb.monitoring import Problem, Problems
-from tradingkb.monitoring.facts import Facts
+from tradingkb.monitoring.facts import Facts, Outdated
 from tradingkb.monitoring.problems import problems_of
 
 NOW = datetime(2026, 1, 10, 3, 5, 30, tzinfo=UTC)
@@ -35,6 +36,7 @@ CALM = Facts("default", minutes_from=NOW - 8 * HOUR, hours_from=NOW - 14 * DAY)
 class Found:
     ok: bool
     detail: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def breakers(*rows: tuple[str, str, str, timedelta | None]) -> pl.DataFrame:
@@ -177,6 +179,29 @@ def test_a_check_that_fails_is_critical_and_says_since_when_its_circuit_is_open(
     assert (second.code, second.runbook) == ("CircuitBreakerOpen", "08_failure_modes_recovery")
 
 
+def test_vectors_of_another_version_of_their_model_are_counted_and_embedded_again():
+    facts = replace(CALM, outdated=(Outdated("nomic", "kb_nomic_v1", {"desk": 9, "lab": 1000}),))
+    problem = only(facts)
+    assert (problem.code, problem.severity) == ("VectorsOutdated", "warning")
+    assert problem.title.startswith("1,009 entries of kb_nomic_v1 were made by another version of")
+    assert problem.evidence == {
+        "model": "nomic",
+        "collection": "kb_nomic_v1",
+        "entries": 1009,
+        "entries_by_workspace": {"desk": 9, "lab": 1000},
+        "since_resolution": None,
+    }
+    assert problem.what_to_do.startswith("run tradingkb ingest or reembed for desk and lab:")
+    assert problem.runbook == "03_embedding_model_rotation"
+
+
+def test_vectors_that_could_not_be_counted_are_told_of_and_those_that_are_gone_are_not():
+    uncounted = replace(CALM, outdated=(Outdated("nomic", "kb_nomic_v1", None),))
+    assert only(uncounted).title.startswith("entries of kb_nomic_v1 were made")
+    assert only(uncounted).evidence["entries"] is None
+    assert codes(replace(CALM, outdated=(Outdated("nomic", "kb_nomic_v1", {}),))) == []
+
+
 @pytest.mark.parametrize(
     ("state", "seconds", "told"),
     [("open", 61, True), ("half_open", 61, True), ("open", 60, False), ("closed", 9999, False)],
@@ -186,21 +211,64 @@ def test_a_circuit_is_told_of_after_a_minute(state: str, seconds: int, told: boo
     assert bool(codes(replace(CALM, breakers=rows))) == told
 
 
-def test_an_open_circuit_tells_which_replicas_and_whether_others_reach_the_service():
+def changes(*rows: tuple[str, str, str, timedelta]) -> pl.DataFrame:
+    """Replica, service, the state it changed to, and how long ago."""
+    told = [(NOW - ago, replica, service, state, True) for replica, service, state, ago in rows]
+    columns = ("replica", "service", "state")
+    schema = {"at": TIME, **dict.fromkeys(columns, pl.String), "changed": pl.Boolean}
+    frame = pl.DataFrame(told, schema, orient="row")
+    return frame.with_columns(retries=pl.lit(0), error=pl.lit(None, pl.String))
+
+
+def test_an_open_circuit_tells_which_replicas_leave_the_service_alone_since_when_and_why():
     rows = breakers(
         ("a", "qdrant", "open", 5 * MINUTE),
         ("b", "qdrant", "half_open", 9 * MINUTE),
         ("c", "qdrant", "closed", None),
     )
     problem = only(replace(CALM, breakers=rows))
-    assert problem.title.startswith("qdrant is left alone by 2 of 3 replicas")
+    assert problem.title == "qdrant is left alone by 2 of 3 replicas: it failed 5 times in a row"
     assert problem.since == NOW - 9 * MINUTE
     assert problem.evidence["replicas"] == ["a", "b"]
     assert problem.evidence["last_error"] == "ReadTimeout"
     assert problem.parameters["service"] == "qdrant"
-    assert "credentials of these replicas" in problem.what_to_do
     everywhere = only(replace(CALM, breakers=rows.filter(pl.col("replica") != "c")))
-    assert everywhere.what_to_do.startswith("bring it back")
+    assert everywhere.what_to_do == (
+        "bring it back, or the network to it: the next call that succeeds closes the circuit"
+    )
+
+
+def test_that_the_circuits_of_others_are_closed_does_not_blame_those_that_are_open():
+    """The service is dead, and the other replica has simply not asked it."""
+    rows = breakers(("a", "ollama", "open", 5 * MINUTE), ("b", "ollama", "closed", None))
+    known = changes(
+        ("b", "ollama", "closed", 6 * MINUTE),  # it was reached before
+        ("b", "qdrant", "closed", MINUTE),  # another service was
+        ("b", "ollama", "half_open", MINUTE),
+        ("a", "ollama", "closed", MINUTE),  # its own, and it has opened again
+    )
+    for retries in (CALM.retries, known):
+        problem = only(replace(CALM, breakers=rows, retries=retries))
+        assert problem.what_to_do.startswith("bring it back, or the network to it")
+        assert problem.what_to_do.endswith(
+            "the others may not have asked it since: that theirs are closed proves nothing"
+        )
+        assert problem.evidence["reached_by"] == []
+
+
+def test_replicas_are_blamed_only_where_others_are_known_to_have_had_an_answer_since():
+    rows = breakers(("a", "ollama", "open", 5 * MINUTE), ("b", "ollama", "closed", None))
+    facts = replace(CALM, breakers=rows)
+    for proven in (
+        replace(facts, retries=changes(("b", "ollama", "closed", 4 * MINUTE))),
+        replace(facts, reached={"ollama": frozenset({"b"}), "db": frozenset({"c"})}),
+    ):
+        problem = only(proven)
+        assert problem.what_to_do == (
+            "it has answered since (b): the next call of the replicas that leave it alone closes "
+            "their circuits; if it does not, their network or credentials are at fault"
+        )
+        assert problem.evidence["reached_by"] == ["b"]
 
 
 def test_a_replica_whose_clock_is_ahead_tells_no_time_to_come():

@@ -13,6 +13,7 @@ from tradingkb.monitoring.rules import (
     BREAKER,
     CHECKS,
     NOT_WATCHED,
+    OUTDATED,
     RETRIES,
     RETRY_WINDOW_S,
     SEVERITIES,
@@ -29,7 +30,10 @@ ALERTS: list[dict[str, Any]] = [
     for group in yaml.safe_load((ROOT / "data/monitoring/alerts.yaml").read_text("utf-8"))["groups"]
     for rule in group["rules"]
 ]
-RUNBOOKS = {rule["annotations"]["runbook"] for rule in ALERTS} | {"02_qdrant_collection_rebuild"}
+RUNBOOKS = {rule["annotations"]["runbook"] for rule in ALERTS} | {
+    "02_qdrant_collection_rebuild",
+    "03_embedding_model_rotation",
+}
 _S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -121,4 +125,4 @@ def test_of_two_rules_about_one_status_the_more_severe_comes_first():
 
 
 def test_a_check_that_fails_leads_to_a_runbook_that_there_is():
-    assert {failing.runbook for failing in CHECKS.values()} <= RUNBOOKS
+    assert {failing.runbook for failing in (*CHECKS.values(), OUTDATED)} <= RUNBOOKS

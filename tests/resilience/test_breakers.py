@@ -123,6 +123,19 @@ def test_a_change_of_state_is_logged_and_told_after_it(
     assert logged[0][1] == {"service": "db", "failures": 5, "error": "ReadTimeout"}
 
 
+def test_a_breaker_that_joins_is_shown_and_told_of_as_the_others(time: Time) -> None:
+    breakers = Breakers({"db": True}, monotonic=time, clock=time.of_day)
+    told: list[BreakerState] = []
+    breakers.subscribe(told.append)
+    redis = Breaker("redis", monotonic=time, clock=time.of_day)
+    assert "redis" not in breakers.states()
+    breakers.join(redis)
+    fail(redis)
+    assert [(s.service, s.state) for s in told] == [("redis", "open")]
+    assert breakers.states()["redis"] == redis.state() == told[0]
+    assert list(breakers) == ["db", "qdrant", "ollama", "redis"]
+
+
 def test_a_service_that_is_not_used_is_closed_and_says_so(time: Time) -> None:
     states = Breakers({"db": True}, monotonic=time, clock=time.of_day).states()
     assert {name: (s.state, s.in_use) for name, s in states.items()} == {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -54,8 +55,6 @@ def test_a_token_of_any_bytes_is_refused_and_breaks_nothing(served):
 @pytest.fixture
 def two_desks(serve: Serve, tmp_path: Path, sample_home: Path, data: Path):
     """Two workspaces with a token each; `desk` has trials of sma_cross, `lab` of bb_reversal."""
-    import polars as pl
-
     home = tmp_path / "two"
     trials = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL")
     with tkb.connect(home, progress=False) as kb:
@@ -168,6 +167,24 @@ def test_who_reads_uses_up_nothing_of_what_may_be_asked_and_the_other_way_round(
     served = serve(kept_home, rate_limit_per_minute=1, rate_limit_reads_per_minute=1)
     assert [ask_for_nobody(served).status_code for _ in range(2)] == [404, 429]
     assert list_something(served).status_code == 200
+
+
+def test_what_is_of_no_workspace_counts_in_the_share_of_the_workspace_whose_token_asks(
+    serve: Serve, tmp_path: Path
+):
+    """Tokens name workspaces by slug or by id."""
+    with tkb.connect(tmp_path / "home", progress=False) as kb:
+        kb.create_workspace("desk")
+        workspace_id = kb.workspaces().row(by_predicate=pl.col("slug") == "desk", named=True)["id"]
+    for name in ("desk", workspace_id):
+        tokens = {name: TOKENS["desk"]}
+        served = serve("home", workspace_tokens=tokens, rate_limit_reads_per_minute=2)
+        served.headers.update(bearer(TOKENS["desk"]))
+        paths = ("/kb/breakers", "/kb/strategies?workspace_id=desk", "/kb/breakers")
+        assert [served.get(path).status_code for path in paths] == [200, 200, 429]
+    unborn = serve("home", workspace_tokens={"later": TOKENS["lab"]}, rate_limit_reads_per_minute=1)
+    unborn.headers.update(bearer(TOKENS["lab"]))
+    assert [unborn.get("/kb/breakers").status_code for _ in range(2)] == [200, 429]
 
 
 def test_probes_and_administrators_are_never_held_up(serve: Serve, kept_home: Path):

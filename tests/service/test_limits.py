@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tradingkb.testing import RedisProcess
 from tradingkb.testing.faults import FaultyServer, hanging
 
 LIST = "/kb/objectives"
+ASK = "/kb/trials/recommend"
 
 
 @pytest.fixture
@@ -86,26 +88,67 @@ def test_without_redis_each_service_counts_for_itself_and_says_so(
     assert 'circuit_breaker_state{service="redis"} 0.0' in one.get("/metrics").text
 
 
-def test_without_redis_requests_are_refused_where_that_is_wanted(
-    counted, redis: RedisProcess, now: list[float]
+def test_a_redis_that_does_not_count_is_seen_wherever_circuits_are(counted, redis: RedisProcess):
+    client = counted(redis.patient_url, rate_limit_reads_per_minute=0)
+
+    def health() -> dict[str, Any]:
+        found: dict[str, Any] = client.get("/health").json()
+        return found
+
+    def written(path: str) -> set[tuple[str, str]]:
+        rows = client.get(path, headers=ADMIN).json()["rows"]
+        return {(row["service"], row["state"]) for row in rows}
+
+    def await_written(row: tuple[str, str], path: str) -> None:
+        deadline = time.monotonic() + 5
+        while row not in written(path):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    assert health()["status"] == "ok"
+    assert health()["circuit_breakers"]["redis"]["is_open"] is False
+    await_written(("redis", "closed"), "/kb/breakers")
+    redis.kill()
+    assert client.get(LIST).status_code == 200
+    assert health()["status"] == "degraded"
+    assert [n for n, b in health()["circuit_breakers"].items() if b["is_open"]] == ["redis"]
+    await_written(("redis", "open"), "/kb/breakers")
+    await_written(("redis", "open"), "/kb/breakers/changes")
+
+
+def test_without_redis_questions_are_refused_where_that_is_wanted(
+    counted, redis: RedisProcess, now: list[float], question: dict[str, Any]
 ):
-    client = counted(redis.patient_url, "closed")
+    client = counted(redis.patient_url, "closed", rate_limit_per_minute=3)
     redis.kill()
     for _ in range(3):
-        answer = client.get(LIST)
+        answer = client.post(ASK, json=question)
         assert (answer.status_code, answer.json()["code"]) == (503, "rate_limits_unavailable")
         assert answer.headers.get_list("retry-after") == ["1"]
-        assert answer.headers["ratelimit-policy"].startswith('"workspace-reads";q=3;w=60')
+        assert answer.headers["ratelimit-policy"].startswith('"workspace";q=3;w=60')
         assert "ratelimit" not in answer.headers  # nobody knows
-        assert client.get(LIST, headers=ADMIN).status_code == 200
+        assert client.post(ASK, json=question, headers=ADMIN).status_code == 200
     status, check = limits_of(client)
     assert (status, check["ok"]) == (503, False)
-    assert "requests are refused (RATE_LIMIT_FAIL=closed)" in check["detail"]
+    assert "requests are refused but for lists and reports" in check["detail"]
+    assert "RATE_LIMIT_FAIL=closed" in check["detail"]
     assert client.get("/health").status_code == client.get("/metrics").status_code == 200
     redis.start()
     now[0] += 1
     assert limits_of(client)[0] == 200  # whoever watches brings it back
-    assert client.get(LIST).status_code == 200
+    assert client.post(ASK, json=question).status_code == 200
+
+
+@pytest.mark.parametrize("fail", ["open", "closed"])
+def test_reports_are_read_while_redis_is_away_and_counted_in_memory(
+    counted, redis: RedisProcess, fail: str
+):
+    client = counted(redis.patient_url, fail, rate_limit_reads_per_minute=6)
+    redis.kill()
+    reports = ("problems", "breakers", "breakers/changes", "events/rates", "changes")
+    assert [client.get(f"/kb/{name}").status_code for name in reports] == [200] * 5
+    # Those of the whole service are counted by themselves.
+    assert [client.get(LIST).status_code for _ in range(5)] == [200] * 4 + [429]
 
 
 @pytest.mark.parametrize("fail", ["open", "closed"])

@@ -77,8 +77,25 @@ def test_every_workspaces_collection_is_looked_at(open_kb: OpenKb) -> None:
     kb.use_cases.indexer.vectors.ensure_collection("theirs", 64)
     kb.use_cases.indexer.vectors.ensure_collection("odd", 64)
     detail = kb.ready().checks["qdrant_collection"].detail
-    assert "dimension mismatch: collection theirs has 64, embedder makes 32" in detail
-    assert "EMBED_MODEL 'unknown-model' is not known here" in detail
+    assert detail == "dimension mismatch: collection theirs has 64, embedder makes 32"
+
+
+def test_every_model_that_is_not_known_is_told_once_and_is_no_fault_of_its_collection(
+    open_kb: OpenKb,
+) -> None:
+    kb = open_kb()
+    for name in ("first", "second"):
+        kb.create_workspace(name, embed_model=f"{name}-model", collection=name)
+        kb.use_cases.indexer.vectors.ensure_collection(name, 64)
+    checks = kb.ready().checks
+    assert checks["qdrant_collection"].ok
+    told = checks["embed_service"]
+    assert not told.ok
+    for name in ("first", "second"):
+        assert f"model '{name}-model' is not known here" in told.detail
+    # The choice is the workspace's, whatever the environment says.
+    assert "`tradingkb activate` for a workspace, else EMBED_MODEL" in told.detail
+    assert [problem.code for problem in kb.problems("first").open] == ["EmbedderNotReady"]
 
 
 def test_a_collection_that_was_deleted_after_trials_were_indexed_is_missed(
@@ -109,10 +126,10 @@ def test_a_vector_server_that_is_down_is_told_without_its_address(sample_copy: P
 
 def test_an_embedder_that_cannot_be_made_is_told(open_kb: OpenKb) -> None:
     def refuse(model: str, scaler: Any) -> Any:
-        raise ConfigurationError("EMBED_MODEL 'x' is not known here")
+        raise ConfigurationError("model 'x' is not known here")
 
     found = checks_of(open_kb(), embedders=refuse).ready().checks["embed_service"]
-    assert (found.ok, found.detail) == (False, "EMBED_MODEL 'x' is not known here")
+    assert (found.ok, found.detail) == (False, "model 'x' is not known here")
 
 
 def test_a_dimension_that_a_servers_model_does_not_make_is_told_and_never_raised(
@@ -122,10 +139,11 @@ def test_a_dimension_that_a_servers_model_does_not_make_is_told_and_never_raised
         kb = open_kb(ollama_host=server.url, embed_model="nomic-embed-text", embed_dim=64)
         kb.use_cases.indexer.vectors.ensure_collection("kb_nomic_embed_text_v1", 64)
         checks = kb.ready().checks
-        for name in ("embed_service", "qdrant_collection"):
-            told = "dimension mismatch: EMBED_DIM is 64, but EMBED_MODEL 'nomic-embed-text' makes"
-            assert not checks[name].ok
-            assert checks[name].detail.startswith(told)
+        told = "dimension mismatch: EMBED_DIM is 64, but EMBED_MODEL 'nomic-embed-text' makes"
+        assert not checks["embed_service"].ok
+        assert checks["embed_service"].detail.startswith(told)
+        # Whether the collection fits is not known: that is no fault of it.
+        assert checks["qdrant_collection"].ok
         kb.close()
 
 

@@ -84,8 +84,10 @@ class Embedders:
         """What makes the embedders of the server: one client for all of them."""
         if self._host is None:
             raise ConfigurationError(
-                f"EMBED_MODEL {model!r} is not known here: built in are {', '.join(BUILT_IN)}, and "
-                "OLLAMA_HOST names no Ollama server that may have others"
+                f"model {model!r} is not known here: built in are {', '.join(BUILT_IN)}, and "
+                "OLLAMA_HOST names no Ollama server that may have others: set it, or choose "
+                "another model where this one was chosen (`tradingkb activate` for a workspace, "
+                "else EMBED_MODEL)"
             )
         with self._lock:
             if self._server is None:

@@ -31,7 +31,7 @@ from tradingkb.indexing.probes import (
 )
 from tradingkb.indexing.reconcile import Reconciler, Reconciliation
 from tradingkb.indexing.reembed import Reembedder, ReembedReport
-from tradingkb.indexing.staleness import made_in_part, made_otherwise
+from tradingkb.indexing.staleness import made_alike, made_in_part, made_otherwise
 
 __all__ = [
     "BATCH",
@@ -63,6 +63,7 @@ __all__ = [
     "judge_neighbours",
     "lost_more",
     "lost_trials",
+    "made_alike",
     "made_in_part",
     "made_otherwise",
     "make_plan",

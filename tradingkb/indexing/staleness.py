@@ -39,6 +39,11 @@ def made_in_part(embedder: Embedder, collection: str, held: Set[str]) -> str | N
     )
 
 
+def made_alike(pipeline: str, other: str) -> bool:
+    """Whether vectors of two pipelines can be compared."""
+    return _maker(pipeline) == _maker(other)
+
+
 def _maker(pipeline: str) -> tuple[str, ...]:
     """What of a pipeline changes a vector: all but the columns that stand beside it."""
     return tuple(part for part in pipeline.split("/") if not part.startswith("payload-"))

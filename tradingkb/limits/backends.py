@@ -11,7 +11,7 @@ from tradingkb.exceptions import BackendUnavailableError, CircuitOpenError, Conf
 from tradingkb.limits.redis import RedisShare
 from tradingkb.limits.server import RedisServer, redis_client
 from tradingkb.limits.share import Counted, MemoryShare, Share
-from tradingkb.resilience import Breaker, BreakerState, Thresholds
+from tradingkb.resilience import Breaker, Breakers, BreakerState, Thresholds
 from tradingkb.settings import ServiceSettings
 
 #: How Redis is left alone: after any failure, for a second at first, and ten at most.
@@ -30,14 +30,27 @@ Found = tuple[bool, str, Mapping[str, Any]]
 class Backend(Protocol):
     """What counts requests."""
 
-    def share(self, name: str, per_minute: int, concurrent: int) -> Share:
-        """A share of each workspace; limits of 0 are none."""
+    def share(
+        self, name: str, per_minute: int, concurrent: int, *, never_closed: bool = False
+    ) -> Share:
+        """A share of each workspace; limits of 0 are none.
+
+        Args:
+            name: of the share.
+            per_minute: requests of a workspace in any 60 seconds.
+            concurrent: requests of a workspace at once.
+            never_closed: count in this process while the server does not answer, even where
+                RATE_LIMIT_FAIL is closed: for what an operator reads to see what is wrong.
+        """
 
     def check(self) -> Found:
         """How it stands; never raises."""
 
     def breakers(self) -> Mapping[str, BreakerState]:
         """The circuit breaker of its server, by name, where it has one; asks nobody."""
+
+    def join(self, breakers: Breakers) -> None:
+        """Has that breaker shown and told of among those of a knowledge base."""
 
     def close(self) -> None:
         """Gives up what it holds."""
@@ -49,7 +62,14 @@ class MemoryBackend:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
 
-    def share(self, name: str, per_minute: int, concurrent: int) -> Share:  # noqa: ARG002
+    def share(
+        self,
+        name: str,  # noqa: ARG002
+        per_minute: int,
+        concurrent: int,
+        *,
+        never_closed: bool = False,  # noqa: ARG002
+    ) -> Share:
         """A share of each workspace, in this process alone; each call makes new ones."""
         return MemoryShare(per_minute, concurrent, self._monotonic)
 
@@ -60,6 +80,9 @@ class MemoryBackend:
     def breakers(self) -> Mapping[str, BreakerState]:
         """None: there is no server."""
         return {}
+
+    def join(self, breakers: Breakers) -> None:
+        """There is none."""
 
     def close(self) -> None:
         """Nothing is held."""
@@ -83,7 +106,7 @@ class RedisBackend:
             monotonic: seconds that never go back.
             lease_s: see `RedisShare`.
             fail_open: whether requests are counted in this process while the server does not
-                answer; they are refused otherwise.
+                answer; they are refused otherwise, but for shares that are never closed.
         """
         self._server = server
         self._monotonic = monotonic
@@ -91,10 +114,13 @@ class RedisBackend:
         self._fail_open = fail_open
         self._probe = RedisShare(server, _PROBE, 0, 1, lease_s=1e-6)
 
-    def share(self, name: str, per_minute: int, concurrent: int) -> Share:
+    def share(
+        self, name: str, per_minute: int, concurrent: int, *, never_closed: bool = False
+    ) -> Share:
         """A share of each workspace, common to all replicas."""
         shared = RedisShare(self._server, name, per_minute, concurrent, self._lease_s)
-        own = MemoryShare(per_minute, concurrent, self._monotonic) if self._fail_open else None
+        is_open = self._fail_open or never_closed
+        own = MemoryShare(per_minute, concurrent, self._monotonic) if is_open else None
         return _Guarded(shared, own)
 
     def check(self) -> Found:
@@ -107,7 +133,8 @@ class RedisBackend:
             meanwhile = (
                 "each replica counts for itself, in memory (RATE_LIMIT_FAIL=open)"
                 if self._fail_open
-                else "requests are refused (RATE_LIMIT_FAIL=closed)"
+                else "requests are refused but for lists and reports, which each replica counts "
+                "for itself (RATE_LIMIT_FAIL=closed)"
             )
             return self._fail_open, f"Redis does not count ({why}): meanwhile {meanwhile}", facts
         return True, "all replicas count together, in Redis", facts
@@ -115,6 +142,10 @@ class RedisBackend:
     def breakers(self) -> Mapping[str, BreakerState]:
         """That of the server."""
         return {"redis": self._server.breaker.state()}
+
+    def join(self, breakers: Breakers) -> None:
+        """That of the server."""
+        breakers.join(self._server.breaker)
 
     def close(self) -> None:
         """Closes connections."""

@@ -15,6 +15,7 @@ _FIRST: Final[Mapping[str, str]] = MappingProxyType(
     {
         "no_embedding_available": _BACKEND,
         "metadata_only": _BACKEND,
+        "vectors_outdated": "the model was pulled anew: run an ingest, or reembed",
         "collection_empty": "the vector index lacks the trials: index what is stored",
         "all_trials_archived": "archived trials come back with the next ingest",
         "all_trials_rejected": "every trial was rejected: restore some, or ingest others",

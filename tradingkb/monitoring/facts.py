@@ -23,6 +23,26 @@ class Check(Protocol):
     def detail(self) -> str:
         """Why, or why not, in a sentence."""
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What else it found."""
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """Vectors that were made by another version of their model than it is now.
+
+    Attributes:
+        model: its name.
+        collection: that holds them.
+        entries: how many trials have one, by slug of the workspace; None where it could not be
+            counted.
+    """
+
+    model: str
+    collection: str
+    entries: Mapping[str, int] | None
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -34,8 +54,11 @@ class Facts:
         workspace: slug.
         checks: of readiness, by name.
         breakers: replica, service, state, failures, open_since, last_error, changed_at.
+        reached: by service the replicas that are known to have had an answer of it while these
+            facts were read.
         silent: replicas that have stopped writing without an end: when each wrote last.
-        retries: at, replica, service, retries (calls made again since the row before), error.
+        retries: at, replica, service, state, changed (whether it is a change of state), retries
+            (calls made again since the row before), error.
         minutes: at, strategy_name, status, count: answers by minute.
         minutes_from: since when there are counts by minute.
         hours: at, status, count by hour over days, where some status has too many answers.
@@ -43,6 +66,7 @@ class Facts:
         examples: by status the newest answers of it: at, status, reasons (JSON text).
         waits: by state, "queued" and "running": since when the oldest such job waits or is silent.
         running: how many jobs are running.
+        outdated: vectors that questions cannot be compared with.
         last_ingest: when the last ingest of any workspace was completed.
         unread: what could not be read, and why.
     """
@@ -50,6 +74,7 @@ class Facts:
     workspace: str
     checks: Mapping[str, Check] = field(default_factory=dict)
     breakers: pl.DataFrame = field(default_factory=pl.DataFrame)
+    reached: Mapping[str, frozenset[str]] = field(default_factory=dict)
     silent: Mapping[str, datetime] = field(default_factory=dict)
     retries: pl.DataFrame = field(default_factory=pl.DataFrame)
     minutes: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -59,6 +84,7 @@ class Facts:
     examples: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     waits: Mapping[str, datetime] = field(default_factory=dict)
     running: int = 0
+    outdated: tuple[Outdated, ...] = ()
     last_ingest: datetime | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
 

@@ -12,7 +12,8 @@ import polars as pl
 
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import NotFoundError
-from tradingkb.monitoring.facts import Check, Facts
+from tradingkb.indexing import made_alike
+from tradingkb.monitoring.facts import Check, Facts, Outdated
 from tradingkb.monitoring.rules import HOUR_S, SHARES
 from tradingkb.monitoring.shares import held
 from tradingkb.ports import (
@@ -20,6 +21,7 @@ from tradingkb.ports import (
     Bucket,
     JobStore,
     PageStore,
+    PipelineStore,
     ReportStore,
     RunStore,
     patience,
@@ -54,7 +56,9 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-class WatchedStore(ReportStore, BreakerStore, JobStore, PageStore, RunStore, Protocol):
+class WatchedStore(
+    ReportStore, BreakerStore, JobStore, PageStore, PipelineStore, RunStore, Protocol
+):
     """What is read of a store."""
 
 
@@ -93,16 +97,19 @@ def gathered(sources: Sources, workspace: str, now: datetime) -> Facts:
     """
     reading = _Reading()
     nothing = Facts(workspace)
+    before = sources.circuits()
     checks = reading.part("checks", lambda: sources.ready().checks, nothing.checks)
     own = _own_circuits(sources)
+    reached = _reached(before, sources)
     with patience(PATIENCE_S):
         space = reading.part("database", lambda: sources.find(workspace), None)
         if space is None:
             # Asked again and again it would not answer either, and whoever looks on would wait.
-            return Facts(workspace, checks, own, unread=reading.unread)
-        facts = Facts(space.slug, checks, unread=reading.unread)
+            return Facts(workspace, checks, own, reached, unread=reading.unread)
+        facts = Facts(space.slug, checks, reached=reached, unread=reading.unread)
         facts = _with_circuits(facts, sources.store, own, now, reading)
         facts = _with_answers(facts, sources.store, space, now, reading)
+        facts = _with_outdated(facts, sources.store, reading)
         return _with_work(facts, sources.store, reading)
 
 
@@ -185,11 +192,46 @@ def _examples(store: WatchedStore, space: Workspace, status: str) -> pl.DataFram
     return pl.concat(found).head(EXAMPLES)
 
 
+def _with_outdated(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:
+    """How many vectors are of another version of a model; counted only where there are some."""
+    check = facts.checks.get("embed_service")
+    told = check.facts.get("outdated", ()) if check is not None else ()
+
+    def counted(model: str, collection: str, pipeline: str) -> dict[str, int]:
+        rows = store.pipeline_counts(collection, model).rows(named=True)
+        found: dict[str, int] = {}
+        for row in rows:
+            if not made_alike(row["pipeline"], pipeline):
+                found[row["workspace"]] = found.get(row["workspace"], 0) + row["entries"]
+        return found
+
+    outdated = tuple(
+        Outdated(
+            one["model"],
+            one["collection"],
+            reading.part("vectors of earlier models", partial(counted, **one), None),
+        )
+        for one in told
+    )
+    return replace(facts, outdated=outdated)
+
+
 def _with_work(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:
     waits = reading.part("jobs", store.waiting_jobs, facts.waits)
     running = reading.part("jobs", lambda: store.count_jobs()["running"], facts.running)
     last = reading.part("last ingest", store.last_ingest, None)
     return replace(facts, waits=waits, running=running, last_ingest=last)
+
+
+def _reached(before: Mapping[str, BreakerState], sources: Sources) -> Mapping[str, frozenset[str]]:
+    """What has answered this process since then; a closed circuit alone proves nothing."""
+    after = sources.circuits().items()
+    answered = [n for n, s in after if n in before and _answers(s) > _answers(before[n])]
+    return dict.fromkeys(answered, frozenset({sources.replica}))
+
+
+def _answers(state: BreakerState) -> int:
+    return state.calls.get("success", 0)
 
 
 def _own_circuits(sources: Sources) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import polars as pl
 from tradingkb.monitoring.answers import answer_problems
 from tradingkb.monitoring.facts import Facts, Problem, evidence, parameters
 from tradingkb.monitoring.retries import retrying
-from tradingkb.monitoring.rules import BREAKER, CHECKS, RETRIES, SEVERITIES, STALE, STUCK
+from tradingkb.monitoring.rules import BREAKER, CHECKS, OUTDATED, RETRIES, SEVERITIES, STALE, STUCK
 from tradingkb.monitoring.wording import duration
 
 #: Which service a check of readiness asks.
@@ -24,6 +24,11 @@ _DO: Final = {
     "says, or bring the vector index back",
     "embed_service": "answers come without similarity meanwhile: bring the embedder back",
 }
+#: What becomes of requests while the server that counts them is left alone.
+_UNCOUNTED: Final = (
+    "; meanwhile each replica counts for itself (RATE_LIMIT_FAIL=open), or refuses all but lists "
+    "and reports (closed): GET /ready of it says which"
+)
 
 
 def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
@@ -37,6 +42,7 @@ def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
         *_not_ready(facts, now),
         *_not_read(facts),
         *_left_alone(facts, now),
+        *_outdated(facts),
         *_silent(facts),
         *_repeating(facts, now),
         *answer_problems(facts, now),
@@ -100,29 +106,94 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
             continue
         since = min(_since(row, now) for row in opened)
         replicas = rows["replica"].n_unique()
+        failures = max(row["failures"] for row in opened)
+        reached = _reached(facts, service, since) - {row["replica"] for row in opened}
         yield Problem(
             BREAKER.alert,
             BREAKER.severity,
             f"{service} is left alone by {len(opened)} of {replicas} "
-            f"{'replica' if replicas == 1 else 'replicas'}: it failed five times in a row",
+            f"{'replica' if replicas == 1 else 'replicas'}: it failed "
+            f"{'once' if failures == 1 else f'{failures} times in a row'}",
             since,
             evidence(
                 {
                     "service": service,
                     "replicas": [row["replica"] for row in opened],
                     "of_replicas": replicas,
-                    "failures": max(row["failures"] for row in opened),
+                    "failures": failures,
+                    "reached_by": sorted(reached),
                     "last_error": opened[0]["last_error"],
                 },
                 since,
                 "second",
             ),
-            "bring it back, or the network to it: the next call that succeeds closes the circuit"
-            if len(opened) == replicas
-            else "others reach it: the network or the credentials of these replicas are at fault",
+            _way_back(sorted(reached), elsewhere=len(opened) < replicas)
+            + (_UNCOUNTED if service == "redis" else ""),
             BREAKER.runbook,
             {**parameters(facts, since), "service": service},
         )
+
+
+<<<<<<< HEAD
+def _reached(facts: Facts, service: str, since: datetime) -> frozenset[str]:
+    """Replicas that have had an answer of a service since then, as far as anything proves it.
+
+    Only what closes a circuit is written with its time; one that stays closed may not have asked.
+    """
+    now = facts.reached.get(service, frozenset())
+    if facts.retries.is_empty():
+        return now
+    closed = pl.col("changed") & (pl.col("state") == "closed") & (pl.col("service") == service)
+    return now | set(facts.retries.filter(closed & (pl.col("at") > since))["replica"])
+
+
+def _way_back(reached: Sequence[str], *, elsewhere: bool) -> str:
+    """What to do first about a service that is left alone.
+
+    Args:
+        reached: replicas that it has answered since.
+        elsewhere: whether the circuit of another replica is closed.
+    """
+    if reached:
+        return (
+            f"it has answered since ({', '.join(reached)}): the next call of the replicas that "
+            "leave it alone closes their circuits; if it does not, their network or credentials "
+            "are at fault"
+        )
+    back = "bring it back, or the network to it: the next call that succeeds closes the circuit"
+    if not elsewhere:
+        return back
+    return f"{back}; the others may not have asked it since: that theirs are closed proves nothing"
+=======
+def _outdated(facts: Facts) -> Iterator[Problem]:
+    """Collections whose vectors are of another version of their model than questions get."""
+    for one in facts.outdated:
+        entries = None if one.entries is None else sum(one.entries.values())
+        if entries == 0:
+            continue  # embedded anew since the check looked
+        number = "" if entries is None else f"{entries:,} "
+        whose = " and ".join(one.entries or ("every workspace",))
+        yield Problem(
+            OUTDATED.code,
+            "warning",
+            f"{number}entries of {one.collection} were made by another version of {one.model} than "
+            "the server has now",
+            None,
+            evidence(
+                {
+                    "model": one.model,
+                    "collection": one.collection,
+                    "entries": entries,
+                    "entries_by_workspace": one.entries,
+                },
+                None,
+                "second",
+            ),
+            f"run tradingkb ingest or reembed for {whose}: until then answers rest on metadata",
+            OUTDATED.runbook,
+            parameters(facts, None),
+        )
+>>>>>>> step/m1
 
 
 def _silent(facts: Facts) -> Iterator[Problem]:

@@ -133,3 +133,5 @@ CHECKS: Final[Mapping[str, Failing]] = MappingProxyType(
         "embed_service": Failing("EmbedderNotReady", "the embedder", _FAILURES),
     }
 )
+#: What an embedder that is ready may tell of its collections.
+OUTDATED: Final = Failing("VectorsOutdated", "the vectors", "03_embedding_model_rotation")

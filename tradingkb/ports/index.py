@@ -17,6 +17,15 @@ class PipelineStore(Protocol):
         Quick, however many there are; what only some of more have may be missed.
         """
 
+    def pipeline_counts(self, collection: str, model: str) -> pl.DataFrame:
+        """How many finished entries of a model were made how, of every workspace, in order.
+
+        It takes its time where these are many.
+
+        Returns:
+            workspace (slug), pipeline, entries.
+        """
+
 
 class IndexStore(PipelineStore, Protocol):
     """The entries of trials in collections."""

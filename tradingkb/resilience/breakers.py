@@ -139,6 +139,10 @@ class Breaker:
         """The call ended without saying anything of the service."""
         self._end(None, lambda c: rules.given_up(c, generation))
 
+    def tells(self, told: Callable[[BreakerState], None]) -> None:
+        """Tells of every change of state from now on, after it, and nobody else any more."""
+        self._tell = told
+
     def retried(self) -> None:
         """Counts a call that is made again."""
         with self._lock:
@@ -188,7 +192,7 @@ class Breaker:
 
 
 class Breakers:
-    """The breakers of one knowledge base, one per service."""
+    """The breakers of one knowledge base, one per service, and those that joined them."""
 
     def __init__(
         self,
@@ -218,6 +222,15 @@ class Breakers:
             )
             for name in SERVICES
         }
+
+    def join(self, breaker: Breaker) -> None:
+        """Takes in the breaker of a further service: shown and told of from now on as the others.
+
+        The limits of requests have one where they are counted in Redis.
+        """
+        breaker.tells(self._tell)
+        # Others may be going through them.
+        self._breakers = {**self._breakers, breaker.service: breaker}
 
     def __getitem__(self, service: str) -> Breaker:
         return self._breakers[service]

@@ -12,8 +12,9 @@ from tradingkb.exceptions import ConfigurationError, NotReadyError
 from tradingkb.ports import Embedder, EmbedderFactory, Floats32, QueryVector, WindowDocument
 from tradingkb.resilience.guards import Guard
 
-#: Seconds for which it is believed what a server said of a model.
-KEPT_S: Final = 60.0
+#: Seconds for which it is believed what a server said of a model. To ask costs two short requests;
+#: a tag that is pulled anew meanwhile is neither told nor minded until then.
+KEPT_S: Final = 5.0
 
 
 class GuardedEmbedder:
@@ -43,7 +44,7 @@ class GuardedEmbedder:
 
     @contextmanager
     def _believed(self) -> Iterator[None]:
-        """Whoever is told to run it again must not meet the same embedder for a minute."""
+        """Whoever is told to run it again must not meet the same embedder again."""
         try:
             yield
         except (ConfigurationError, NotReadyError):
@@ -54,7 +55,7 @@ class GuardedEmbedder:
 class GuardedEmbedders:
     """The `EmbedderFactory` port over another one; those that are built in ask nobody.
 
-    What a server said of a model is kept for a minute, here and not behind the guard: an answer
+    What a server said of a model is kept for seconds, here and not behind the guard: an answer
     that nobody was asked for says nothing of the server, and would end its failures in a row.
     """
 

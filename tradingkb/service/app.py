@@ -71,8 +71,8 @@ def create_app(
     service = Service(
         settings,
         backend,
-        _limits(backend, PER_MINUTE, *asking),
-        _limits(backend, READS, *reading),
+        _limits(backend, PER_MINUTE, *asking, never_closed=False),
+        _limits(backend, READS, *reading, never_closed=True),
         _metrics(lambda: service.opened, backend),
         sentry,
         monotonic,
@@ -107,8 +107,10 @@ def create_app(
     return app
 
 
-def _limits(backend: Backend, name: str, per_minute: int, concurrent: int) -> WorkspaceLimits:
-    share = backend.share(name, per_minute, concurrent)
+def _limits(
+    backend: Backend, name: str, per_minute: int, concurrent: int, *, never_closed: bool
+) -> WorkspaceLimits:
+    share = backend.share(name, per_minute, concurrent, never_closed=never_closed)
     return WorkspaceLimits(per_minute, concurrent, name=name, share=share)
 
 
@@ -206,6 +208,8 @@ async def _open(
         (kb,) = opened
         runner, journal = kb.job_runner(), kb.use_cases.journal
         runner.start()
+        # Before the first rows are written.
+        service.backend.join(kb.use_cases.breakers)
         journal.start()
         await to_thread.run_sync(_note_start, kb)
         service.opened.append(Opened(kb, runner, journal))

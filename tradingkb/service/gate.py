@@ -111,12 +111,16 @@ def reading(request: Request, name: str | None) -> Iterator[None]:
     Who looks at a dashboard must not use up what programs may ask: it asks for a dozen reports
     several times a minute, each of which takes a fraction of a question.
 
+    It is never closed: RATE_LIMIT_FAIL=closed protects what programs may ask, and an operator
+    needs the reports just when requests cannot be counted. They are counted in memory then.
+
     Args:
         request: which one.
         name: of the workspace; None for what is of the whole service, where any token will do.
 
     Raises:
-        ProblemError, UnknownWorkspaceError: as `admitted`.
+        ProblemError: as `admitted`, but for the 503.
+        UnknownWorkspaceError: no such workspace.
     """
     with _admitted(request, service_of(request).reading, name):
         yield
@@ -160,7 +164,31 @@ def _asker(request: Request, service: Service) -> str:
     """Whose share a request counts in that is for no workspace."""
     service.kb  # noqa: B018 - says that it is not open yet
     tokens = service.settings.workspace_tokens
-    return min(_owners(request, tokens)) if tokens else ""
+    if not tokens:
+        return ""
+    owner = min(_owners(request, tokens))
+    try:  # by its id, as requests to it are counted, whichever of both the tokens name
+        return _id_of(service, owner)
+    except UnknownWorkspaceError:
+        return owner  # its token is there before it is
+
+
+def _id_of(service: Service, name: str) -> str:
+    """The id of a workspace, looked up once; its name where the database does not answer.
+
+    Whose share it is: what the name means now is looked up when it is answered.
+
+    Raises:
+        UnknownWorkspaceError: no such workspace.
+    """
+    if (known := service.ids.get(name)) is None:
+        try:
+            known = service.kb.use_cases.workspaces.find(name).id
+        except BackendUnavailableError:
+            return name  # what is wrong can be told without the database
+        if known and len(service.ids) < _MOST_IDS:
+            service.ids[name] = known
+    return known
 
 
 def owned(request: Request) -> set[str] | None:
@@ -171,21 +199,12 @@ def owned(request: Request) -> set[str] | None:
 
 def _own_workspace(request: Request, service: Service, name: str) -> str:
     """The id of the workspace of that name, if the request may see it."""
-    find = service.kb.use_cases.workspaces.find
     tokens = service.settings.workspace_tokens
     if not tokens:
-        # Whose share it is; what the name means now is looked up when it is answered.
-        if (known := service.ids.get(name)) is None:
-            try:
-                known = find(name).id
-            except BackendUnavailableError:
-                return name  # what is wrong can be told without the database
-            if known and len(service.ids) < _MOST_IDS:
-                service.ids[name] = known
-        return known
+        return _id_of(service, name)
     owners = _owners(request, tokens)
     try:
-        workspace = find(name)
+        workspace = service.kb.use_cases.workspaces.find(name)
         own = bool({workspace.id, workspace.slug} & owners)
     except BackendUnavailableError:
         if name in owners:

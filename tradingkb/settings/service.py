@@ -108,7 +108,8 @@ class ServiceSettings(EnvironmentSettings):
         "open",
         alias="RATE_LIMIT_FAIL",
         description="while Redis does not count: open counts in each replica's memory, closed "
-        "refuses with 503, and /ready says no",
+        "refuses with 503 all but lists and reports, which are counted in memory, and /ready says "
+        "no",
     )
     shutdown_grace_s: float = Field(
         30.0,

@@ -28,8 +28,6 @@ _INDEX_COLUMNS = (
     "reason",
 )
 _ELIGIBLE = _T.kb_status.in_(ELIGIBLE) & _T.withdrawn_at.is_(None)
-#: Trials whose entries are looked at to know how all are made.
-_SOME: Final = 200
 
 
 #: Of an archived entry that the deletion of its point is not known, but where that stands already.
@@ -62,22 +60,6 @@ class IndexQueries:
         statement = sa.select(_I.collection).where(_I.workspace_id == workspace_id).distinct()
         with reading(self.engine) as connection:
             return sorted(connection.scalars(statement))
-
-    def pipelines(self, workspace_id: str, collection: str) -> set[str]:
-        """How the vectors of some entries were made; see the port."""
-        # By trials of the workspace: a collection may hold a million entries of other ones.
-        some = sa.select(_T.id).where(_T.workspace_id == workspace_id).limit(_SOME).subquery()
-        statement = (
-            sa.select(_I.pipeline)
-            .join_from(some, schema.kb_trial_index, _I.trial_id == some.c.id)
-            .where(
-                _I.collection == collection,
-                _I.archived_at.is_(None),
-                _I.content_hash != UNFINISHED,
-            )
-        )
-        with reading(self.engine) as connection:
-            return set(connection.scalars(statement.distinct()))
 
     def index_places(self) -> set[tuple[str, str]]:
         """Workspace id and collection of every entry of every workspace."""

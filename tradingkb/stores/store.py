@@ -25,6 +25,7 @@ from tradingkb.stores.listing import ListingQueries
 from tradingkb.stores.migrate import migrate
 from tradingkb.stores.pages import PageQueries
 from tradingkb.stores.partitions import PartitionQueries
+from tradingkb.stores.pipelines import PipelineQueries
 from tradingkb.stores.rebuilding import RebuildQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
@@ -54,6 +55,7 @@ class SqlTrialStore(
     LeaseQueries,
     JobQueries,
     IndexQueries,
+    PipelineQueries,
     RecordQueries,
     PageQueries,
     TrialReportQueries,

@@ -8,10 +8,12 @@
         curl -s {server.url}/collections
 
 It answers with the statuses and texts of the real one. What it is not: durable, fast or a cluster.
+`python -m tradingkb.testing.qdrant_server --port 6333` runs one for a demonstration.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import threading
@@ -58,14 +60,16 @@ class QdrantServer:
         read_only_key: str | None = None,
         version: str = "1.16.0",
         certificate: tuple[Path, Path] | None = None,
+        port: int = 0,
     ) -> None:
-        """One that listens at a port of its own.
+        """One that listens.
 
         Args:
             api_key: that requests must have; None for none.
             read_only_key: that requests may have which change nothing.
             version: of the server.
             certificate: files of a certificate and its key: it speaks TLS.
+            port: where it listens; 0 for one of its own.
         """
         self.state = QdrantState()
         self.version = version
@@ -82,7 +86,7 @@ class QdrantServer:
         self._passing = threading.Event()
         self._passing.set()
         self._lock = threading.Lock()
-        self._port = 0
+        self._port = port
         self._http: HttpServer | None = None
         self.listen()
 
@@ -267,3 +271,21 @@ _TEXT: Final = {"Content-Type": "text/plain; charset=utf-8"}
 
 def _error(text: str) -> bytes:
     return json.dumps({"status": {"error": text}, "time": 0.001}).encode() if text else b""
+
+
+def main() -> None:
+    """Serves until it is interrupted."""
+    parser = argparse.ArgumentParser(description="Qdrant's protocol, kept in memory")
+    parser.add_argument("--port", type=int, default=6333)
+    parser.add_argument("--api-key")
+    given = parser.parse_args()
+    with QdrantServer(api_key=given.api_key, port=given.port) as server:
+        print(f"serving at {server.url}", flush=True)  # noqa: T201
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()

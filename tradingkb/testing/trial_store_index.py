@@ -52,6 +52,19 @@ class IndexContract:
         kb.write_index(WORKSPACE, index_frame(trial, archived_at=NOON, collection="kb2"), NOON)
         assert kb.pipelines(WORKSPACE, "kb2") == set()
 
+    def test_entries_are_counted_by_workspace_and_by_how_they_were_made(
+        self, kb: TrialStore, trial: int
+    ) -> None:
+        slug = next(space.slug for space in kb.workspaces() if space.id == WORKSPACE)
+        kb.write_index(WORKSPACE, index_frame(trial, pipeline="one"), NOON)
+        assert kb.pipeline_counts("kb", "m").rows(named=True) == [
+            {"workspace": slug, "pipeline": "one", "entries": 1}
+        ]
+        assert kb.pipeline_counts("kb", "other").is_empty()
+        assert kb.pipeline_counts("kb2", "m").is_empty()
+        kb.forget_index(WORKSPACE, "kb")
+        assert kb.pipeline_counts("kb", "m").is_empty()
+
     def test_a_trial_is_archived_in_the_collection_where_it_was_archived(
         self, kb: TrialStore, trial: int
     ) -> None:

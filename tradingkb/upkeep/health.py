@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -35,8 +35,9 @@ class Health(Report):
     """How the dependencies were when they were last used; nothing is asked for it.
 
     Attributes:
-        circuit_breakers: of "supabase" (the database), "qdrant" and "ollama": failures (in a row),
-            is_open, state, in_use, open_since (UTC), last_error.
+        circuit_breakers: of "supabase" (the database), "qdrant" and "ollama", and of "redis" in a
+            service that counts requests there: failures (in a row), is_open, state, in_use,
+            open_since (UTC), last_error.
     """
 
     circuit_breakers: Mapping[str, Mapping[str, Any]]
@@ -241,11 +242,8 @@ class Checks:
         for model in sorted(models):
             try:
                 made = self._embedders(model, None).dimension
-            except ConfigurationError as error:
-                problems.append(str(error))
-                continue
-            except BackendUnavailableError:  # nothing is known of it: "embed_service" tells
-                continue
+            except (BackendUnavailableError, ConfigurationError):
+                continue  # nothing is known of it, and "embed_service" tells why
             if made != held:
                 problems.append(
                     f"dimension mismatch: collection {name} has {held}, embedder makes {made}"
@@ -258,32 +256,53 @@ class Checks:
         A tag that was pulled anew is told; questions are answered by metadata until the windows
         are embedded again, so that it is no reason to ask nobody.
         """
-        made = {}
+        made, problems = {}, []
         targets = self._targets()
         for model in sorted({target.model for target in targets}):
-            embedder = self._embedders(model, None)
-            embedder.embed_query(Regime({}), "before")
-            made[model] = embedder.dimension
+            try:
+                embedder = self._embedders(model, None)
+                embedder.embed_query(Regime({}), "before")
+                made[model] = embedder.dimension
+            except ConfigurationError as error:
+                problems.append(told_of(error))
+        if problems:
+            return False, "; ".join(problems), {}
         model = self._workspaces.default_target().model
         detail = ", ".join(f"{name} makes {n} numbers" for name, n in made.items())
         stale = self._stale(targets)
-        told = {"stale": stale} if stale else {}
-        facts = {"model": model, "dimension": made[model], **told}
+        facts: dict[str, Any] = {"model": model, "dimension": made[model]}
+        if stale:
+            facts |= {"stale": list(stale), "outdated": _different(stale.values())}
         return True, "; ".join((detail, *stale)), facts
 
-    def _stale(self, targets: list[IndexTarget]) -> list[str]:
-        """Collections whose vectors were made by a model that has changed since."""
-        found = set()
+    def _stale(self, targets: list[IndexTarget]) -> dict[str, Mapping[str, str]]:
+        """Collections whose vectors were made by a model that has changed since.
+
+        Returns:
+            By the sentence that says so: model, collection and pipeline (as vectors are made now).
+        """
+        found: dict[str, Mapping[str, str]] = {}
         for target in targets:
             if self._embedders.is_remote(target.model):
                 embedder = self._embedders(target.model, None)
                 held = self._store.pipelines(target.workspace.id, target.collection)
                 for why in (made_otherwise, made_in_part):
-                    found.add(why(embedder, target.collection, held))
-        return sorted(said for said in found if said is not None)
+                    said = why(embedder, target.collection, held)
+                    if said is not None:
+                        found[said] = {
+                            "model": target.model,
+                            "collection": target.collection,
+                            "pipeline": embedder.pipeline,
+                        }
+        return dict(sorted(found.items()))
 
     def _targets(self) -> list[IndexTarget]:
         return [self._workspaces.default_target(), *self._workspaces.targets(None)]
+
+
+def _different(found: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Without those that are there twice."""
+    return list({tuple(one.items()): one for one in found}.values())
 
 
 def _by_collection(targets: list[IndexTarget]) -> dict[str, list[IndexTarget]]:

@@ -197,7 +197,7 @@ def test_vectors_of_another_model_are_not_compared_with_a_question(
     retrieved = search(c, filter_trials(c))
     assert len(index.asked) == len(embedder.asked) == asked
     if not asked:
-        assert (retrieved.similarity, retrieved.reason) == (None, "no_embedding_available")
+        assert (retrieved.similarity, retrieved.reason) == (None, "vectors_outdated")
         assert "whose tag was pulled anew: run an ingest, or reembed" in retrieved.detail
 
 

@@ -202,6 +202,7 @@ def test_a_warning_is_said_where_it_holds_and_not_next_to_it(code: str) -> None:
 def test_every_code_of_an_answer_has_its_situation_here_or_in_the_tests_of_its_step() -> None:
     elsewhere = {
         "no_embedding_available": "asking/test_retrieve.py",
+        "vectors_outdated": "asking/test_retrieve.py",
         "ohlcv_cut_at_as_of": "asking/test_market.py",
         "ohlcv_unfinished": "asking/test_market.py",
         "regime_schema": "asking/test_market.py",

@@ -28,6 +28,10 @@ CODES: Final[dict[str, Code]] = {
         "no similarity could be computed: the embedder or the vector index did not answer",
         "check the embedder and the vector index, then ask again",
     ),
+    "vectors_outdated": Code(
+        "no similarity could be computed: the index was made by another version of the model",
+        "run kb.ingest(), or kb.reembed(): it embeds the windows again",
+    ),
     "collection_empty": Code(
         "the vector index holds nothing for this question",
         "run kb.ingest() to index what is stored; give ohlcv= if the trials have no regime yet",

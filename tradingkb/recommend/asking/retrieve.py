@@ -78,7 +78,7 @@ class IndexSearch:
                 embedder = self._embedder(c)
                 otherwise = made_otherwise(embedder, c.target.collection, held)
                 if otherwise is not None:
-                    return Retrieved(None, "no_embedding_available", otherwise)
+                    return Retrieved(None, "vectors_outdated", otherwise)
                 query = embedder.embed_query(regime, side_of(regime))
                 searching = True
                 found = self._search(c, filtered, query)

@@ -21,7 +21,8 @@ class Retrieved:
 
     Attributes:
         similarity: shape (w,), NaN for windows that were not found; None when none was computed.
-        reason: why a wanted similarity is missing: "no_embedding_available", "collection_empty".
+        reason: why a wanted similarity is missing: "no_embedding_available", "vectors_outdated",
+            "collection_empty".
         detail: the sentence behind the reason.
     """
 
