@@ -134,7 +134,6 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
         )
 
 
-<<<<<<< HEAD
 def _reached(facts: Facts, service: str, since: datetime) -> frozenset[str]:
     """Replicas that have had an answer of a service since then, as far as anything proves it.
 
@@ -164,7 +163,8 @@ def _way_back(reached: Sequence[str], *, elsewhere: bool) -> str:
     if not elsewhere:
         return back
     return f"{back}; the others may not have asked it since: that theirs are closed proves nothing"
-=======
+
+
 def _outdated(facts: Facts) -> Iterator[Problem]:
     """Collections whose vectors are of another version of their model than questions get."""
     for one in facts.outdated:
@@ -193,7 +193,6 @@ def _outdated(facts: Facts) -> Iterator[Problem]:
             OUTDATED.runbook,
             parameters(facts, None),
         )
->>>>>>> step/m1
 
 
 def _silent(facts: Facts) -> Iterator[Problem]:
