@@ -64,8 +64,9 @@ def wanted(
 def move(kb: tkb.KnowledgeBase, file: Path) -> tuple[bool, bool]:
     """Whether both sides are the same now, and whether it was this call that restored."""
     one = tuple(o for o in tkb.objectives() if o.name == "sharpe")
-    move_answers.objectives = lambda: one  # type: ignore[attr-defined]
-    report = migrate_store(kb, file, apply=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(move_answers, "objectives", lambda: one)
+        report = migrate_store(kb, file, apply=True)
     return report.clean, report.restored
 
 
