@@ -49,11 +49,11 @@ system: ## Install the Debian packages that some tests need: a browser, a Redis 
 # first of them compiles, whatever the environment says, and leave no trace of it among the sources.
 test: export PYTHONDONTWRITEBYTECODE =
 test: export PYTHONPYCACHEPREFIX = $(abspath $(VENV))/pycache
-# Workers wait for servers, browsers and killed processes a third of their time: three fill two cores.
-# Threads of NumPy beside them wait for each other, busily.
+# The cores are taken by the two workers (three are no faster): threads of NumPy beside them wait for
+# each other, busily.
 test: export OPENBLAS_NUM_THREADS = 1
 test: $(STAMP) ## Run the tests, the guides in notebooks/guides included
-	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 	  --nbval-cell-timeout=180 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 
 check: $(STAMP) ## Style, types and import contracts

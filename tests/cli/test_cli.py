@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import shlex
@@ -92,10 +91,6 @@ def _quiet_surroundings(monkeypatch, tmp_path, data):
     pl.read_parquet(data / "trials.parquet", n_rows=50).write_parquet("few.parquet")
     for field in Settings.model_fields.values():
         monkeypatch.delenv(str(field.alias), raising=False)
-    logger = logging.getLogger("tradingkb")
-    before = (logger.handlers[:], logger.level, logger.propagate)
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture(scope="module")

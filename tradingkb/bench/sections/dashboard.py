@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ import streamlit
 from streamlit.testing.v1 import AppTest
 from tradingkb.client import LocalClient
 
-app_path, rounds, length = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+app_path, rounds, lengths = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 asked = []
 
 def timed(method):
@@ -39,17 +40,19 @@ def timed(method):
 for name in dir(LocalClient):
     if not name.startswith("_") and name not in ("where", "close"):
         setattr(LocalClient, name, timed(getattr(LocalClient, name)))
-app = AppTest.from_file(app_path, default_timeout=300)
-app.query_params["range"] = length
-app.run()
-told = []
-for _ in range(rounds):
-    streamlit.cache_data.clear()
-    asked.clear()
-    started = time.perf_counter()
+told = {}
+for length in lengths:
+    app = AppTest.from_file(app_path, default_timeout=300)
+    app.query_params["range"] = length
     app.run()
-    told.append((time.perf_counter() - started, sum(asked)))
-    assert not app.exception
+    told[length] = []
+    for _ in range(rounds):
+        streamlit.cache_data.clear()
+        asked.clear()
+        started = time.perf_counter()
+        app.run()
+        told[length].append((time.perf_counter() - started, sum(asked)))
+        assert not app.exception
 print(json.dumps(told))
 """
 
@@ -60,8 +63,7 @@ def run(stores: Stores) -> Findings:
         return Findings([], ["dashboard: needs the extra dashboard, and a clone of the project."])
     home, _ = stores.events()
     rows = []
-    for length in ("24h", "30d"):
-        took = _page(home, stores.sizes.rounds, length)
+    for length, took in _pages(home, stores.sizes.rounds, ("24h", "30d")).items():
         rows.append(
             Row(
                 _NAME,
@@ -78,12 +80,12 @@ def run(stores: Stores) -> Findings:
     )
 
 
-def _page(home: Path, rounds: int, length: str) -> list[tuple[float, float]]:
-    """Seconds of the page and of its queries, round by round."""
-    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, str(_APP), str(rounds), length]
+def _pages(home: Path, rounds: int, lengths: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+    """Seconds of the page and of its queries, round by round, of each range."""
+    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, str(_APP), str(rounds), *lengths]
     env = {**os.environ, "TRADINGKB_HOME": str(home), "PYTHONPATH": str(_APP.parents[1])}
     for name in ("TRADINGKB_SERVICE_URL", "DATABASE_URL"):
         env.pop(name, None)
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    found: list[tuple[float, float]] = [tuple(pair) for pair in json.loads(done.stdout)]
+    found: dict[str, list[tuple[float, float]]] = json.loads(done.stdout)
     return found
