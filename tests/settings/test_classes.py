@@ -15,6 +15,7 @@ from tradingkb.settings import (
     LogSettings,
     ProcessSettings,
     RetentionSettings,
+    RunbookSettings,
     ServiceSettings,
     Settings,
     StoreSettings,
@@ -30,6 +31,7 @@ READERS = (
     ProcessSettings,
     AnswerSettings,
     RetentionSettings,
+    RunbookSettings,
     ServiceSettings,
     ClientSettings,
 )
