@@ -1,0 +1,253 @@
+"""Runbook 02: a collection of the vector index is deleted and made again, or recovered.
+
+SQL is the truth, so that nothing can be lost: while the collection is away, answers rest on
+metadata and say so.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from tradingkb.exceptions import TradingKBError
+from tradingkb.indexing import next_version
+from tradingkb.runbooks.procedures.index_state import IndexState, differences, index_state
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tradingkb.knowledge_base import KnowledgeBase
+    from tradingkb.runbooks.book import Run
+
+NAME: Final = "02_qdrant_collection_rebuild"
+FAILURES: Final = "08_failure_modes_recovery"
+RESTART: Final = "07_service_restart"
+
+
+def look(run: Run) -> IndexState:
+    """Reads what is in force, and notes what is wrong with it."""
+    state = index_state(run.kb, run.workspace)
+    if state.dimension is None:
+        run.find(
+            f"{state.model} does not answer, so that nothing could be embedded again",
+            "critical",
+            error=state.dimension_error,
+        )
+        run.next("bring the embedder back first", run.command(FAILURES))
+    if state.held is None:
+        run.find(
+            f"collection {state.collection} does not exist", "warning", _healer(state), model=state.model
+        )
+    elif state.held["foreign"]:
+        run.find(
+            f"collection {state.collection} is another program's: {state.held['foreign']}",
+            "critical",
+        )
+    elif state.fits is False:
+        run.find(
+            "dimension mismatch: the collection holds other vectors than the model makes",
+            "warning",
+            _healer(state),
+            collection=state.held["dimension"],
+            model=state.dimension,
+        )
+    return state
+
+
+def reconciled(run: Run, state: IndexState) -> pl.DataFrame | None:
+    """How the collection compares with SQL, per workspace that searches it; notes what differs.
+
+    Returns:
+        workspace, collection, expected, held, missing, orphaned, stale, unfinished (trials); None
+        where nobody can tell.
+    """
+    try:
+        table = _compared(run.kb, state)
+    except TradingKBError as error:
+        run.find("SQL and the index could not be compared", "warning", error=str(error))
+        return None
+    n = differences(table)
+    if n:
+        run.find(
+            f"SQL and {state.collection} differ",
+            "warning",
+            _healer(state),
+            trials=n,
+        )
+    else:
+        run.find(f"SQL and {state.collection} agree", points=int(table["held"].sum()))
+    return table
+
+
+def _healer(state: IndexState) -> str:
+    """The step that heals what is wrong: the last one that fills the collection."""
+    return f"reindex:{state.workspaces[-1]}"
+
+
+def _compared(kb: KnowledgeBase, state: IndexState) -> pl.DataFrame:
+    import polars as pl
+
+    table = kb.reconcile().before
+    ours = pl.col("workspace").is_in(state.workspaces) & (pl.col("collection") == state.collection)
+    return table.filter(ours).drop("active", "outdated")
+
+
+def plan(run: Run, state: IndexState, *, keep_snapshot: bool, rollback_to: str) -> None:
+    """Adds the steps: of a rebuild, or of the way back to a snapshot.
+
+    Args:
+        run: of the runbook.
+        state: of `look`.
+        keep_snapshot: whether a snapshot is taken before anything is deleted.
+        rollback_to: name of a snapshot to go back to; "" rebuilds.
+    """
+    if state.held is not None and state.held["foreign"]:
+        return
+    if rollback_to:
+        _plan_rollback(run, state, rollback_to)
+    else:
+        _plan_rebuild(run, state, keep_snapshot=keep_snapshot)
+
+
+def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
+    kb, name = run.kb, state.collection
+    run.step(
+        "embedder",
+        f"ask {state.model} how many numbers it makes, before anything is deleted",
+        partial(_dimension, kb, state),
+        expect=None if state.dimension is None else {"dimension": state.dimension},
+    )
+    if state.held is not None and keep_snapshot:
+        run.step(
+            "snapshot",
+            f"keep what {name} holds now",
+            partial(kb.snapshot, name),
+            expect={"collection": name},
+        )
+    if state.held is not None:
+        kept = "run this with rollback_to=<the snapshot above>"
+        run.step(
+            "delete",
+            f"delete {name}: answers are metadata_only until it is made again",
+            partial(kb.drop_collection, name, force=True),
+            expect={"points": state.points},
+            undo=kept if keep_snapshot else "nothing was kept: run this again",
+        )
+    for space in state.workspaces:
+        run.step(
+            f"reindex:{space}",
+            f"create {name} where it is missing, and embed the trials of {space} into it",
+            partial(_reindexed, kb, space),
+            expect={"dimension": state.dimension, "points": to_embed(kb, space)},
+        )
+
+
+def _dimension(kb: KnowledgeBase, state: IndexState) -> dict[str, Any]:
+    return {"dimension": kb.use_cases.indexer.embedders(state.model, None).dimension}
+
+
+def to_embed(kb: KnowledgeBase, workspace: str) -> int | None:
+    """Points that a complete index of the workspace has; None where nobody can tell."""
+    try:
+        report = kb.ingest(workspace=workspace, dry_run=True)
+    except TradingKBError:
+        return None
+    return sum(report.counts().values()) - report.error - report.not_embedded
+
+
+def _reindexed(kb: KnowledgeBase, workspace: str) -> dict[str, Any]:
+    report = kb.reembed(workspace, restart=True).to_dict()
+    return {name: report[name] for name in ("dimension", "points", "embedded", "embed_model")}
+
+
+def _plan_rollback(run: Run, state: IndexState, snapshot: str) -> None:
+    kb = run.kb
+    into = next_version(state.collection, kb.collections()["collection"].to_list())
+    known = _snapshot_points(kb, snapshot)
+    run.step(
+        "recover",
+        f"make {into} of {snapshot}: nobody searches it yet",
+        partial(_recovered, kb, snapshot, into),
+        expect={"fits": True} if known is None else {"points": known, "fits": True},
+        undo=f"tradingkb drop-collection {into}",
+    )
+    for space in state.workspaces:
+        run.step(
+            f"activate:{space}",
+            f"let {space} search {into}",
+            partial(_activated, kb, state.model, into, space),
+            expect={"embed_model": state.model, "collection": into},
+            undo=f"tradingkb activate --workspace {space} --model {state.model} "
+            f"--collection {state.collection} --force",
+        )
+        run.step(
+            f"index:{space}",
+            f"embed what has changed in {space} since the snapshot",
+            partial(indexed, kb, space),
+            expect={"error": 0},
+        )
+
+
+def _snapshot_points(kb: KnowledgeBase, snapshot: str) -> int | None:
+    import polars as pl
+
+    rows = kb.snapshots().filter(pl.col("snapshot") == snapshot)
+    return None if rows.is_empty() else rows["points"][0]
+
+
+def _recovered(kb: KnowledgeBase, snapshot: str, into: str) -> dict[str, Any]:
+    report = kb.recover(snapshot, into=into).to_dict()
+    return {name: report[name] for name in ("into", "points", "current", "dimension", "fits")}
+
+
+def _activated(kb: KnowledgeBase, model: str, collection: str, workspace: str) -> dict[str, Any]:
+    report = kb.activate(model, collection, workspace, force=True).to_dict()
+    names = ("embed_model", "collection", "previous_collection", "points", "missing")
+    return {name: report[name] for name in names}
+
+
+def indexed(kb: KnowledgeBase, workspace: str) -> dict[str, int]:
+    """Indexes what is stored; trials by what happened to their entry."""
+    return kb.ingest(workspace=workspace).counts()
+
+
+def verify(run: Run, *, rollback_to: str) -> pl.DataFrame:
+    """Verifies the collection that is in force now: dimension, points, agreement with SQL.
+
+    Args:
+        run: of the runbook.
+        rollback_to: as for `plan`.
+
+    Returns:
+        How it compares with SQL, as `reconciled`.
+    """
+    now = index_state(run.kb, run.workspace)
+    run.verify(
+        f"{now.collection} has the dimension that {now.model} makes",
+        now.fits is True,
+        collection=None if now.held is None else now.held["dimension"],
+        model=now.dimension,
+    )
+    table = _compared(run.kb, now)
+    run.verify(
+        f"SQL and {now.collection} agree",
+        differences(table) == 0,
+        points=int(table["held"].sum()),
+        differing=differences(table),
+    )
+    if rollback_to and not now.environment:
+        run.next(
+            f"{now.collection} is no choice of the environment: set "
+            f"QDRANT_COLLECTION_ACTIVE={now.collection} in .env for what is new, and restart",
+            run.command(RESTART),
+        )
+    return table
+
+
+def offer_rollback(run: Run) -> None:
+    """After a rebuild that failed: the command that goes back to its snapshot."""
+    kept = next((a for a in run.result().actions if a.key == "snapshot"), None)
+    if not run.failed or kept is None or not kept.actual:
+        return
+    command = run.command(NAME, rollback_to=kept.actual["snapshot"], dry_run=False)
+    run.next("go back to what the collection held before", command)
