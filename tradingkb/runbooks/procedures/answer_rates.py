@@ -92,7 +92,7 @@ def answers_of(run: Run, status: str, *, since: str | None, strategy: str | None
     kb, space = run.kb, run.workspace
     rates = kb.event_rates(space, since, bucket="hour", by=("strategy_name",))
     # As rates count: from the beginning of an hour.
-    begin = since if rates.is_empty() else rates["at"].min()
+    begin: Any = since if rates.is_empty() else rates["at"].min()
     where = {"status": status} | ({"strategy_name": strategy} if strategy else {})
     events = kb.event_page(space, where, limit=MOST, since=begin).rows
     if strategy:
@@ -185,7 +185,7 @@ def codes(value: Any) -> list[str]:
 
 
 def reasons(answers: Answers) -> pl.DataFrame:
-    """reason (code), answers that give it, share of them, meaning; the most frequent first."""
+    """Reasons of the answers, the most frequent first: reason (code), answers, share, meaning."""
     import polars as pl
 
     from tradingkb.recommend import CODES

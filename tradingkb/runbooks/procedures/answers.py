@@ -89,7 +89,7 @@ def _asked(kb: KnowledgeBase, workspace: str, question: Mapping[str, Any]) -> di
             **question, workspace=workspace, caller="probe", deadline_s=_DEADLINE_S
         )
     except TradingKBError as error:
-        nothing = {"status": "error", "params": None, "metadata_only": False, "shown": []}
+        nothing: dict[str, Any] = {"status": "error", "params": None, "metadata_only": False, "shown": []}
         return {**named, **nothing, "reasons": [str(error)]}
     return {
         **named,

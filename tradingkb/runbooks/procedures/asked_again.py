@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST: Final = 5
 #: Seconds for one answer.
 _DEADLINE_S: Final = 30.0
+#: JSON has no infinity, and null leaves a filter to the strategy: a gap that nothing exceeds.
+_OFF: Final = 1e9
 _TEXT: Final = (
     "strategy_name",
     "asked_at",
@@ -98,9 +100,7 @@ def _row(kb: KnowledgeBase, workspace: str, event: Mapping[str, Any]) -> dict[st
     }
 
 
-def ask(
-    kb: KnowledgeBase, workspace: str, question: Question, **filters: Any
-) -> Recommendation:
+def ask(kb: KnowledgeBase, workspace: str, question: Question, **filters: Any) -> Recommendation:
     """Asks a recorded question as a probe, with the funnel; `filters` stand before its own.
 
     Its own trials are left out: their trade counts only take sets away that never traded.
@@ -143,7 +143,7 @@ def _relaxed(
     if now.status == "ok" or not changes:
         return dict.fromkeys(("relax", "risk", "with_it", "request", "command"), "")
     first = changes[0]
-    filters = {first.filter: _suggested(first.filter, first.suggested)}
+    filters = {first.filter: first.suggested}
     tried = ask(kb, workspace, question, **filters)
     return {
         "relax": f"{first.filter}: {first.current} to {first.suggested} "
@@ -153,11 +153,6 @@ def _relaxed(
         "request": json.dumps(request(workspace, question, filters)),
         "command": command(workspace, question, filters),
     }
-
-
-def _suggested(name: str, value: Any) -> Any:
-    """A suggestion as it is asked with: tags that are given up are none."""
-    return () if name == "regime_tags" and value is None else value
 
 
 def request(workspace: str, question: Question, filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,7 +173,7 @@ def request(workspace: str, question: Question, filters: Mapping[str, Any]) -> d
 
 def _json(value: Any) -> Any:
     if isinstance(value, float) and math.isinf(value):
-        return None  # switched off
+        return _OFF
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.exceptions import TradingKBError
+from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.runbooks.book import Run
 
-#: How `kb.collections()` names the environment's choice.
-ENVIRONMENT: Final = "(environment)"
+#: The runbook of backends that fail.
+FAILURES: Final = "08_failure_modes_recovery"
 #: What a reconciliation counts as differences.
 FAULTS: Final = ("missing", "orphaned", "stale", "unfinished")
 
@@ -80,6 +80,16 @@ def index_state(kb: KnowledgeBase, workspace: str) -> IndexState:
     )
 
 
+def state_found(run: Run) -> IndexState | None:
+    """The index in force; None, noted with what to do first, where the vector index is away."""
+    try:
+        return index_state(run.kb, run.workspace)
+    except BackendUnavailableError as error:
+        run.find("the vector index does not answer", "critical", error=str(error))
+        run.next("bring the vector index back first", run.command(FAILURES))
+        return None
+
+
 def made(kb: KnowledgeBase, model: str) -> tuple[int | None, str | None]:
     """How many numbers a model makes, or why it does not say."""
     try:
@@ -88,31 +98,35 @@ def made(kb: KnowledgeBase, model: str) -> tuple[int | None, str | None]:
         return None, str(error)
 
 
-def checks(run: Run) -> pl.DataFrame:
+def checks(run: Run, healed_by: str | None = None) -> pl.DataFrame:
     """What `/ready` checks: check, ok, detail; each one that fails is a finding."""
     import polars as pl
 
     found = run.kb.ready().checks
     for name, check in found.items():
         if not check.ok:
-            run.find(f"{name} is not ready: {check.detail}", "warning", check=name)
+            run.find(f"{name} is not ready: {check.detail}", "warning", healed_by, check=name)
     rows = [(name, check.ok, check.detail) for name, check in found.items()]
     schema = {"check": pl.String, "ok": pl.Boolean, "detail": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def differences(table: pl.DataFrame) -> int:
-    """How many entries differ, of a reconciliation's table."""
-    return int(table.select(FAULTS).sum().sum_horizontal().sum())
-
-
-def verify_ready(run: Run) -> pl.DataFrame:
-    """Verifies that the knowledge base is ready; the checks: check, ok, detail."""
-    import polars as pl
-
+def verify_ready(run: Run) -> None:
+    """Verifies that the knowledge base is ready."""
     found = run.kb.ready()
     failing = {name: check.detail for name, check in found.checks.items() if not check.ok}
     run.verify("database, vector index and embedder are ready", found.ready, not_ready=failing)
-    rows = [(name, check.ok, check.detail) for name, check in found.checks.items()]
-    schema = {"check": pl.String, "ok": pl.Boolean, "detail": pl.String}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def can_verify(run: Run) -> bool:
+    """Whether something was done that can be verified; where not, it is said why."""
+    if run.dry_run:
+        run.find("nothing was changed, so that there is nothing to verify")
+    elif run.failed:
+        run.find("the plan was not carried out whole: what it should lead to is not verified")
+    return not run.dry_run and not run.failed
+
+
+def differences(table: pl.DataFrame) -> int:
+    """How many entries differ, of a reconciliation's table."""
+    return int(table.select(FAULTS).sum().sum_horizontal().sum())

@@ -9,9 +9,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.exceptions import TradingKBError
+from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.indexing import next_version
-from tradingkb.runbooks.procedures.index_state import IndexState, differences, index_state
+from tradingkb.runbooks.procedures.answers import ask, verify_as_before
+from tradingkb.runbooks.procedures.index_state import (
+    FAILURES,
+    IndexState,
+    can_verify,
+    differences,
+    index_state,
+    state_found,
+    verify_ready,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,13 +29,14 @@ if TYPE_CHECKING:
     from tradingkb.runbooks.book import Run
 
 NAME: Final = "02_qdrant_collection_rebuild"
-FAILURES: Final = "08_failure_modes_recovery"
 RESTART: Final = "07_service_restart"
 
 
-def look(run: Run) -> IndexState:
-    """Reads what is in force, and notes what is wrong with it."""
-    state = index_state(run.kb, run.workspace)
+def look(run: Run) -> IndexState | None:
+    """What is in force, and what is wrong with it; None where the vector index is away."""
+    state = state_found(run)
+    if state is None:
+        return None
     if state.dimension is None:
         run.find(
             f"{state.model} does not answer, so that nothing could be embedded again",
@@ -34,54 +44,59 @@ def look(run: Run) -> IndexState:
             error=state.dimension_error,
         )
         run.next("bring the embedder back first", run.command(FAILURES))
+    healer, name = healed_by(run), state.collection
     if state.held is None:
-        run.find(
-            f"collection {state.collection} does not exist", "warning", _healer(state), model=state.model
-        )
+        run.find(f"collection {name} does not exist", "warning", healer, model=state.model)
     elif state.held["foreign"]:
-        run.find(
-            f"collection {state.collection} is another program's: {state.held['foreign']}",
-            "critical",
-        )
+        why = state.held["foreign"]
+        run.find(f"collection {name} is another program's: {why}", "critical")
     elif state.fits is False:
+        sizes = {"collection": state.held["dimension"], "model": state.dimension}
         run.find(
-            "dimension mismatch: the collection holds other vectors than the model makes",
+            f"dimension mismatch: {name} does not hold what the model makes",
             "warning",
-            _healer(state),
-            collection=state.held["dimension"],
-            model=state.dimension,
+            healer,
+            **sizes,
         )
     return state
 
 
-def reconciled(run: Run, state: IndexState) -> pl.DataFrame | None:
+def healed_by(run: Run) -> str:
+    """The step that heals what is wrong: the one that fills the collection of this workspace."""
+    return f"{'index' if run.parameters['rollback_to'] else 'reindex'}:{_slug(run)}"
+
+
+def _slug(run: Run) -> str:
+    return run.kb.use_cases.workspaces.find(run.workspace).slug
+
+
+def collections(run: Run, state: IndexState | None) -> pl.DataFrame | None:
+    """The collections of the index; None where it is away."""
+    return None if state is None else run.kb.collections()
+
+
+def reconciled(run: Run, state: IndexState | None) -> pl.DataFrame | None:
     """How the collection compares with SQL, per workspace that searches it; notes what differs.
 
     Returns:
         workspace, collection, expected, held, missing, orphaned, stale, unfinished (trials); None
         where nobody can tell.
     """
+    if state is None:
+        return None
     try:
         table = _compared(run.kb, state)
     except TradingKBError as error:
-        run.find("SQL and the index could not be compared", "warning", error=str(error))
+        run.find(
+            "SQL and the index could not be compared", "warning", healed_by(run), error=str(error)
+        )
         return None
     n = differences(table)
     if n:
-        run.find(
-            f"SQL and {state.collection} differ",
-            "warning",
-            _healer(state),
-            trials=n,
-        )
+        run.find(f"SQL and {state.collection} differ", "warning", healed_by(run), trials=n)
     else:
         run.find(f"SQL and {state.collection} agree", points=int(table["held"].sum()))
     return table
-
-
-def _healer(state: IndexState) -> str:
-    """The step that heals what is wrong: the last one that fills the collection."""
-    return f"reindex:{state.workspaces[-1]}"
 
 
 def _compared(kb: KnowledgeBase, state: IndexState) -> pl.DataFrame:
@@ -92,7 +107,7 @@ def _compared(kb: KnowledgeBase, state: IndexState) -> pl.DataFrame:
     return table.filter(ours).drop("active", "outdated")
 
 
-def plan(run: Run, state: IndexState, *, keep_snapshot: bool, rollback_to: str) -> None:
+def plan(run: Run, state: IndexState | None, *, keep_snapshot: bool, rollback_to: str) -> None:
     """Adds the steps: of a rebuild, or of the way back to a snapshot.
 
     Args:
@@ -101,7 +116,7 @@ def plan(run: Run, state: IndexState, *, keep_snapshot: bool, rollback_to: str) 
         keep_snapshot: whether a snapshot is taken before anything is deleted.
         rollback_to: name of a snapshot to go back to; "" rebuilds.
     """
-    if state.held is not None and state.held["foreign"]:
+    if state is None or (state.held is not None and state.held["foreign"]):
         return
     if rollback_to:
         _plan_rollback(run, state, rollback_to)
@@ -211,43 +226,52 @@ def indexed(kb: KnowledgeBase, workspace: str) -> dict[str, int]:
     return kb.ingest(workspace=workspace).counts()
 
 
-def verify(run: Run, *, rollback_to: str) -> pl.DataFrame:
-    """Verifies the collection that is in force now: dimension, points, agreement with SQL.
+def verify(
+    run: Run, before: pl.DataFrame, questions: int, *, rollback_to: str
+) -> pl.DataFrame | None:
+    """Verifies that it is ready, the collection, and that answers are as before.
 
     Args:
         run: of the runbook.
+        before: the fixed questions, as `answers.ask` found them.
+        questions: how many of them.
         rollback_to: as for `plan`.
 
     Returns:
-        How it compares with SQL, as `reconciled`.
+        The fixed questions before and after; None where there is nothing to verify.
     """
+    if not can_verify(run):
+        return None
     now = index_state(run.kb, run.workspace)
+    verify_ready(run)
+    held = None if now.held is None else now.held["dimension"]
+    sizes = {"collection": held, "model": now.dimension}
     run.verify(
-        f"{now.collection} has the dimension that {now.model} makes",
-        now.fits is True,
-        collection=None if now.held is None else now.held["dimension"],
-        model=now.dimension,
+        f"{now.collection} has the dimension that {now.model} makes", now.fits is True, **sizes
     )
     table = _compared(run.kb, now)
-    run.verify(
-        f"SQL and {now.collection} agree",
-        differences(table) == 0,
-        points=int(table["held"].sum()),
-        differing=differences(table),
-    )
+    n = differences(table)
+    points = int(table["held"].sum())
+    run.verify(f"SQL and {now.collection} agree", n == 0, points=points, differing=n)
     if rollback_to and not now.environment:
         run.next(
             f"{now.collection} is no choice of the environment: set "
             f"QDRANT_COLLECTION_ACTIVE={now.collection} in .env for what is new, and restart",
             run.command(RESTART),
         )
-    return table
+    return verify_as_before(run, before, ask(run, questions))
 
 
-def offer_rollback(run: Run) -> None:
-    """After a rebuild that failed: the command that goes back to its snapshot."""
+def offer_rollback(run: Run) -> pl.DataFrame | None:
+    """The snapshots; after a rebuild that failed, the command that goes back to its own.
+
+    None where the vector index is away.
+    """
     kept = next((a for a in run.result().actions if a.key == "snapshot"), None)
-    if not run.failed or kept is None or not kept.actual:
-        return
-    command = run.command(NAME, rollback_to=kept.actual["snapshot"], dry_run=False)
-    run.next("go back to what the collection held before", command)
+    if run.failed and kept is not None and kept.actual:
+        command = run.command(NAME, rollback_to=kept.actual["snapshot"], dry_run=False)
+        run.next("go back to what the collection held before", command)
+    try:
+        return run.kb.snapshots()
+    except BackendUnavailableError:
+        return None

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.indexing import CHANCE
-from tradingkb.runbooks.procedures.index_state import IndexState, index_state, made
-from tradingkb.runbooks.procedures.rebuild import FAILURES, RESTART, indexed, to_embed
+from tradingkb.runbooks.procedures.answers import ask, verify_as_before
+from tradingkb.runbooks.procedures.index_state import (
+    IndexState,
+    can_verify,
+    index_state,
+    made,
+    state_found,
+    verify_ready,
+)
+from tradingkb.runbooks.procedures.rebuild import RESTART, indexed, to_embed
 from tradingkb.workspaces import collection_name
 
 if TYPE_CHECKING:
@@ -53,8 +61,8 @@ class Rotation:
         return (self.model, self.collection) == (self.before.model, self.before.collection)
 
 
-def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation:
-    """Reads what is in force, and what shall be.
+def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation | None:
+    """What is in force, and what shall be; None where the vector index is away.
 
     Args:
         run: of the runbook.
@@ -65,7 +73,9 @@ def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation:
     Raises:
         ConfigurationError: nothing says what was in force before.
     """
-    kb, before = run.kb, index_state(run.kb, run.workspace)
+    kb, before = run.kb, state_found(run)
+    if before is None:
+        return None
     chosen = (model, collection)
     if rollback and not model:
         chosen = previous(kb, before)
@@ -84,7 +94,10 @@ def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation:
             collection=held,
             model=dimension,
         )
-        run.next("give it a collection of its own", run.command(NAME, model=name, collection=f"{own}_new"))
+        run.next(
+            "give it a collection of its own",
+            run.command(NAME, model=name, collection=f"{own}_new"),
+        )
     return Rotation(before, name, place, remote, dimension, rollback)
 
 
@@ -116,12 +129,14 @@ def previous(kb: KnowledgeBase, now: IndexState) -> tuple[str, str]:
     )
 
 
-def compare(run: Run, rotation: Rotation) -> ModelComparison | None:
+def compare(run: Run, rotation: Rotation | None) -> ModelComparison | None:
     """Compares the model in force with the new one, where both answer; nothing is written.
 
     Neighbours and answers are compared, not results of an evaluation: that replays the past, which
     never asks the index, so that every model is equal to it.
     """
+    if rotation is None:
+        return None
     if rotation.before.model == rotation.model:
         run.find("it is the model in force: there is nothing to compare", model=rotation.model)
         return None
@@ -177,8 +192,10 @@ def figures_of(found: ModelComparison) -> dict[str, Any]:
     }
 
 
-def plan(run: Run, rotation: Rotation, *, force: bool) -> None:
+def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
     """Adds the steps: of the rotation, of embedding anew by the same model, or of the way back."""
+    if rotation is None:
+        return
     if rotation.back:
         _plan_back(run, rotation)
         return
@@ -282,20 +299,30 @@ def _switched(
     """Activates; what is the environment's choice anyway is left to it."""
     default = kb.use_cases.workspaces.default_target()
     theirs = (default.model, default.collection) == (rotation.model, rotation.collection)
-    chosen = (None, None) if rotation.back and theirs else (rotation.model, rotation.collection)
-    report = kb.activate(*chosen, workspace, force=force).to_dict()
+    left_to_it = rotation.back and theirs
+    model, collection = (None, None) if left_to_it else (rotation.model, rotation.collection)
+    report = kb.activate(model, collection, workspace, force=force).to_dict()
     names = ("embed_model", "collection", "dimension", "points", "missing", "previous_collection")
     return {name: report[name] for name in names}
 
 
-def verify(run: Run, rotation: Rotation) -> pl.DataFrame:
-    """Verifies what is in force now, and that the old collection is as it was.
+def verify(
+    run: Run, rotation: Rotation | None, before: pl.DataFrame, questions: int
+) -> pl.DataFrame | None:
+    """Verifies what is in force, that the old collection is as it was, and the fixed questions.
+
+    Args:
+        run: of the runbook.
+        rotation: of `look`.
+        before: the fixed questions, as `answers.ask` found them.
+        questions: how many of them.
 
     Returns:
-        The collections: collection, model, dimension, points, active_for.
+        The fixed questions before and after; None where there is nothing to verify.
     """
-    import polars as pl
-
+    if rotation is None or not can_verify(run):
+        return None
+    verify_ready(run)
     now = index_state(run.kb, run.workspace)
     run.verify(
         f"{now.workspace} searches {rotation.collection} by {rotation.model}",
@@ -304,18 +331,24 @@ def verify(run: Run, rotation: Rotation) -> pl.DataFrame:
         collection=now.collection,
         dimension=now.dimension,
     )
-    table = run.kb.collections()
-    if rotation.before.held is not None and not rotation.same:
-        old = table.filter(pl.col("collection") == rotation.before.collection)
-        run.verify(
-            f"the old collection {rotation.before.collection} is as it was",
-            not old.is_empty() and int(old["points"][0]) == rotation.before.points,
-            points=rotation.before.points,
-        )
-    return table.select("collection", "model", "dimension", "points", "active_for")
+    _verify_old(run, rotation)
+    return verify_as_before(run, before, ask(run, questions))
 
 
-def tell_environment(run: Run, rotation: Rotation) -> pl.DataFrame:
+def _verify_old(run: Run, rotation: Rotation) -> None:
+    """The old collection is the way back: nothing may have been done to it."""
+    import polars as pl
+
+    old = rotation.before
+    if old.held is None or rotation.same:
+        return
+    found = run.kb.collections().filter(pl.col("collection") == old.collection)
+    points = None if found.is_empty() else int(found["points"][0])
+    what = f"the old collection {old.collection} is as it was"
+    run.verify(what, points == old.points, points=points, before=old.points)
+
+
+def tell_environment(run: Run, rotation: Rotation | None) -> pl.DataFrame | None:
     """What the environment says beside the workspace, and what to edit in .env.
 
     Returns:
@@ -323,11 +356,10 @@ def tell_environment(run: Run, rotation: Rotation) -> pl.DataFrame:
     """
     import polars as pl
 
-    settings = run.kb.settings
-    wanted = index_state(run.kb, run.workspace) if run.carried_out else None
-    model = rotation.model if wanted is None else wanted.model
-    collection = rotation.collection if wanted is None else wanted.collection
-    dimension = rotation.dimension if wanted is None else wanted.dimension
+    if rotation is None or run.failed:
+        return None
+    settings, model, collection = run.kb.settings, rotation.model, rotation.collection
+    dimension = made(run.kb, model)[0]
     own = settings.collection is None and collection == collection_name(model)
     rows = [
         ("EMBED_MODEL", settings.embed_model, model),
