@@ -1,4 +1,4 @@
-"""Runbooks played in this process: the cells of a notebook one after the other, without a kernel."""
+"""Runbooks played in this process: the cells of a notebook in turn, without a kernel."""
 
 from __future__ import annotations
 

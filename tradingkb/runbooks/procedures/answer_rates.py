@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.monitoring import SHARES
+from tradingkb.runbooks.procedures.figures import bars
 
 if TYPE_CHECKING:
     import polars as pl
@@ -240,27 +241,9 @@ def root_causes(answers: Answers, causes: Sequence[Cause], *, other: str) -> pl.
 
 def cause_figure(causes: pl.DataFrame, answers: Answers) -> Any:
     """Answers by root cause."""
-    import plotly.graph_objects as go
-
-    shown = causes.reverse()
-    figure = go.Figure()
-    figure.add_bar(
-        x=shown["answers"].to_list(),
-        y=shown["root_cause"].to_list(),
-        orientation="h",
-        marker_color=COLOURS[answers.status],
-        text=shown["answers"].to_list(),
-    )
-    figure.update_layout(
-        template="plotly_white",
-        height=140 + 48 * max(shown.height, 1),
-        title=f"Why answers are {answers.status} (n = {answers.events.height:,} answers; one may "
-        "name several causes)",
-        xaxis_title="answers",
-        yaxis_title="root cause",
-        yaxis_automargin=True,
-    )
-    return figure
+    n = answers.events.height
+    title = f"Why answers are {answers.status} (n = {n:,}; one may name several causes)"
+    return bars(dict(causes.select("root_cause", "answers").iter_rows()), title, "answers")
 
 
 def rejections(run: Run, answers: Answers, strategy: str | None) -> pl.DataFrame:

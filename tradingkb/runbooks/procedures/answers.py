@@ -89,8 +89,8 @@ def _asked(kb: KnowledgeBase, workspace: str, question: Mapping[str, Any]) -> di
             **question, workspace=workspace, caller="probe", deadline_s=_DEADLINE_S
         )
     except TradingKBError as error:
-        nothing: dict[str, Any] = {"status": "error", "params": None, "metadata_only": False, "shown": []}
-        return {**named, **nothing, "reasons": [str(error)]}
+        why = {"status": "error", "reasons": [str(error)]}
+        return {**named, **why, "params": None, "metadata_only": False, "shown": []}
     return {
         **named,
         "status": found.status,

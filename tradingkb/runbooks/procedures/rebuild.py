@@ -70,27 +70,31 @@ def _slug(run: Run) -> str:
     return run.kb.use_cases.workspaces.find(run.workspace).slug
 
 
-def collections(run: Run, state: IndexState | None) -> pl.DataFrame | None:
-    """The collections of the index; None where it is away."""
-    return None if state is None else run.kb.collections()
+def collections(run: Run, state: IndexState | None) -> pl.DataFrame:
+    """The collections of the index; none where it is away."""
+    import polars as pl
+
+    return pl.DataFrame() if state is None else run.kb.collections()
 
 
-def reconciled(run: Run, state: IndexState | None) -> pl.DataFrame | None:
+def reconciled(run: Run, state: IndexState | None) -> pl.DataFrame:
     """How the collection compares with SQL, per workspace that searches it; notes what differs.
 
     Returns:
-        workspace, collection, expected, held, missing, orphaned, stale, unfinished (trials); None
-        where nobody can tell.
+        workspace, collection, expected, held, missing, orphaned, stale, unfinished (trials); no
+        rows where nobody can tell.
     """
+    import polars as pl
+
     if state is None:
-        return None
+        return pl.DataFrame()
     try:
         table = _compared(run.kb, state)
     except TradingKBError as error:
         run.find(
             "SQL and the index could not be compared", "warning", healed_by(run), error=str(error)
         )
-        return None
+        return pl.DataFrame()
     n = differences(table)
     if n:
         run.find(f"SQL and {state.collection} differ", "warning", healed_by(run), trials=n)
@@ -132,21 +136,22 @@ def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
         partial(_dimension, kb, state),
         expect=None if state.dimension is None else {"dimension": state.dimension},
     )
+    kept: dict[str, Any] = {}
     if state.held is not None and keep_snapshot:
         run.step(
             "snapshot",
             f"keep what {name} holds now",
-            partial(kb.snapshot, name),
+            partial(_kept, kb, name, kept),
             expect={"collection": name},
         )
     if state.held is not None:
-        kept = "run this with rollback_to=<the snapshot above>"
+        back = run.command(NAME, rollback_to="{snapshot}", dry_run=False)
         run.step(
             "delete",
             f"delete {name}: answers are metadata_only until it is made again",
-            partial(kb.drop_collection, name, force=True),
+            partial(_deleted, kb, name, kept),
             expect={"points": state.points},
-            undo=kept if keep_snapshot else "nothing was kept: run this again",
+            undo=back if keep_snapshot else "nothing was kept: run this again",
         )
     for space in state.workspaces:
         run.step(
@@ -159,6 +164,18 @@ def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
 
 def _dimension(kb: KnowledgeBase, state: IndexState) -> dict[str, Any]:
     return {"dimension": kb.use_cases.indexer.embedders(state.model, None).dimension}
+
+
+def _kept(kb: KnowledgeBase, collection: str, kept: dict[str, Any]) -> dict[str, Any]:
+    """Takes a snapshot, and tells the next step its name."""
+    kept.update(kb.snapshot(collection).to_dict())
+    return kept
+
+
+def _deleted(kb: KnowledgeBase, collection: str, kept: dict[str, Any]) -> dict[str, Any]:
+    report = kb.drop_collection(collection, force=True).to_dict()
+    found = {name: report[name] for name in ("points", "searched_by")}
+    return {**found, "snapshot": kept.get("snapshot")}
 
 
 def to_embed(kb: KnowledgeBase, workspace: str) -> int | None:
@@ -226,9 +243,7 @@ def indexed(kb: KnowledgeBase, workspace: str) -> dict[str, int]:
     return kb.ingest(workspace=workspace).counts()
 
 
-def verify(
-    run: Run, before: pl.DataFrame, questions: int, *, rollback_to: str
-) -> pl.DataFrame | None:
+def verify(run: Run, before: pl.DataFrame, questions: int, *, rollback_to: str) -> pl.DataFrame:
     """Verifies that it is ready, the collection, and that answers are as before.
 
     Args:
@@ -238,10 +253,12 @@ def verify(
         rollback_to: as for `plan`.
 
     Returns:
-        The fixed questions before and after; None where there is nothing to verify.
+        The fixed questions before and after; no rows where there is nothing to verify.
     """
+    import polars as pl
+
     if not can_verify(run):
-        return None
+        return pl.DataFrame()
     now = index_state(run.kb, run.workspace)
     verify_ready(run)
     held = None if now.held is None else now.held["dimension"]
@@ -262,16 +279,22 @@ def verify(
     return verify_as_before(run, before, ask(run, questions))
 
 
-def offer_rollback(run: Run) -> pl.DataFrame | None:
-    """The snapshots; after a rebuild that failed, the command that goes back to its own.
+def offer_rollback(run: Run) -> pl.DataFrame:
+    """The snapshots, and the command that goes back to that of this run, once it was carried out.
 
-    None where the vector index is away.
+    A step that failed says itself how it is undone. No rows where the vector index is away.
     """
-    kept = next((a for a in run.result().actions if a.key == "snapshot"), None)
-    if run.failed and kept is not None and kept.actual:
-        command = run.command(NAME, rollback_to=kept.actual["snapshot"], dry_run=False)
-        run.next("go back to what the collection held before", command)
+    import polars as pl
+
+    actions = {action.key: action for action in run.result().actions}
+    kept = actions["snapshot"].actual if "snapshot" in actions else None
+    if kept and run.carried_out:
+        command = run.command(NAME, rollback_to=kept["snapshot"], dry_run=False)
+        if run.failed:
+            run.next("go back to what the collection held before", command)
+        else:
+            run.find("what the collection held before is kept", way_back=command)
     try:
         return run.kb.snapshots()
     except BackendUnavailableError:
-        return None
+        return pl.DataFrame()

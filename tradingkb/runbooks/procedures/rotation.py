@@ -308,7 +308,7 @@ def _switched(
 
 def verify(
     run: Run, rotation: Rotation | None, before: pl.DataFrame, questions: int
-) -> pl.DataFrame | None:
+) -> pl.DataFrame:
     """Verifies what is in force, that the old collection is as it was, and the fixed questions.
 
     Args:
@@ -318,10 +318,12 @@ def verify(
         questions: how many of them.
 
     Returns:
-        The fixed questions before and after; None where there is nothing to verify.
+        The fixed questions before and after; no rows where there is nothing to verify.
     """
+    import polars as pl
+
     if rotation is None or not can_verify(run):
-        return None
+        return pl.DataFrame()
     verify_ready(run)
     now = index_state(run.kb, run.workspace)
     run.verify(
@@ -348,7 +350,7 @@ def _verify_old(run: Run, rotation: Rotation) -> None:
     run.verify(what, points == old.points, points=points, before=old.points)
 
 
-def tell_environment(run: Run, rotation: Rotation | None) -> pl.DataFrame | None:
+def tell_environment(run: Run, rotation: Rotation | None) -> pl.DataFrame:
     """What the environment says beside the workspace, and what to edit in .env.
 
     Returns:
@@ -357,7 +359,7 @@ def tell_environment(run: Run, rotation: Rotation | None) -> pl.DataFrame | None
     import polars as pl
 
     if rotation is None or run.failed:
-        return None
+        return pl.DataFrame()
     settings, model, collection = run.kb.settings, rotation.model, rotation.collection
     dimension = made(run.kb, model)[0]
     own = settings.collection is None and collection == collection_name(model)
