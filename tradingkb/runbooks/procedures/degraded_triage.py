@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "05_kb_status_degraded_triage"
 ALERT: Final = "KbStatusDegraded"
-#: By the operating procedures; the last two are of what degraded means there.
+#: By the operating procedures; what they do not name comes after it.
 PATTERNS: Final = (
     Cause(
         "metadata_only",
@@ -50,7 +50,19 @@ PATTERNS: Final = (
         "missing_regime_context",
         "Missing regime context",
         frozenset({"missing_regime_context", "flat_prices"}),
-        "the callers give no market: have them pass ohlcv or regime",
+        "the callers give no market, or bars that hardly move: have them pass ohlcv or regime",
+    ),
+    Cause(
+        "expected_loss",
+        "The evidence speaks against the strategy",
+        frozenset({"expected_loss"}),
+        "consider not trading it in this market",
+    ),
+    Cause(
+        "in_sample_only",
+        "Only in-sample results",
+        frozenset({"in_sample_only"}),
+        "ingest out-of-sample results: in-sample scores are flattered by the search",
     ),
 )
 OTHER: Final = "other"
@@ -180,15 +192,13 @@ def counts(run: Run, answers: Answers) -> pl.DataFrame:
 
 
 def callers(answers: Answers) -> pl.DataFrame:
-    """Who asks without a market: source, replica, strategy_name, answers."""
+    """Who asks without a market, the most first: source, replica, strategy_name, answers."""
     import polars as pl
 
+    keys = ["source", "replica", "strategy_name"]
     without = answers.events.filter(pl.col("market_kind") == "none")
-    return (
-        without.group_by("source", "replica", "strategy_name")
-        .agg(pl.len().alias("answers"))
-        .sort(-pl.col("answers"), "source", "replica", "strategy_name")
-    )
+    counted = without.group_by(keys).agg(pl.len().cast(pl.Int64).alias("answers"))
+    return counted.sort(-pl.col("answers"), *keys)
 
 
 def plan(run: Run, found: pl.DataFrame) -> None:
@@ -201,11 +211,11 @@ def plan(run: Run, found: pl.DataFrame) -> None:
     rows = {row["cause"]: row for row in found.to_dicts()}
     if "metadata_only" in rows:
         failing = none_triage.similarity_fails(run)
-        if failing:
-            run.next(f"the vector search fails: {failing}", run.command(FAILURES))
         if none_triage.index_lacks(run):
             none_triage.plan_index(run)
-        elif not failing:
+        elif failing:
+            run.next(f"the vector search fails: {failing}", run.command(FAILURES))
+        else:
             run.next(
                 "the vector search works now; were its answers wrong, rebuild the collection",
                 run.command(REBUILD),

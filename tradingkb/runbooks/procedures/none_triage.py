@@ -118,6 +118,8 @@ def index_lacks(run: Run) -> str:
         state = index_state(run.kb, run.workspace)
         if state.held is None:
             return f"collection {state.collection} does not exist"
+        if state.fits is False:
+            return f"{state.collection} has another dimension than {state.model} makes"
         found = run.kb.reconcile(workspace=run.workspace).before.filter("active")
     except TradingKBError:
         return ""  # the checks say who does not answer
@@ -150,11 +152,11 @@ def asked(run: Run, answers: Answers, most: int) -> pl.DataFrame:
             run.next(
                 f"the caller of {row['strategy_name']} may ask with {row['relax']}", row["command"]
             )
-    still = table.filter(pl.col("now") == "none")["strategy_name"].unique(maintain_order=True)
+    still = table.filter(pl.col("now") == answers.status)["strategy_name"]
     if not table.is_empty():
         run.find(
-            f"{still.len():,} of {table.height:,} kinds of requests are none today, too",
-            strategies=still.to_list(),
+            f"{still.len():,} of {table.height:,} kinds of requests are {answers.status} now, too",
+            strategies=still.unique(maintain_order=True).to_list(),
         )
     return table
 
@@ -186,7 +188,10 @@ def plan(run: Run, found: pl.DataFrame, *, apply: bool) -> None:
 
 
 def plan_index(run: Run) -> None:
-    """Adds the step that indexes what is stored: safe at any time."""
+    """Adds the step that indexes what is stored: safe at any time, where the dimension fits."""
+    if index_state(run.kb, run.workspace).fits is False:
+        run.next("delete the collection and make it again", run.command(REBUILD))
+        return
     run.step(
         "reindex",
         "index what is stored and eligible; trials that are there as they are stay",
