@@ -20,7 +20,7 @@ from tradingkb.presentation.ingest import ingest_card
 from tradingkb.presentation.models import models_card
 from tradingkb.presentation.policy import REPORT_POLICY
 from tradingkb.presentation.regime_card import regime_card
-from tradingkb.presentation.tables import Table
+from tradingkb.presentation.tables import Table, shown
 from tradingkb.presentation.text import answer_text
 
 #: The domain writes no HTML: where presentation is loaded, a regime has its card.
@@ -45,4 +45,5 @@ __all__ = [
     "ingest_card",
     "models_card",
     "regime_card",
+    "shown",
 ]
