@@ -55,6 +55,7 @@ from tradingkb.monitoring import (
     EventReports,
     Notes,
     Page,
+    RunbookHistory,
     TrialReports,
     Watching,
     event_page,
@@ -119,7 +120,14 @@ class UseCases:
 
 
 class KnowledgeBase(
-    Curation, ComparedModels, Collections, LongWork, EventReports, TrialReports, Watching
+    Curation,
+    ComparedModels,
+    Collections,
+    LongWork,
+    EventReports,
+    TrialReports,
+    RunbookHistory,
+    Watching,
 ):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
