@@ -239,4 +239,4 @@ class ScheduleStore(Protocol):
         """Runs of schedules that have not ended, oldest first."""
 
     def last_schedule_turn(self) -> datetime | None:
-        """When a scheduler last did all that was due; None for never."""
+        """When a scheduler last did all that was due; None for never, or with no schedule."""

@@ -103,10 +103,12 @@ class ScheduleQueries:
             return [RunbookRun(**row._mapping) for row in rows]
 
     def last_schedule_turn(self) -> datetime | None:
-        """When a scheduler last did all that was due."""
+        """When a scheduler last did all that was due; None where nothing is scheduled."""
+        others = schedule_states.alias()
+        some = sa.exists(sa.select(others.c.name).where(others.c.name != ""))
         with reading(self.engine) as connection:
             found: datetime | None = connection.scalar(
-                sa.select(_S.heartbeat_at).where(_S.name == "")
+                sa.select(_S.heartbeat_at).where(_S.name == "", some)
             )
             return found
 

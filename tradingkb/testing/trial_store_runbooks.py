@@ -178,6 +178,7 @@ class RunbookContract:
         assert kb.last_schedule_turn() == at(3)
         kb.forget_schedules(["daily", "another"])
         assert kb.schedule_states() == [scheduler]
+        assert kb.last_schedule_turn() is None
 
     def test_the_newest_decision_is_known_by_schedule(self, kb: TrialStore) -> None:
         ticks = [tick(2), tick(1, decision="missed"), tick(0, "other")]
