@@ -68,6 +68,7 @@ class Facts:
         running: how many jobs are running.
         outdated: vectors that questions cannot be compared with.
         last_ingest: when the last ingest of any workspace was completed.
+        last_turn: when a scheduler last did what was due; None where nothing is scheduled.
         unread: what could not be read, and why.
     """
 
@@ -86,6 +87,7 @@ class Facts:
     running: int = 0
     outdated: tuple[Outdated, ...] = ()
     last_ingest: datetime | None = None
+    last_turn: datetime | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -11,7 +11,16 @@ import polars as pl
 from tradingkb.monitoring.answers import answer_problems
 from tradingkb.monitoring.facts import Facts, Problem, evidence, parameters
 from tradingkb.monitoring.retries import retrying
-from tradingkb.monitoring.rules import BREAKER, CHECKS, OUTDATED, RETRIES, SEVERITIES, STALE, STUCK
+from tradingkb.monitoring.rules import (
+    BREAKER,
+    CHECKS,
+    OUTDATED,
+    RETRIES,
+    SCHEDULER,
+    SEVERITIES,
+    STALE,
+    STUCK,
+)
 from tradingkb.monitoring.wording import duration
 
 #: Which service a check of readiness asks.
@@ -48,6 +57,7 @@ def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
         *answer_problems(facts, now),
         *_stuck(facts, now),
         *_stale(facts, now),
+        *_unscheduled(facts, now),
     ]
     return tuple(sorted(found, key=lambda problem: SEVERITIES.index(problem.severity)))
 
@@ -280,6 +290,26 @@ def _stale(facts: Facts, now: datetime) -> Iterator[Problem]:
         "ingest again: it is safe at any time; the runs say whether the last ones failed",
         STALE.runbook,
         parameters(facts),
+    )
+
+
+def _unscheduled(facts: Facts, now: datetime) -> Iterator[Problem]:
+    """Nobody does what is scheduled."""
+    if facts.last_turn is None:
+        return
+    age = (now - facts.last_turn).total_seconds()
+    if age <= SCHEDULER.limit + SCHEDULER.hold_s:
+        return
+    since = facts.last_turn + timedelta(seconds=SCHEDULER.limit)
+    yield Problem(
+        SCHEDULER.alert,
+        SCHEDULER.severity,
+        f"the scheduler last did what was due {duration(age)} ago",
+        since,
+        evidence({"last_turn": facts.last_turn, "limit_s": SCHEDULER.limit}, since, "second"),
+        "start it again: what was missed meanwhile it does or skips, as each schedule says",
+        SCHEDULER.runbook,
+        parameters(facts, None),
     )
 
 
