@@ -45,7 +45,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
-from tradingkb.jobs import JobRunner, Jobs, LongWork
+from tradingkb.jobs import JobRunner, Jobs, Leases, LongWork
 from tradingkb.lifecycle import (
     Curation,
     Curator,
@@ -114,6 +114,7 @@ class UseCases:
     breakers: Breakers
     journal: BreakerJournal
     notes: Notes
+    leases: Leases
     again: Again
 
 

@@ -211,6 +211,7 @@ def _use_cases(
         breakers=breakers,
         journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
         notes=Notes(store, clock=clock),
+        leases=leases,
         again=recommender.again,
     )
 

@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from tradingkb.cli import collections, curation, jobs, quality, questions, serving, upkeep
+from tradingkb.cli import (
+    collections,
+    curation,
+    jobs,
+    quality,
+    questions,
+    runbooks,
+    serving,
+    upkeep,
+)
 from tradingkb.cli.common import (
     DEFAULT_WORKSPACE,
     AsJson,
@@ -258,6 +267,7 @@ def demo(
 
 curation.register(app)
 jobs.register(app)
+runbooks.register(app)
 upkeep.register(app)
 collections.register(app)
 quality.register(app)

@@ -19,6 +19,7 @@ from tradingkb.presentation.figure import evidence_figure
 from tradingkb.presentation.ingest import ingest_card
 from tradingkb.presentation.models import models_card
 from tradingkb.presentation.regime_card import regime_card
+from tradingkb.presentation.tables import Table
 from tradingkb.presentation.text import answer_text
 
 #: The domain writes no HTML: where presentation is loaded, a regime has its card.
@@ -27,6 +28,7 @@ Regime.card = regime_card
 __all__ = [
     "Regime",
     "Section",
+    "Table",
     "answer_card",
     "answer_section",
     "answer_text",

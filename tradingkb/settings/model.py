@@ -8,6 +8,7 @@ from tradingkb.settings.index import IndexSettings
 from tradingkb.settings.logs import LogSettings
 from tradingkb.settings.process import ProcessSettings
 from tradingkb.settings.retention import RetentionSettings
+from tradingkb.settings.runbooks import RunbookSettings
 from tradingkb.settings.service import ServiceSettings
 from tradingkb.settings.store import StoreSettings
 
@@ -16,6 +17,7 @@ from tradingkb.settings.store import StoreSettings
 class Settings(
     ClientSettings,
     ServiceSettings,
+    RunbookSettings,
     RetentionSettings,
     AnswerSettings,
     ProcessSettings,
