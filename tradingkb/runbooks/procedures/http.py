@@ -68,7 +68,7 @@ class Answer:
         """
         if self.ok:
             return self
-        if 400 <= self.status < 500:  # noqa: PLR2004 - statuses that blame the request
+        if 400 <= self.status < 500:
             raise InvalidInputError(f"the service refuses: {self.told}")
         raise BackendUnavailableError(f"the service does not answer as it should: {self.told}")
 

@@ -181,7 +181,8 @@ def never_held_up(
         times: how often each is asked.
     """
     asks: dict[str, Send] = {
-        path: partial(_probe, path=path, tokens=tokens) for path in ("/health", "/ready", "/metrics")
+        path: partial(_probe, path=path, tokens=tokens)
+        for path in ("/health", "/ready", "/metrics")
     }
     asks["/kb/objectives (lists have a share of their own)"] = partial(
         _probe, path="/kb/objectives", tokens=tokens
@@ -252,7 +253,7 @@ def _form(workspace: str) -> bytes:
     bars.write_parquet(file)
     head = (
         f'--{_EDGE}\r\nContent-Disposition: form-data; name="request"\r\n\r\n'
-        f'{json.dumps({"workspace_id": workspace})}\r\n'
+        f"{json.dumps({'workspace_id': workspace})}\r\n"
         f'--{_EDGE}\r\nContent-Disposition: form-data; name="ohlcv"; '
         'filename="LIMITS_5m.parquet"\r\nContent-Type: application/octet-stream\r\n\r\n'
     )

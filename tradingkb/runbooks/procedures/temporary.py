@@ -67,7 +67,7 @@ def temporary_replicas(n: int, folder: Path, variables: Mapping[str, str]) -> It
     Raises:
         BackendUnavailableError: one does not start, with the end of its log.
     """
-    env = clean_environment() | variables
+    env = {**clean_environment(), **variables}
     command = [sys.executable, "-m", "tradingkb", "serve", "--port", "0"]
     with ExitStack() as stack:
         started = []
