@@ -9,7 +9,7 @@ from tradingkb.monitoring.notes import Notes
 from tradingkb.monitoring.pages import Page, event_page, event_summary
 from tradingkb.monitoring.problem_verbs import Watching
 from tradingkb.monitoring.report import Problems
-from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES
+from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES, STALE
 from tradingkb.monitoring.trial_pages import nothing_selected
 from tradingkb.monitoring.trial_verbs import TrialReports
 
@@ -17,6 +17,7 @@ __all__ = [
     "NOT_WATCHED",
     "RETRIES",
     "SHARES",
+    "STALE",
     "EventReports",
     "Freshness",
     "Notes",

@@ -19,7 +19,7 @@ from tradingkb.presentation.figure import evidence_figure
 from tradingkb.presentation.ingest import ingest_card
 from tradingkb.presentation.models import models_card
 from tradingkb.presentation.regime_card import regime_card
-from tradingkb.presentation.tables import Table
+from tradingkb.presentation.tables import Table, shown
 from tradingkb.presentation.text import answer_text
 
 #: The domain writes no HTML: where presentation is loaded, a regime has its card.
@@ -43,4 +43,5 @@ __all__ = [
     "ingest_card",
     "models_card",
     "regime_card",
+    "shown",
 ]

@@ -225,7 +225,8 @@ def _move_generations(connection: sa.Connection, known: Sequence[sa.Row[Any]]) -
     names = {(r.workspace_id, r.strategy_name) for r in [*known, *restored]}
     rows = [(space, name, newest, None, None) for space, name in sorted(names) if space in spaces]
     connection.execute(sa.delete(table))
-    insert(connection, table, rows)
+    if rows:
+        insert(connection, table, rows)
 
 
 def _drop_vectors(connection: sa.Connection) -> None:

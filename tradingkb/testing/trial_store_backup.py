@@ -124,6 +124,13 @@ class BackupContract:
     def restore(self, store: TrialStore, path: Path, *, replace: bool = True) -> Any:
         return store.restore_backup(path, replace=replace, progress=no_progress)
 
+    def test_the_backup_of_a_store_without_trials_restores(
+        self, store: TrialStore, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a backup"
+        store.write_backup(path, NOON, replace=False, progress=no_progress)
+        assert set(self.restore(store, path).contents.rows.values()) == {0}
+
     def test_a_backup_has_the_rows_of_every_table_and_is_one_file(
         self, full: TrialStore, tmp_path: Path
     ) -> None:

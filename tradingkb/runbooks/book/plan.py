@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tradingkb.masking import masked
 from tradingkb.plain import plain
 from tradingkb.runbooks.book.result import Action
+
+_NAME: Final = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Step:
         what: a sentence.
         do: does it; what it returns (a mapping, a report, None) is compared with `expect`.
         expect: figures that a dry run has found.
-        undo: command or sentence that takes it back.
+        undo: command or sentence that takes it back; a name in braces, such as {run_id}, stands for
+            a figure of what was done.
     """
 
     key: str
@@ -37,7 +41,7 @@ class Step:
             what=self.what,
             state="planned",
             expected=_figures(self.expect),
-            undo=self.undo,
+            undo=_filled(self.undo, {}),
         )
 
 
@@ -69,6 +73,7 @@ def carried_out(
             before()
             done["actual"] = _figures(step.do())
             done["differs"] = differences(planned.expected, done["actual"])
+            done["undo"] = _filled(step.undo, done["actual"] or {})
         except Exception as error:  # whatever it is, what follows must not run
             done |= {"state": "failed", "error": masked(f"{type(error).__name__}: {error}")}
         done["seconds"] = round(monotonic() - began, 3)
@@ -94,6 +99,13 @@ def _figures(found: Any) -> dict[str, Any] | None:
     if hasattr(found, "to_dict"):
         found = found.to_dict()
     return plain(dict(found)) if isinstance(found, Mapping) else None
+
+
+def _filled(undo: str | None, figures: Mapping[str, Any]) -> str | None:
+    """An undo with the figures that it names; those that are not known yet in capitals."""
+    if undo is None:
+        return None
+    return _NAME.sub(lambda found: str(figures.get(found[1], found[1].upper())), undo)
 
 
 def _ending(action: Action) -> str:

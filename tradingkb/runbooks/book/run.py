@@ -143,7 +143,8 @@ class Run:
             what: a sentence.
             do: does it; returns a mapping or a report with the figures.
             expect: the figures that are expected; where they differ is told.
-            undo: command or sentence that takes it back.
+            undo: command or sentence that takes it back; {name} stands for a figure of what was
+                done.
 
         Raises:
             ValueError: the key names another step.
