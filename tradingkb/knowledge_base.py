@@ -55,6 +55,8 @@ from tradingkb.monitoring import (
     EventReports,
     Notes,
     Page,
+    RunbookHistory,
+    Schedules,
     TrialReports,
     Watching,
     event_page,
@@ -119,7 +121,15 @@ class UseCases:
 
 
 class KnowledgeBase(
-    Curation, ComparedModels, Collections, LongWork, EventReports, TrialReports, Watching
+    Curation,
+    ComparedModels,
+    Collections,
+    LongWork,
+    EventReports,
+    TrialReports,
+    RunbookHistory,
+    Schedules,
+    Watching,
 ):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 

@@ -10,10 +10,13 @@ from tradingkb.monitoring.pages import Page, event_page, event_summary
 from tradingkb.monitoring.problem_verbs import Watching
 from tradingkb.monitoring.report import Problems
 from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES, STALE
+from tradingkb.monitoring.runbook_verbs import LOST_AFTER_S, RunbookHistory
+from tradingkb.monitoring.schedule_verbs import Schedules
 from tradingkb.monitoring.trial_pages import nothing_selected
 from tradingkb.monitoring.trial_verbs import TrialReports
 
 __all__ = [
+    "LOST_AFTER_S",
     "NOT_WATCHED",
     "RETRIES",
     "SHARES",
@@ -25,6 +28,8 @@ __all__ = [
     "ParamGrid",
     "Problem",
     "Problems",
+    "RunbookHistory",
+    "Schedules",
     "TrialDensity",
     "TrialReports",
     "Watching",
