@@ -56,6 +56,7 @@ from tradingkb.monitoring import (
     Notes,
     Page,
     RunbookHistory,
+    Schedules,
     TrialReports,
     Watching,
     event_page,
@@ -127,6 +128,7 @@ class KnowledgeBase(
     EventReports,
     TrialReports,
     RunbookHistory,
+    Schedules,
     Watching,
 ):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.

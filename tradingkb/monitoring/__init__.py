@@ -11,6 +11,7 @@ from tradingkb.monitoring.problem_verbs import Watching
 from tradingkb.monitoring.report import Problems
 from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES, STALE
 from tradingkb.monitoring.runbook_verbs import LOST_AFTER_S, RunbookHistory
+from tradingkb.monitoring.schedule_verbs import Schedules
 from tradingkb.monitoring.trial_pages import nothing_selected
 from tradingkb.monitoring.trial_verbs import TrialReports
 
@@ -28,6 +29,7 @@ __all__ = [
     "Problem",
     "Problems",
     "RunbookHistory",
+    "Schedules",
     "TrialDensity",
     "TrialReports",
     "Watching",

@@ -11,7 +11,16 @@ import polars as pl
 from tradingkb.monitoring.answers import answer_problems
 from tradingkb.monitoring.facts import Facts, Problem, evidence, parameters
 from tradingkb.monitoring.retries import retrying
-from tradingkb.monitoring.rules import BREAKER, CHECKS, OUTDATED, RETRIES, SEVERITIES, STALE, STUCK
+from tradingkb.monitoring.rules import (
+    BREAKER,
+    CHECKS,
+    OUTDATED,
+    RETRIES,
+    SCHEDULER,
+    SEVERITIES,
+    STALE,
+    STUCK,
+)
 from tradingkb.monitoring.wording import duration
 
 #: Which service a check of readiness asks.
@@ -48,6 +57,7 @@ def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
         *answer_problems(facts, now),
         *_stuck(facts, now),
         *_stale(facts, now),
+        *_unscheduled(facts, now),
     ]
     return tuple(sorted(found, key=lambda problem: SEVERITIES.index(problem.severity)))
 
@@ -74,7 +84,7 @@ def _failing_check(facts: Facts, name: str, more: Mapping[str, Any], now: dateti
         evidence({"check": name, "service": service, "detail": detail, **more}, since, "second"),
         _DO[name],
         failing.runbook,
-        parameters(facts, since),
+        parameters(facts),
     )
 
 
@@ -91,7 +101,7 @@ def _not_read(facts: Facts) -> Iterator[Problem]:
         {"unread": dict(facts.unread)},
         "look at the checks and the circuits: the database fails, or takes too long",
         BREAKER.runbook,
-        parameters(facts, None),
+        parameters(facts),
     )
 
 
@@ -130,7 +140,7 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
             _way_back(sorted(reached), elsewhere=len(opened) < replicas)
             + (_UNCOUNTED if service == "redis" else ""),
             BREAKER.runbook,
-            {**parameters(facts, since), "service": service},
+            parameters(facts, since, service=service),
         )
 
 
@@ -191,7 +201,7 @@ def _outdated(facts: Facts) -> Iterator[Problem]:
             ),
             f"run tradingkb ingest or reembed for {whose}: until then answers rest on metadata",
             OUTDATED.runbook,
-            parameters(facts, None),
+            parameters(facts),
         )
 
 
@@ -211,7 +221,7 @@ def _silent(facts: Facts) -> Iterator[Problem]:
         "see whether the process still runs: it was killed, or does not reach the database; one "
         "that has been replaced is forgotten after an hour",
         _RESTART,
-        parameters(facts, since),
+        parameters(facts),
     )
 
 
@@ -237,7 +247,7 @@ def _repeating(facts: Facts, now: datetime) -> Iterator[Problem]:
             "timeouts mean load or network, refused connections a backend that restarts: look at "
             "it before its circuit opens",
             RETRIES.runbook,
-            {**parameters(facts, found.since), "service": found.service},
+            parameters(facts, found.since, service=found.service),
         )
 
 
@@ -260,7 +270,7 @@ def _stuck(facts: Facts, now: datetime) -> Iterator[Problem]:
             "start a replica that runs jobs: it takes up what nobody holds and goes on where it "
             "stopped",
             rule.runbook,
-            parameters(facts, since),
+            parameters(facts),
         )
 
 
@@ -279,7 +289,27 @@ def _stale(facts: Facts, now: datetime) -> Iterator[Problem]:
         evidence({"last_ingest": facts.last_ingest, "limit_s": STALE.limit}, since, "second"),
         "ingest again: it is safe at any time; the runs say whether the last ones failed",
         STALE.runbook,
-        parameters(facts, since),
+        parameters(facts),
+    )
+
+
+def _unscheduled(facts: Facts, now: datetime) -> Iterator[Problem]:
+    """Nobody does what is scheduled."""
+    if facts.last_turn is None:
+        return
+    age = (now - facts.last_turn).total_seconds()
+    if age <= SCHEDULER.limit + SCHEDULER.hold_s:
+        return
+    since = facts.last_turn + timedelta(seconds=SCHEDULER.limit)
+    yield Problem(
+        SCHEDULER.alert,
+        SCHEDULER.severity,
+        f"the scheduler last did what was due {duration(age)} ago",
+        since,
+        evidence({"last_turn": facts.last_turn, "limit_s": SCHEDULER.limit}, since, "second"),
+        "start it again: what was missed meanwhile it does or skips, as each schedule says",
+        SCHEDULER.runbook,
+        parameters(facts, None),
     )
 
 

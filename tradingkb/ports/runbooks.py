@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol
@@ -188,17 +188,22 @@ class ScheduleState:
 
     Attributes:
         name: of the schedule.
-        heartbeat_at: when a scheduler last looked at it.
+        heartbeat_at: when a scheduler last decided something of it; of the scheduler itself when it
+            last did all that was due.
         holder: which scheduler that was.
-        last_slot: the last time that was due and decided.
-        digest: of what the schedule said then.
+        last_slot: up to when it is decided: the last time that was due, or when it was first read.
+        next_at: when it is due next.
+        definition: what its entry says; None for one that was never in force.
+        problem: why its entry is not in force; None for one that is.
     """
 
     name: str
     heartbeat_at: datetime
     holder: str
     last_slot: datetime | None = None
-    digest: str | None = None
+    next_at: datetime | None = None
+    definition: Mapping[str, Any] | None = None
+    problem: str | None = None
 
 
 class ScheduleStore(Protocol):
@@ -227,3 +232,15 @@ class ScheduleStore(Protocol):
 
     def save_schedule_state(self, state: ScheduleState) -> None:
         """Inserts or replaces the state of that name."""
+
+    def forget_schedules(self, names: Collection[str]) -> None:
+        """Deletes the states of these names; what was decided of them stays."""
+
+    def last_ticks(self) -> list[ScheduleTick]:
+        """The newest decision of each schedule, by its name."""
+
+    def scheduled_runs(self) -> list[RunbookRun]:
+        """Runs of schedules that have not ended, oldest first."""
+
+    def last_schedule_turn(self) -> datetime | None:
+        """When a scheduler last did all that was due; None for never, or with no schedule."""

@@ -155,7 +155,12 @@ def _metrics(opened: Callable[[], list[Opened]], backend: Backend) -> Metrics:
 
 def _last_success(kb: KnowledgeBase) -> dict[str, datetime | None]:
     done = kb.use_cases.jobs.last_success().values()
-    return {"ingest": kb.use_cases.store.last_ingest(), "jobs": max(done, default=None)}
+    store = kb.use_cases.store
+    return {
+        "ingest": store.last_ingest(),
+        "jobs": max(done, default=None),
+        "scheduler": store.last_schedule_turn(),
+    }
 
 
 @asynccontextmanager

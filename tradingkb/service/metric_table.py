@@ -166,7 +166,8 @@ READ: Final = (
     MetricSpec(
         "kb_scheduler_last_success_timestamp_seconds",
         "gauge",
-        "when the scheduler last did what was due, in Unix time; 0 for never, or where none runs",
+        "when the scheduler last did what was due, in Unix time; 0 for never, or "
+        "where nothing is scheduled",
     ),
 )
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.ports import ScheduleState, ScheduleTick
+from tradingkb.ports import RunbookRun, ScheduleState, ScheduleTick
 from tradingkb.sql import read, reading, writing
-from tradingkb.stores.schema_runbooks import schedule_states, schedule_ticks
+from tradingkb.stores.schema_runbooks import runbook_runs, schedule_states, schedule_ticks
 
-_T, _S = schedule_ticks.c, schedule_states.c
+_T, _S, _R = schedule_ticks.c, schedule_states.c, runbook_runs.c
+#: Of a tick.
+_COLUMNS: Final = tuple(c for c in schedule_ticks.columns if c.name != "id")
 
 
 class ScheduleQueries:
@@ -44,14 +47,13 @@ class ScheduleQueries:
 
     def claimed_ticks(self) -> list[ScheduleTick]:
         """Slots that somebody claimed and did not start, oldest first."""
-        columns = [c for c in schedule_ticks.columns if c.name != "id"]
-        statement = sa.select(*columns).where(_T.decision == "claimed").order_by(_T.slot, _T.id)
+        statement = sa.select(*_COLUMNS).where(_T.decision == "claimed").order_by(_T.slot, _T.id)
         with reading(self.engine) as connection:
             return [ScheduleTick(**row._mapping) for row in connection.execute(statement)]
 
     def tick_rows(self, schedule: str | None, limit: int) -> pl.DataFrame:
         """Decisions, newest slot first."""
-        statement = sa.select(*(c for c in schedule_ticks.columns if c.name != "id"))
+        statement = sa.select(*_COLUMNS)
         if schedule is not None:
             statement = statement.where(_T.schedule == schedule)
         with reading(self.engine) as connection:
@@ -78,6 +80,37 @@ class ScheduleQueries:
         """Inserts or replaces the state of that name."""
         with writing(self.engine) as connection:
             connection.execute(_upsert(connection, vars(state)))
+
+    def forget_schedules(self, names: Collection[str]) -> None:
+        """Deletes the states of these names."""
+        with writing(self.engine) as connection:
+            connection.execute(sa.delete(schedule_states).where(_S.name.in_(list(names))))
+
+    def last_ticks(self) -> list[ScheduleTick]:
+        """The newest decision of each schedule, by its name."""
+        newest = sa.select(_T.schedule, sa.func.max(_T.slot).label("slot")).group_by(_T.schedule)
+        last = newest.subquery()
+        same = sa.and_(last.c.schedule == _T.schedule, last.c.slot == _T.slot)
+        statement = sa.select(*_COLUMNS).join(last, same).order_by(_T.schedule)
+        with reading(self.engine) as connection:
+            return [ScheduleTick(**row._mapping) for row in connection.execute(statement)]
+
+    def scheduled_runs(self) -> list[RunbookRun]:
+        """Runs of schedules that have not ended, oldest first."""
+        open_ = sa.select(runbook_runs).where(_R.schedule.is_not(None), _R.state != "ended")
+        with reading(self.engine) as connection:
+            rows = connection.execute(open_.order_by(_R.started_at, _R.run_id))
+            return [RunbookRun(**row._mapping) for row in rows]
+
+    def last_schedule_turn(self) -> datetime | None:
+        """When a scheduler last did all that was due; None where nothing is scheduled."""
+        others = schedule_states.alias()
+        some = sa.exists(sa.select(others.c.name).where(others.c.name != ""))
+        with reading(self.engine) as connection:
+            found: datetime | None = connection.scalar(
+                sa.select(_S.heartbeat_at).where(_S.name == "", some)
+            )
+            return found
 
 
 def _of(tick: ScheduleTick) -> tuple[sa.ColumnElement[bool], ...]:

@@ -73,5 +73,8 @@ schedule_states = Table(
     Column("last_slot", UtcTime),
     Column("heartbeat_at", UtcTime, nullable=False),
     Column("holder", sa.String(255), nullable=False),
-    Column("digest", sa.Text),
+    Column("next_at", UtcTime),
+    # What the scheduler has read of it, so that every replica tells of it without the file.
+    Column("definition", Json),
+    Column("problem", sa.Text),
 )

@@ -168,12 +168,30 @@ class RunbookContract:
         assert kb.tick_rows(None, 9)["slot"].to_list() == [at(2)]
 
     def test_the_state_of_a_schedule_is_what_was_said_last(self, kb: TrialStore) -> None:
-        first = ScheduleState("daily", NOON, "one", None, "d")
-        scheduler = ScheduleState("", NOON, "one")
-        last = ScheduleState("daily", at(1), "two", at(0), "e")
+        assert kb.last_schedule_turn() is None
+        first = ScheduleState("daily", NOON, "one", None, at(5), {"cron": "0 6 * * *"}, "x")
+        scheduler = ScheduleState("", at(3), "one")
+        last = ScheduleState("daily", at(1), "two", at(0), at(6), {"cron": "0 7 * * *"})
         for state in (first, scheduler, last):
             kb.save_schedule_state(state)
         assert kb.schedule_states() == [scheduler, last]
+        assert kb.last_schedule_turn() == at(3)
+        kb.forget_schedules(["daily", "another"])
+        assert kb.schedule_states() == [scheduler]
+        assert kb.last_schedule_turn() is None
+
+    def test_the_newest_decision_is_known_by_schedule(self, kb: TrialStore) -> None:
+        ticks = [tick(2), tick(1, decision="missed"), tick(0, "other")]
+        for one in ticks:
+            kb.claim_tick(one)
+        assert kb.last_ticks() == [ticks[0], ticks[2]]
+
+    def test_runs_of_schedules_are_told_until_they_end(self, kb: TrialStore) -> None:
+        runs = [runbook_run(n, schedule="daily", slot=at(n)) for n in (2, 1, 3)]
+        for run in [*runs, runbook_run(4)]:
+            kb.add_runbook_run(run)
+        kb.end_runbook_run(runs[2].run_id, at(5), "done")
+        assert kb.scheduled_runs() == [runs[1], runs[0]]
 
     # what a backup leaves out
 

@@ -60,6 +60,8 @@ def upgrade() -> None:
         sa.Column("last_slot", UtcTime),
         sa.Column("heartbeat_at", UtcTime, nullable=False),
         sa.Column("holder", sa.String(255), nullable=False),
-        sa.Column("digest", sa.Text),
+        sa.Column("next_at", UtcTime),
+        sa.Column("definition", Json),
+        sa.Column("problem", sa.Text),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_schedule_states")),
     )
