@@ -70,6 +70,7 @@ def schedule(
 
 def _run(context: typer.Context, path: Path, *, once: bool, grace_s: float) -> None:
     from tradingkb.exceptions import ConfigurationError
+    from tradingkb.observability import configure_logging
     from tradingkb.runbooks.schedule import scheduler_of, serve
 
     _libraries()
@@ -79,6 +80,8 @@ def _run(context: typer.Context, path: Path, *, once: bool, grace_s: float) -> N
             "TRADINGKB_SCHEDULES"
         )
     with context.obj.opened(context.obj.settings()) as kb:
+        if not once:  # a service, whose log is where one looks
+            configure_logging(kb.settings.service_log_level, kb.settings.log_format)
         scheduler = scheduler_of(kb, path)
         done = serve(scheduler, once=once, grace_s=grace_s)
         if once:
@@ -131,8 +134,9 @@ def _libraries() -> None:
 
     from tradingkb.exceptions import ConfigurationError
 
-    if find_spec("cronsim") is None:
-        raise ConfigurationError("cronsim is not installed: pip install 'tradingkb[runbooks]'")
+    for name in ("cronsim", "papermill"):
+        if find_spec(name) is None:
+            raise ConfigurationError(f"{name} is not installed: pip install 'tradingkb[runbooks]'")
 
 
 def _print_check(found: ScheduleFile, *, as_json: bool) -> None:
@@ -169,8 +173,8 @@ def _print_next(found: ScheduleFile, n: int, *, as_json: bool) -> None:
         for one in found.schedules
         for at in islice(slots(one.cron, one.timezone, now), n)
     ]
-    schema = {"at": pl.Datetime("us", "UTC"), "schedule": pl.String, "runbook": pl.String}
-    frame = pl.DataFrame(rows, schema={**schema, "there": pl.String})
+    texts = dict.fromkeys(("schedule", "runbook", "there"), pl.String())
+    frame = pl.DataFrame(rows, schema={"at": pl.Datetime("us", "UTC"), **texts})
     print_frame(frame.sort("at", "schedule"), as_json=as_json)
 
 

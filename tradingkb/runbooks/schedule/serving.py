@@ -97,11 +97,11 @@ def serve(scheduler: Scheduler, *, once: bool, grace_s: float) -> bool:
 
 
 def _runner(kb: KnowledgeBase) -> RunOnce:
-    from tradingkb.runbooks.running import run_runbook
-
     def run(
         schedule: Schedule, slot: datetime, run_id: str, stopping: threading.Event
     ) -> RunbookRun:
+        from tradingkb.runbooks.running import run_runbook
+
         return run_runbook(
             kb.settings,
             schedule.runbook,
