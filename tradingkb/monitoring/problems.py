@@ -84,7 +84,7 @@ def _failing_check(facts: Facts, name: str, more: Mapping[str, Any], now: dateti
         evidence({"check": name, "service": service, "detail": detail, **more}, since, "second"),
         _DO[name],
         failing.runbook,
-        parameters(facts, since),
+        parameters(facts),
     )
 
 
@@ -101,7 +101,7 @@ def _not_read(facts: Facts) -> Iterator[Problem]:
         {"unread": dict(facts.unread)},
         "look at the checks and the circuits: the database fails, or takes too long",
         BREAKER.runbook,
-        parameters(facts, None),
+        parameters(facts),
     )
 
 
@@ -140,7 +140,7 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
             _way_back(sorted(reached), elsewhere=len(opened) < replicas)
             + (_UNCOUNTED if service == "redis" else ""),
             BREAKER.runbook,
-            {**parameters(facts, since), "service": service},
+            parameters(facts, since, service=service),
         )
 
 
@@ -201,7 +201,7 @@ def _outdated(facts: Facts) -> Iterator[Problem]:
             ),
             f"run tradingkb ingest or reembed for {whose}: until then answers rest on metadata",
             OUTDATED.runbook,
-            parameters(facts, None),
+            parameters(facts),
         )
 
 
@@ -221,7 +221,7 @@ def _silent(facts: Facts) -> Iterator[Problem]:
         "see whether the process still runs: it was killed, or does not reach the database; one "
         "that has been replaced is forgotten after an hour",
         _RESTART,
-        parameters(facts, since),
+        parameters(facts),
     )
 
 
@@ -247,7 +247,7 @@ def _repeating(facts: Facts, now: datetime) -> Iterator[Problem]:
             "timeouts mean load or network, refused connections a backend that restarts: look at "
             "it before its circuit opens",
             RETRIES.runbook,
-            {**parameters(facts, found.since), "service": found.service},
+            parameters(facts, found.since, service=found.service),
         )
 
 
@@ -270,7 +270,7 @@ def _stuck(facts: Facts, now: datetime) -> Iterator[Problem]:
             "start a replica that runs jobs: it takes up what nobody holds and goes on where it "
             "stopped",
             rule.runbook,
-            parameters(facts, since),
+            parameters(facts),
         )
 
 
@@ -289,7 +289,7 @@ def _stale(facts: Facts, now: datetime) -> Iterator[Problem]:
         evidence({"last_ingest": facts.last_ingest, "limit_s": STALE.limit}, since, "second"),
         "ingest again: it is safe at any time; the runs say whether the last ones failed",
         STALE.runbook,
-        parameters(facts, since),
+        parameters(facts),
     )
 
 

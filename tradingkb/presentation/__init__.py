@@ -18,6 +18,7 @@ from tradingkb.presentation.explanation import explanation_card, explanation_tex
 from tradingkb.presentation.figure import evidence_figure
 from tradingkb.presentation.ingest import ingest_card
 from tradingkb.presentation.models import models_card
+from tradingkb.presentation.policy import REPORT_POLICY
 from tradingkb.presentation.regime_card import regime_card
 from tradingkb.presentation.tables import Table, shown
 from tradingkb.presentation.text import answer_text
@@ -26,6 +27,7 @@ from tradingkb.presentation.text import answer_text
 Regime.card = regime_card
 
 __all__ = [
+    "REPORT_POLICY",
     "Regime",
     "Section",
     "Table",

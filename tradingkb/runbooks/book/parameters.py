@@ -7,7 +7,8 @@ import io
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import cache
 from typing import Annotated, Any, Final, Literal, Union
 
 from tradingkb.exceptions import ConfigurationError, InvalidInputError, NotFoundError
@@ -18,6 +19,7 @@ _KINDS: Final[Mapping[str, type]] = {
     "float": float,
     "bool": bool,
     "date": date,
+    "datetime": datetime,
 }
 _REMEDY: Final = "write `name: type = default  # meaning`, of " + ", ".join(
     (*_KINDS, "Literal['one', 'other']", "each of them | None")
@@ -32,7 +34,8 @@ class Parameter:
 
     Attributes:
         name: of the variable in the notebook.
-        kind: "str", "int", "float", "bool", "date" (given as ISO text) or "choice".
+        kind: "str", "int", "float", "bool", "date", "datetime" (both given as ISO text) or
+            "choice".
         optional: whether it may be None.
         default: its value where none is given; None where it is required, too.
         required: whether a value has to be given.
@@ -101,8 +104,8 @@ def read_parameters(source: str, where: str) -> tuple[Parameter, ...]:
 def checked(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
     """All values: those that are given, in their types, and the defaults of the others.
 
-    A text may stand for every type, as on a command line; a date stays ISO text, which is what a
-    notebook is given.
+    A text may stand for every type, as on a command line. Dates and times stay ISO text, which is
+    what a notebook is given; a time without an offset is UTC.
 
     Raises:
         NotFoundError: a name that is no parameter; names those that are near.
@@ -123,16 +126,10 @@ def checked(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[s
 
 
 def _validated(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    from pydantic import ConfigDict, Field, ValidationError, create_model
+    from pydantic import ValidationError
 
-    fields: dict[str, Any] = {
-        one.name: (_annotation(one), Field(one.default, validate_default=False))
-        for one in parameters
-    }
-    settings = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-    model = create_model("Parameters", __config__=settings, **fields)
     try:
-        found = model.model_validate(dict(given))
+        found = _model(tuple(parameters)).model_validate(dict(given))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0])
@@ -142,13 +139,25 @@ def _validated(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dic
             field=name,
             remedy=f"it is {one.type}: {one.meaning}",
         ) from None
-    return {name: _plain(value) for name, value in found.model_dump().items()}
+    return {one.name: _plain(getattr(found, one.name)) for one in parameters}
+
+
+@cache
+def _model(parameters: tuple[Parameter, ...]) -> Any:
+    from pydantic import ConfigDict, Field, create_model
+
+    fields: dict[str, Any] = {
+        one.name: (_annotation(one), Field(one.default, validate_default=True))
+        for one in parameters
+    }
+    settings = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    return create_model("Parameters", __config__=settings, **fields)
 
 
 def _annotation(one: Parameter) -> Any:
     from pydantic import BeforeValidator
 
-    before = {"int": _no_truth, "float": _no_truth, "date": _iso}.get(one.kind)
+    before = {"int": _no_truth, "float": _no_truth, "date": _date, "datetime": _time}.get(one.kind)
     kind: Any = Literal[one.choices] if one.kind == "choice" else _KINDS[one.kind]
     if before is not None:
         kind = Annotated[kind, BeforeValidator(before)]
@@ -174,15 +183,21 @@ def _no_truth(value: Any) -> Any:
     return value
 
 
-def _iso(value: Any) -> Any:
-    if isinstance(value, date) or not isinstance(value, str):
-        if type(value) is date:
-            return value
-        raise ValueError("is no ISO date such as 2026-11-28")
+def _date(value: Any) -> date:
+    if type(value) is date:
+        return value
     try:
         return date.fromisoformat(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise ValueError("is no ISO date such as 2026-11-28") from None
+
+
+def _time(value: Any) -> datetime:
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("is no ISO time such as 2026-11-28T17:30Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tradingkb.importers import read_mapping_file
 from tradingkb.monitoring import STALE
 from tradingkb.presentation import Table
-from tradingkb.runbooks.book import Run, table
+from tradingkb.runbooks.book import Run
 from tradingkb.runbooks.procedures.figures import bars
 
 #: What each counter of `kb_ingest_action_total` means.
@@ -95,8 +95,10 @@ def counted(report: Any, title: str) -> Table:
 
 def refused(report: Any) -> Table:
     """The rows that are refused: row, field, message and remedy."""
-    frame = report.rejects.select("row", "field", "message", "remedy").head(_SHOWN)
-    return table(frame, f"Refused (the first {_SHOWN} of {report.error:,})", "no row is refused")
+    names = ("row", "field", "message", "remedy")
+    rows = [{name: row[name] for name in names} for row in report.rejects.head(_SHOWN).to_dicts()]
+    title = f"Refused (the first {len(rows)} problems; n = {report.error:,} rows)"
+    return Table(rows, title if rows else "Refused", "no row is refused")
 
 
 def planned(run: Run, before: Before, preview: Any) -> None:
