@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from typer.testing import CliRunner, Result
 
 import tradingkb as tkb
 from tradingkb.cli.app import app
-from tradingkb.ports import ScheduleState
 from tradingkb.settings.model import Settings
 
 Run = Callable[[str], Result]
@@ -91,19 +89,8 @@ def test_without_a_file_it_exits_with_3_and_says_how_to_name_one(run):
 
 def test_once_does_nothing_where_nothing_is_due_and_keeps_what_it_read(run, tmp_path):
     written(GOOD)
-    result = run("--once")
+    result = run("--once --beat-file beat")
     assert (result.exit_code, result.stdout) == (0, "nothing was due\n")
     with tkb.connect(tmp_path / "home", progress=False) as kb:
         assert kb.schedules()["name"].to_list() == ["ingest"]
-    assert run("--alive").exit_code == 0
-
-
-@pytest.mark.parametrize(("ago_s", "code"), [(30, 0), (120, 4), (None, 4)])
-def test_a_scheduler_is_alive_as_long_as_it_said_so_just_now(run, tmp_path, ago_s, code):
-    with tkb.connect(tmp_path / "home", progress=False) as kb:
-        if ago_s is not None:
-            at = datetime.now(UTC) - timedelta(seconds=ago_s)
-            kb.use_cases.store.save_schedule_state(ScheduleState("", at, "me"))
-    result = run("--alive")
-    assert result.exit_code == code
-    assert ("a scheduler" in result.stdout) == (code == 0)
+    assert Path("beat").exists()

@@ -388,7 +388,7 @@ def test_the_scheduler_reads_the_schedules_that_are_mounted_and_shares_the_repor
     assert target in [one["target"] for one in found["volumes"] if not isinstance(one, str)]
     assert "home:/var/lib/tradingkb" in found["volumes"]
     assert "home:/var/lib/tradingkb" in service("trading-rag-svc")["volumes"]
-    assert "--alive" in found["healthcheck"]["test"]
+    assert found["command"][found["command"].index("--beat-file") + 1] in str(found["healthcheck"])
 
 
 def test_the_proxy_waits_longer_than_the_service_may_take():
