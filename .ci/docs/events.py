@@ -55,6 +55,13 @@ MEANINGS = {
     "`kept` ones count events that were pruned",
     "kb_run_reinstate": "a withdrawn run was brought back",
     "kb_run_withdraw": "a run was taken back",
+    "kb_schedule_refused": "an entry of the file of schedules, or all of it, is not in force: "
+    "`error` is why",
+    "kb_schedule_tick": "it was decided what becomes of a time at which a schedule was due",
+    "kb_scheduler_failed": "a turn of the scheduler failed, and is tried again; nothing is lost",
+    "kb_scheduler_started": "a scheduler has begun",
+    "kb_scheduler_stopped": "a scheduler has ended, and what it ran has",
+    "kb_schedules_read": "the file of schedules was read: how many are in force and are refused",
     "kb_snapshot_dropped": "a snapshot of a collection was deleted",
     "kb_store_moved": "everything was moved to another place, and both were compared",
     "kb_tiebreak_applied_total": "how often a rule decided a place among the nominations",

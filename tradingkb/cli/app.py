@@ -14,6 +14,7 @@ from tradingkb.cli import (
     quality,
     questions,
     runbooks,
+    schedules,
     serving,
     upkeep,
 )
@@ -268,6 +269,7 @@ def demo(
 curation.register(app)
 jobs.register(app)
 runbooks.register(app)
+schedules.register(runbooks.runbook_app)
 upkeep.register(app)
 collections.register(app)
 quality.register(app)

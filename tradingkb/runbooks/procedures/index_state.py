@@ -120,11 +120,12 @@ def verify_ready(run: Run) -> None:
 
 def can_verify(run: Run) -> bool:
     """Whether something was done that can be verified; where not, it is said why."""
-    if run.dry_run:
+    done = [action.state for action in run.result().actions]
+    if run.dry_run or not done:
         run.find("nothing was changed, so that there is nothing to verify")
     elif run.failed:
         run.find("the plan was not carried out whole: what it should lead to is not verified")
-    return not run.dry_run and not run.failed
+    return bool(done) and not run.dry_run and not run.failed
 
 
 def differences(table: pl.DataFrame) -> int:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.exceptions import TradingKBError
 from tradingkb.runbooks.procedures import answer_rates, asked_again
 from tradingkb.runbooks.procedures.answer_rates import Answers, Cause
-from tradingkb.runbooks.procedures.index_state import FAILURES, differences, index_state
+from tradingkb.runbooks.procedures.index_state import (
+    FAILURES,
+    can_verify,
+    differences,
+    index_state,
+)
 from tradingkb.runbooks.procedures.rebuild import NAME as REBUILD
 from tradingkb.runbooks.procedures.rebuild import indexed
 
@@ -211,7 +216,7 @@ def expected(run: Run) -> dict[str, Any] | None:
 
 def verify(run: Run) -> None:
     """After the action: verifies that the index lacks nothing any more."""
-    if run.dry_run or not run.result().actions:
+    if not can_verify(run):
         return
     left = index_lacks(run)
     run.verify("the index lacks nothing of what SQL holds", not left, left=left)

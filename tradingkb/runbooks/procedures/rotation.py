@@ -70,15 +70,21 @@ def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation |
         collection: its collection; "" for the model's own, or the one before.
         rollback: whether this is the way back.
 
-    Raises:
-        ConfigurationError: nothing says what was in force before.
+    Returns:
+        None where there is nowhere to go: the vector index is away, or nothing says what was in
+        force before.
     """
     kb, before = run.kb, state_found(run)
     if before is None:
         return None
-    chosen = (model, collection)
-    if rollback and not model:
-        chosen = previous(kb, before)
+    chosen = previous(kb, before) if rollback and not model else (model, collection)
+    if chosen is None:
+        where = f"nothing notes what {before.workspace} searched before {before.collection}"
+        run.find(where, "critical")
+        run.next(
+            "name it", run.command(NAME, model="MODEL", collection="COLLECTION", rollback=True)
+        )
+        return None
     name = chosen[0] or before.model
     own = before.collection if name == before.model else collection_name(name)
     place = chosen[1] or own
@@ -109,12 +115,8 @@ def _held(kb: KnowledgeBase, collection: str) -> int | None:
     return None if rows.is_empty() else int(rows["dimension"][0])
 
 
-def previous(kb: KnowledgeBase, now: IndexState) -> tuple[str, str]:
-    """Model and collection that were in force before the last switch of the workspace.
-
-    Raises:
-        ConfigurationError: no switch is noted.
-    """
+def previous(kb: KnowledgeBase, now: IndexState) -> tuple[str, str] | None:
+    """Model and collection in force before the last switch of the workspace; None without one."""
     import polars as pl
 
     changes = kb.recent_changes(now.workspace).filter(pl.col("kind") == "activate")
@@ -123,10 +125,7 @@ def previous(kb: KnowledgeBase, now: IndexState) -> tuple[str, str]:
         before = (str(facts["previous_model"]), str(facts["previous_collection"]))
         if (facts["embed_model"], facts["collection"]) == (now.model, now.collection) != before:
             return before
-    raise ConfigurationError(
-        f"nothing notes what {now.workspace} searched before {now.collection}: name it with model "
-        "and collection"
-    )
+    return None
 
 
 def compare(run: Run, rotation: Rotation | None) -> ModelComparison | None:

@@ -29,6 +29,7 @@ POLL_S: Final = 5.0
 _BEAT_S: Final = 15.0
 #: Seconds that kernels have to end, once they are told.
 _ENDING_S: Final = 15.0
+_LOOK_S: Final = 0.2
 
 
 class Scheduler:
@@ -108,32 +109,29 @@ class Scheduler:
         """Takes turns until `leave`; what fails is tried again at the next one."""
         emit("kb_scheduler_started", holder=self._me)
         while not self._leaving.is_set():
-            try:
-                self.turn()
-            except TradingKBError as error:
-                # Without a turn there is no sign of life, and the alert tells of it.
-                emit("kb_scheduler_failed", error=f"{type(error).__name__}: {error}")
-            except Exception as error:
-                _LOGGER.exception("a turn of the scheduler failed")
-                emit("kb_scheduler_failed", error=f"{type(error).__name__}: {error}")
+            self._tried()
             self._leaving.wait(POLL_S)
 
     def leave(self) -> None:
         """Decides nothing more; it waits for nothing, and a handler of signals may call it."""
         self._leaving.set()
 
-    def stop(self, grace_s: float) -> bool:
+    def stop(self, grace_s: float, hurried: Callable[[], bool] = lambda: False) -> bool:
         """Leaves, waits for what runs, and ends the kernels of what does not end by itself.
 
         Args:
             grace_s: how long to wait before kernels are ended.
+            hurried: asked meanwhile whether to end them at once.
 
         Returns:
             Whether nothing runs any more.
         """
         self.leave()
         self._runs.leave()
-        done = self._runs.wait(grace_s)
+        until = time.monotonic() + grace_s
+        while not (done := self._runs.wait(min(_LOOK_S, grace_s))):
+            if time.monotonic() >= until or hurried():
+                break
         if not done:
             self._runs.end()
             done = self._runs.wait(_ENDING_S)
@@ -143,6 +141,16 @@ class Scheduler:
     def finish(self) -> None:
         """Waits for all that runs, however long."""
         self._runs.wait()
+
+    def _tried(self) -> None:
+        try:
+            self.turn()
+        except TradingKBError as error:
+            # Without a turn there is no sign of life, and the alert tells of it.
+            emit("kb_scheduler_failed", error=f"{type(error).__name__}: {error}")
+        except Exception as error:
+            _LOGGER.exception("a turn of the scheduler failed")
+            emit("kb_scheduler_failed", error=f"{type(error).__name__}: {error}")
 
     def _decided(self, one: Due, going: set[str], now: datetime) -> ScheduleTick | None:
         """What was written of a slot; None where another scheduler was faster."""
