@@ -75,6 +75,8 @@ def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation |
     dimension, error = made(kb, name)
     if dimension is None:
         run.find(f"{name} is not there yet", "info" if remote else "critical", error=error)
+    else:
+        run.find(f"{name} makes {dimension} dimensions", collection=place)
     held = held_dimension(kb, place)
     if held is not None and dimension not in (None, held):
         run.find(
