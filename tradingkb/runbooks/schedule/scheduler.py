@@ -52,6 +52,7 @@ class Scheduler:
         new_id: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
         at_once: int = AT_ONCE,
+        beaten: Callable[[], None] = lambda: None,
     ) -> None:
         """Wires it.
 
@@ -64,9 +65,10 @@ class Scheduler:
             new_id: makes ids of runs.
             monotonic: seconds that only grow; who lives is judged by them.
             at_once: most runs at once.
+            beaten: called at each sign of life, once that is stored.
         """
         self._store, self._clock, self._new_id = store, clock, new_id
-        self._monotonic = monotonic
+        self._monotonic, self._beaten = monotonic, beaten
         self._me = own_name(new_id())
         self._reader = Reader(path, check, monotonic)
         self._runs = Runs(store, run, clock=clock, at_once=at_once)
@@ -223,3 +225,4 @@ class Scheduler:
                 ScheduleState(SCHEDULER, now, self._me, problem=problems)
             )
             self._beaten_at = self._monotonic()
+            self._beaten()
