@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tradingkb.exceptions import ConfigurationError, InvalidInputError, TradingKBError
+from tradingkb.jobs import own_name
 from tradingkb.plain import plain
 from tradingkb.ports import RunbookRun
 from tradingkb.runbooks.book import Runbook, runbook
@@ -83,7 +82,7 @@ def new_run(release: str, asked: Asked, found: Checked, at: datetime) -> Runbook
         started_at=at,
         heartbeat_at=at,
         deadline_s=found.deadline_s,
-        holder=f"{socket.gethostname()}:{os.getpid()}",
+        holder=own_name(str(uuid.uuid4())),
         release=release,
         schedule=asked.schedule,
         slot=asked.slot,

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from papermill.engines import NotebookExecutionManager
 
+from tradingkb.runbooks.running.places import CellAt, CellFailed, places
 from tradingkb.runbooks.running.secret import Secrets
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-_HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
-_LONGEST_TITLE: Final = 80
-
-
-@dataclass(frozen=True)
-class CellAt:
-    """Where a run is.
-
-    Attributes:
-        number: of the cell among those with code, from 1.
-        total: how many those are.
-        title: the heading that it stands under, else its first line.
-        seconds: that it took; None while it is executed.
-    """
-
-    number: int
-    total: int
-    title: str
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class CellFailed:
-    """The cell that ended a run, and by which error."""
-
-    at: CellAt
-    name: str
-    text: str
 
 
 class Cells(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no types
@@ -58,13 +28,13 @@ class Cells(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no
         nb: NotebookNode,
         *,
         secrets: Secrets,
-        save: Callable[[NotebookNode], None],
+        save: Callable[[NotebookNode], object],
         tell: Callable[[CellAt], None],
     ) -> None:
         """Takes who keeps the notebook, and who is told of each cell before and after it."""
         super().__init__(nb, progress_bar=False)
         self._secrets, self._save, self._tell = secrets, save, tell
-        self._places = _places(nb)
+        self._places = places(nb.cells)
         self.at: CellAt | None = None
         self.failure: CellFailed | None = None
 
@@ -131,19 +101,4 @@ class Cells(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no
         cell = self.nb.cells[index]
         super().cell_exception(cell, index)
         shown = {"ename": "RunEnded", "evalue": error, "traceback": [error]}
-        cell.outputs.append(new_output("error", **shown))
-
-
-def _places(nb: NotebookNode) -> dict[int | None, CellAt]:
-    """The cells with code by their index."""
-    found: dict[int, str] = {}
-    heading = ""
-    for index, cell in enumerate(nb.cells):
-        if cell.cell_type == "markdown":
-            titles = _HEADING.findall(cell.source)
-            heading = titles[-1] if titles else heading
-        elif cell.cell_type == "code" and cell.source.strip():
-            line = cell.source.strip().splitlines()[0]
-            found[index] = (heading or line)[:_LONGEST_TITLE]
-    places = enumerate(found.items(), 1)
-    return {index: CellAt(number, len(found), title) for number, (index, title) in places}
+        cell.outputs.append(new_output("error", **shown))  # type: ignore[no-untyped-call]

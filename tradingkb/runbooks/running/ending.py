@@ -9,7 +9,7 @@ from typing import Any, Final
 from tradingkb.ports import RunbookOutcome
 from tradingkb.printable import printable
 from tradingkb.runbooks.book import MIMETYPE, Result
-from tradingkb.runbooks.running.cells import CellAt, CellFailed
+from tradingkb.runbooks.running.places import CellAt, CellFailed
 
 _LONGEST: Final = 1_000
 #: Raised by the last cell after it has said a result of the outcome failed.

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from tradingkb.settings import Settings
 
 _PREFIX: Final = "TRADINGKB_"
@@ -43,6 +41,11 @@ def settings_environment(
     return found
 
 
+def output_folder(settings: Settings) -> Path:
+    """Where runs leave their files: TRADINGKB_RUNBOOK_OUTPUT, else `runbooks` in the home."""
+    return settings.runbook_folder
+
+
 def _text(field: str, value: Any) -> str:
     if field == "database_url":
         return _absolute_url(str(value))
@@ -55,6 +58,8 @@ def _text(field: str, value: Any) -> str:
 
 def _absolute_url(url: str) -> str:
     """A URL of a SQLite file that means the same in another working folder."""
+    import sqlalchemy as sa
+
     parsed = sa.make_url(url)
     name = parsed.database or ""
     if (

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.runbooks.running.kernel import Kernel
 
 if TYPE_CHECKING:
-    from tradingkb.runbooks.running.cells import CellAt, Cells
+    from tradingkb.runbooks.running.cells import Cells
+    from tradingkb.runbooks.running.places import CellAt
 
 #: Seconds between two signs of life.
 BEAT_S: Final = 5.0

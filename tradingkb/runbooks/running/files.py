@@ -8,14 +8,7 @@ import secrets
 from datetime import datetime
 from pathlib import Path
 
-from tradingkb.settings import Settings
 from tradingkb.upkeep import run_stem
-
-
-def output_folder(settings: Settings) -> Path:
-    """Where runs leave their files: TRADINGKB_RUNBOOK_OUTPUT, else `runbooks` in the home."""
-    chosen = settings.runbook_output
-    return chosen.expanduser().absolute() if chosen else settings.absolute_home / "runbooks"
 
 
 class RunFiles:

@@ -14,8 +14,8 @@ from tradingkb.presentation import runbook_report
 from tradingkb.runbooks.book import MIMETYPE
 from tradingkb.runbooks.running.asking import Checked
 from tradingkb.runbooks.running.ending import as_json, outcome_of_run, result_of, short, storable
-from tradingkb.runbooks.running.environment import RUN_ID, settings_environment
-from tradingkb.runbooks.running.files import RunFiles, output_folder
+from tradingkb.runbooks.running.environment import RUN_ID, output_folder, settings_environment
+from tradingkb.runbooks.running.files import RunFiles
 from tradingkb.runbooks.running.record import Record
 from tradingkb.runbooks.running.telling import tell_of_failure
 from tradingkb.settings import Settings
@@ -86,7 +86,8 @@ class Making:
     def _save(self, notebook: Any) -> bool:
         import nbformat
 
-        return self._files.write(".ipynb", nbformat.writes(notebook))
+        text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+        return self._files.write(".ipynb", text)
 
     def _closed(self, why: str | None, cells: Cells | None) -> RunbookRun:
         """Writes result, report and row, and tells of a failure."""
@@ -122,8 +123,8 @@ class Making:
 
     def _filed(self, run: RunbookRun) -> RunbookRun:
         """With the names of its files; where one could not be written, the run has failed."""
-        names = {"notebook": self._files.name(".ipynb"), "report": self._files.name(".html")}
-        run = replace(run, **names)
+        files = self._files
+        run = replace(run, notebook=files.name(".ipynb"), report=files.name(".html"))
         self._files.write(".json", as_json(run.to_dict()))
         for problem in self._files.problems:
             run = replace(run, outcome="failed").with_error(problem)

@@ -12,7 +12,7 @@ from typing import Final
 from tradingkb.exceptions import InvalidInputError, TradingKBError
 from tradingkb.observability import emit
 from tradingkb.ports import RunbookRun, RunbookStore
-from tradingkb.runbooks.running.cells import CellAt
+from tradingkb.runbooks.running.places import CellAt
 
 #: Seconds between attempts to write the end of a run.
 _WAITS: Final = (0.5, 1.0, 2.0, 4.0)

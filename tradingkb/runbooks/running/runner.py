@@ -13,10 +13,9 @@ import tradingkb
 from tradingkb.ports import RunbookRun
 from tradingkb.runbooks.running.asking import Asked, checked, new_run, told_unstarted
 from tradingkb.settings import Settings
-from tradingkb.wiring import connect
 
 if TYPE_CHECKING:
-    from tradingkb.runbooks.running.cells import CellAt
+    from tradingkb.runbooks.running.places import CellAt
 
 #: Seconds that a cell has to end after it was interrupted.
 GRACE_S: Final = 5.0
@@ -70,6 +69,8 @@ def run_runbook(
         BackendUnavailableError: the store does not answer; nothing was started.
         KeyboardInterrupt: after the run has been ended, and recorded as failed.
     """
+    from tradingkb.wiring import connect
+
     asked = Asked(name, dict(parameters), actor, schedule, slot, run_id, deadline_s)
     with told_unstarted(settings, asked):
         what = checked(settings, asked)
