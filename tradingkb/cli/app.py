@@ -13,6 +13,7 @@ from tradingkb.cli import (
     jobs,
     quality,
     questions,
+    runbook_runs,
     runbooks,
     schedules,
     serving,
@@ -269,6 +270,7 @@ def demo(
 curation.register(app)
 jobs.register(app)
 runbooks.register(app)
+runbook_runs.register(runbooks.runbook_app)
 schedules.register(runbooks.runbook_app)
 upkeep.register(app)
 collections.register(app)

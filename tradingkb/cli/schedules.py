@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tradingkb.runbooks.schedule import ScheduleFile, Scheduler
 
 _DEFAULT: Final = Path("schedules.toml")
-#: Seconds without a sign of life after which a scheduler is not healthy: six beats.
-_ALIVE_S: Final = 90.0
 
 
 def schedule(
@@ -37,12 +35,12 @@ def schedule(
     once: Annotated[
         bool, typer.Option("--once", help="Do what is due now, and end when that has.")
     ] = False,
-    alive: Annotated[
-        bool, typer.Option("--alive", help="Say whether a scheduler did what was due just now.")
-    ] = False,
     grace_s: Annotated[
         float, typer.Option(min=0, help="Seconds that runs have to end after SIGTERM.")
     ] = 30.0,
+    beat_file: Annotated[
+        Path | None, typer.Option(help="Touched whenever it did what was due, for who watches it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run runbooks at their times until SIGTERM; any number of schedulers may share a store.
@@ -51,9 +49,6 @@ def schedule(
     second SIGTERM ends what runs at once.
     """
     with reported():
-        if alive:
-            _alive(context, as_json)
-            return
         path = file or context.obj.settings().schedules or _DEFAULT
         if check or crontab or next_ is not None:
             found = _read(context, path)
@@ -65,11 +60,14 @@ def schedule(
                 _print_check(found, as_json=as_json)
             _refuse(found)
             return
-        _run(context, path, once=once, grace_s=grace_s)
+        _run(context, path, once=once, grace_s=grace_s, beat_file=beat_file)
 
 
-def _run(context: typer.Context, path: Path, *, once: bool, grace_s: float) -> None:
+def _run(
+    context: typer.Context, path: Path, *, once: bool, grace_s: float, beat_file: Path | None
+) -> None:
     from tradingkb.exceptions import ConfigurationError
+    from tradingkb.observability import configure_logging
     from tradingkb.runbooks.schedule import scheduler_of, serve
 
     _libraries()
@@ -79,7 +77,9 @@ def _run(context: typer.Context, path: Path, *, once: bool, grace_s: float) -> N
             "TRADINGKB_SCHEDULES"
         )
     with context.obj.opened(context.obj.settings()) as kb:
-        scheduler = scheduler_of(kb, path)
+        if not once:  # a service, whose log is where one looks
+            configure_logging(kb.settings.service_log_level, kb.settings.log_format)
+        scheduler = scheduler_of(kb, path, beat_file=beat_file)
         done = serve(scheduler, once=once, grace_s=grace_s)
         if once:
             _print_once(scheduler)
@@ -102,23 +102,6 @@ def _print_once(scheduler: Scheduler) -> None:
         show("nothing was due")
 
 
-def _alive(context: typer.Context, as_json: bool) -> None:
-    """Exits with 4 where there is none: what waits for it has to wait."""
-    from tradingkb.exceptions import NotReadyError
-
-    with context.obj.open() as kb:
-        uses = kb.use_cases
-        beat = next((s.heartbeat_at for s in uses.store.schedule_states() if not s.name), None)
-        ago = None if beat is None else (uses.indexer.clock() - beat).total_seconds()
-    if as_json:
-        print_json({"alive": ago is not None and ago <= _ALIVE_S, "seconds": ago})
-    elif ago is not None and ago <= _ALIVE_S:
-        show(f"a scheduler did what was due {max(ago, 0.0):.0f} s ago")
-    if ago is None or ago > _ALIVE_S:
-        told = "never" if ago is None else f"{ago:.0f} s ago"
-        raise NotReadyError(f"a scheduler last did what was due {told}")
-
-
 def _read(context: typer.Context, path: Path) -> ScheduleFile:
     from tradingkb.runbooks.schedule import checker, read_schedules
 
@@ -131,8 +114,9 @@ def _libraries() -> None:
 
     from tradingkb.exceptions import ConfigurationError
 
-    if find_spec("cronsim") is None:
-        raise ConfigurationError("cronsim is not installed: pip install 'tradingkb[runbooks]'")
+    for name in ("cronsim", "papermill"):
+        if find_spec(name) is None:
+            raise ConfigurationError(f"{name} is not installed: pip install 'tradingkb[runbooks]'")
 
 
 def _print_check(found: ScheduleFile, *, as_json: bool) -> None:
@@ -169,8 +153,8 @@ def _print_next(found: ScheduleFile, n: int, *, as_json: bool) -> None:
         for one in found.schedules
         for at in islice(slots(one.cron, one.timezone, now), n)
     ]
-    schema = {"at": pl.Datetime("us", "UTC"), "schedule": pl.String, "runbook": pl.String}
-    frame = pl.DataFrame(rows, schema={**schema, "there": pl.String})
+    texts = dict.fromkeys(("schedule", "runbook", "there"), pl.String())
+    frame = pl.DataFrame(rows, schema={"at": pl.Datetime("us", "UTC"), **texts})
     print_frame(frame.sort("at", "schedule"), as_json=as_json)
 
 

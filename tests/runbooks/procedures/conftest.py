@@ -15,7 +15,7 @@ import pytest
 import tradingkb as tkb
 from tests.indexing.markets import market_trials
 from tests.made_once import made_once
-from tests.runbooks.played import Played, play
+from tests.runbooks.cells import Ran, run_cells
 from tests.small_store import MARKET, REGIME_V1, trials
 from tradingkb.domain import ParamSpec, StrategySpec
 from tradingkb.resilience import Policy, doors
@@ -23,7 +23,7 @@ from tradingkb.resilience import Policy, doors
 WINDOWS = 20
 #: Trials of two strategies, with three parameter sets each.
 TRIALS = 6 * WINDOWS
-Play = Callable[..., Played]
+Play = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def played(home: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
     for name in ("qdrant", "ollama"):
         policies[name] = Policy(total_s=5.0, attempts=1)
     monkeypatch.setattr(doors, "POLICIES", policies)
-    return partial(play, home=home, monkeypatch=monkeypatch)
+    return partial(run_cells, home=home, monkeypatch=monkeypatch)
 
 
 def answers(home: Path, **settings: Any) -> dict[str, Any]:
@@ -112,4 +112,4 @@ def asked_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def played_asked(asked_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
     """Plays a runbook on a copy of that store."""
     home = Path(shutil.copytree(asked_home, tmp_path / "asked"))
-    return partial(play, home=home, monkeypatch=monkeypatch)
+    return partial(run_cells, home=home, monkeypatch=monkeypatch)

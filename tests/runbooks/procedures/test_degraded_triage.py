@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from tests.runbooks.procedures.conftest import Play
-from tests.runbooks.procedures.test_none_triage import rows
 from tradingkb.recommend import CODES
 from tradingkb.runbooks.procedures import degraded_triage
 
 
 def test_each_pattern_is_counted_by_strategy_with_its_action(played_asked: Play) -> None:
     found = played_asked("05")
-    assert found.evidence("11 of 20 answers are degraded")["may_be"] == 0.2
+    assert found.found("11 of 20 answers are degraded").evidence["may_be"] == 0.2
     told = [
         tuple(row[k] for k in ("cause", "answers", "alone", "strategies"))
-        for row in rows(found, "Patterns")
+        for row in found.rows("Patterns")
     ]
     assert told == [
         ("metadata_only", 3, 3, "s (3)"),
@@ -22,8 +21,8 @@ def test_each_pattern_is_counted_by_strategy_with_its_action(played_asked: Play)
         ("low_count", 2, 2, "few (2)"),
         ("missing_regime_context", 2, 2, "s (2)"),
     ]
-    assert found.severity("metadata_only") == "warning"
-    assert found.severity("repaired_params") == "info"
+    assert found.found("metadata_only").severity == "warning"
+    assert found.found("repaired_params").severity == "info"
     by = found.names["degraded_triage"].by_pattern(found.names["found"])
     assert ("s", "metadata_only", 3) in by.rows()
     assert ("s", "missing_regime_context", 2) in by.rows()
@@ -31,7 +30,7 @@ def test_each_pattern_is_counted_by_strategy_with_its_action(played_asked: Play)
 
 def test_each_pattern_is_shown_with_what_it_comes_from(played_asked: Play) -> None:
     found = played_asked("05")
-    assert rows(found, "Repaired parameters") == [
+    assert found.rows("Repaired parameters") == [
         {
             "strategy_name": "mended",
             "parameter": "fast",
@@ -39,16 +38,15 @@ def test_each_pattern_is_shown_with_what_it_comes_from(played_asked: Play) -> No
             "example": "20 is above 19, set to 19",
         }
     ]
-    behind = {row["strategy_name"]: row for row in rows(found, "What stands behind")}
+    behind = {row["strategy_name"]: row for row in found.rows("What stands behind")}
     assert (behind["few"]["n_trials"], behind["few"]["n_windows"]) == (1, 1)
     assert behind["deep"]["after_strict"] == 0 < behind["deep"]["after_relaxed"]
-    assert rows(found, "Who asks without a market") == [
+    assert found.rows("Who asks without a market") == [
         {"source": "python", "replica": "local", "strategy_name": "s", "answers": 2}
     ]
-    strict = [row for row in rows(found, "Rejections") if row["strategy_name"] == "deep"]
+    strict = [row for row in found.rows("Rejections") if row["strategy_name"] == "deep"]
     assert [row["filter"] for row in strict] == ["max_drawdown"]
-    figures = [s for s in found.shown if hasattr(s, "to_plotly_json")]
-    assert [figure.layout.title.text for figure in figures] == [
+    assert [figure.layout.title.text for figure in found.figures] == [
         "Answers by status (n = 20)",
         "Degraded answers by strategy and pattern (n = 11 answers; one may show several)",
     ]
@@ -63,7 +61,7 @@ def test_a_lost_index_is_made_again_and_the_rest_is_said_with_its_command(
     done = played_asked("05", dry_run=False)
     assert done.states == {"reindex": "done"}
     assert done.result.actions[0].differs == []
-    assert done.evidence("verified: the index lacks nothing")["left"] == ""
+    assert done.found("verified: the index lacks nothing").evidence["left"] == ""
     again = played_asked("05", dry_run=False)
     assert again.states == {}
     assert any("02_qdrant_collection_rebuild" in command for command in again.commands)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import tradingkb as tkb
-from tests.runbooks.played import Played
 from tests.runbooks.procedures.conftest import Play
 from tests.small_store import REGIME_V1
 from tradingkb.exceptions import BackendUnavailableError
@@ -18,36 +17,30 @@ from tradingkb.vectors.embedded import EmbeddedVectorIndex
 LOST = f"collection {REGIME_V1} does not exist"
 
 
-def rows(found: Played, begin: str) -> list[dict[str, Any]]:
-    """Rows of the table whose title begins so."""
-    (table,) = [s for s in found.shown if getattr(s, "title", "").startswith(begin)]
-    return list(table.rows)
-
-
 def test_it_names_share_reasons_and_root_causes_and_changes_nothing(played_asked: Play) -> None:
     found = played_asked("04")
     assert found.result.outcome == "needs_decision"
     assert found.result.actions == []
-    share = found.evidence("5 of 20 answers are none")
+    share = found.found("5 of 20 answers are none").evidence
     assert (share["share"], share["may_be"]) == (0.25, 0.05)
-    assert rows(found, "By strategy")[:2] == [
+    assert found.rows("By strategy")[:2] == [
         {"strategy_name": "s", "answers": 12, "none": 3, "share": 0.25},
         {"strategy_name": "empty", "answers": 2, "none": 2, "share": 1.0},
     ]
-    assert [(row["reason"], row["answers"]) for row in rows(found, "Reasons")] == [
+    assert [(row["reason"], row["answers"]) for row in found.rows("Reasons")] == [
         ("no_matches_after_relaxed_filters", 3),
         ("no_matches_after_strict_filters", 3),
         ("collection_empty", 2),
         ("no_trials_for_strategy", 2),
     ]
-    causes = rows(found, "Root causes")
+    causes = found.rows("Root causes")
     told = [tuple(r[k] for k in ("cause", "answers", "alone", "holds_now")) for r in causes]
     assert told == [
         ("collection_empty", 2, 0, LOST),
         ("filters", 3, 3, ""),
         ("no_data", 2, 0, ""),
     ]
-    assert found.severity("Collection empty") == "warning"
+    assert found.found("Collection empty").severity == "warning"
     index, ingest = found.commands[-2:]
     assert index.endswith("-p apply=true -p dry_run=false")
     assert "06_trial_ingestion" in ingest
@@ -55,7 +48,7 @@ def test_it_names_share_reasons_and_root_causes_and_changes_nothing(played_asked
 
 def test_the_smallest_change_that_helps_is_tried_and_told_to_the_caller(played_asked: Play) -> None:
     found = played_asked("04")
-    (empty, filters) = rows(found, "Asked again")
+    (empty, filters) = found.rows("Asked again")
     assert (filters["as_of_then"], filters["now"], filters["with_it"]) == (
         "none",
         "none",
@@ -73,7 +66,7 @@ def test_the_smallest_change_that_helps_is_tried_and_told_to_the_caller(played_a
     assert filters["command"] == command
     assert command in found.commands
     assert (empty["now"], empty["relax"]) == ("none", "")
-    (turned_away,) = rows(found, "Rejections")[:1]
+    (turned_away,) = found.rows("Rejections")[:1]
     assert (turned_away["filter"], turned_away["saved"]) == ("min_trades", 3)
 
 
@@ -83,7 +76,7 @@ def test_what_it_asks_counts_in_no_rate(played_asked: Play) -> None:
 
 
 def test_charts_say_their_units_and_how_many_answers_they_are_of(played_asked: Play) -> None:
-    figures = [s for s in played_asked("04").shown if hasattr(s, "to_plotly_json")]
+    figures = played_asked("04").figures
     titles = [figure.layout.title.text for figure in figures]
     assert titles == [
         "Answers by status (n = 20)",
@@ -106,7 +99,7 @@ def test_it_indexes_what_is_stored_with_apply_and_without_a_dry_run_only(
     assert done.states == {"reindex": "done"}
     assert done.result.actions[0].expected == planned.result.actions[0].expected
     assert done.result.actions[0].differs == []
-    assert done.evidence("verified: the index lacks nothing")["left"] == ""
+    assert done.found("verified: the index lacks nothing").evidence["left"] == ""
     again = played_asked("04", apply=True, dry_run=False)
     assert again.states == {}, "the cause holds no more"
 
@@ -119,16 +112,16 @@ def test_an_index_that_cannot_be_written_is_a_failed_run(
 
     monkeypatch.setattr(EmbeddedVectorIndex, "upsert", away)
     failed = played_asked("04", apply=True, dry_run=False)
-    assert (failed.result.outcome, failed.raised) == ("failed", True)
+    assert failed.result.outcome == "failed"
     assert failed.states == {"reindex": "failed"}
     assert "the vector index is away" in str(failed.result.actions[0].error)
 
 
 def test_one_strategy_and_a_time_narrow_what_is_looked_at(played_asked: Play) -> None:
     found = played_asked("04", strategy="empty")
-    assert found.evidence("2 of 2 answers are none")["share"] == 1
+    assert found.found("2 of 2 answers are none").evidence["share"] == 1
     nothing = played_asked("04", strategy="mended")
-    assert nothing.evidence("0 of 2 answers are none")["share"] == 0
+    assert nothing.found("0 of 2 answers are none").evidence["share"] == 0
     assert nothing.result.outcome == "nothing_to_do"
     with pytest.raises(tkb.InvalidInputError, match="since"):
         played_asked("04", since="soon")

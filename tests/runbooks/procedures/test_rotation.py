@@ -45,11 +45,11 @@ def test_a_rotation_switches_when_all_is_embedded_and_the_way_back_restores_the_
     assert not any(action.differs for action in done.result.actions)
     assert in_force(home) == (COSINE, COSINE_V1)
     assert judged(home) == verdict
-    found = done.evidence(f"{COSINE} finds better windows")
+    found = done.found(f"{COSINE} finds better windows").evidence
     assert found["loss_before"] == pytest.approx(0, abs=1e-6)
     assert found["low"] < found["loss"] < found["high"] < 0.9
     assert (found["probes"], found["windows"]) == (2 * WINDOWS, WINDOWS)
-    assert done.evidence(f"verified: the old collection {REGIME_V1}")["points"] == TRIALS
+    assert done.found(f"verified: the old collection {REGIME_V1}").evidence["points"] == TRIALS
     back = played("03", rollback=True, dry_run=False)
     assert back.result.outcome == "done", back.result.findings
     assert in_force(home) == ("regime-v1", REGIME_V1)
@@ -77,9 +77,9 @@ def test_a_model_that_finds_what_chance_finds_is_refused_before_anything_is_embe
         monkeypatch.setenv("OLLAMA_HOST", server.url)
         planned = played("03", model=NOMIC)
         assert planned.result.outcome == "needs_decision"
-        assert planned.severity(f"{NOMIC} is refused") == "critical"
+        assert planned.found(f"{NOMIC} is refused").severity == "critical"
         failed = played("03", model=NOMIC, dry_run=False)
-    assert (failed.result.outcome, failed.raised) == ("failed", True)
+    assert failed.result.outcome == "failed"
     assert failed.states == {
         "pull": "done",
         "compare": "failed",
@@ -99,7 +99,7 @@ def test_a_model_of_a_server_is_pulled_and_embeds_each_window_once(
     server.remove(NOMIC)
     verdict = judged(home)
     planned = played("03", model=NOMIC)
-    assert planned.severity(f"{NOMIC} is not there yet") == "info"
+    assert planned.found(f"{NOMIC} is not there yet").severity == "info"
     assert server.texts == []
     done = played("03", model=NOMIC, dry_run=False)
     assert done.result.outcome == "done", done.result.findings
@@ -134,7 +134,7 @@ def test_settings_that_name_the_old_model_are_told_with_what_to_write(
     monkeypatch.setenv("QDRANT_COLLECTION_ACTIVE", REGIME_V1)
     planned = played("03", model=COSINE)
     lines = [f"EMBED_MODEL={COSINE}", "EMBED_DIM=32", f"QDRANT_COLLECTION_ACTIVE={COSINE_V1}"]
-    assert planned.evidence("the environment names another")["edit_in_env_file"] == lines
+    assert planned.found("the environment names another").evidence["edit_in_env_file"] == lines
     (step,) = [s for s in planned.result.next_steps if s.why.startswith("set EMBED_MODEL")]
     assert step.command == "tradingkb runbook run 07_service_restart -p workspace=default"
 
@@ -143,7 +143,7 @@ def test_there_is_no_way_back_where_nothing_was_switched(home: Path, played: Pla
     found = played("03", rollback=True, dry_run=False)
     assert found.result.outcome == "needs_decision"
     assert found.result.actions == []
-    assert found.severity("nothing notes what default searched before") == "critical"
+    assert found.found("nothing notes what default searched before").severity == "critical"
 
 
 def test_a_collection_of_another_dimension_is_no_place_for_the_model(
@@ -152,7 +152,7 @@ def test_a_collection_of_another_dimension_is_no_place_for_the_model(
     failed = played("03", model=COSINE, collection=REGIME_V1, dry_run=False)
     assert failed.result.outcome == "failed"
     assert failed.states["reembed"] == "failed"
-    assert failed.evidence(f"{REGIME_V1} holds vectors of another") == {
+    assert failed.found(f"{REGIME_V1} holds vectors of another").evidence == {
         "collection": 64,
         "model": 32,
     }

@@ -106,9 +106,9 @@ def reconciled(run: Run, state: IndexState | None) -> pl.DataFrame:
 def _compared(kb: KnowledgeBase, state: IndexState) -> pl.DataFrame:
     import polars as pl
 
-    table = kb.reconcile().before
-    ours = pl.col("workspace").is_in(state.workspaces) & (pl.col("collection") == state.collection)
-    return table.filter(ours).drop("active", "outdated")
+    tables = [kb.reconcile(workspace=space).before for space in state.workspaces]
+    ours = pl.col("collection") == state.collection
+    return pl.concat(tables).filter(ours).drop("active", "outdated")
 
 
 def plan(run: Run, state: IndexState | None, *, keep_snapshot: bool, rollback_to: str) -> None:

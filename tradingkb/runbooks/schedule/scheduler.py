@@ -52,6 +52,7 @@ class Scheduler:
         new_id: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
         at_once: int = AT_ONCE,
+        beaten: Callable[[], None] = lambda: None,
     ) -> None:
         """Wires it.
 
@@ -64,9 +65,10 @@ class Scheduler:
             new_id: makes ids of runs.
             monotonic: seconds that only grow; who lives is judged by them.
             at_once: most runs at once.
+            beaten: called at each sign of life, once that is stored.
         """
         self._store, self._clock, self._new_id = store, clock, new_id
-        self._monotonic = monotonic
+        self._monotonic, self._beaten, self._path = monotonic, beaten, path
         self._me = own_name(new_id())
         self._reader = Reader(path, check, monotonic)
         self._runs = Runs(store, run, clock=clock, at_once=at_once)
@@ -107,7 +109,7 @@ class Scheduler:
 
     def work(self) -> None:
         """Takes turns until `leave`; what fails is tried again at the next one."""
-        emit("kb_scheduler_started", holder=self._me)
+        emit("kb_scheduler_started", file=str(self._path))
         while not self._leaving.is_set():
             self._tried()
             self._leaving.wait(POLL_S)
@@ -135,7 +137,7 @@ class Scheduler:
         if not done:
             self._runs.end()
             done = self._runs.wait(_ENDING_S)
-        emit("kb_scheduler_stopped", holder=self._me)
+        emit("kb_scheduler_stopped", file=str(self._path))
         return done
 
     def finish(self) -> None:
@@ -184,16 +186,18 @@ class Scheduler:
             for run in runs
             if not self._watches.is_free(f"run {run.run_id}", run.holder, run.heartbeat_at)
         }
+        claimed = set()
         for claim in claims:
-            if self._runs.has(claim.run_id):
-                continue
             if self._store.runbook_run(str(claim.run_id)) is not None:
                 started = replace(claim, at=self._clock(), decision="started")
                 if self._store.change_tick(claim, started):
                     tell(started)
-            elif self._is_free(claim) and claim.schedule not in going:
+                continue
+            claimed.add(claim.schedule)
+            free = self._is_free(claim) and not self._runs.has(claim.run_id)
+            if free and claim.schedule not in going:
                 self._take(claim)
-        return going | {claim.schedule for claim in claims}
+        return going | claimed
 
     def _is_free(self, claim: ScheduleTick) -> bool:
         name = f"claim {claim.run_id}"
@@ -223,3 +227,4 @@ class Scheduler:
                 ScheduleState(SCHEDULER, now, self._me, problem=problems)
             )
             self._beaten_at = self._monotonic()
+            self._beaten()

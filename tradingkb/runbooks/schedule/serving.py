@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -34,13 +35,16 @@ def checker(folder: Path | None) -> Check:
     return check
 
 
-def scheduler_of(kb: KnowledgeBase, path: Path, run: RunOnce | None = None) -> Scheduler:
+def scheduler_of(
+    kb: KnowledgeBase, path: Path, run: RunOnce | None = None, *, beat_file: Path | None = None
+) -> Scheduler:
     """The scheduler of a knowledge base.
 
     Args:
         kb: whose store keeps what is decided.
         path: of schedules.toml.
         run: runs a runbook; a kernel of its own for each unless given.
+        beat_file: touched at each sign of life.
     """
     uses = kb.use_cases
     return Scheduler(
@@ -50,6 +54,7 @@ def scheduler_of(kb: KnowledgeBase, path: Path, run: RunOnce | None = None) -> S
         run or _runner(kb),
         clock=uses.indexer.clock,
         new_id=uses.indexer.new_id,
+        beaten=lambda: _touch(beat_file),
     )
 
 
@@ -96,12 +101,18 @@ def serve(scheduler: Scheduler, *, once: bool, grace_s: float) -> bool:
             signal.signal(number, handler)
 
 
-def _runner(kb: KnowledgeBase) -> RunOnce:
-    from tradingkb.runbooks.running import run_runbook
+def _touch(path: Path | None) -> None:
+    with contextlib.suppress(OSError):  # whoever watches it sees that it grows old
+        if path is not None:
+            path.touch()
 
+
+def _runner(kb: KnowledgeBase) -> RunOnce:
     def run(
         schedule: Schedule, slot: datetime, run_id: str, stopping: threading.Event
     ) -> RunbookRun:
+        from tradingkb.runbooks.running import run_runbook
+
         return run_runbook(
             kb.settings,
             schedule.runbook,
