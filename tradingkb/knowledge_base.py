@@ -631,6 +631,9 @@ class KnowledgeBase(
     ) -> PruneReport:
         """Forgets old recommend events, finished runs and ended jobs; trials stay.
 
+        Runs of runbooks go with their notebooks and reports, and so does what schedules decided,
+        by the age of TRADINGKB_RUNBOOKS_RETENTION_DAYS.
+
         Args:
             events_older_than_days: default TRADINGKB_EVENTS_RETENTION_DAYS.
             runs_older_than_days: default TRADINGKB_RUNS_RETENTION_DAYS. Runs that stored trials

@@ -13,7 +13,9 @@ from tradingkb.cli import (
     jobs,
     quality,
     questions,
+    runbook_runs,
     runbooks,
+    schedules,
     serving,
     upkeep,
 )
@@ -268,6 +270,8 @@ def demo(
 curation.register(app)
 jobs.register(app)
 runbooks.register(app)
+runbook_runs.register(runbooks.runbook_app)
+schedules.register(runbooks.runbook_app)
 upkeep.register(app)
 collections.register(app)
 quality.register(app)

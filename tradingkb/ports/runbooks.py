@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol
 
@@ -77,6 +77,10 @@ class RunbookRun:
     def ended(self) -> bool:
         """Whether nothing more comes."""
         return self.state == "ended"
+
+    def with_error(self, what: str) -> RunbookRun:
+        """The same, told of one thing more that went wrong."""
+        return replace(self, error=f"{self.error}; {what}" if self.error else what)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form; who holds it is not for everybody."""

@@ -20,6 +20,7 @@ from tradingkb.presentation.ingest import ingest_card
 from tradingkb.presentation.models import models_card
 from tradingkb.presentation.policy import REPORT_POLICY
 from tradingkb.presentation.regime_card import regime_card
+from tradingkb.presentation.runbook_report import runbook_report
 from tradingkb.presentation.tables import Table, shown
 from tradingkb.presentation.text import answer_text
 
@@ -45,5 +46,6 @@ __all__ = [
     "ingest_card",
     "models_card",
     "regime_card",
+    "runbook_report",
     "shown",
 ]

@@ -1,7 +1,7 @@
 """Runbooks: operating procedures as notebooks that check, plan, act and say what they did.
 
 `book` is what the cells of a notebook call, and what everybody reads of one; `procedures` holds
-what the cells do.
+what the cells do; `running` executes and records them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,19 @@ from tradingkb.runbooks.book import (
     runbooks,
     table,
 )
+from tradingkb.runbooks.running import (
+    CellAt,
+    output_folder,
+    run_runbook,
+    settings_environment,
+    start_runbook,
+)
 
 __all__ = [
     "MIMETYPE",
     "RESULT_SCHEMA",
     "Action",
+    "CellAt",
     "Finding",
     "NextStep",
     "Parameter",
@@ -35,7 +43,11 @@ __all__ = [
     "Runbook",
     "RunbookFailedError",
     "begin",
+    "output_folder",
+    "run_runbook",
     "runbook",
     "runbooks",
+    "settings_environment",
+    "start_runbook",
     "table",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tradingkb.settings.answers import AnswerSettings
 from tradingkb.settings.client import ClientSettings
 from tradingkb.settings.index import IndexSettings
@@ -26,3 +28,13 @@ class Settings(
     StoreSettings,
 ):
     """Read from arguments, then environment variables, then a `.env` file, then defaults."""
+
+    @property
+    def runbook_folder(self) -> Path:
+        """Where runs of runbooks leave their files: as chosen, else `runbooks` in the home.
+
+        Raises:
+            ConfigurationError: the home cannot be a folder.
+        """
+        chosen = self.runbook_output
+        return chosen.expanduser().absolute() if chosen else self.absolute_home / "runbooks"

@@ -8,6 +8,7 @@ from tradingkb.upkeep.moving import Mover
 from tradingkb.upkeep.pulling import PullReport, pull_model
 from tradingkb.upkeep.reembed_job import ReembedJob
 from tradingkb.upkeep.retention import PruneReport, Retention
+from tradingkb.upkeep.runbook_files import old_files, run_stem
 
 __all__ = [
     "BackupReport",
@@ -27,5 +28,7 @@ __all__ = [
     "Retention",
     "Side",
     "Target",
+    "old_files",
     "pull_model",
+    "run_stem",
 ]

@@ -128,6 +128,7 @@ def test_while_a_run_goes_its_schedule_is_overlapped_and_no_other(world):
     ticks = world.turn(scheduler, SIX + DAY)
     assert ("hourly", "overlapped") in ticks
     assert ("daily", "claimed") in ticks
+    assert ("hourly", SIX, "started", None) in world.history()  # while it goes
     # Another scheduler sees it, too: by its row, whose holder has been heard of just now.
     assert world.turn(world.scheduler(), SIX + DAY + HOUR) == [("hourly", "overlapped")]
     assert scheduler.stop(0)
@@ -206,6 +207,15 @@ def test_a_claim_whose_run_was_begun_is_not_begun_again(world):
     world.turn(world.scheduler(), SIX + MINUTE)
     assert world.rows.begun == []
     assert world.history() == [("daily", SIX, "started", None)]
+
+
+def test_a_claim_whose_run_was_begun_holds_up_no_later_time(world):
+    world.turn(world.scheduler())
+    world.store.claim_tick(claim())
+    run = runbook_run(1, run_id="of-the-dead", schedule="daily", slot=SIX)
+    world.store.add_runbook_run(run)
+    world.store.end_runbook_run("of-the-dead", SIX, "done")
+    assert ("daily", "claimed") in world.turn(world.scheduler(), SIX + DAY)
 
 
 def test_two_that_find_one_claim_begin_it_once(world):

@@ -44,6 +44,7 @@ class Runbook:
         parameters: what it can be given.
         destructive: whether it changes what is stored or running; two of them never overlap in one
             workspace.
+        without_store: whether it can do something while the store does not answer.
         deadline_s: seconds after which a run is ended.
         version: changes with its code: 12 digits of SHA-256 over the sources of its cells.
     """
@@ -58,6 +59,7 @@ class Runbook:
     undo: str
     parameters: tuple[Parameter, ...]
     destructive: bool
+    without_store: bool
     deadline_s: int
     version: str
 
@@ -80,6 +82,7 @@ class Runbook:
             "changes": self.changes,
             "undo": self.undo,
             "destructive": self.destructive,
+            "without_store": self.without_store,
             "deadline_s": self.deadline_s,
             "version": self.version,
             "parameters": [one.to_dict() for one in self.parameters],
@@ -157,6 +160,7 @@ def _read(path: Path) -> Runbook:
         undo=parts["undo"],
         parameters=parameters,
         destructive=bool(own.get("destructive", True)),
+        without_store=bool(own.get("without_store", False)),
         deadline_s=int(own.get("deadline_s", _DEADLINE_S)),
         version=hashlib.sha256(sources.encode()).hexdigest()[:12],
     )

@@ -24,6 +24,8 @@ _KINDS: Final[Mapping[str, type]] = {
 _REMEDY: Final = "write `name: type = default  # meaning`, of " + ", ".join(
     (*_KINDS, "Literal['one', 'other']", "each of them | None")
 )
+#: The one line of a cell that is no parameter.
+_IMPORT: Final = "from typing import Literal"
 #: How nothing is written where only text can be given.
 _NOTHING: Final = ("", "none", "null")
 
@@ -72,7 +74,7 @@ class Parameter:
 
 
 def read_parameters(source: str, where: str) -> tuple[Parameter, ...]:
-    """The parameters of a cell.
+    """The parameters of a cell, which may import `Literal` and nothing else.
 
     Args:
         source: of the cell.
@@ -83,7 +85,7 @@ def read_parameters(source: str, where: str) -> tuple[Parameter, ...]:
             type; names the line.
     """
     try:
-        lines = ast.parse(source).body
+        lines = [line for line in ast.parse(source).body if ast.unparse(line) != _IMPORT]
     except SyntaxError as error:
         raise _wrong(where, error.lineno or 1, f"is no Python: {error.msg}") from None
     meanings = dict(_comments(source))

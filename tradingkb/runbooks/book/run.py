@@ -9,7 +9,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.exceptions import InvalidInputError, TradingKBError
+from tradingkb.exceptions import BackendUnavailableError, InvalidInputError, TradingKBError
+from tradingkb.masking import masked
 from tradingkb.plain import plain
 from tradingkb.runbooks.book.catalogue import Runbook, runbook
 from tradingkb.runbooks.book.plan import Step, carried_out
@@ -50,17 +51,18 @@ class Run:
 
     Attributes:
         book: the runbook.
-        kb: the knowledge base that the environment names.
+        store_error: why the store does not answer, where a runbook goes on without; else None.
         parameters: all parameters with their values.
         workspace: slug or id, as given.
         dry_run: whether nothing may be changed.
     """
 
     def __init__(
-        self, book: Runbook, kb: KnowledgeBase, parameters: Mapping[str, Any], stack: Any
+        self, book: Runbook, kb: KnowledgeBase | None, parameters: Mapping[str, Any], stack: Any
     ) -> None:
         """Made by `begin`."""
-        self.book, self.kb, self.parameters = book, kb, dict(parameters)
+        self.book, self._kb, self.parameters = book, kb, dict(parameters)
+        self.store_error: str | None = None
         self.workspace: str = parameters["workspace"]
         self.dry_run: bool = parameters["dry_run"]
         self._stack = stack
@@ -71,6 +73,33 @@ class Run:
         self._findings: list[Finding] = []
         self._next: list[NextStep] = []
         self._broken = False
+
+    @property
+    def kb(self) -> KnowledgeBase:
+        """The knowledge base that the environment names.
+
+        Raises:
+            BackendUnavailableError: it could not be opened.
+        """
+        if self._kb is None:
+            raise BackendUnavailableError(f"the store does not answer: {self.store_error}")
+        return self._kb
+
+    def reopen(self) -> None:
+        """Opens the knowledge base, or looks again whether its store answers.
+
+        Raises:
+            BackendUnavailableError: it does not.
+            UnknownWorkspaceError: there is no such workspace.
+        """
+        try:
+            if self._kb is None:
+                self._kb = self._stack.enter_context(_opened())
+            self._kb.use_cases.workspaces.find(self.workspace)
+        except BackendUnavailableError as error:
+            self.store_error = masked(str(error))
+            raise
+        self.store_error = None
 
     @property
     def failed(self) -> bool:
@@ -264,7 +293,6 @@ def begin(name: str, given: Mapping[str, Any]) -> Run:
         BackendUnavailableError: the store does not answer.
     """
     from tradingkb.settings import load_settings
-    from tradingkb.wiring import connect
 
     settings = load_settings()
     book = runbook(name, settings.runbooks_dir)
@@ -272,21 +300,28 @@ def begin(name: str, given: Mapping[str, Any]) -> Run:
     wanted = {key: given[key] for key in (*names, *_injected(given)) if key in given}
     parameters = book.checked(wanted)
     stack = contextlib.ExitStack()
-    kb = stack.enter_context(connect(settings=settings, progress=False))
-    run = Run(book, kb, parameters, stack)
+    run = Run(book, None, parameters, stack)
     try:
-        kb.use_cases.workspaces.find(run.workspace)
+        with contextlib.suppress(*([BackendUnavailableError] if book.without_store else [])):
+            run.reopen()
         if book.destructive and not run.dry_run:
             run._hold()
     except BaseException:
         stack.close()
         raise
     how = "a dry run: nothing is changed" if run.dry_run else "changes are made"
+    away = "" if run.store_error is None else ", which does not answer"
     show_markdown(
         f"**{book.name}** (version {book.version}) on workspace `{run.workspace}` of "
-        f"{kb.settings.shown_store_url}: {how}"
+        f"{settings.shown_store_url}{away}: {how}"
     )
     return run
+
+
+def _opened() -> KnowledgeBase:
+    from tradingkb.wiring import connect
+
+    return connect(progress=False)
 
 
 def _injected(given: Mapping[str, Any]) -> list[str]:

@@ -155,6 +155,16 @@ def ask(
     return found
 
 
+def why_not_ready(answer: Answer) -> str:
+    """Which checks of /ready fail, and why; "" where none does."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    if body.get("draining"):
+        return "it is about to stop"
+    failing = [(n, c) for n, c in body.get("checks", {}).items() if not c.get("ok")]
+    told = "; ".join(f"{name}: {check.get('detail')}" for name, check in failing)
+    return told or ("" if answer.ok else answer.told)
+
+
 def samples(text: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
     """Labels and value of each sample of a metric, in a text of Prometheus."""
     for line in text.splitlines():

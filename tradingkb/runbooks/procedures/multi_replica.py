@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.presentation import Table
-from tradingkb.runbooks.procedures.http import Tokens, ask, checked_urls, samples
+from tradingkb.runbooks.procedures.http import (
+    Tokens,
+    ask,
+    checked_urls,
+    samples,
+    why_not_ready,
+)
 from tradingkb.runbooks.procedures.limits_measured import (
     Measured,
     measured,
@@ -346,14 +352,8 @@ def _replica(url: str, tokens: Tokens) -> Replica:
         limits.get("backend"),
         limits.get("fail"),
         int(sum(refused)) if metrics.ok else None,
-        "" if ready.ok else _told(ready.body) or ready.told,
+        why_not_ready(ready),
     )
-
-
-def _told(ready: Any) -> str:
-    """Which checks fail, and why."""
-    checks = ready.get("checks", {}) if _is_json(ready) else {}
-    return "; ".join(f"{name}: {c.get('detail')}" for name, c in checks.items() if not c.get("ok"))
 
 
 def _names(live: Sequence[Replica], tokens: Tokens) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradingkb.runbooks.schedule.crontab import crontab
 from tradingkb.runbooks.schedule.due import Due, due
 from tradingkb.runbooks.schedule.entries import (
     Refused,
@@ -10,6 +11,7 @@ from tradingkb.runbooks.schedule.entries import (
     read_schedules,
 )
 from tradingkb.runbooks.schedule.scheduler import Scheduler
+from tradingkb.runbooks.schedule.serving import checker, scheduler_of, serve
 from tradingkb.runbooks.schedule.times import slots
 
 __all__ = [
@@ -18,7 +20,11 @@ __all__ = [
     "Schedule",
     "ScheduleFile",
     "Scheduler",
+    "checker",
+    "crontab",
     "due",
     "read_schedules",
+    "scheduler_of",
+    "serve",
     "slots",
 ]

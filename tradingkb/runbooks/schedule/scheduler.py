@@ -29,6 +29,7 @@ POLL_S: Final = 5.0
 _BEAT_S: Final = 15.0
 #: Seconds that kernels have to end, once they are told.
 _ENDING_S: Final = 15.0
+_LOOK_S: Final = 0.2
 
 
 class Scheduler:
@@ -51,6 +52,7 @@ class Scheduler:
         new_id: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
         at_once: int = AT_ONCE,
+        beaten: Callable[[], None] = lambda: None,
     ) -> None:
         """Wires it.
 
@@ -63,9 +65,10 @@ class Scheduler:
             new_id: makes ids of runs.
             monotonic: seconds that only grow; who lives is judged by them.
             at_once: most runs at once.
+            beaten: called at each sign of life, once that is stored.
         """
         self._store, self._clock, self._new_id = store, clock, new_id
-        self._monotonic = monotonic
+        self._monotonic, self._beaten, self._path = monotonic, beaten, path
         self._me = own_name(new_id())
         self._reader = Reader(path, check, monotonic)
         self._runs = Runs(store, run, clock=clock, at_once=at_once)
@@ -106,43 +109,50 @@ class Scheduler:
 
     def work(self) -> None:
         """Takes turns until `leave`; what fails is tried again at the next one."""
-        emit("kb_scheduler_started", holder=self._me)
+        emit("kb_scheduler_started", file=str(self._path))
         while not self._leaving.is_set():
-            try:
-                self.turn()
-            except TradingKBError as error:
-                # Without a turn there is no sign of life, and the alert tells of it.
-                emit("kb_scheduler_failed", error=f"{type(error).__name__}: {error}")
-            except Exception as error:
-                _LOGGER.exception("a turn of the scheduler failed")
-                emit("kb_scheduler_failed", error=f"{type(error).__name__}: {error}")
+            self._tried()
             self._leaving.wait(POLL_S)
 
     def leave(self) -> None:
         """Decides nothing more; it waits for nothing, and a handler of signals may call it."""
         self._leaving.set()
 
-    def stop(self, grace_s: float) -> bool:
+    def stop(self, grace_s: float, hurried: Callable[[], bool] = lambda: False) -> bool:
         """Leaves, waits for what runs, and ends the kernels of what does not end by itself.
 
         Args:
             grace_s: how long to wait before kernels are ended.
+            hurried: asked meanwhile whether to end them at once.
 
         Returns:
             Whether nothing runs any more.
         """
         self.leave()
         self._runs.leave()
-        done = self._runs.wait(grace_s)
+        until = time.monotonic() + grace_s
+        while not (done := self._runs.wait(min(_LOOK_S, grace_s))):
+            if time.monotonic() >= until or hurried():
+                break
         if not done:
             self._runs.end()
             done = self._runs.wait(_ENDING_S)
-        emit("kb_scheduler_stopped", holder=self._me)
+        emit("kb_scheduler_stopped", file=str(self._path))
         return done
 
     def finish(self) -> None:
         """Waits for all that runs, however long."""
         self._runs.wait()
+
+    def _tried(self) -> None:
+        try:
+            self.turn()
+        except TradingKBError as error:
+            # Without a turn there is no sign of life, and the alert tells of it.
+            emit("kb_scheduler_failed", error=f"{type(error).__name__}: {error}")
+        except Exception as error:
+            _LOGGER.exception("a turn of the scheduler failed")
+            emit("kb_scheduler_failed", error=f"{type(error).__name__}: {error}")
 
     def _decided(self, one: Due, going: set[str], now: datetime) -> ScheduleTick | None:
         """What was written of a slot; None where another scheduler was faster."""
@@ -176,16 +186,18 @@ class Scheduler:
             for run in runs
             if not self._watches.is_free(f"run {run.run_id}", run.holder, run.heartbeat_at)
         }
+        claimed = set()
         for claim in claims:
-            if self._runs.has(claim.run_id):
-                continue
             if self._store.runbook_run(str(claim.run_id)) is not None:
                 started = replace(claim, at=self._clock(), decision="started")
                 if self._store.change_tick(claim, started):
                     tell(started)
-            elif self._is_free(claim) and claim.schedule not in going:
+                continue
+            claimed.add(claim.schedule)
+            free = self._is_free(claim) and not self._runs.has(claim.run_id)
+            if free and claim.schedule not in going:
                 self._take(claim)
-        return going | {claim.schedule for claim in claims}
+        return going | claimed
 
     def _is_free(self, claim: ScheduleTick) -> bool:
         name = f"claim {claim.run_id}"
@@ -215,3 +227,4 @@ class Scheduler:
                 ScheduleState(SCHEDULER, now, self._me, problem=problems)
             )
             self._beaten_at = self._monotonic()
+            self._beaten()
