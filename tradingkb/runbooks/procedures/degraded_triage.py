@@ -130,11 +130,11 @@ def pattern_figure(answers: Answers) -> Any:
             )
     figure.update_layout(
         template="plotly_white",
-        barmode="group",
-        height=180 + 90 * max(len(names), 1),
+        barmode="stack",
+        height=200 + 44 * max(len(names), 1),
         title=f"Degraded answers by strategy and pattern (n = {answers.events.height:,} answers; "
         "one may show several)",
-        xaxis_title="answers",
+        xaxis_title="answers that show the pattern",
         yaxis_title="strategy",
         yaxis={"categoryorder": "array", "categoryarray": names, "automargin": True},
     )

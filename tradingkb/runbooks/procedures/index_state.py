@@ -115,7 +115,8 @@ def verify_ready(run: Run) -> None:
     """Verifies that the knowledge base is ready."""
     found = run.kb.ready()
     failing = {name: check.detail for name, check in found.checks.items() if not check.ok}
-    run.verify("database, vector index and embedder are ready", found.ready, not_ready=failing)
+    told = {"not_ready": failing} if failing else {}
+    run.verify("database, vector index and embedder are ready", found.ready, **told)
 
 
 def can_verify(run: Run) -> bool:

@@ -44,6 +44,13 @@ class Rotation:
         return (self.model, self.collection) == (self.before.model, self.before.collection)
 
 
+def healed_by(rotation: Rotation | None) -> str | None:
+    """The step after which what is in force now matters no more."""
+    if rotation is None:
+        return None
+    return "reembed" if rotation.same else "switch"
+
+
 def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation | None:
     """What is in force, and what shall be; None where the vector index is away.
 

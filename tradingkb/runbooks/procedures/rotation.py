@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.runbooks.book import Run
 
+_DIGITS: Final = 4
 _COMPARED: Final = ("params", "status", "trials")
 
 
@@ -74,7 +75,7 @@ def figures_of(found: ModelComparison) -> dict[str, Any]:
     """What a comparison says, as figures: losses with their 95 % intervals, answers that change."""
     a, b, more = found.a.quality, found.b.quality, found.difference
     changed = {f"other_{name}": found.changed[name] for name in _COMPARED}
-    return {
+    losses = {
         "loss_before": a.loss,
         "loss": b.loss,
         "low": b.low,
@@ -82,6 +83,9 @@ def figures_of(found: ModelComparison) -> dict[str, Any]:
         "difference": more.value,
         "difference_low": more.low,
         "difference_high": more.high,
+    }
+    return {
+        **{name: None if loss is None else round(loss, _DIGITS) for name, loss in losses.items()},
         "probes": b.n_probes,
         "windows": b.n_windows,
         "questions": found.n_questions,
@@ -285,5 +289,6 @@ def models_figure(found: ModelComparison | None) -> Any:
         xaxis_title="loss (0 = exact search, 1 = chance)",
         yaxis_title="embedding model",
         xaxis_range=[-0.1, 1.25],
+        yaxis_range=[-0.7, len(rows) - 0.3],
     )
     return figure
