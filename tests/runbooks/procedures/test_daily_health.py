@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import tradingkb as tkb
+from tests.conftest import NOW
 from tests.made_once import made_once
 from tests.runbooks.cells import Ran, run_cells
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.runbooks import Finding
 from tradingkb.runbooks.procedures import daily_plan
 from tradingkb.runbooks.procedures.daily_health import Share
-from tradingkb.runbooks.procedures.daily_page import page
+from tradingkb.runbooks.procedures.daily_page import Day, page
 from tradingkb.testing.stored import event
 
 NAME = "09_reconcile_and_health"
@@ -202,7 +203,7 @@ def test_the_page_has_four_charts_with_their_units_and_sample_sizes(run: Runs):
     assert [title.partition(" (n = ")[2] for title in titles] == [
         "0)",
         "100 points)",
-        "5 signs of life)",
+        "3 things that should not wait)",
         "0 decisions)",
     ]
     axes = [figure.layout[name].title.text for name in ("xaxis", "yaxis", "yaxis2", "yaxis4")]
@@ -218,3 +219,17 @@ def test_the_page_of_an_empty_store_says_what_is_not_there(
     ran = run_cells(NAME, monkeypatch, tmp_path / "empty")
     told = {one.text for one in page(ran.names["day"]).layout.annotations}
     assert {"nobody asked", "no decision has an outcome yet", "nothing has happened yet"} <= told
+
+
+def test_decisions_are_drawn_by_quarter_beside_their_rate():
+    decisions = pl.DataFrame({"quarter": [8080, 8083], "won": [0.5, 1.0], "n": [4, 2]})
+    answers = pl.DataFrame(schema={"at": pl.Datetime, "status": pl.String, "count": pl.Int64})
+    day = Day(NOW, answers, None, [], decisions, (0.5, 0.4, 0.6), "sharpe")
+    figure = page(day)
+    drawn = figure.data[-1]
+    assert (list(drawn.x), list(drawn.y)) == ([date(2020, 1, 1), date(2020, 10, 1)], [50.0, 100.0])
+    assert "Choices that beat the defaults, sharpe (n = 6 decisions)" in {
+        one.text for one in figure.layout.annotations
+    }
+    (band,) = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert (band.y0, band.y1) == (40.0, 60.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.monitoring import SHARES
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tradingkb.runbooks.book import Run
     from tradingkb.runbooks.procedures.daily_health import Age
 
+_HOUR_MS: Final = 3_600_000
 _NOTHING: Final = {"showarrow": False, "font": {"color": GREY}, "x": 0.5, "y": 0.5}
 
 
@@ -25,15 +27,17 @@ class Day:
     """What the page shows.
 
     Attributes:
+        at: the time, UTC.
         answers: at (hour), status, count of the last 24 hours; probes left out.
         index: SQL beside the vector index; None where they could not be compared.
         ages: when things last happened.
-        decisions: quarter, won (0 to 1, mean over its decisions), n: past choices that could be
+        decisions: quarter (4 * year + 0 to 3), won (mean of 0 to 1), n: past choices that could be
             compared with the strategy's defaults.
         rate: their fitted rate with its interval; None while uncalibrated.
         objective_type: by which they were judged.
     """
 
+    at: datetime
     answers: pl.DataFrame
     index: Reconciliation | None
     ages: list[Age]
@@ -56,7 +60,9 @@ def read_day(run: Run, index: Reconciliation | None, ages: list[Age], objective_
     model = fitted.model if fitted is not None else None
     rate = None if model is None else (model["value"], model["low"], model["high"])
     answers = run.kb.event_rates(run.workspace, bucket="hour")
-    return Day(answers, index, ages, decisions, rate, objective_type)
+    return Day(
+        run.kb.use_cases.indexer.clock(), answers, index, ages, decisions, rate, objective_type
+    )
 
 
 def page(day: Day) -> Any:
@@ -66,6 +72,7 @@ def page(day: Day) -> Any:
     n = int(day.answers["count"].sum())
     points = 0 if day.index is None else int(day.index.before["held"].sum())
     decisions = int(day.decisions["n"].sum())
+    watched = sum(age.limit_days is not None for age in day.ages)
     figure = make_subplots(
         rows=2,
         cols=2,
@@ -74,7 +81,7 @@ def page(day: Day) -> Any:
         subplot_titles=(
             f"Answers of the last 24 h by status (n = {n:,})",
             f"Index beside SQL (n = {points:,} points)",
-            f"How long ago (n = {len(day.ages)} signs of life)",
+            f"How long ago (n = {watched} things that should not wait)",
             f"Choices that beat the defaults, {day.objective_type} (n = {decisions:,} decisions)",
         ),
     )
@@ -103,6 +110,8 @@ def _answers(figure: Any, day: Day, row: int, col: int) -> None:
             x=mine["at"].to_list(),
             y=mine["share"].to_list(),
             name=status,
+            width=_HOUR_MS,
+            offset=0,
             marker_color=colour,
             customdata=mine.select("count", "n").rows(),
             hovertemplate="%{y:.0f} % (%{customdata[0]} of %{customdata[1]})",
@@ -113,7 +122,8 @@ def _answers(figure: Any, day: Day, row: int, col: int) -> None:
         figure.add_hline(
             y=100 * rule.threshold, line_dash="dash", line_color=COLOURS[status], row=row, col=col
         )
-    figure.update_xaxes(axis("hour, UTC"), row=row, col=col)
+    last = [day.at - timedelta(hours=24), day.at + timedelta(hours=1)]
+    figure.update_xaxes(axis("hour, UTC", type="date", range=last), row=row, col=col)
     figure.update_yaxes(axis("share of answers, %", range=[0, 104]), row=row, col=col)
     _say(figure, "nobody asked", row, col, empty=not day.answers.height)
 
@@ -142,8 +152,9 @@ def _index(figure: Any, day: Day, row: int, col: int) -> None:
 def _ages(figure: Any, day: Day, row: int, col: int) -> None:
     import plotly.graph_objects as go
 
-    known = [age for age in day.ages if age.days is not None]
-    never = [age.what for age in day.ages if age.days is None]
+    watched = [age for age in day.ages if age.limit_days is not None]
+    known = [age for age in watched if age.days is not None]
+    never = [age.what for age in watched if age.days is None]
     bar = go.Bar(
         x=[age.days for age in known],
         y=[age.what for age in known],
@@ -153,10 +164,9 @@ def _ages(figure: Any, day: Day, row: int, col: int) -> None:
         showlegend=False,
     )
     figure.add_trace(bar, row=row, col=col)
-    limited = [age for age in known if age.limit_days is not None]
     mark = go.Scatter(
-        x=[age.limit_days for age in limited],
-        y=[age.what for age in limited],
+        x=[age.limit_days for age in known],
+        y=[age.what for age in known],
         mode="markers",
         marker={"symbol": "line-ns", "size": 22, "line": {"width": 2, "color": GREY}},
         name="limit",
@@ -172,11 +182,12 @@ def _decisions(figure: Any, day: Day, row: int, col: int) -> None:
     import plotly.graph_objects as go
 
     bar = go.Bar(
-        x=day.decisions["quarter"].to_list(),
+        x=[date(q // 4, 3 * (q % 4) + 1, 1) for q in day.decisions["quarter"]],
         y=(100 * day.decisions["won"]).to_list(),
         customdata=day.decisions["n"].to_list(),
         marker_color=BLUE,
-        hovertemplate="%{y:.0f} % of %{customdata}<extra></extra>",
+        hovertemplate="%{x|%b %Y}: %{y:.0f} % of %{customdata}<extra></extra>",
+        width=60 * 24 * _HOUR_MS,
         showlegend=False,
     )
     figure.add_trace(bar, row=row, col=col)
@@ -184,7 +195,7 @@ def _decisions(figure: Any, day: Day, row: int, col: int) -> None:
         value, low, high = (100 * one for one in day.rate)
         figure.add_hrect(y0=low, y1=high, fillcolor=GREEN, opacity=0.18, row=row, col=col)
         figure.add_hline(y=value, line_color=GREEN, row=row, col=col)
-    figure.update_xaxes(axis("quarter of the decision"), row=row, col=col)
+    figure.update_xaxes(axis("quarter of the decision", type="date"), row=row, col=col)
     figure.update_yaxes(axis("decisions, %", range=[0, 104]), row=row, col=col)
     _say(figure, "no decision has an outcome yet", row, col, empty=not day.decisions.height)
 
