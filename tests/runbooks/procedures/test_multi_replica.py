@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runbooks.played import Played
 
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening
-from tests.runbooks.played import Played
 from tradingkb.runbooks.procedures.http import ask
 from tradingkb.runbooks.procedures.multi_replica import why_switch
 from tradingkb.testing import RedisProcess
@@ -36,9 +36,7 @@ def two(home: Path) -> Iterator[Callable[..., str]]:
 
         def start(**given: Any) -> str:
             limits = {"rate_limit_per_minute": 6, "rate_limit_concurrent": 2, **given}
-            urls = [
-                stack.enter_context(listening(home, replica=f"r{n}", **limits)) for n in (1, 2)
-            ]
+            urls = [stack.enter_context(listening(home, replica=f"r{n}", **limits)) for n in (1, 2)]
             return ",".join(urls)
 
         yield start

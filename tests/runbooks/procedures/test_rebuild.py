@@ -16,6 +16,9 @@ from tests.runbooks.cells import Ran
 from tests.runbooks.procedures.conftest import TRIALS, Play, answers
 from tests.small_store import COSINE_V1, MARKET, REGIME_V1, trials
 from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.runbooks import Result
+from tradingkb.runbooks.running import run_runbook
+from tradingkb.settings import load_settings
 from tradingkb.testing.qdrant_server import QdrantServer
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
@@ -218,3 +221,15 @@ def test_a_snapshot_of_another_dimension_is_not_searched(home: Path, played: Pla
     assert failed.states["activate:default"] == "failed"
     with tkb.connect(home, progress=False) as kb:
         assert kb.workspaces()["collection"].to_list() == [REGIME_V1]
+
+
+def test_a_kernel_of_its_own_comes_to_the_same_result(home: Path, tmp_path: Path) -> None:
+    settings = load_settings(home=home, runbook_output=tmp_path / "runs")
+    found = run_runbook(settings, "02", {"dry_run": False}, actor="ann")
+    assert (found.outcome, found.error) == ("done", None)
+    assert found.result is not None
+    result = Result.model_validate(dict(found.result))
+    assert [action.state for action in result.actions] == ["done"] * 4
+    assert collections(home) == {REGIME_V1: (64, TRIALS)}
+    report = (tmp_path / "runs" / str(found.report)).read_text("utf-8")
+    assert "Answers before and after" in report
