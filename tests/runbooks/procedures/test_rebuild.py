@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
 import tradingkb as tkb
@@ -133,11 +134,26 @@ def test_every_workspace_that_searches_the_collection_is_embedded_again(
 ) -> None:
     with tkb.connect(home, progress=False) as kb:
         kb.create_workspace("other")
-        kb.ingest(trials(), workspace="other")
+        given = trials()
+        bare = pl.lit(None, pl.String)
+        kb.ingest(given, workspace="other")
+        kb.ingest(
+            given.with_columns(
+                source_id=pl.format("bare {}", "source_id"),
+                symbol=pl.lit("Y"),
+                regime_is=bare,
+                regime_oos=bare,
+            ),
+            workspace="other",
+        )
+        first, second = kb.trials("other", symbol="X", limit=2)["trial_id"]
+        kb.reject([first], workspace="other", reason="a bug")
+        kb.archive([second], workspace="other")
     done = played("02", dry_run=False)
     assert done.result.outcome == "done", done.result.findings
     points = {a.key: (a.actual or {}).get("points") for a in done.result.actions}
-    assert (points["reindex:default"], points["reindex:other"]) == (TRIALS, 8)
+    assert not any(action.differs for action in done.result.actions)
+    assert (points["reindex:default"], points["reindex:other"]) == (TRIALS, 6)
 
 
 def test_a_rebuild_that_fails_says_how_to_go_back_and_that_restores_the_answers(
