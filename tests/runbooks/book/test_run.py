@@ -13,7 +13,14 @@ import pytest
 
 import tradingkb as tkb
 from tests.runbooks.notebooks import write_runbook
-from tradingkb.exceptions import InvalidInputError, NotFoundError, WorkspaceBusyError
+from tests.service.process import free_port
+from tradingkb.exceptions import (
+    BackendUnavailableError,
+    InvalidInputError,
+    NotFoundError,
+    WorkspaceBusyError,
+)
+from tradingkb.resilience import Policy, doors
 from tradingkb.runbooks import RESULT_SCHEMA, Run, RunbookFailedError, begin
 
 
@@ -28,6 +35,7 @@ def started(
     (tmp_path / "books").mkdir()
     write_runbook(tmp_path / "books", "01_first")
     write_runbook(tmp_path / "books", "02_reads", destructive=False)
+    write_runbook(tmp_path / "books", "03_repairs", destructive=False, without_store=True)
     monkeypatch.setenv("TRADINGKB_HOME", str(home))
     monkeypatch.setenv("RUNBOOKS_DIR", str(tmp_path / "books"))
     with tkb.connect(home, progress=False) as kb:
@@ -173,3 +181,24 @@ def test_a_secret_is_read_from_the_variable_that_is_named(
         run.secret("token_env")
     monkeypatch.setenv("SOME_TOKEN", "s3cret")
     assert run.secret("token_env") == "s3cret"
+
+
+def test_where_the_store_is_away_only_a_runbook_that_can_go_on_without_it_begins(
+    started: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+):
+    away = f"postgresql+psycopg://kb:s3cret-pw@127.0.0.1:{free_port()}/kb"
+    monkeypatch.setenv("DATABASE_URL", away)
+    monkeypatch.setattr(doors, "POLICIES", {**doors.POLICIES, "db": Policy(5.0, attempts=1)})
+    with pytest.raises(BackendUnavailableError):
+        started("02_reads")
+    run = started("03_repairs")
+    with pytest.raises(BackendUnavailableError, match="the store does not answer"):
+        run.kb.workspaces()
+    with pytest.raises(BackendUnavailableError):
+        run.reopen()
+    assert "s3cret-pw" not in (run.store_error or "s3cret-pw")
+    monkeypatch.delenv("DATABASE_URL")
+    run.reopen()
+    assert run.store_error is None
+    assert run.kb.workspaces()["slug"].to_list() == ["default"]
+    run.finish()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +15,7 @@ import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening
 from tradingkb.runbooks.procedures.http import ask
 from tradingkb.runbooks.procedures.multi_replica import why_switch
+from tradingkb.runbooks.procedures.temporary import temporary_redis
 from tradingkb.testing import RedisProcess
 
 NAME = "01_multi_replica_check"
@@ -124,23 +125,37 @@ def test_a_replica_that_does_not_answer_fails_the_measurement(check: Check, two:
     assert any("07_service_restart" in command for command in found.commands)
 
 
-def test_temporary_replicas_of_both_kinds_are_measured_and_leave_nothing_behind(
-    check: Check, home: Path, tmp_path: Path
+def test_a_temporary_replica_is_measured_and_nothing_is_left_behind(
+    check: Check, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("tradingkb.runbooks.procedures.multi_replica.has_redis", lambda: False)
     before = sorted(path.name for path in home.iterdir())
     found = check(dry_run=False, replicas=1, per_minute=8, at_once=2)
     assert found.result.outcome == "done"
+    assert found.states == {"measure_memory": "done"}
     assert limits(found, "measure_memory") == (8, 2)
-    if shutil.which("redis-server"):
-        assert limits(found, "measure_redis") == (8, 2)
+    assert found.evidence("Redis is not measured") == {"variable": "REDIS_URL"}
     assert sorted(path.name for path in home.iterdir()) == before
 
 
-def test_without_any_redis_that_set_is_left_out_and_told(
+def test_temporary_replicas_are_planned_in_memory_and_in_redis_with_what_each_will_admit(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ):
-    module = "tradingkb.runbooks.procedures.multi_replica.has_redis"
-    monkeypatch.setattr(module, lambda: False)
-    found = check()
-    assert found.states == {"measure_memory": "planned"}
-    assert found.evidence("Redis is not measured") == {"variable": "REDIS_URL"}
+    monkeypatch.setenv("REDIS_URL", "redis://:a-secret-password@host")
+    found = check(replicas=3, per_minute=8, at_once=2)
+    assert [one.expected for one in found.result.actions] == [
+        {"effective_per_minute": 24, "effective_at_once": 6},
+        {"effective_per_minute": 8, "effective_at_once": 2},
+    ]
+    assert "a-secret-password" not in found.result.model_dump_json()
+
+
+def test_a_temporary_redis_answers_and_ends(redis_process: RedisProcess, tmp_path: Path):
+    import redis
+
+    with tempfile.TemporaryDirectory() as folder, temporary_redis(Path(folder)) as url:
+        client = redis.Redis.from_url(url)
+        assert client.ping()
+        client.close()
+    with pytest.raises(redis.ConnectionError):
+        redis.Redis.from_url(url).ping()

@@ -93,6 +93,12 @@ KINDS: Final = (
         "the backend does not run, or listens elsewhere: start it",
     ),
     Kind(
+        "overloaded",
+        True,
+        r"\b(429|500|502|503|504)\b|SQLITE_(BUSY|LOCKED)",
+        "the backend answers that it cannot: its own log says why",
+    ),
+    Kind(
         "connection reset",
         True,
         r"ConnectionReset|ConnectionAborted|BrokenPipe|RemoteProtocol|RemoteDisconnected"
@@ -104,12 +110,6 @@ KINDS: Final = (
         True,
         r"[Tt]ime(d )?[Oo]ut|\b57014\b|ReadTimeout|no answer (since|within)|\bslow\b",
         "the backend hangs or has too much to do: its load, its disk, the network to it",
-    ),
-    Kind(
-        "overloaded",
-        True,
-        r"\b(429|500|502|503|504)\b|SQLITE_(BUSY|LOCKED)",
-        "the backend answers that it cannot: its own log says why",
     ),
     Kind(
         "network error",

@@ -221,6 +221,13 @@ def _diagnosis(replica: str, service: str, error: str | None, found: Failures) -
     }
 
 
+def fixed_question(run: Run) -> FixedQuestion:
+    """The question that the parameters say."""
+    given = run.parameters
+    asked = (given["strategy"], given["objective"], given["market"])
+    return question_of(run.kb, run.workspace, *asked)
+
+
 def tokens_of(run: Run) -> Tokens:
     """Those that requests of this runbook carry."""
     given = run.parameters
@@ -240,7 +247,7 @@ def _look_at_replica(found: Failures, url: str, tokens: Tokens) -> None:
             found.circuits.append(_circuit(name, url, SERVICE_OF.get(service, service), told))
     found.failing += _failing(name, url, ready)
     text = str(metrics.body)
-    found.requests += _failed_requests(name, text)
+    found.requests += failed_requests(name, text)
     for labels, value in samples(text, "resilience_retries_total"):
         if value:
             row = {"replica": name, "service": labels["service"], "retries": int(value)}
@@ -249,10 +256,9 @@ def _look_at_replica(found: Failures, url: str, tokens: Tokens) -> None:
 
 def _look_at_store(run: Run, found: Failures) -> None:
     if run.store_error is not None:
-        found.unread["the store"] = run.store_error
         found.failing.append(Failing(HERE, None, "db", run.store_error))
         return
-    kb, given = run.kb, run.parameters
+    kb = run.kb
     for name, check in kb.ready().checks.items():
         service = SERVICE_OF[name]
         if check.ok:
@@ -267,13 +273,7 @@ def _look_at_store(run: Run, found: Failures) -> None:
     found.changes = _read(
         found, "what circuits did", lambda: kb.breaker_changes(since=found.since, limit=1000)
     )
-    found.question = _read(
-        found,
-        "strategies",
-        lambda: question_of(
-            kb, run.workspace, given["strategy"], given["objective"], given["market"]
-        ),
-    )
+    found.question = _read(found, "strategies", lambda: fixed_question(run))
 
 
 def _circuit(replica: str, url: str | None, service: str, told: dict[str, Any]) -> Circuit:
@@ -299,7 +299,13 @@ def _failing(name: str, url: str, ready: Answer) -> list[Failing]:
     return [Failing(name, url, SERVICE_OF[n], str(c.get("detail"))) for n, c in checks]
 
 
-def _failed_requests(name: str, text: str) -> list[dict[str, Any]]:
+def failed_requests(name: str, text: str) -> list[dict[str, Any]]:
+    """How many requests of each route were answered by a failure; probes left out.
+
+    Args:
+        name: of the replica.
+        text: its /metrics.
+    """
     counted: dict[str, list[int]] = {}
     for labels, value in samples(text, "kb_http_requests_total"):
         if not labels["route"].startswith(_COUNTED):

@@ -18,6 +18,8 @@ from tradingkb.exceptions import BackendUnavailableError, InvalidInputError
 
 #: What a kernel and a run of a runbook leave in the environment of what they start.
 _NOT_INHERITED: Final = ("JPY_", "PYDEVD_", "IPY", "MPLBACKEND", "TRADINGKB_RUN_ID")
+#: What was started: Python warns of a process that is forgotten while it runs.
+STARTED: Final[list[subprocess.Popen[bytes]]] = []
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 
@@ -129,7 +131,7 @@ def start(
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
-            return subprocess.Popen(
+            child = subprocess.Popen(
                 list(command),
                 cwd=folder,
                 env=kept,
@@ -141,6 +143,8 @@ def start(
     except OSError as error:
         what = f"{command[0]} cannot be started: {error.strerror or error}"
         raise BackendUnavailableError(what) from None
+    STARTED.append(child)
+    return child
 
 
 def own_environment() -> dict[str, str]:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.presentation import Table
 from tradingkb.runbooks.procedures.diagnosis import SERVICE_OF
-from tradingkb.runbooks.procedures.failures import HERE, WAIT, Failures, tokens_of
+from tradingkb.runbooks.procedures.failures import (
+    HERE,
+    WAIT,
+    Failures,
+    fixed_question,
+    tokens_of,
+)
 from tradingkb.runbooks.procedures.http import ask, why_not_ready
 from tradingkb.runbooks.procedures.question import Answered
 
@@ -159,8 +165,10 @@ def _still_here(run: Run, service: str) -> str:
 
 def _asked(run: Run, found: Failures) -> list[Answered]:
     question = found.question
+    if question is None and run.store_error is None:
+        question = fixed_question(run)  # it is back
     if question is None or question.strategy is None:
-        run.find("no question can be asked: there is no store, or no trials in the workspace")
+        run.find("no question is asked: there is no store, or no trials in the workspace")
         return []
     tokens = tokens_of(run)
     answers = [question.asked_of(url, tokens) for url in found.urls.values()]
