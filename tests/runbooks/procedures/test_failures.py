@@ -11,11 +11,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.runbooks.played import Played
 
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening
 from tests.indexing.markets import market_trials
-from tests.runbooks.played import Played
 from tests.service.process import free_port
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.resilience import Thresholds

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runbooks.played import Played
 
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening
-from tests.runbooks.played import Played
 from tradingkb.runbooks.procedures.http import ask
 from tradingkb.runbooks.procedures.multi_replica import why_switch
 from tradingkb.runbooks.procedures.temporary import temporary_redis

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runbooks.played import Played
 
 import tradingkb as tkb
-from tests.runbooks.played import Played
 from tests.service.process import free_port
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import ScheduleState

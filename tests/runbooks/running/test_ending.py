@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.runbooks.running.test_starting import RESULT
+from tests.runbooks.running.said import RESULT
 from tradingkb.runbooks import MIMETYPE, Result
 from tradingkb.runbooks.running.ending import outcome_of_run, result_of, short, storable
 from tradingkb.runbooks.running.places import CellAt, CellFailed, places

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_output
 
 from tests.runbooks.notebooks import write_runbook
-from tests.runbooks.running.test_starting import RESULT
+from tests.runbooks.running.said import RESULT
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, InvalidInputError
 from tradingkb.ports import RunbookRun
 from tradingkb.runbooks import MIMETYPE, run_runbook

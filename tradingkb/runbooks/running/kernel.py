@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _LONGEST_FOLDER: Final = 70
 _ARGV: Final = (
     *("-m", "ipykernel_launcher", "-f", "{connection_file}"),
-    "--HistoryManager.enabled=False",
+    "--HistoryManager.enabled=0",
     # A file of the working folder must not stand in for a module.
-    "--InteractiveShellApp.ignore_cwd=True",
+    "--InteractiveShellApp.ignore_cwd=1",
 )
 #: Every chart as its figures alone: the report draws it.
 _RENDERER: Final = "plotly_mimetype"
