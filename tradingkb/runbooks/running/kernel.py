@@ -73,7 +73,7 @@ class Kernel:
                 process.kill()
 
     def death(self) -> str:
-        """How the process ended, and the end of what it has written itself."""
+        """How the process ended, and the last line of what it has written itself."""
         process = getattr(self.manager.provisioner, "process", None)
         code = process.poll() if process is not None else None
         how = "" if code is None else f" with exit code {code}"
@@ -85,7 +85,7 @@ class Kernel:
             said = self._said.read_bytes()[-_LAST_BYTES:].decode("utf-8", "replace").strip()
         except OSError:
             said = ""
-        return f"{how}: {said}" if said else how
+        return f"{how}: {said.splitlines()[-1]}" if said else how
 
     def close(self) -> None:
         """Ends what is left of it; in the thread that has started it.
