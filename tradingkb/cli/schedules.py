@@ -14,7 +14,7 @@ from tradingkb.cli.common import AsJson
 from tradingkb.cli.output import EXIT_JOB_FAILED, print_frame, print_json, reported, say, show
 
 if TYPE_CHECKING:
-    from tradingkb.runbooks.schedule import ScheduleFile, Scheduler
+    from tradingkb.runbooks import ScheduleFile, Scheduler
 
 _DEFAULT: Final = Path("schedules.toml")
 
@@ -68,7 +68,7 @@ def _run(
 ) -> None:
     from tradingkb.exceptions import ConfigurationError
     from tradingkb.observability import configure_logging
-    from tradingkb.runbooks.schedule import scheduler_of, serve
+    from tradingkb.runbooks import run_scheduler, scheduler_of
 
     _libraries()
     if not path.is_file():
@@ -80,7 +80,7 @@ def _run(
         if not once:  # a service, whose log is where one looks
             configure_logging(kb.settings.service_log_level, kb.settings.log_format)
         scheduler = scheduler_of(kb, path, beat_file=beat_file)
-        done = serve(scheduler, once=once, grace_s=grace_s)
+        done = run_scheduler(scheduler, once=once, grace_s=grace_s)
         if once:
             _print_once(scheduler)
         if not done:
@@ -103,10 +103,10 @@ def _print_once(scheduler: Scheduler) -> None:
 
 
 def _read(context: typer.Context, path: Path) -> ScheduleFile:
-    from tradingkb.runbooks.schedule import checker, read_schedules
+    from tradingkb.runbooks import parameters_check, read_schedules
 
     _libraries()
-    return read_schedules(path, checker(context.obj.settings().runbooks_dir))
+    return read_schedules(path, parameters_check(context.obj.settings().runbooks_dir))
 
 
 def _libraries() -> None:
@@ -140,7 +140,7 @@ def _print_next(found: ScheduleFile, n: int, *, as_json: bool) -> None:
 
     import polars as pl
 
-    from tradingkb.runbooks.schedule import slots
+    from tradingkb.runbooks import slots
 
     now = datetime.now(UTC)
     rows: list[dict[str, Any]] = [
@@ -159,7 +159,7 @@ def _print_next(found: ScheduleFile, n: int, *, as_json: bool) -> None:
 
 
 def _print_crontab(context: typer.Context, found: ScheduleFile) -> None:
-    from tradingkb.runbooks.schedule import crontab
+    from tradingkb.runbooks import crontab
 
     home = context.obj.settings().absolute_home
     typer.echo(
