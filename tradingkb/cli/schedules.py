@@ -31,6 +31,10 @@ def schedule(
     next_: Annotated[
         int | None, typer.Option("--next", min=1, max=1000, help="Show the next so many times.")
     ] = None,
+    history: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Show the last so many decisions, missed ones too."),
+    ] = None,
     crontab: Annotated[bool, typer.Option("--crontab", help="Print it as a crontab.")] = False,
     once: Annotated[
         bool, typer.Option("--once", help="Do what is due now, and end when that has.")
@@ -49,6 +53,10 @@ def schedule(
     second SIGTERM ends what runs at once.
     """
     with reported():
+        if history is not None:
+            with context.obj.open() as kb:
+                print_frame(kb.schedule_ticks(limit=history), as_json=as_json)
+            return
         path = file or context.obj.settings().schedules or _DEFAULT
         if check or crontab or next_ is not None:
             found = _read(context, path)
@@ -85,19 +93,21 @@ def _run(
             _print_once(scheduler)
         if not done:
             say("error: a run did not end in time; its row says when it was last heard of")
-        failed = [run for run in scheduler.ended if run is None or run.outcome == "failed"]
+        failed = [one for one in scheduler.ended if getattr(one, "outcome", "failed") == "failed"]
         if not done or (once and failed):
             raise typer.Exit(EXIT_JOB_FAILED)
 
 
 def _print_once(scheduler: Scheduler) -> None:
-    for one in scheduler.file.refused:
-        say(f"refused: {one}")
-    for run in scheduler.ended:
-        if run is None:
-            say("error: a run could not be begun: tradingkb runbook history says why")
+    from tradingkb.ports import ScheduleTick
+
+    for refused in scheduler.file.refused:
+        say(f"refused: {refused}")
+    for one in scheduler.ended:
+        if isinstance(one, ScheduleTick):
+            say(f"error: {one.schedule}: its run could not be begun: {one.detail}")
         else:
-            show(f"{run.schedule}: {run.runbook} {run.outcome}")
+            show(f"{one.schedule}: {one.runbook} {one.outcome}")
     if not scheduler.ended:
         show("nothing was due")
 
