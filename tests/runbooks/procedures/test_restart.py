@@ -228,7 +228,7 @@ def test_a_scheduler_is_back_when_it_has_looked_around(
     monkeypatch.setattr(module, start_and_beat)
     found = restarted(**given)
     assert found.result.outcome == "done", found.result
-    pid = (found.result.actions[0].actual or {})["pid"]
+    pid = int((found.result.actions[0].actual or {})["pid"])
     assert processes.is_alive(pid)
     processes.kill(pid)
 

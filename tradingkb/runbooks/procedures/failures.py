@@ -61,7 +61,7 @@ class Circuit:
     service: str
     state: str
     failures: int
-    open_since: str | None
+    open_since: datetime | None
     last_error: str | None
 
 
@@ -192,7 +192,7 @@ def diagnose(run: Run, found: Failures) -> Table:
         told = f"{one.service} is left alone by {one.replica}"
         rows.append(_diagnosis(one.replica, one.service, one.last_error, found))
         evidence = {"error": one.last_error, "kind": kind.name, "failures": one.failures}
-        run.find(told, "critical", healed_by=WAIT, **evidence)
+        run.find(told, "critical" if one.service == "db" else "warning", WAIT, **evidence)
     for failing in found.failing:
         if any((o.replica, o.service) == (failing.by, failing.service) for o in found.open):
             continue
@@ -284,7 +284,7 @@ def _circuit(replica: str, url: str | None, service: str, told: dict[str, Any]) 
         service,
         told["state"],
         told["failures"],
-        None if since is None else str(since),
+        datetime.fromisoformat(since) if isinstance(since, str) else since,
         told["last_error"],
     )
 
