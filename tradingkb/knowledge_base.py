@@ -77,6 +77,7 @@ from tradingkb.regimes import measure_regime, read_ohlcv
 from tradingkb.resilience import BreakerJournal, Breakers
 from tradingkb.settings import Settings
 from tradingkb.upkeep import (
+    BackupCheck,
     BackupReport,
     Backups,
     Checks,
@@ -594,6 +595,19 @@ class KnowledgeBase(
             )
         self.use_cases.notes.backed_up(report)
         return report
+
+    @takes_long
+    def check_backup(self, path: str | Path) -> BackupCheck:
+        """Reads a backup whole, by its checksums: whether it could be restored. Changes nothing.
+
+        Args:
+            path: a backup, or the file of an embedded store.
+
+        Raises:
+            InvalidBackupError: the file is missing, no backup, or damaged.
+            StoreTooNewError: a newer release with another major schema wrote it.
+        """
+        return self.use_cases.backups.check(_own_path(path))
 
     @takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -102,17 +103,23 @@ def found(catalogue: Sequence[Mapping[str, Any]], name: str | None) -> Mapping[s
     return next((one for one in catalogue if one["name"] == name), None)
 
 
-def catalogue_rows(catalogue: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """What each is for, which alerts lead to it, and whether it can destroy something."""
+def catalogue_rows(catalogue: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """What each is called and for, which alerts lead to it, and whether it changes something."""
     return [
         (
             str(one["name"]),
-            str(one["purpose"]),
+            str(one["title"]),
+            without_marks(one["purpose"]),
             ", ".join(one["alerts"]) or "none",
             "yes, when it is not dry" if one["destructive"] else "no",
         )
         for one in catalogue
     ]
+
+
+def without_marks(text: str) -> str:
+    """Markdown of a notebook where only text is shown."""
+    return re.sub(r"[`*]+", "", " ".join(text.split()))
 
 
 def fields(runbook: Mapping[str, Any]) -> list[Field]:
@@ -141,12 +148,11 @@ def _default(value: Any, kind: str) -> Any:
     """What stands in a field of a kind."""
     if value is None or kind == "flag":
         return value
-    readers: Mapping[str, Callable[[Any], Any]] = {
-        "date": lambda text: date.fromisoformat(str(text)),
-        "whole": int,
-        "number": float,
-    }
-    return readers.get(kind, text_of)(value)
+    if kind == "date":
+        return date.fromisoformat(str(value))
+    if kind in ("whole", "number"):
+        return int(value) if kind == "whole" else float(value)
+    return text_of(value)
 
 
 def empty(field: Field) -> Any:

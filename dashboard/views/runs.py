@@ -31,19 +31,12 @@ _TOLD: Final[Mapping[str, tuple[str, str, str]]] = {
 _UNKNOWN: Final = ("?", GREY, "of an unknown kind")
 FINDINGS: Final = ("", "Finding", "Evidence")
 ACTIONS: Final = ("Step", "State", "Expected", "Actual", "Differs", "Took", "How to undo")
-HISTORY: Final = pl.Schema(
-    {
-        "started": pl.Datetime("us", "UTC"),
-        "runbook": pl.String,
-        "outcome": pl.String,
-        "dry run": pl.String,
-        "who": pl.String,
-        "schedule": pl.String,
-        "cells": pl.String,
-        "took": pl.String,
-        "run": pl.String,
-    }
-)
+HISTORY: Final[Mapping[str, pl.DataType]] = {
+    "started": pl.Datetime("us", "UTC"),
+    **dict.fromkeys(
+        ("runbook", "outcome", "dry run", "who", "schedule", "cells", "took", "run"), pl.String()
+    ),
+}
 _LONGEST: Final = 400
 
 
@@ -114,11 +107,18 @@ def _facts(run: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str, st
         yield "Last sign of life", told, "its process is gone, or cannot reach the database"
     yield "Asked for by", str(run["actor"]), _schedule(run)
     yield "Workspace", str(run["workspace"]), ""
-    yield "Cells", progress_text(run), ""
+    if not active(run):
+        yield "Cells", *_cells(run)
     yield "Parameters", said_text(run["parameters"]) or "none", ""
     yield "Notebook", f"version {run['version']}", f"tradingkb {run['release']}"
     if run["notebook"]:
         yield "Executed notebook", str(run["notebook"]), "in the folder of the outputs"
+
+
+def _cells(run: Mapping[str, Any]) -> tuple[str, str]:
+    done, total = run["progress"]["done"], run["progress"]["total"]
+    stopped = done < total and run["cell"]
+    return f"{done} of {total}", f"it stopped at: {shortened(str(run['cell']))}" if stopped else ""
 
 
 def _schedule(run: Mapping[str, Any]) -> str:
@@ -195,7 +195,7 @@ def _value(value: Any) -> str:
 def history(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """The list of runs as it is shown; a lost run is called lost."""
     shown = [_row(row, now) for row in rows.iter_rows(named=True)]
-    return pl.DataFrame(shown, schema=HISTORY, orient="row")
+    return pl.DataFrame(shown, schema=dict(HISTORY), orient="row")
 
 
 def _row(row: Mapping[str, Any], now: datetime) -> tuple[Any, ...]:

@@ -14,6 +14,8 @@ from dashboard.views.numbers import NONE
 
 SCHEDULES: Final = ("Schedule", "Runbook", "Workspace", "When", "Next", "Last due", "What came")
 TICKS: Final = ("Due", "Schedule", "What was decided", "Why")
+#: Seconds after which a scheduler that runs has decided what was due.
+_LATE_S: Final = 120
 #: Decisions after which nothing ran.
 NOTHING_RAN: Final[Mapping[str, str]] = {
     "missed": "missed",
@@ -31,12 +33,13 @@ def schedule_rows(schedules: pl.DataFrame, now: datetime) -> list[tuple[str, ...
 
 def _row(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
     came = [row["last_decision"], row["last_outcome"]]
+    when = f"{row['cron']} ({row['timezone']})" if row["cron"] else NONE
     return (
         str(row["name"]),
-        str(row["runbook"]),
-        str(row.get("workspace") or NONE),
-        f"{row['cron']} ({row['timezone']})",
-        _next(row["next_at"], now),
+        str(row["runbook"] or NONE),
+        str(row["workspace"] or NONE),
+        when,
+        f"not in force: {row['problem']}" if row["problem"] else _next(row["next_at"], now),
         clock(row["last_slot"], now) if row["last_slot"] else "never",
         ", ".join(str(one).replace("_", " ") for one in came if one) or NONE,
     )
@@ -46,6 +49,8 @@ def _next(at: datetime | None, now: datetime) -> str:
     if at is None:
         return "never"
     wait = (at - now).total_seconds()
+    if wait < -_LATE_S:
+        return f"{clock(at, now)}, {span(-wait)} ago: no scheduler runs"
     return f"{clock(at, now)} (in {span(wait)})" if wait > 0 else f"{clock(at, now)} (due)"
 
 

@@ -26,7 +26,8 @@ def parameter(name: str, kind: str, default=None, **more):
 
 BOOK = {
     "name": "04_none",
-    "purpose": "Why?",
+    "title": "Nothing",
+    "purpose": "Why\n*not*?",
     "alerts": ["KbStatusNone"],
     "destructive": True,
     "parameters": [
@@ -188,10 +189,10 @@ def test_what_will_be_run_reads_as_the_options_of_the_command():
 
 def test_the_catalogue_says_what_each_is_for_and_whether_it_changes_something():
     assert runbooks.catalogue_rows([BOOK]) == [
-        ("04_none", "Why?", "KbStatusNone", "yes, when it is not dry")
+        ("04_none", "Nothing", "Why not?", "KbStatusNone", "yes, when it is not dry")
     ]
     quiet = {**BOOK, "alerts": [], "destructive": False}
-    assert runbooks.catalogue_rows([quiet]) == [("04_none", "Why?", "none", "no")]
+    assert runbooks.catalogue_rows([quiet]) == [("04_none", "Nothing", "Why not?", "none", "no")]
     assert runbooks.found([BOOK], "04_none") is BOOK
     assert runbooks.found([BOOK], None) is None
 

@@ -13,6 +13,7 @@ from dashboard.views.report import framed
 from dashboard.views.runbooks import Opens
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=2)
 RUN = {
     "run_id": "r1",
     "runbook": "06_ingest",
@@ -189,26 +190,28 @@ def test_the_last_dry_run_counts_for_the_same_parameters_alone():
 def test_schedules_are_told_in_the_order_in_which_they_are_due():
     found = pl.DataFrame(
         {
-            "name": ["never", "late", "soon"],
-            "runbook": ["09", "06", "09"],
-            "workspace": ["default"] * 3,
-            "cron": ["0 3 * * *"] * 3,
-            "timezone": ["UTC"] * 3,
-            "next_at": [None, NOW + timedelta(hours=5), NOW + timedelta(minutes=3)],
-            "last_slot": [None, NOW - timedelta(days=1), NOW - timedelta(hours=1)],
-            "last_decision": [None, "started", "missed"],
-            "last_outcome": [None, "nothing_to_do", None],
-        },
-        schema_overrides={"last_slot": pl.Datetime("us", "UTC")},
+            "name": ["wrong", "late", "soon", "gone"],
+            "runbook": [None, "06", "09", "09"],
+            "workspace": [None, "default", "default", "desk"],
+            "cron": [None, "0 3 * * *", "0 3 * * *", "0 3 * * *"],
+            "timezone": [None, "UTC", "UTC", "Europe/Berlin"],
+            "next_at": [None, NOW + timedelta(hours=5), NOW + timedelta(minutes=3), LONG_AGO],
+            "last_slot": [None, NOW - timedelta(days=1), NOW - timedelta(hours=1), None],
+            "last_decision": [None, "started", "missed", None],
+            "last_outcome": [None, "nothing_to_do", None, None],
+            "problem": ["line 3: 31 Feb is no day", None, None, None],
+        }
     )
     rows = schedules.schedule_rows(found, NOW)
-    assert [row[0] for row in rows] == ["soon", "late", "never"]
+    assert [row[0] for row in rows] == ["gone", "soon", "late", "wrong"]
     assert [row[4] for row in rows] == [
+        "2026-11-26 12:00 UTC, 2 days ago: no scheduler runs",
         "12:03 UTC (in 3 minutes)",
         "17:00 UTC (in 5 hours)",
-        "never",
+        "not in force: line 3: 31 Feb is no day",
     ]
-    assert [row[6] for row in rows] == ["missed", "started, nothing to do", "–"]
+    assert [row[6] for row in rows] == ["–", "missed", "started, nothing to do", "–"]
+    assert rows[0][3] == "0 3 * * * (Europe/Berlin)"
 
 
 def test_times_at_which_nothing_ran_are_told_and_others_are_not():

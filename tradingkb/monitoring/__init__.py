@@ -10,6 +10,7 @@ from tradingkb.monitoring.pages import Page, event_page, event_summary
 from tradingkb.monitoring.problem_verbs import Watching
 from tradingkb.monitoring.report import Problems
 from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES, STALE
+from tradingkb.monitoring.run_pages import run_page, told_run
 from tradingkb.monitoring.runbook_verbs import LOST_AFTER_S, RunbookHistory
 from tradingkb.monitoring.schedule_verbs import Schedules
 from tradingkb.monitoring.trial_pages import nothing_selected
@@ -36,4 +37,6 @@ __all__ = [
     "event_page",
     "event_summary",
     "nothing_selected",
+    "run_page",
+    "told_run",
 ]

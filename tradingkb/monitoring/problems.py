@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -11,17 +11,8 @@ import polars as pl
 from tradingkb.monitoring.answers import answer_problems
 from tradingkb.monitoring.facts import Facts, Problem, evidence, parameters
 from tradingkb.monitoring.retries import retrying
-from tradingkb.monitoring.rules import (
-    BREAKER,
-    CHECKS,
-    OUTDATED,
-    RETRIES,
-    SCHEDULER,
-    SEVERITIES,
-    STALE,
-    STUCK,
-)
-from tradingkb.monitoring.wording import duration
+from tradingkb.monitoring.rules import BREAKER, CHECKS, OUTDATED, RETRIES, SEVERITIES
+from tradingkb.monitoring.work import work_problems
 
 #: Which service a check of readiness asks.
 _SERVICES: Final = {"database": "db", "qdrant_collection": "qdrant", "embed_service": "ollama"}
@@ -55,9 +46,7 @@ def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
         *_silent(facts),
         *_repeating(facts, now),
         *answer_problems(facts, now),
-        *_stuck(facts, now),
-        *_stale(facts, now),
-        *_unscheduled(facts, now),
+        *work_problems(facts, now),
     ]
     return tuple(sorted(found, key=lambda problem: SEVERITIES.index(problem.severity)))
 
@@ -249,68 +238,6 @@ def _repeating(facts: Facts, now: datetime) -> Iterator[Problem]:
             RETRIES.runbook,
             parameters(facts, found.since, service=found.service),
         )
-
-
-def _stuck(facts: Facts, now: datetime) -> Iterator[Problem]:
-    for state, since in facts.waits.items():
-        rule = STUCK[state]
-        waited = (now - since).total_seconds()
-        if waited <= rule.limit + rule.hold_s or (state == "queued" and facts.running):
-            continue
-        is_running = state == "running"
-        yield Problem(
-            rule.alert,
-            rule.severity,
-            f"a {state} job {'gave no sign of life' if is_running else 'has waited'} for "
-            f"{duration(waited)}" + ("" if is_running else ", and none runs"),
-            since,
-            evidence(
-                {"state": state, "waited_s": round(waited), "limit_s": rule.limit}, since, "second"
-            ),
-            "start a replica that runs jobs: it takes up what nobody holds and goes on where it "
-            "stopped",
-            rule.runbook,
-            parameters(facts),
-        )
-
-
-def _stale(facts: Facts, now: datetime) -> Iterator[Problem]:
-    if facts.last_ingest is None:
-        return
-    age = (now - facts.last_ingest).total_seconds()
-    if age <= STALE.limit + STALE.hold_s:
-        return
-    since = facts.last_ingest + timedelta(seconds=STALE.limit)
-    yield Problem(
-        STALE.alert,
-        STALE.severity,
-        f"the last ingest was completed {duration(age)} ago",
-        since,
-        evidence({"last_ingest": facts.last_ingest, "limit_s": STALE.limit}, since, "second"),
-        "ingest again: it is safe at any time; the runs say whether the last ones failed",
-        STALE.runbook,
-        parameters(facts),
-    )
-
-
-def _unscheduled(facts: Facts, now: datetime) -> Iterator[Problem]:
-    """Nobody does what is scheduled."""
-    if facts.last_turn is None:
-        return
-    age = (now - facts.last_turn).total_seconds()
-    if age <= SCHEDULER.limit + SCHEDULER.hold_s:
-        return
-    since = facts.last_turn + timedelta(seconds=SCHEDULER.limit)
-    yield Problem(
-        SCHEDULER.alert,
-        SCHEDULER.severity,
-        f"the scheduler last did what was due {duration(age)} ago",
-        since,
-        evidence({"last_turn": facts.last_turn, "limit_s": SCHEDULER.limit}, since, "second"),
-        "start it again: what was missed meanwhile it does or skips, as each schedule says",
-        SCHEDULER.runbook,
-        parameters(facts, None),
-    )
 
 
 def _opened(breakers: pl.DataFrame, service: str, now: datetime) -> datetime | None:

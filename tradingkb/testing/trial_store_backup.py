@@ -139,6 +139,7 @@ class BackupContract:
         told = full.write_backup(folder / "b", NOON, replace=False, progress=no_progress)
         assert told.rows == full.row_counts()
         assert min(told.rows.values()) > 0
+        assert full.read_backup(folder / "b") == told
         assert [path.name for path in folder.iterdir()] == ["b"]
 
     def test_a_restore_brings_back_what_was_backed_up_and_nothing_else(
@@ -238,6 +239,8 @@ class BackupContract:
     ) -> None:
         before = everything(full)
         backup.write_bytes(damage(backup.read_bytes()))
+        with pytest.raises(InvalidBackupError, match=r"damaged|no backup"):
+            full.read_backup(backup)
         with pytest.raises(InvalidBackupError, match=r"damaged|no backup"):
             self.restore(full, backup)
         assert everything(full) == before

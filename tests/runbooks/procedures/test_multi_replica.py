@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runbooks.played import Played
 
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening

@@ -49,23 +49,24 @@ def test_it_names_share_reasons_and_root_causes_and_changes_nothing(played_asked
 def test_the_smallest_change_that_helps_is_tried_and_told_to_the_caller(played_asked: Play) -> None:
     found = played_asked("04")
     (empty, filters) = found.rows("Asked again")
-    assert (filters["as_of_then"], filters["now"], filters["with_it"]) == (
+    assert (empty["as_of_then"], empty["now"]) == ("none", "none")
+    (change,) = found.rows("What the caller may send")
+    assert (filters["as_of_then"], filters["now"], change["with_it"]) == (
         "none",
         "none",
         "degraded",
     )
     assert filters["turned_away"] == "min_trades 9999: 24 (24 alone)"
-    assert filters["relax"] == "min_trades: 9999 to 20 (24 trials of 12 windows)"
-    assert json.loads(filters["request"]) == {
+    assert change["relax"] == "min_trades: 9999 to 20 (24 trials of 12 windows)"
+    assert json.loads(change["request"]) == {
         "workspace_id": "default",
         "strategy_name": "s",
         "objective_type": "sharpe",
         "min_trades": 20,
     }
     command = "tradingkb recommend s --objective sharpe --workspace default --min-trades=20"
-    assert filters["command"] == command
+    assert change["command"] == command
     assert command in found.commands
-    assert (empty["now"], empty["relax"]) == ("none", "")
     (turned_away,) = found.rows("Rejections")[:1]
     assert (turned_away["filter"], turned_away["saved"]) == ("min_trades", 3)
 
@@ -120,6 +121,9 @@ def test_an_index_that_cannot_be_written_is_a_failed_run(
 def test_one_strategy_and_a_time_narrow_what_is_looked_at(played_asked: Play) -> None:
     found = played_asked("04", strategy="empty")
     assert found.found("2 of 2 answers are none").evidence["share"] == 1
+    begin = f"{found.names['found'].rates['at'].min():%Y-%m-%dT%H:%M:%S.%fZ}"
+    later = played_asked("04", since=begin)  # as problems fill it in
+    assert later.names["found"].n == 20
     nothing = played_asked("04", strategy="mended")
     assert nothing.found("0 of 2 answers are none").evidence["share"] == 0
     assert nothing.result.outcome == "nothing_to_do"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradingkb.runbooks.book.asked import asked_for
 from tradingkb.runbooks.book.catalogue import Runbook, runbook, runbooks
 from tradingkb.runbooks.book.parameters import Parameter
 from tradingkb.runbooks.book.result import (
@@ -26,6 +27,7 @@ __all__ = [
     "Run",
     "Runbook",
     "RunbookFailedError",
+    "asked_for",
     "begin",
     "runbook",
     "runbooks",

@@ -166,7 +166,8 @@ def rate_figure(answers: Answers) -> Any:
                 line_dash="dash",
                 annotation_text=f"{rule.severity}: {rule.status} above "
                 f"{100 * rule.threshold:.0f} % in {rule.long_s // 3600} h",
-                annotation_position="top left",
+                annotation={"x": 0, "xanchor": "left", "yanchor": "bottom"},
+                annotation_bgcolor="rgba(255,255,255,.8)",
             )
     figure.update_layout(
         template="plotly_white",

@@ -65,20 +65,13 @@ def ask(run: Run, most: int = MOST) -> pl.DataFrame:
 
     Returns:
         strategy_name, symbol, timeframe, status ("error" where there is no answer), params (JSON
-        text), metadata_only, reasons, shown (ids of the trials that head the answer).
+        text), metadata_only, reasons (codes), shown (ids of the trials that head the answer).
     """
     import polars as pl
 
     rows = [_asked(run.kb, run.workspace, one) for one in questions(run.kb, run.workspace, most)]
-    lists = ("reasons", "shown")
-    schema = {
-        name: pl.List(pl.String)
-        if name in lists
-        else pl.Boolean
-        if name == "metadata_only"
-        else pl.String
-        for name in _ASKED
-    }
+    kinds: dict[str, Any] = {"metadata_only": pl.Boolean, "shown": pl.List(pl.String)}
+    schema = {name: kinds.get(name, pl.String) for name in _ASKED}
     return pl.DataFrame(rows, schema=schema)
 
 
@@ -89,14 +82,14 @@ def _asked(kb: KnowledgeBase, workspace: str, question: Mapping[str, Any]) -> di
             **question, workspace=workspace, caller="probe", deadline_s=_DEADLINE_S
         )
     except TradingKBError as error:
-        why = {"status": "error", "reasons": [str(error)]}
+        why = {"status": "error", "reasons": str(error)}
         return {**named, **why, "params": None, "metadata_only": False, "shown": []}
     return {
         **named,
         "status": found.status,
         "params": json.dumps(found.params, sort_keys=True),
         "metadata_only": found.metadata_only,
-        "reasons": list(found.reasons),
+        "reasons": ", ".join(found.reasons),
         "shown": found.trials["source_id"].to_list(),
     }
 
@@ -139,12 +132,8 @@ def verify_as_before(run: Run, before: pl.DataFrame, after: pl.DataFrame) -> pl.
     import polars as pl
 
     table = compare(before, after)
-    same = int(table["as_before"].sum())
-    run.verify(
-        "the fixed questions are answered as before: the same parameters and status",
-        same == table.height,
-        as_before=same,
-        of=table.height,
-        other=table.filter(~pl.col("as_before"))["strategy_name"].to_list(),
-    )
+    other = table.filter(~pl.col("as_before"))["strategy_name"].to_list()
+    what = "the fixed questions are answered as before: the same parameters and status"
+    told = {"questions": table.height} | ({"otherwise": other} if other else {})
+    run.verify(what, not other, **told)
     return table

@@ -75,6 +75,29 @@ def ask_again(run: Run, answers: Answers, most: int = MOST) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
+def states(table: pl.DataFrame) -> pl.DataFrame:
+    """Of `ask_again`: each request with its status as of then and now."""
+    return table.select(
+        "strategy_name",
+        "asked_at",
+        "request_id",
+        "reasons",
+        "as_of_then",
+        "now",
+        "turned_away",
+        "after_strict",
+        "after_relaxed",
+    )
+
+
+def changes(table: pl.DataFrame) -> pl.DataFrame:
+    """Of `ask_again`: the requests that a change of one filter helps, with that change."""
+    import polars as pl
+
+    helped = table.filter(pl.col("relax").fill_null("") != "")
+    return helped.select("strategy_name", "relax", "with_it", "risk", "request", "command")
+
+
 def _row(kb: KnowledgeBase, workspace: str, event: Mapping[str, Any]) -> dict[str, Any]:
     told = {
         "strategy_name": event["strategy_name"],

@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.runbooks.procedures.index_state import IndexState, made, state_found
-from tradingkb.runbooks.procedures.rebuild import RESTART
+from tradingkb.runbooks.procedures.index_state import RESTART, IndexState, made, state_found
 from tradingkb.workspaces import collection_name
 
 if TYPE_CHECKING:
@@ -42,6 +41,13 @@ class Rotation:
     def same(self) -> bool:
         """Whether the model and the collection are those in force: its tag was pulled anew."""
         return (self.model, self.collection) == (self.before.model, self.before.collection)
+
+
+def healed_by(rotation: Rotation | None) -> str | None:
+    """The step after which what is in force now matters no more."""
+    if rotation is None:
+        return None
+    return "reembed" if rotation.same else "switch"
 
 
 def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation | None:

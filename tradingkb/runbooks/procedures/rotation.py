@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.indexing import CHANCE
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
-from tradingkb.runbooks.procedures.index_state import can_verify, index_state, verify_ready
+from tradingkb.runbooks.procedures.index_state import (
+    can_verify,
+    index_state,
+    indexed,
+    known,
+    to_embed,
+    verify_ready,
+)
 from tradingkb.runbooks.procedures.model_change import NAME, Rotation, held_dimension
-from tradingkb.runbooks.procedures.rebuild import indexed, to_embed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.runbooks.book import Run
 
+_DIGITS: Final = 4
 _COMPARED: Final = ("params", "status", "trials")
 
 
@@ -74,7 +81,7 @@ def figures_of(found: ModelComparison) -> dict[str, Any]:
     """What a comparison says, as figures: losses with their 95 % intervals, answers that change."""
     a, b, more = found.a.quality, found.b.quality, found.difference
     changed = {f"other_{name}": found.changed[name] for name in _COMPARED}
-    return {
+    losses = {
         "loss_before": a.loss,
         "loss": b.loss,
         "low": b.low,
@@ -82,6 +89,9 @@ def figures_of(found: ModelComparison) -> dict[str, Any]:
         "difference": more.value,
         "difference_low": more.low,
         "difference_high": more.high,
+    }
+    return {
+        **{name: None if loss is None else round(loss, _DIGITS) for name, loss in losses.items()},
         "probes": b.n_probes,
         "windows": b.n_windows,
         "questions": found.n_questions,
@@ -102,7 +112,7 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
             "pull",
             f"let the Ollama server pull {rotation.model}",
             partial(_pulled, kb, rotation.model),
-            expect=None if rotation.dimension is None else {"dimension": rotation.dimension},
+            expect=known(dimension=rotation.dimension),
             undo="nothing uses it before it is activated; `ollama rm` deletes it",
         )
     if rotation.model != rotation.before.model:
@@ -113,12 +123,16 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
             partial(_acceptable, kb, run.workspace, rotation, force=force),
         )
     there = held_dimension(kb, rotation.collection) is not None
+    points = to_embed(kb, run.workspace, elsewhere=not rotation.same)
     run.step(
         "reembed",
         f"{'embed' if there else 'create the collection, and embed'} all trials by "
         f"{rotation.model} into {rotation.collection}",
         partial(_reembedded, kb, run.workspace, rotation),
-        expect=_known(dimension=rotation.dimension, points=to_embed(kb, run.workspace)),
+        expect=known(
+            dimension=rotation.dimension,
+            points=to_embed(kb, run.workspace, elsewhere=not rotation.same),
+        ),
         undo=None if rotation.same else f"tradingkb drop-collection {rotation.collection}",
     )
     if not rotation.same:
@@ -134,10 +148,6 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
             },
             undo=run.command(NAME, rollback=True, dry_run=False),
         )
-
-
-def _known(**figures: Any) -> dict[str, Any]:
-    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _plan_back(run: Run, rotation: Rotation) -> None:
@@ -285,5 +295,6 @@ def models_figure(found: ModelComparison | None) -> Any:
         xaxis_title="loss (0 = exact search, 1 = chance)",
         yaxis_title="embedding model",
         xaxis_range=[-0.1, 1.25],
+        yaxis_range=[-0.7, len(rows) - 0.3],
     )
     return figure
