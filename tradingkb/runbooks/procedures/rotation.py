@@ -129,10 +129,7 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
         f"{'embed' if there else 'create the collection, and embed'} all trials by "
         f"{rotation.model} into {rotation.collection}",
         partial(_reembedded, kb, run.workspace, rotation),
-        expect=known(
-            dimension=rotation.dimension,
-            points=to_embed(kb, run.workspace, elsewhere=not rotation.same),
-        ),
+        expect=known(dimension=rotation.dimension, points=points),
         undo=None if rotation.same else f"tradingkb drop-collection {rotation.collection}",
     )
     if not rotation.same:
