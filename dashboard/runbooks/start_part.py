@@ -68,7 +68,7 @@ def start_part(
             st.form_submit_button(
                 "Run",
                 icon=":material/play_arrow:",
-                help=None if book["destructive"] else "It only reads.",
+                help="Does what a dry run would plan.",
                 on_click=_click,
                 args=(now, tuple(of), bool(book["destructive"])),
             )
@@ -81,7 +81,7 @@ def start_part(
 
 
 def _click(now: Meant, of: tuple[Field, ...], destructive: bool | None) -> None:
-    """A dry run or a run that only reads begins; one that can destroy something is confirmed.
+    """A dry run begins, and a run of what destroys nothing; any other is confirmed first.
 
     Args:
         now: what the form says.

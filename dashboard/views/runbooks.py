@@ -104,14 +104,14 @@ def found(catalogue: Sequence[Mapping[str, Any]], name: str | None) -> Mapping[s
 
 
 def catalogue_rows(catalogue: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """What each is called and for, which alerts lead to it, and whether it changes something."""
+    """What each is called and for, which alerts lead to it, and whether it can destroy."""
     return [
         (
             str(one["name"]),
             str(one["title"]),
             without_marks(one["purpose"]),
             ", ".join(one["alerts"]) or "none",
-            "yes, when it is not dry" if one["destructive"] else "no",
+            "yes, unless it is a dry run" if one["destructive"] else "no",
         )
         for one in catalogue
     ]

@@ -189,7 +189,7 @@ def test_what_will_be_run_reads_as_the_options_of_the_command():
 
 def test_the_catalogue_says_what_each_is_for_and_whether_it_changes_something():
     assert runbooks.catalogue_rows([BOOK]) == [
-        ("04_none", "Nothing", "Why not?", "KbStatusNone", "yes, when it is not dry")
+        ("04_none", "Nothing", "Why not?", "KbStatusNone", "yes, unless it is a dry run")
     ]
     quiet = {**BOOK, "alerts": [], "destructive": False}
     assert runbooks.catalogue_rows([quiet]) == [("04_none", "Nothing", "Why not?", "none", "no")]
