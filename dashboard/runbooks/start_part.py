@@ -104,7 +104,10 @@ def _confirm(book: Mapping[str, Any], meant: Meant) -> None:
         st.markdown("**This is not a dry run. Nothing has begun yet.**")
         st.markdown(f"**What it changes.** {book['changes']}")
         st.markdown(f"**How to undo.** {book['undo']}")
-        say("<p><code>{text}</code></p>", text=shaped.said_text(meant.parameters))
+        say(
+            '<p style="font-size:.85rem"><code>{text}</code></p>',
+            text=shaped.said_text(meant.parameters),
+        )
         dry = _last_dry(meant)
         if dry is None:
             box("Not tried yet", "No dry run with these parameters is in the list.", colour=HINT)

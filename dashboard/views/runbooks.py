@@ -292,6 +292,7 @@ def still_meant(meant: Meant | None, now: Meant) -> bool:
 
 
 def said_text(parameters: Mapping[str, Any]) -> str:
-    """Parameters as options of the command."""
-    options = (f"{name}={shlex.quote(text_of(value))}" for name, value in parameters.items())
+    """Parameters as options of the command; those that are None are left out."""
+    said = {name: text_of(value) for name, value in parameters.items() if value is not None}
+    options = (f"{name}={shlex.quote(text)}" for name, text in said.items())
     return " ".join(f"-p {option}" for option in options)

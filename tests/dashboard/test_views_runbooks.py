@@ -183,7 +183,7 @@ def test_a_confirmation_is_of_exactly_what_the_form_says():
 
 
 def test_what_will_be_run_reads_as_the_options_of_the_command():
-    said = runbooks.said_text({"note": "a b", "apply": True, "hours": 24})
+    said = runbooks.said_text({"note": "a b", "apply": True, "hours": 24, "strategy": None})
     assert said == "-p note='a b' -p apply=true -p hours=24"
 
 
