@@ -150,6 +150,7 @@ def _metrics(opened: Callable[[], list[Opened]], backend: Backend) -> Metrics:
         job_waits=asked(lambda kb: kb.use_cases.jobs.waits(), {}),
         events_dropped=asked(lambda kb: kb.use_cases.asking.events.dropped, 0),
         last_success=asked(_last_success, {}),
+        runbooks=asked(lambda kb: kb.use_cases.store.runbook_counts().rows(), ()),
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening
 from tests.indexing.markets import market_trials
-from tests.runbooks.played import Played
+from tests.runbooks.cells import Ran
 from tests.service.process import free_port
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.resilience import Thresholds
@@ -28,7 +28,7 @@ from tradingkb.testing.qdrant_server import QdrantServer
 
 NAME = "08_failure_modes_recovery"
 NOW = datetime(2026, 11, 28, 22, 0, tzinfo=UTC)
-Recover = Callable[..., Played]
+Recover = Callable[..., Ran]
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def circuit(url: str) -> dict[str, Any]:
 def test_where_all_is_well_there_is_nothing_to_do(recovered: Recover):
     found = recovered(dry_run=False)
     assert found.result.outcome == "nothing_to_do"
-    assert found.evidence("verified: the store answers") == {"status": "ok"}
-    titles = [shown.layout.title.text for shown in found.shown if hasattr(shown, "layout")]
+    assert found.found("verified: the store answers").evidence == {"status": "ok"}
+    titles = [figure.layout.title.text for figure in found.figures]
     assert [title.partition("(n = ")[2] for title in titles] == ["0 states)", "0)"]
 
 
@@ -91,10 +91,9 @@ def test_a_dry_run_says_which_circuit_is_open_by_which_error_and_waits_for_nothi
     found = recovered(replica_urls=url, service="qdrant")
     assert found.result.outcome == "needs_decision"
     assert found.states == {"wait": "planned"}
-    told = found.evidence("qdrant is left alone by one")
+    told = found.found("qdrant is left alone by one").evidence
     assert (told["kind"], told["failures"]) == ("connection refused", 5)
-    failures, state = found.names["failures"], found.names["found"]
-    (first, *_) = failures.circuits(state).rows
+    (first, *_) = found.rows("Circuits (1 of 1 not closed)")
     assert (first["replica"], first["service"], first["state"]) == ("one", "qdrant", "open")
     assert "docker compose ps qdrant" in str(found.result.next_steps)
     assert circuit(url)["is_open"]
@@ -107,14 +106,13 @@ def test_the_journal_says_who_opened_a_circuit_where_no_address_is_given(
     opened(url)
     _until(home, lambda kb: not kb.breaker_changes().is_empty())
     found = recovered(wait_s=0, dry_run=False)
-    trips = found.names["failures"].trips(found.names["found"]).rows
+    trips = found.rows("Since ")
     assert [(r["replica"], r["service"], r["opened"], r["kind"]) for r in trips] == [
         ("one", "qdrant", 1, "connection refused")
     ]
     assert found.result.outcome == "failed"
     assert "qdrant of one: its circuit is open" in (found.result.actions[0].error or "")
-    figure = found.names["timeline"](found.names["found"])
-    assert figure.layout.yaxis.categoryarray == ("one: qdrant",)
+    assert found.figures[0].layout.yaxis.categoryarray == ("one: qdrant",)
 
 
 def test_a_circuit_is_waited_for_until_it_closes_and_answers_have_vectors_again(
@@ -128,7 +126,7 @@ def test_a_circuit_is_waited_for_until_it_closes_and_answers_have_vectors_again(
     actual = found.result.actions[0].actual or {}
     assert actual["qdrant of one"] == "closed"
     assert not circuit(url)["is_open"]
-    assert found.evidence(f"verified: {url} answers a question") == {"status": "ok"}
+    assert found.found(f"verified: {url} answers a question").evidence == {"status": "ok"}
     assert not found.result.next_steps
 
 
@@ -138,11 +136,10 @@ def test_a_backend_that_stays_away_fails_the_run_and_says_what_to_look_at(
     qdrant.refuse()
     opened(url)
     found = recovered(replica_urls=url, dry_run=False, wait_s=0)
-    assert found.raised
     assert found.result.outcome == "failed"
     assert "still away after 0 s" in (found.result.actions[0].error or "")
     assert "docker compose ps qdrant" in str(found.result.next_steps)
-    assert found.severity(f"NOT VERIFIED: {url}") == "critical"
+    assert found.found(f"NOT VERIFIED: {url}").severity == "critical"
 
 
 def test_a_circuit_that_is_open_though_its_backend_answers_here_is_that_replicas_own_trouble(
@@ -158,8 +155,8 @@ def test_a_circuit_that_is_open_though_its_backend_answers_here_is_that_replicas
             opened(two)
             found = recovered(replica_urls=f"{url},{two}", dry_run=False, wait_s=0)
     assert found.result.outcome == "failed"
-    assert found.severity(f"verified: {url} answers") == "info"
-    assert found.severity(f"NOT VERIFIED: {two} answers") == "critical"
+    assert found.found(f"verified: {url} answers").severity == "info"
+    assert found.found(f"NOT VERIFIED: {two} answers").severity == "critical"
     (restart,) = found.commands
     assert restart.startswith("tradingkb runbook run 07_service_restart")
     assert f"replica_urls={two}" in restart
@@ -183,7 +180,7 @@ def test_it_runs_while_the_database_itself_is_away(
     monkeypatch.setenv("DATABASE_URL", address)
     found = recovered(dry_run=False, wait_s=0)
     assert found.result.outcome == "failed"
-    assert found.severity("db does not answer this run") == "critical"
+    assert found.found("db does not answer this run").severity == "critical"
     assert "docker compose ps postgres" in str(found.result.next_steps)
     assert "s3cret-pw" not in found.result.model_dump_json()
 

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runbooks.played import Played
 
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening
-from tests.runbooks.played import Played
+from tests.runbooks.cells import Ran
 from tradingkb.runbooks.procedures.http import ask
 from tradingkb.runbooks.procedures.multi_replica import why_switch
 from tradingkb.runbooks.procedures.temporary import temporary_redis
 from tradingkb.testing import RedisProcess
 
 NAME = "01_multi_replica_check"
-Check = Callable[..., Played]
+Check = Callable[..., Ran]
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def two(home: Path) -> Iterator[Callable[..., str]]:
         yield start
 
 
-def limits(found: Played, key: str) -> tuple[int, int]:
+def limits(found: Ran, key: str) -> tuple[int, int]:
     (action,) = [one for one in found.result.actions if one.key == key]
     assert action.actual is not None, action.error
     return action.actual["effective_per_minute"], action.actual["effective_at_once"]
@@ -70,8 +71,8 @@ def test_a_dry_run_measures_nothing_on_running_replicas(check: Check, two: Any, 
     found = check(replica_urls=urls, replicas=3)
     assert found.states == {"create_workspace": "planned", "measure": "planned"}
     assert found.result.outcome == "needs_decision"
-    table = found.names["multi_replica"].shown(found.names["check"])
-    assert [(row["name"], row["backend"], row["ready"]) for row in table.rows] == [
+    rows = found.rows("Running replicas (n = 3)")
+    assert [(row["name"], row["backend"], row["ready"]) for row in rows] == [
         ("r1", "memory", True),
         ("r2", "memory", True),
     ]
@@ -89,14 +90,14 @@ def test_running_replicas_that_count_in_memory_admit_twice_the_limit_and_no_user
     found = check(replica_urls=urls, dry_run=False)
     assert found.result.outcome == "done"
     assert limits(found, "measure") == (12, 4)
-    assert found.evidence("requests in any minute")["factor"] == 2.0
-    assert found.evidence("verified: probes")["refused"] == {}
-    assert found.severity("memory is enough") == "info"
+    assert found.found("requests in any minute").evidence["factor"] == 2.0
+    assert found.found("verified: probes").evidence["refused"] == {}
+    assert found.found("memory is enough").severity == "info"
     one = urls.split(",")[0]
     body = {"workspace_id": "limit-check", "ohlcv": {}}
     assert ask(one, "/kb/regime", body).status == 429
     assert ask(one, "/kb/regime", {**body, "workspace_id": "default"}).status == 422  # not refused
-    figure = found.shown[-2]
+    (figure,) = found.figures
     assert "n = " in figure.layout.title.text
     assert [list(bar.y) for bar in figure.data] == [[6], [12], [2], [4]]
 
@@ -108,7 +109,7 @@ def test_replicas_that_count_in_redis_admit_the_limit(
     found = check(replica_urls=urls, dry_run=False, exact_limits=True)
     assert found.result.outcome == "done"
     assert limits(found, "measure") == (6, 2)
-    assert found.severity("requests are counted in Redis") == "info"
+    assert found.found("requests are counted in Redis").severity == "info"
 
 
 def test_a_workspace_that_users_ask_about_is_not_used_up(check: Check, two: Any):
@@ -119,7 +120,6 @@ def test_a_workspace_that_users_ask_about_is_not_used_up(check: Check, two: Any)
 def test_a_replica_that_does_not_answer_fails_the_measurement(check: Check, two: Any):
     urls = f"{two().split(',')[0]},http://127.0.0.1:9"
     found = check(replica_urls=urls, dry_run=False)
-    assert found.raised
     assert found.result.outcome == "failed"
     assert found.states["measure"] == "failed"
     assert any("07_service_restart" in command for command in found.commands)
@@ -134,7 +134,7 @@ def test_a_temporary_replica_is_measured_and_nothing_is_left_behind(
     assert found.result.outcome == "done"
     assert found.states == {"measure_memory": "done"}
     assert limits(found, "measure_memory") == (8, 2)
-    assert found.evidence("Redis is not measured") == {"variable": "REDIS_URL"}
+    assert found.found("Redis is not measured").evidence == {"variable": "REDIS_URL"}
     assert sorted(path.name for path in home.iterdir()) == before
 
 

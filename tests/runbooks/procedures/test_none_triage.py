@@ -119,7 +119,7 @@ def test_an_index_that_cannot_be_written_is_a_failed_run(
 
 
 def test_one_strategy_and_a_time_narrow_what_is_looked_at(played_asked: Play) -> None:
-    found = played_asked("04", strategy="empty")
+    found = played_asked("04", strategy="empty", since="")
     assert found.found("2 of 2 answers are none").evidence["share"] == 1
     begin = f"{found.names['found'].rates['at'].min():%Y-%m-%dT%H:%M:%S.%fZ}"
     later = played_asked("04", since=begin)  # as problems fill it in

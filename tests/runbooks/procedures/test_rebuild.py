@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
 import tradingkb as tkb
@@ -16,6 +17,9 @@ from tests.runbooks.cells import Ran
 from tests.runbooks.procedures.conftest import TRIALS, Play, answers
 from tests.small_store import COSINE_V1, MARKET, REGIME_V1, trials
 from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.runbooks import Result
+from tradingkb.runbooks.running import run_runbook
+from tradingkb.settings import load_settings
 from tradingkb.testing.qdrant_server import QdrantServer
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
@@ -130,11 +134,26 @@ def test_every_workspace_that_searches_the_collection_is_embedded_again(
 ) -> None:
     with tkb.connect(home, progress=False) as kb:
         kb.create_workspace("other")
-        kb.ingest(trials(), workspace="other")
+        given = trials()
+        bare = pl.lit(None, pl.String)
+        kb.ingest(given, workspace="other")
+        kb.ingest(
+            given.with_columns(
+                source_id=pl.format("bare {}", "source_id"),
+                symbol=pl.lit("Y"),
+                regime_is=bare,
+                regime_oos=bare,
+            ),
+            workspace="other",
+        )
+        first, second = kb.trials("other", symbol="X", limit=2)["trial_id"]
+        kb.reject([first], workspace="other", reason="a bug")
+        kb.archive([second], workspace="other")
     done = played("02", dry_run=False)
     assert done.result.outcome == "done", done.result.findings
     points = {a.key: (a.actual or {}).get("points") for a in done.result.actions}
-    assert (points["reindex:default"], points["reindex:other"]) == (TRIALS, 8)
+    assert not any(action.differs for action in done.result.actions)
+    assert (points["reindex:default"], points["reindex:other"]) == (TRIALS, 6)
 
 
 def test_a_rebuild_that_fails_says_how_to_go_back_and_that_restores_the_answers(
@@ -218,3 +237,15 @@ def test_a_snapshot_of_another_dimension_is_not_searched(home: Path, played: Pla
     assert failed.states["activate:default"] == "failed"
     with tkb.connect(home, progress=False) as kb:
         assert kb.workspaces()["collection"].to_list() == [REGIME_V1]
+
+
+def test_a_kernel_of_its_own_comes_to_the_same_result(home: Path, tmp_path: Path) -> None:
+    settings = load_settings(home=home, runbook_output=tmp_path / "runs")
+    found = run_runbook(settings, "02", {"dry_run": False}, actor="ann")
+    assert (found.outcome, found.error) == ("done", None)
+    assert found.result is not None
+    result = Result.model_validate(dict(found.result))
+    assert [action.state for action in result.actions] == ["done"] * 4
+    assert collections(home) == {REGIME_V1: (64, TRIALS)}
+    report = (tmp_path / "runs" / str(found.report)).read_text("utf-8")
+    assert "Answers before and after" in report

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import tradingkb as tkb
-from tests.runbooks.played import Played
+from tests.runbooks.cells import Ran
 from tests.service.process import free_port
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import ScheduleState
@@ -26,7 +26,7 @@ from tradingkb.runbooks.procedures.question import Answered
 
 NAME = "07_service_restart"
 STAND_IN = str(Path(__file__).resolve().parents[1] / "stand_in.py")
-Restart = Callable[..., Played]
+Restart = Callable[..., Ran]
 
 
 def stand_in(port: Any = "{port}", name: str = "tradingkb", *how: str) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_dry_run_looks_at_everything_and_restarts_nothing(restarted: Restart, 
     found = restarted(replica_urls=urls)
     assert found.result.outcome == "needs_decision"
     assert found.states == {"restart_1": "planned", "restart_2": "planned"}
-    rows = found.names["restart"].preflight(found.names["run"], found.names["found"]).rows
+    rows = found.rows("Before the restart")
     assert [(row["health"], row["ready"], row["answer"]) for row in rows] == [
         ("ok", True, "ok"),
         ("ok", False, "ok"),
@@ -104,7 +104,7 @@ def test_replicas_are_restarted_in_order_and_answer_as_before(restarted: Restart
     assert None not in after
     assert not set(before) & set(after)
     assert [one.name for one in found.names["found"].timings] == ["tradingkb-1", "tradingkb-2"]
-    figure = found.shown[-2]
+    (figure,) = found.figures
     assert "n = 2 restarts" in figure.layout.title.text
     assert figure.layout.xaxis.title.text == "seconds"
 
@@ -140,7 +140,6 @@ def test_a_version_that_is_not_ready_or_answers_otherwise_is_taken_back_and_the_
     other = started.pid(1)
     command = shlex.join(stand_in("{port}", "tradingkb-new", *how))
     found = restarted(replica_urls=urls, dry_run=False, start_command=command, ready_s=1)
-    assert found.raised
     assert found.result.outcome == "failed"
     assert found.states == {"restart_1": "failed", "restart_2": "skipped"}
     error = found.result.actions[0].error or ""
@@ -181,7 +180,7 @@ def test_what_is_gone_is_started_where_a_command_says_how(restarted: Restart, st
         same_answer=False,
     )
     assert found.result.outcome == "done"
-    assert found.severity(f"{url} does not answer") == "critical"
+    assert found.found(f"{url} does not answer").severity == "critical"
     assert started.pid() is not None
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import DATA
 from tradingkb.exceptions import InvalidInputError, NotFoundError
+from tradingkb.runbooks.schedule import checker
 from tradingkb.runbooks.schedule.entries import Schedule, ScheduleFile, read_schedules
 
 GOOD = """
@@ -170,3 +172,16 @@ def test_an_empty_file_is_no_mistake(read):
 
 def test_a_file_saved_on_windows_is_read(read):
     assert len(read(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()).schedules) == 1
+
+
+def test_the_schedules_that_compose_runs_are_all_in_force():
+    found = read_schedules(DATA / "schedules.toml", checker(None))
+    assert found.refused == ()
+    assert {one.runbook for one in found.schedules} == {
+        "04_kb_status_none_triage",
+        "05_kb_status_degraded_triage",
+        "06_trial_ingestion",
+        "09_reconcile_and_health",
+    }
+    acting = [one.name for one in found.schedules if one.parameters.get("dry_run") is False]
+    assert acting == ["daily health and backup", "weekly ingest of what is stored"]

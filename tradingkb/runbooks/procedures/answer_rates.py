@@ -82,15 +82,15 @@ def answers_of(run: Run, status: str, *, since: str | None, strategy: str | None
     Args:
         run: of the runbook.
         status: that is looked at.
-        since: ISO time, UTC; None for the last 24 hours.
-        strategy: of this one only; None for all.
+        since: ISO time, UTC; None, or an empty text, for the last 24 hours.
+        strategy: of this one only; None, or an empty text, for all.
 
     Raises:
         InvalidInputError: no time.
     """
     import polars as pl
 
-    kb, space = run.kb, run.workspace
+    kb, space, since = run.kb, run.workspace, since or None
     rates = kb.event_rates(space, since, bucket="hour", by=("strategy_name",))
     # As rates count: from the beginning of an hour.
     begin: Any = since if rates.is_empty() else rates["at"].min()

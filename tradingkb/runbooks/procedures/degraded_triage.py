@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.runbooks.procedures import answer_rates, none_triage
 from tradingkb.runbooks.procedures.answer_rates import Answers, Cause
-from tradingkb.runbooks.procedures.index_state import FAILURES
-from tradingkb.runbooks.procedures.rebuild import NAME as REBUILD
+from tradingkb.runbooks.procedures.index_state import FAILURES, REBUILD
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tradingkb.runbooks.book import Run
 
-NAME: Final = "05_kb_status_degraded_triage"
 ALERT: Final = "KbStatusDegraded"
 #: By the operating procedures; what they do not name comes after it.
 PATTERNS: Final = (

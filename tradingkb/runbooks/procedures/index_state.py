@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.runbooks.book import Run
 
-#: The runbook of backends that fail.
+#: Runbooks that others lead to.
+REBUILD: Final = "02_qdrant_collection_rebuild"
+RESTART: Final = "07_service_restart"
 FAILURES: Final = "08_failure_modes_recovery"
 #: What a reconciliation counts as differences.
 FAULTS: Final = ("missing", "orphaned", "stale", "unfinished")
@@ -132,3 +134,30 @@ def can_verify(run: Run) -> bool:
 def differences(table: pl.DataFrame) -> int:
     """How many entries differ, of a reconciliation's table."""
     return int(table.select(FAULTS).sum().sum_horizontal().sum())
+
+
+def to_embed(kb: KnowledgeBase, workspace: str, *, elsewhere: bool = False) -> int | None:
+    """Points that a re-embedding of the workspace leads to; None where nobody can tell.
+
+    Args:
+        kb: knows the trials.
+        workspace: slug or id.
+        elsewhere: into another collection than that in force, in which nothing is archived; in
+            this one what is archived stays so until an ingest.
+    """
+    try:
+        report = kb.ingest(workspace=workspace, dry_run=True)
+    except TradingKBError:
+        return None
+    eligible = report.inserted + report.updated + report.skipped - report.not_embedded
+    return eligible + report.unarchived if elsewhere else eligible
+
+
+def known(**figures: Any) -> dict[str, Any]:
+    """The figures that are known: what a plan expects."""
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def indexed(kb: KnowledgeBase, workspace: str) -> dict[str, int]:
+    """Indexes what is stored; trials by what happened to their entry."""
+    return kb.ingest(workspace=workspace).counts()

@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.runbooks.procedures.index_state import IndexState, made, state_found
-from tradingkb.runbooks.procedures.rebuild import RESTART
+from tradingkb.runbooks.procedures.index_state import RESTART, IndexState, made, state_found
 from tradingkb.workspaces import collection_name
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from tradingkb.runbooks.procedures import answer_rates, asked_again
 from tradingkb.runbooks.procedures.answer_rates import Answers, Cause
 from tradingkb.runbooks.procedures.index_state import (
     FAILURES,
+    REBUILD,
     can_verify,
     differences,
     index_state,
+    indexed,
 )
-from tradingkb.runbooks.procedures.rebuild import NAME as REBUILD
-from tradingkb.runbooks.procedures.rebuild import indexed
 
 if TYPE_CHECKING:
     import polars as pl

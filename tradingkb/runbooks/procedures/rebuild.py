@@ -7,18 +7,23 @@ metadata and say so.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.indexing import next_version
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
 from tradingkb.runbooks.procedures.index_state import (
     FAILURES,
+    REBUILD,
+    RESTART,
     IndexState,
     can_verify,
     differences,
     index_state,
+    indexed,
+    known,
     state_found,
+    to_embed,
     verify_ready,
 )
 
@@ -27,9 +32,6 @@ if TYPE_CHECKING:
 
     from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.runbooks.book import Run
-
-NAME: Final = "02_qdrant_collection_rebuild"
-RESTART: Final = "07_service_restart"
 
 
 def look(run: Run) -> IndexState | None:
@@ -134,7 +136,7 @@ def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
         "embedder",
         f"ask {state.model} how many numbers it makes, before anything is deleted",
         partial(_dimension, kb, state),
-        expect=None if state.dimension is None else {"dimension": state.dimension},
+        expect=known(dimension=state.dimension),
     )
     kept: dict[str, Any] = {}
     if state.held is not None and keep_snapshot:
@@ -145,7 +147,7 @@ def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
             expect={"collection": name},
         )
     if state.held is not None:
-        back = run.command(NAME, rollback_to="{snapshot}", dry_run=False)
+        back = run.command(REBUILD, rollback_to="{snapshot}", dry_run=False)
         run.step(
             "delete",
             f"delete {name}: answers are metadata_only until it is made again",
@@ -158,7 +160,7 @@ def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
             f"reindex:{space}",
             f"create {name} where it is missing, and embed the trials of {space} into it",
             partial(_reindexed, kb, space),
-            expect={"dimension": state.dimension, "points": to_embed(kb, space)},
+            expect=known(dimension=state.dimension, points=to_embed(kb, space)),
         )
 
 
@@ -178,15 +180,6 @@ def _deleted(kb: KnowledgeBase, collection: str, kept: dict[str, Any]) -> dict[s
     return {**found, "snapshot": kept.get("snapshot")}
 
 
-def to_embed(kb: KnowledgeBase, workspace: str) -> int | None:
-    """Points that a complete index of the workspace has; None where nobody can tell."""
-    try:
-        report = kb.ingest(workspace=workspace, dry_run=True)
-    except TradingKBError:
-        return None
-    return sum(report.counts().values()) - report.error - report.not_embedded
-
-
 def _reindexed(kb: KnowledgeBase, workspace: str) -> dict[str, Any]:
     report = kb.reembed(workspace, restart=True).to_dict()
     return {name: report[name] for name in ("dimension", "points", "embedded", "embed_model")}
@@ -195,12 +188,11 @@ def _reindexed(kb: KnowledgeBase, workspace: str) -> dict[str, Any]:
 def _plan_rollback(run: Run, state: IndexState, snapshot: str) -> None:
     kb = run.kb
     into = next_version(state.collection, kb.collections()["collection"].to_list())
-    known = _snapshot_points(kb, snapshot)
     run.step(
         "recover",
         f"make {into} of {snapshot}: nobody searches it yet",
         partial(_recovered, kb, snapshot, into),
-        expect={"fits": True} if known is None else {"points": known, "fits": True},
+        expect=known(points=_snapshot_points(kb, snapshot), fits=True),
         undo=f"tradingkb drop-collection {into}",
     )
     for space in state.workspaces:
@@ -236,11 +228,6 @@ def _activated(kb: KnowledgeBase, model: str, collection: str, workspace: str) -
     report = kb.activate(model, collection, workspace, force=True).to_dict()
     names = ("embed_model", "collection", "previous_collection", "points", "missing")
     return {name: report[name] for name in names}
-
-
-def indexed(kb: KnowledgeBase, workspace: str) -> dict[str, int]:
-    """Indexes what is stored; trials by what happened to their entry."""
-    return kb.ingest(workspace=workspace).counts()
 
 
 def verify(run: Run, before: pl.DataFrame, questions: int, *, rollback_to: str) -> pl.DataFrame:
@@ -289,7 +276,7 @@ def offer_rollback(run: Run) -> pl.DataFrame:
     actions = {action.key: action for action in run.result().actions}
     kept = actions["snapshot"].actual if "snapshot" in actions else None
     if kept and run.carried_out:
-        command = run.command(NAME, rollback_to=kept["snapshot"], dry_run=False)
+        command = run.command(REBUILD, rollback_to=kept["snapshot"], dry_run=False)
         if run.failed:
             run.next("go back to what the collection held before", command)
         else:

@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.indexing import CHANCE
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
-from tradingkb.runbooks.procedures.index_state import can_verify, index_state, verify_ready
+from tradingkb.runbooks.procedures.index_state import (
+    can_verify,
+    index_state,
+    indexed,
+    known,
+    to_embed,
+    verify_ready,
+)
 from tradingkb.runbooks.procedures.model_change import NAME, Rotation, held_dimension
-from tradingkb.runbooks.procedures.rebuild import indexed, to_embed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -106,7 +112,7 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
             "pull",
             f"let the Ollama server pull {rotation.model}",
             partial(_pulled, kb, rotation.model),
-            expect=None if rotation.dimension is None else {"dimension": rotation.dimension},
+            expect=known(dimension=rotation.dimension),
             undo="nothing uses it before it is activated; `ollama rm` deletes it",
         )
     if rotation.model != rotation.before.model:
@@ -117,12 +123,13 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
             partial(_acceptable, kb, run.workspace, rotation, force=force),
         )
     there = held_dimension(kb, rotation.collection) is not None
+    points = to_embed(kb, run.workspace, elsewhere=not rotation.same)
     run.step(
         "reembed",
         f"{'embed' if there else 'create the collection, and embed'} all trials by "
         f"{rotation.model} into {rotation.collection}",
         partial(_reembedded, kb, run.workspace, rotation),
-        expect=_known(dimension=rotation.dimension, points=to_embed(kb, run.workspace)),
+        expect=known(dimension=rotation.dimension, points=points),
         undo=None if rotation.same else f"tradingkb drop-collection {rotation.collection}",
     )
     if not rotation.same:
@@ -138,10 +145,6 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
             },
             undo=run.command(NAME, rollback=True, dry_run=False),
         )
-
-
-def _known(**figures: Any) -> dict[str, Any]:
-    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _plan_back(run: Run, rotation: Rotation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,8 @@ from tradingkb.plain import time_text
 from tradingkb.ports import RunbookRun, RunbookStore, ScheduleStore, ScheduleTick
 from tradingkb.runbooks.schedule.entries import Schedule
 
+#: Runs that have ended, which a process of years must not gather.
+_REMEMBERED: Final = 200
 _LOGGER: Final = logging.getLogger("tradingkb")
 
 
@@ -47,8 +50,8 @@ class Runs:
         self._turns = threading.BoundedSemaphore(at_once)
         self._threads: dict[str, tuple[str, threading.Thread]] = {}
         self._leaving, self._stopping = threading.Event(), threading.Event()
-        #: What has ended, in order; None for a run that was not begun.
-        self.ended: list[RunbookRun | None] = []
+        #: What has ended last, in order; None for a run that was not begun.
+        self.ended: deque[RunbookRun | None] = deque(maxlen=_REMEMBERED)
 
     def begin(self, schedule: Schedule, claim: ScheduleTick) -> None:
         """Runs what was claimed, in a thread of its own."""

@@ -85,8 +85,8 @@ class Scheduler:
 
     @property
     def ended(self) -> list[RunbookRun | None]:
-        """Runs that have ended; None for one that was not begun."""
-        return self._runs.ended
+        """The runs that have ended last; None for one that was not begun."""
+        return list(self._runs.ended)
 
     def turn(self) -> list[ScheduleTick]:
         """Reads the file, decides what is due now, takes up what others left; its decisions.

@@ -77,9 +77,9 @@ def published(
     return {s.name: s.last_slot for s in states if s.last_slot is not None and s.problem is None}
 
 
-def next_after(schedule: Schedule, now: datetime) -> datetime:
-    """When it is due next."""
-    return next(slots(schedule.cron, schedule.timezone, now))
+def next_after(schedule: Schedule, now: datetime) -> datetime | None:
+    """When it is due next; None for never again."""
+    return next(slots(schedule.cron, schedule.timezone, now), None)
 
 
 def in_force(schedule: Schedule, holder: str, last: datetime, now: datetime) -> ScheduleState:
