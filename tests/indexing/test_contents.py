@@ -28,10 +28,8 @@ OpenKb = Callable[..., KB]
 
 
 @pytest.fixture
-def kb(open_kb: OpenKb) -> KB:
-    kb = open_kb()
-    kb.ingest(trials())
-    return kb
+def kb(open_kb: OpenKb, small_home: Path) -> KB:
+    return open_kb(like=small_home)
 
 
 def check(kb: KB) -> ContentCheck:

@@ -23,6 +23,7 @@ ADMIN_ROUTES = (
     "/kb/trials/1/reject",
     "/kb/trials/1/archive",
     "/kb/trials/curate",
+    "/kb/runbooks/x/runs",
 )
 TOKENS = {"desk": "token-of-desk", "lab": "token-of-lab"}
 
@@ -68,7 +69,7 @@ LISTS = (
     *("/kb/trials", "/kb/events", "/kb/events/summary", "/kb/jobs"),
     *("/kb/trials/count", "/kb/strategies", "/kb/strategies/any"),
     *("/kb/events/rates", "/kb/events/rejections"),
-    *("/kb/changes", "/kb/problems", "/kb/freshness"),
+    *("/kb/changes", "/kb/problems", "/kb/freshness", "/kb/runbooks/runs"),
 )
 
 

@@ -58,6 +58,13 @@ ROUTES = (
     ("GET", "/kb/freshness"),
     ("GET", "/kb/jobs"),
     ("GET", "/kb/jobs/{job_id}"),
+    ("GET", "/kb/runbooks"),
+    ("GET", "/kb/runbooks/runs"),
+    ("GET", "/kb/runbooks/runs/{run_id}"),
+    ("GET", "/kb/runbooks/runs/{run_id}/report"),
+    ("POST", "/kb/runbooks/{name}/runs"),
+    ("GET", "/kb/schedules"),
+    ("GET", "/kb/schedules/ticks"),
 )
 
 

@@ -82,6 +82,7 @@ READY: Final = object_of(
     }
 )
 METRICS: Final[Schema] = {"type": "string", "x-media-type": "text/plain"}
+HTML: Final[Schema] = {"type": "string", "x-media-type": "text/html"}
 ANSWER: Final = object_of(
     {
         "request_id": TEXT,
@@ -241,5 +242,61 @@ SUMMARY: Final = object_of(
         "by_strategy": _list(
             object_of({"strategy_name": TEXT, "objective_type": TEXT, "status": _STATUS})
         ),
+    }
+)
+RUNBOOKS: Final = object_of(
+    {
+        "runbooks": _list(
+            object_of(
+                {
+                    **dict.fromkeys(("name", "title", "purpose", "when", "changes", "undo"), TEXT),
+                    "alerts": _list(TEXT),
+                    "destructive": _BOOL,
+                    "deadline_s": _COUNT,
+                    "version": TEXT,
+                    "parameters": _list(
+                        object_of(
+                            {
+                                "name": TEXT,
+                                "type": TEXT,
+                                "kind": TEXT,
+                                "optional": _BOOL,
+                                "default": {},
+                                "required": _BOOL,
+                                "choices": _list({}),
+                                "meaning": TEXT,
+                            }
+                        )
+                    ),
+                }
+            )
+        )
+    }
+)
+RUNS: Final = object_of({"runs": _list(_ANY), **_NEXT})
+RUN: Final = object_of(
+    {
+        "run_id": TEXT,
+        "runbook": TEXT,
+        "version": TEXT,
+        "workspace": TEXT,
+        "parameters": _ANY,
+        "dry_run": _BOOL,
+        "actor": TEXT,
+        "schedule": _or_null(TEXT),
+        "slot": _or_null(_TIME),
+        "state": {"type": "string", "enum": ["starting", "running", "ended", "lost"]},
+        "outcome": _or_null(
+            {"type": "string", "enum": ["done", "nothing_to_do", "needs_decision", "failed"]}
+        ),
+        "progress": object_of({"done": _COUNT, "total": _COUNT}),
+        "cell": _or_null(TEXT),
+        "error": _or_null(TEXT),
+        "started_at": _TIME,
+        "heartbeat_at": _TIME,
+        "ended_at": _or_null(_TIME),
+        "result": _or_null(_ANY),
+        "notebook": _or_null(TEXT),
+        "report": _or_null(TEXT),
     }
 )
