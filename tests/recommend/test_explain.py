@@ -32,11 +32,11 @@ def kb(open_kb: Open) -> tkb.KnowledgeBase:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_recommended_parameters_have_the_evidence_of_the_recommendation(
-    sample: tkb.KnowledgeBase, data: Path, strategy: str
+    the_sample: tkb.KnowledgeBase, data: Path, strategy: str
 ) -> None:
     market = data / "ohlcv" / "AAPL_1d.parquet"
-    rec = sample.recommend(strategy, ohlcv=market)
-    found = sample.explain(strategy, rec.params or {}, ohlcv=market)
+    rec = the_sample.recommend(strategy, ohlcv=market)
+    found = the_sample.explain(strategy, rec.params or {}, ohlcv=market)
     assert found.expected == rec.expected
     assert found.evidence.equals(rec.evidence)
     assert found.baseline == rec.baseline
@@ -48,27 +48,27 @@ def test_the_recommended_parameters_have_the_evidence_of_the_recommendation(
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_place_counts_the_sets_with_a_higher_score(
-    sample: tkb.KnowledgeBase, data: Path, strategy: str
+    the_sample: tkb.KnowledgeBase, data: Path, strategy: str
 ) -> None:
     market = data / "ohlcv" / "IBM_1d.parquet"
-    debug = sample.recommend(strategy, ohlcv=market, mode="debug").debug
+    debug = the_sample.recommend(strategy, ohlcv=market, mode="debug").debug
     assert debug is not None
     scores = {s["params"]: s["score"] for s in debug["param_sets"] if np.isfinite(s["score"])}
     for text in (*list(scores)[:3], *list(scores)[-3:]):
-        found = sample.explain(strategy, text, ohlcv=market)
+        found = the_sample.explain(strategy, text, ohlcv=market)
         assert found.n_sets == len(scores)
         assert found.place == 1 + sum(s > scores[text] + 1e-12 for s in scores.values())
         assert found.score_difference == pytest.approx(scores[text] - max(scores.values()))
 
 
 def test_window_by_window_the_defaults_are_compared_on_windows_that_tried_both(
-    sample: tkb.KnowledgeBase, data: Path
+    the_sample: tkb.KnowledgeBase, data: Path
 ) -> None:
     market = data / "ohlcv" / "MSFT_1d.parquet"
-    defaults = sample.explain("sma_cross", {}, ohlcv=market)
-    rec = sample.recommend("sma_cross", ohlcv=market)
+    defaults = the_sample.explain("sma_cross", {}, ohlcv=market)
+    rec = the_sample.recommend("sma_cross", ohlcv=market)
     assert rec.params != defaults.params
-    found = sample.explain("sma_cross", rec.params or {}, ohlcv=market)
+    found = the_sample.explain("sma_cross", rec.params or {}, ohlcv=market)
     both = found.evidence.join(defaults.evidence, on="window_key", suffix="_defaults")
     lead = both["objective"] - both["objective_defaults"]
     assert found.against_defaults is not None

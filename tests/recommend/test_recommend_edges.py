@@ -115,10 +115,12 @@ def test_a_promotion_after_as_of_does_not_break_a_tie(open_kb: Open, tmp_path: P
     assert kb.recommend("s").trials["source_id"][0] == "w0:5"
 
 
-def test_a_regime_measured_after_as_of_is_refused(sample: tkb.KnowledgeBase, data: Path) -> None:
-    late = sample.regime(data / "ohlcv" / "AAPL_1d.parquet")
+def test_a_regime_measured_after_as_of_is_refused(
+    the_sample: tkb.KnowledgeBase, data: Path
+) -> None:
+    late = the_sample.regime(data / "ohlcv" / "AAPL_1d.parquet")
     with pytest.raises(tkb.InvalidInputError, match="after as_of"):
-        sample.recommend("sma_cross", regime=late, as_of="2008-01-01")
+        the_sample.recommend("sma_cross", regime=late, as_of="2008-01-01")
 
 
 @pytest.mark.parametrize("limited", [{"regime_tags": ["high_volatility"]}, {"max_drawdown": 0.05}])
@@ -432,7 +434,7 @@ def test_bars_that_never_move_degrade_the_answer(open_kb: Open) -> None:
     assert "flat_prices" in rec.reasons
 
 
-def test_every_code_of_an_answer_is_explained(sample: tkb.KnowledgeBase, data: Path) -> None:
+def test_every_code_of_an_answer_is_explained(the_sample: tkb.KnowledgeBase, data: Path) -> None:
     market = data / "ohlcv" / "AAPL_1d.parquet"
     asked: list[dict[str, Any]] = [
         {},
@@ -446,7 +448,7 @@ def test_every_code_of_an_answer_is_explained(sample: tkb.KnowledgeBase, data: P
         {"strategy_version": "9"},
     ]
     for question in asked:
-        rec = sample.recommend("macd_trend", **question)
+        rec = the_sample.recommend("macd_trend", **question)
         assert {*rec.reasons, *rec.warnings} <= set(CODES)
         assert (rec.status == "none") == (rec.params is None)
         assert (rec.status == "ok") == (not rec.reasons)
@@ -514,13 +516,13 @@ def test_an_expected_loss_is_said(open_kb: Open, shift: float, warned: bool) -> 
 
 
 def test_both_counts_are_given_whether_relaxing_was_needed_or_not(
-    sample: tkb.KnowledgeBase,
+    the_sample: tkb.KnowledgeBase,
 ) -> None:
-    rec = sample.recommend("sma_cross", regime=["uptrend"])
+    rec = the_sample.recommend("sma_cross", regime=["uptrend"])
     assert not rec.strict_to_relaxed
     assert rec.after_relaxed > rec.after_strict > 0
     assert not rec.trials["relaxed"].any()
-    event = sample.events().row(0, named=True)
+    event = the_sample.events().row(0, named=True)
     assert (event["after_strict"], event["after_relaxed"]) == (rec.after_strict, rec.after_relaxed)
 
 
