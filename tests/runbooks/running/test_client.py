@@ -22,6 +22,7 @@ def test_of_what_a_cell_prints_the_beginning_is_kept_and_what_it_shows_is_kept_w
 ) -> None:
     monkeypatch.setattr(client, "MOST", 10)
     made, outs = Client(SimpleNamespace(nb=new_notebook())), list[Any]()
+    made.clear_before_next_output = False
     for text in ("12345678", "90abcdef", "never", "nor this"):
         made.output(outs, message(text), None, 0)
     made.output(outs, message("a table of some length", "display_data"), None, 0)
