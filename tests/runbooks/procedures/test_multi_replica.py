@@ -127,7 +127,9 @@ def test_a_replica_that_does_not_answer_fails_the_measurement(check: Check, two:
 def test_a_temporary_replica_is_measured_and_nothing_is_left_behind(
     check: Check, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tradingkb.runbooks.procedures.multi_replica.has_redis", lambda: False)
+    monkeypatch.setattr(
+        "tradingkb.runbooks.procedures.multi_replica_found.has_redis", lambda: False
+    )
     before = sorted(path.name for path in home.iterdir())
     found = check(dry_run=False, replicas=1, per_minute=8, at_once=2)
     assert found.result.outcome == "done"
