@@ -162,7 +162,9 @@ def test_one_that_does_not_end_is_left_as_it_is(restarted: Restart, started: Sta
     assert ask(url, "/ready").ok
 
 
-def test_jobs_that_run_are_told_and_have_to_go_on(restarted: Restart, started: Started, home: Path):
+def test_jobs_that_run_are_told_and_have_to_go_on(
+    restarted: Restart, started: Started, home: Path, monkeypatch: pytest.MonkeyPatch
+):
     url = started()
     with tkb.connect(home, progress=False) as kb:
         job = kb.submit_job("reembed").job_id
