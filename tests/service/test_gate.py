@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tradingkb as tkb
-from tests.service.conftest import ADMIN, Serve
+from tests.service.conftest import ADMIN, TOKENS, Serve, bearer
 from tradingkb.exceptions import ConfigurationError
 
 RECOMMEND = "/kb/trials/recommend"
@@ -25,11 +25,6 @@ ADMIN_ROUTES = (
     "/kb/trials/curate",
     "/kb/runbooks/x/runs",
 )
-TOKENS = {"desk": "token-of-desk", "lab": "token-of-lab"}
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.parametrize("path", ADMIN_ROUTES)
