@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tradingkb as tkb
-from tests.service.conftest import ADMIN, UNLIMITED, Serve
+from tests.service.conftest import ADMIN, TOKENS, UNLIMITED, Serve, bearer
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.service import create_app
 from tradingkb.settings import load_settings
@@ -31,11 +31,6 @@ ADMIN_ROUTES = (
     "/kb/trials/curate",
     "/kb/runbooks/x/runs",
 )
-TOKENS = {"desk": "token-of-desk", "lab": "token-of-lab"}
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.parametrize("path", ADMIN_ROUTES)
