@@ -21,6 +21,7 @@ from tests.kills import Kills
 from tests.made_once import made_once
 from tests.postgres import (  # noqa: F401 - fixtures of every folder
     postgres_database,
+    postgres_lender,
     postgres_module_database,
     postgres_schema,
     postgres_url,

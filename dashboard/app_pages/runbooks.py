@@ -27,7 +27,7 @@ _CATALOGUE: Final = (
     "Title",
     "What it is for",
     "Alerts that lead to it",
-    "Changes something",
+    "Destructive",
 )
 #: What a link or a step asked for and the form could not hold.
 _LOST: Final = "_runbook_lost"

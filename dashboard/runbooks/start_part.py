@@ -68,7 +68,7 @@ def start_part(
             st.form_submit_button(
                 "Run",
                 icon=":material/play_arrow:",
-                help=None if book["destructive"] else "It only reads.",
+                help="Does what a dry run would plan.",
                 on_click=_click,
                 args=(now, tuple(of), bool(book["destructive"])),
             )
@@ -81,7 +81,7 @@ def start_part(
 
 
 def _click(now: Meant, of: tuple[Field, ...], destructive: bool | None) -> None:
-    """A dry run or a run that only reads begins; one that can destroy something is confirmed.
+    """A dry run begins, and a run of what destroys nothing; any other is confirmed first.
 
     Args:
         now: what the form says.
@@ -104,7 +104,10 @@ def _confirm(book: Mapping[str, Any], meant: Meant) -> None:
         st.markdown("**This is not a dry run. Nothing has begun yet.**")
         st.markdown(f"**What it changes.** {book['changes']}")
         st.markdown(f"**How to undo.** {book['undo']}")
-        say("<p><code>{text}</code></p>", text=shaped.said_text(meant.parameters))
+        say(
+            '<p style="font-size:.85rem"><code>{text}</code></p>',
+            text=shaped.said_text(meant.parameters),
+        )
         dry = _last_dry(meant)
         if dry is None:
             box("Not tried yet", "No dry run with these parameters is in the list.", colour=HINT)

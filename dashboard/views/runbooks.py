@@ -104,14 +104,14 @@ def found(catalogue: Sequence[Mapping[str, Any]], name: str | None) -> Mapping[s
 
 
 def catalogue_rows(catalogue: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """What each is called and for, which alerts lead to it, and whether it changes something."""
+    """What each is called and for, which alerts lead to it, and whether it can destroy."""
     return [
         (
             str(one["name"]),
             str(one["title"]),
             without_marks(one["purpose"]),
             ", ".join(one["alerts"]) or "none",
-            "yes, when it is not dry" if one["destructive"] else "no",
+            "yes, unless it is a dry run" if one["destructive"] else "no",
         )
         for one in catalogue
     ]
@@ -292,6 +292,7 @@ def still_meant(meant: Meant | None, now: Meant) -> bool:
 
 
 def said_text(parameters: Mapping[str, Any]) -> str:
-    """Parameters as options of the command."""
-    options = (f"{name}={shlex.quote(text_of(value))}" for name, value in parameters.items())
+    """Parameters as options of the command; those that are None are left out."""
+    said = {name: text_of(value) for name, value in parameters.items() if value is not None}
+    options = (f"{name}={shlex.quote(text)}" for name, text in said.items())
     return " ".join(f"-p {option}" for option in options)

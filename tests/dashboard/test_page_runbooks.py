@@ -82,7 +82,7 @@ def test_the_catalogue_says_what_each_runbook_is_for(opened: Opened, home: Path)
     app = opened("runbooks", home=home)
     assert not app.exception
     assert "KbIngestStale" in shown(app)
-    assert "yes, when it is not dry" in shown(app)
+    assert "yes, unless it is a dry run" in shown(app)
     assert app.get("number_input") == []
 
 

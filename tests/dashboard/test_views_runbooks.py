@@ -183,13 +183,13 @@ def test_a_confirmation_is_of_exactly_what_the_form_says():
 
 
 def test_what_will_be_run_reads_as_the_options_of_the_command():
-    said = runbooks.said_text({"note": "a b", "apply": True, "hours": 24})
+    said = runbooks.said_text({"note": "a b", "apply": True, "hours": 24, "strategy": None})
     assert said == "-p note='a b' -p apply=true -p hours=24"
 
 
 def test_the_catalogue_says_what_each_is_for_and_whether_it_changes_something():
     assert runbooks.catalogue_rows([BOOK]) == [
-        ("04_none", "Nothing", "Why not?", "KbStatusNone", "yes, when it is not dry")
+        ("04_none", "Nothing", "Why not?", "KbStatusNone", "yes, unless it is a dry run")
     ]
     quiet = {**BOOK, "alerts": [], "destructive": False}
     assert runbooks.catalogue_rows([quiet]) == [("04_none", "Nothing", "Why not?", "none", "no")]

@@ -85,11 +85,11 @@ def test_deleting_in_portions_deletes_everything(
     assert aged.events().height == 1
 
 
-@pytest.mark.parametrize("days", [0, -1, 10**9])
-@pytest.mark.parametrize("field", ["events_older_than_days", "runs_older_than_days"])
-def test_an_age_that_is_none_is_refused(aged: tkb.KnowledgeBase, field: str, days: int) -> None:
-    with pytest.raises(InvalidInputError, match=f"{field}.*give"):
-        aged.prune(**{field: days}, dry_run=False)
+def test_an_age_that_is_none_is_refused(aged: tkb.KnowledgeBase) -> None:
+    for field in ("events_older_than_days", "runs_older_than_days"):
+        for days in (0, -1, 10**9):
+            with pytest.raises(InvalidInputError, match=f"{field}.*give"):
+                aged.prune(**{field: days}, dry_run=False)
     assert aged.events().height == 3
 
 

@@ -115,7 +115,7 @@ _CHANGE = st.one_of(
 )
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=16, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(_CHANGE, st.booleans()), min_size=1, max_size=8))
 def test_after_any_changes_the_kept_arrays_are_those_that_a_fresh_process_reads(
     index, second, changes

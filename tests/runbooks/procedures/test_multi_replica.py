@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runbooks.played import Played
 
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening

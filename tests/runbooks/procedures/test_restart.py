@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +228,7 @@ def test_a_scheduler_is_back_when_it_has_looked_around(
     monkeypatch.setattr(module, start_and_beat)
     found = restarted(**given)
     assert found.result.outcome == "done", found.result
-    pid = (found.result.actions[0].actual or {})["pid"]
+    pid = int((found.result.actions[0].actual or {})["pid"])
     assert processes.is_alive(pid)
     processes.kill(pid)
 
@@ -242,3 +242,17 @@ def test_answers_are_compared_by_what_they_say():
     other = replace(one, by="two", answer={**answer, "params": 3})
     assert other.differences(one) == ["params: 3 by two, 1 by one"]
     assert one.differences(Answered("two", None, "no answer")) == ["two: no answer"]
+
+
+def test_a_dead_scheduler_is_not_what_a_restart_of_the_service_heals(
+    restarted: Restart, started: Started, home: Path
+):
+    with tkb.connect(home, progress=False) as kb:
+        long_ago = datetime.now(UTC) - timedelta(hours=2)
+        for name in ("", "daily"):
+            kb.use_cases.store.save_schedule_state(ScheduleState(name, long_ago, "gone", long_ago))
+    found = restarted(replica_urls=started())
+    assert found.found("KbSchedulerDead").healed_by is None
+    assert "tradingkb runbook run 07_service_restart -p workspace=default -p part=scheduler" in (
+        found.commands
+    )

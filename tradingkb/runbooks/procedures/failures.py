@@ -36,8 +36,18 @@ _FAILED: Final = range(500, 508)
 #: As the alert KbHttpErrors has it: a share of the requests, and so many at least.
 _SHARE, _LEAST = 0.05, 10
 HERE: Final = "this run"
+_LOG: Final = (
+    "docker compose logs trading-rag-svc --since 5m | "
+    'grep -E "(db_retry|qdrant_retry|ollama_retry|circuit_opened)"'
+)
 #: The step that waits.
 WAIT: Final = "wait"
+#: Metrics that count by service.
+_COUNTERS: Final = (
+    "resilience_retries_total",
+    "circuit_breaker_failures_total",
+    "circuit_breaker_trips_total",
+)
 #: As in the alert: that /ready says no is an answer.
 _COUNTED: Final = "/kb/"
 
@@ -61,7 +71,7 @@ class Circuit:
     service: str
     state: str
     failures: int
-    open_since: str | None
+    open_since: datetime | None
     last_error: str | None
 
 
@@ -93,7 +103,7 @@ class Failures:
         reached: backends that answered this run.
         changes: what circuits did: at, replica, service, state, changed, failures, retries, error.
         requests: by address and route, how many failed of how many.
-        retries: by address and service, since the replica started.
+        counters: by replica and service, since each replica started.
         question: that is asked at the end; None without store.
         unread: what could not be read, and why.
         urls: addresses by the names of replicas.
@@ -106,7 +116,7 @@ class Failures:
     reached: set[str] = field(default_factory=set)
     changes: pl.DataFrame | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
-    retries: list[dict[str, Any]] = field(default_factory=list)
+    counters: list[dict[str, Any]] = field(default_factory=list)
     question: FixedQuestion | None = None
     unread: dict[str, str] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
@@ -178,6 +188,13 @@ def trips(found: Failures) -> Table:
     )
 
 
+def counters(found: Failures) -> Table:
+    """What the metrics of each replica count, by service."""
+    n = len({row["replica"] for row in found.counters})
+    title = f"Since each replica started (n = {n} replicas)"
+    return Table(found.counters, title, "no address was given, or nothing has failed")
+
+
 def requests(found: Failures) -> Table:
     """Requests that failed, by replica and route, since each replica started."""
     rows = sorted(found.requests, key=lambda row: -row["failed"])
@@ -192,7 +209,7 @@ def diagnose(run: Run, found: Failures) -> Table:
         told = f"{one.service} is left alone by {one.replica}"
         rows.append(_diagnosis(one.replica, one.service, one.last_error, found))
         evidence = {"error": one.last_error, "kind": kind.name, "failures": one.failures}
-        run.find(told, "critical", healed_by=WAIT, **evidence)
+        run.find(told, "critical" if one.service == "db" else "warning", WAIT, **evidence)
     for failing in found.failing:
         if any((o.replica, o.service) == (failing.by, failing.service) for o in found.open):
             continue
@@ -204,6 +221,7 @@ def diagnose(run: Run, found: Failures) -> Table:
     found.advice = [
         *(f"look at {name}: {LOOK[name]}" for name in sorted({row["service"] for row in rows})),
         *sorted({f"{row['service']}: {row['do']}" for row in rows}),
+        *([f"the log tells the story: {_LOG}"] if rows else []),
     ]
     return Table(rows, f"Diagnosis (n = {len(rows)})", "nothing is wrong now")
 
@@ -248,10 +266,7 @@ def _look_at_replica(found: Failures, url: str, tokens: Tokens) -> None:
     found.failing += _failing(name, url, ready)
     text = str(metrics.body)
     found.requests += failed_requests(name, text)
-    for labels, value in samples(text, "resilience_retries_total"):
-        if value:
-            row = {"replica": name, "service": labels["service"], "retries": int(value)}
-            found.retries.append(row)
+    found.counters += _counters(name, text)
 
 
 def _look_at_store(run: Run, found: Failures) -> None:
@@ -284,7 +299,7 @@ def _circuit(replica: str, url: str | None, service: str, told: dict[str, Any]) 
         service,
         told["state"],
         told["failures"],
-        None if since is None else str(since),
+        datetime.fromisoformat(since) if isinstance(since, str) else since,
         told["last_error"],
     )
 
@@ -318,6 +333,18 @@ def failed_requests(name: str, text: str) -> list[dict[str, Any]]:
         for route, (failed, of) in counted.items()
         if failed
     ]
+
+
+def _counters(name: str, text: str) -> list[dict[str, Any]]:
+    """Counters of resilience of a replica, of services for which something was counted."""
+    rows: dict[str, dict[str, Any]] = {}
+    for metric in _COUNTERS:
+        for labels, value in samples(text, metric):
+            row = rows.setdefault(
+                labels["service"], {"replica": name, "service": labels["service"]}
+            )
+            row[metric] = int(value)
+    return [row for row in rows.values() if any(row[metric] for metric in _COUNTERS)]
 
 
 def _find_requests(run: Run, found: Failures) -> None:

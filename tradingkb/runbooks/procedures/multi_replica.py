@@ -43,11 +43,17 @@ _POSSIBLE: Final = range(1, 11)
 #: Enough questions after a replica's name to hear of every one behind a proxy.
 _NAMES: Final = 20
 _OWN_TOKEN: Final = "a-token-of-temporary-replicas"
-#: Columns of the table, which names its unit in each.
-_COLUMNS: Final = (
-    *("configured_per_minute", "effective_per_minute"),
-    *("configured_at_once", "effective_at_once", "requests", "refused", "median_ms", "note"),
-)
+#: Columns of the table, by the figures that they show.
+_COLUMNS: Final = {
+    "configured_per_minute": "configured in a minute",
+    "effective_per_minute": "admitted in a minute",
+    "configured_at_once": "configured at once",
+    "effective_at_once": "admitted at once",
+    "requests": "requests",
+    "refused": "refused",
+    "median_ms": "median, ms",
+    "note": "note",
+}
 
 
 @dataclass(frozen=True)
@@ -389,4 +395,4 @@ def _is_json(body: Any) -> bool:
 
 def _row(found: Measured) -> dict[str, Any]:
     figures = found.to_dict()
-    return {name: figures[name] for name in _COLUMNS}
+    return {shown: figures[name] for name, shown in _COLUMNS.items()}
