@@ -11,6 +11,7 @@ import tradingkb as tkb
 from tests.runbooks.procedures.conftest import Play
 from tests.small_store import REGIME_V1
 from tradingkb.exceptions import BackendUnavailableError
+from tradingkb.runbooks import Run
 from tradingkb.runbooks.procedures import none_triage
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
@@ -100,7 +101,7 @@ def test_it_indexes_what_is_stored_with_apply_and_without_a_dry_run_only(
     assert done.states == {"reindex": "done"}
     assert done.result.actions[0].expected == planned.result.actions[0].expected
     assert done.result.actions[0].differs == []
-    assert done.found("verified: the index lacks nothing").evidence["left"] == ""
+    assert done.found("verified: the index lacks nothing").severity == "info"
     again = played_asked("04", apply=True, dry_run=False)
     assert again.states == {}, "the cause holds no more"
 
@@ -116,6 +117,25 @@ def test_an_index_that_cannot_be_written_is_a_failed_run(
     assert failed.result.outcome == "failed"
     assert failed.states == {"reindex": "failed"}
     assert "the vector index is away" in str(failed.result.actions[0].error)
+
+
+def test_nothing_is_verified_by_an_index_that_does_not_answer(
+    played_asked: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise BackendUnavailableError("the vector index is away")
+
+    def carried_out(run: Run) -> Any:
+        table = carry_out(run)
+        monkeypatch.setattr(EmbeddedVectorIndex, "collections", away)
+        return table
+
+    carry_out = Run.carry_out
+    monkeypatch.setattr(Run, "carry_out", carried_out)
+    failed = played_asked("04", apply=True, dry_run=False)
+    assert failed.states == {"reindex": "done"}
+    assert failed.result.outcome == "failed"
+    assert not [one for one in failed.result.findings if one.what.startswith("verified")]
 
 
 def test_one_strategy_and_a_time_narrow_what_is_looked_at(played_asked: Play) -> None:
