@@ -64,8 +64,11 @@ class Unit:
     @property
     def what(self) -> str:
         """The step, in a sentence."""
-        ends = f"end process {self.running.pid} by SIGTERM, " if self.running else ""
-        return f"{self.name}: {ends}start {_shown(self.command)!r} in its place and wait for it"
+        start = f"start {_shown(self.command)!r}"
+        if self.running is None:
+            return f"{self.name}: {start} and wait for it"
+        ends = f"end process {self.running.pid} by SIGTERM"
+        return f"{self.name}: {ends}, {start} in its place and wait for it"
 
     @property
     def undo(self) -> str:
