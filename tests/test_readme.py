@@ -1,14 +1,14 @@
-"""README and pages are run, not only read: Python, commands, links, names; and guides are clean."""
+"""README and pages are run, not only read: Python, commands, links, names."""
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ PAGES = sorted((ROOT / "notebooks" / "reference").glob("*.md"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
 README = TEXTS["README.md"]
-GUIDES = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 #: Everything that a page may name: sources, tests, and what builds them.
 SOURCES = "\n".join(
     path.read_text(encoding="utf-8")
@@ -124,14 +123,20 @@ def small_home(few: pl.DataFrame, data: Path, tmp_path_factory: pytest.TempPathF
     return home
 
 
-@pytest.fixture
-def small(folder: Path, few: pl.DataFrame, small_home: Path, data: Path) -> Path:
-    """The folder with few trials, and with a store of them."""
+def with_few_trials(few: pl.DataFrame) -> None:
+    """The working folder's data/ with these trials in place of all."""
+    data = Path("data").resolve()
     Path("data").unlink()
     Path("data").mkdir()
     for name in ("ohlcv", "strategies"):
         (Path("data") / name).symlink_to(data / name, target_is_directory=True)
     few.write_parquet("data/trials.parquet")
+
+
+@pytest.fixture
+def small(folder: Path, few: pl.DataFrame, small_home: Path) -> Path:
+    """The folder with few trials, and with a store of them."""
+    with_few_trials(few)
     Path("server.env").write_text("TRADINGKB_HOME=elsewhere\n", encoding="utf-8")
     shutil.copytree(small_home, ".tradingkb")
     return folder
@@ -148,7 +153,8 @@ def run_python(name: str) -> dict[str, Any]:
     return names
 
 
-def test_the_five_lines_of_the_readme_give_an_answer(folder, capsys):
+def test_the_five_lines_of_the_readme_give_an_answer(folder, few, capsys):
+    with_few_trials(few)
     names = run_python("README.md")
     assert names["kb"].events()["status"].to_list() == ["ok"]
     names["kb"].close()
@@ -353,10 +359,17 @@ _PATH = r"\.?[\w-][\w.-]*(?:/[\w.-]+)*(?:/|\.(?:py|md|toml|cfg|lock|ipynb))|\.ci
 def test_a_class_that_is_named_exists(name):
     named = [q.removeprefix("tkb.") for q in quoted(TEXTS[name])]
     classes = [q for q in named if re.fullmatch(r"(?:[A-Z]+[a-z0-9]+){2,}", q)]
-    known = set(re.findall(r"^class (\w+)", SOURCES, re.MULTILINE)) | _problems() | _FOREIGN
+    known = classes_of_sources() | _problems() | _FOREIGN
     assert [c for c in classes if c not in known] == []
 
 
+@cache
+def classes_of_sources() -> set[str]:
+    """Every class that the sources define."""
+    return set(re.findall(r"^class (\w+)", SOURCES, re.MULTILINE))
+
+
+@cache
 def _problems():
     """The names of problems, which are texts of the rooms that tell of them."""
     rooms = [ROOT / "tradingkb" / "monitoring" / f"{name}.py" for name in ("problems", "rules")]
@@ -371,9 +384,13 @@ _FOREIGN = {"AnswerStatus", "JobState", "RateLimit", "ValueError"}
 @every_document
 def test_a_variable_or_constant_that_is_named_exists(name):
     names = {n for q in quoted(TEXTS[name]) for n in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", q)}
-    assert [
-        n for n in sorted(names - {"RUN_ID", "JOB_ID"}) if not re.search(rf"\b{n}\b", SOURCES)
-    ] == []
+    assert names - {"RUN_ID", "JOB_ID"} - words_of_sources() == set()
+
+
+@cache
+def words_of_sources() -> set[str]:
+    """Every word of the sources."""
+    return set(re.findall(r"\w+", SOURCES))
 
 
 @every_document
@@ -391,17 +408,3 @@ def test_a_command_that_is_named_exists_with_its_options(name):
         if found := re.match(r"tradingkb ([a-z][a-z-]*)(.*)", line):
             options = {o for p in known[found[1]].params for o in (*p.opts, *p.secondary_opts)}
             assert set(re.findall(r"--[\w-]+", found[2])) <= options | {"--help"}, line
-
-
-# --- guides ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.name)
-def test_a_guide_is_committed_executed_small_and_without_traces_of_a_machine(path):
-    text = path.read_text(encoding="utf-8")
-    notebook = json.loads(text)
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
-    assert len(text) < 300_000
-    assert not re.search(r"/(home|root|tmp|Users|work|var)/|[0-9a-f]{8}-[0-9a-f]{4}-", text)

@@ -58,18 +58,21 @@ def opened() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def shared(opened: Any) -> Any:
-    """One window: what the dashboard consists of is loaded and compiled once."""
-    return window(opened)
+def shared(opened: Any, base: str) -> tuple[Any, Seen]:
+    """One tab: what the dashboard consists of is loaded and compiled once."""
+    return watched(window(opened), base)
 
 
 @pytest.fixture
-def tab(shared: Any, base: str) -> Iterator[tuple[Any, Seen]]:
-    """A tab of the browser, and what it does wrong; at the end it has done nothing."""
-    page, seen = watched(shared, base)
+def tab(shared: tuple[Any, Seen]) -> Iterator[tuple[Any, Seen]]:
+    """The tab, and what it does wrong; at the end it has done nothing."""
+    page, seen = shared
     yield page, seen
-    page.close()
-    assert (seen.errors, seen.outside) == ([], [])
+    page.goto("about:blank")
+    found = (seen.errors[:], seen.outside[:])
+    seen.errors.clear()
+    seen.outside.clear()
+    assert found == ([], [])
 
 
 def test_a_page_opens_without_an_error_or_a_request_to_anybody_else(tab, base):
@@ -176,6 +179,23 @@ def test_a_trial_is_promoted_with_the_right_token_alone(tab, base, home):
     settle(page)
     assert promoted() == before + 1
     assert TOKEN not in page.url
+
+
+def test_a_dry_run_is_started_watched_and_its_report_read_where_it_reaches_nothing(tab, base):
+    page, _ = tab
+    page.goto(f"{base}/runbooks?runbook=06_trial_ingestion")
+    page.get_by_label("Admin token", exact=True).fill(TOKEN)
+    page.get_by_role("button", name="Dry run").click()
+    main = page.locator('[data-testid="stMain"]')
+    expect(main).to_contain_text("It runs in a process of its own", timeout=30_000)
+    ended = re.compile("06_trial_ingestion, a dry run: (nothing to do|needs a decision)")
+    expect(main).to_contain_text(ended, timeout=120_000)
+    assert "run=" in page.url
+    assert TOKEN not in page.url
+    page.get_by_text("Show the report").click()
+    frame = page.frame_locator('iframe[title^="Report of"]').frame_locator("iframe")
+    expect(frame.locator("body")).to_contain_text("Trial ingestion", timeout=60_000)
+    assert frame.locator("body").evaluate("() => window.origin") == "null"
 
 
 def test_what_somebody_types_survives_twenty_refreshes(opened, home):
