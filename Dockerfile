@@ -1,11 +1,11 @@
-# One image for the service, the dashboard and the operator's shell; compose.yaml says what each runs.
+# One image for the service, the scheduler, the dashboard and the operator's shell; compose.yaml says what each runs.
 #   docker build -t tradingkb .                     the service
 #   docker build -t tradingkb-ops --target ops .    the same with curl, jq and psql
 
 FROM python:3.13.14-slim-trixie@sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6 AS build
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-ARG EXTRAS="server,service,dashboard"
+ARG EXTRAS="server,service,runbooks,dashboard"
 
 # The packages come first: as long as no dependency changes, this layer is taken from the cache.
 # requirements.lock has more than an image needs: what it needs is resolved without being installed,
@@ -27,6 +27,7 @@ RUN python -m venv --without-pip /opt/tradingkb \
 
 COPY README.md LICENSE ./
 COPY tradingkb tradingkb
+COPY notebooks/runbooks notebooks/runbooks
 RUN pip --python /opt/builder/bin/python wheel --quiet --no-deps --no-build-isolation --no-index \
       --wheel-dir dist . \
  && pip --python /opt/tradingkb/bin/python install --no-deps --no-index dist/*.whl

@@ -26,9 +26,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-demo: $(STAMP) ## Ingest the sample trials, recommend, and write demo/report.html
+demo: $(STAMP) ## Ingest the sample trials, recommend, write demo/report.html, and run a runbook
 	rm -rf .demo && mkdir -p .demo
 	TRADINGKB_HOME=.demo $(PY) -m tradingkb demo --out demo/
+	TRADINGKB_HOME=.demo $(PY) -m tradingkb runbook run 09_reconcile_and_health -p dry_run=false
 
 dashboard: $(STAMP) ## Open the dashboard on the demo's store (or TRADINGKB_HOME=..., TRADINGKB_SERVICE_URL=...)
 	TRADINGKB_HOME=$${TRADINGKB_HOME:-.demo} $(PY) -m streamlit run dashboard/app.py

@@ -23,6 +23,7 @@ def execute(path: Path) -> None:
         timeout=180,
         store_widget_state=False,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()

@@ -30,7 +30,20 @@ def wanted(pyproject: str, extras: list[str]) -> list[str]:
     """The requirements of a project with some of its extras."""
     project = tomllib.loads(pyproject)["project"]
     optional = project["optional-dependencies"]
-    return [*project["dependencies"], *(line for extra in extras for line in optional[extra])]
+    own = re.compile(rf"{re.escape(project['name'])}\[([\w,]+)\]")
+
+    def lines(extra: str) -> list[str]:
+        """Those of one extra; where it names others of its own project, theirs."""
+        found: list[str] = []
+        for line in optional[extra]:
+            if others := own.fullmatch(line):
+                for other in others[1].split(","):
+                    found += lines(other)
+            else:
+                found.append(line)
+        return found
+
+    return [*project["dependencies"], *(line for extra in extras for line in lines(extra))]
 
 
 def versions(lock: str) -> list[str]:

@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 import tradingkb as tkb  # noqa: E402
 from tests.dashboard.served import CHROMIUM, browser, served, settle, watched  # noqa: E402
+from tests.noted import run_of  # noqa: E402
 from tradingkb.testing.busy import fill  # noqa: E402
 
 #: What the page of recommendations is asked.
@@ -37,6 +38,7 @@ PAGES: Final = {
     "recommend": ("/recommend", _QUESTION),
     "trials": ("/trials", "strategy_name=bb_reversal"),
     "breakers": ("/breakers", "range=24h"),
+    "runbooks": ("/runbooks", "runbook=06_trial_ingestion&run=pictured"),
 }
 #: Pages that the README shows.
 SHOWN: Final = ("overview", "trials")
@@ -63,6 +65,9 @@ def stores() -> Iterator[dict[str, dict[str, str]]]:
             ROOT / "data",
             end=datetime.now(UTC),
         )
+        with tkb.connect(busy, progress=False) as kb:
+            run = run_of(run_id="pictured", runbook="06_trial_ingestion")
+            kb.use_cases.store.add_runbook_run(run)
         tkb.connect(empty).close()
         yield {
             "data": {"TRADINGKB_HOME": str(busy), "ADMIN_TOKEN": "a-secret-token"},

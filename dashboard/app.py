@@ -34,6 +34,7 @@ page = st.navigation(
             title="Breakers and retries",
             icon=":material/electrical_services:",
         ),
+        st.Page("app_pages/runbooks.py", title="Runbooks", icon=":material/menu_book:"),
     ]
 )
 unusable: ConfigurationError | None = None

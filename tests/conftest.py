@@ -21,12 +21,14 @@ from tests.kills import Kills
 from tests.made_once import made_once
 from tests.postgres import (  # noqa: F401 - fixtures of every folder
     postgres_database,
+    postgres_lender,
     postgres_module_database,
     postgres_schema,
     postgres_url,
     with_tables,
 )
 from tests.redis_servers import redis_process, short_folders, start_redis  # noqa: F401 - likewise
+from tests.small_store import trials
 from tradingkb.evaluate.result import Evaluation
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
@@ -40,6 +42,8 @@ settings.register_profile(
     phases=(Phase.explicit, Phase.generate),
 )
 settings.load_profile("tradingkb")
+# Until all tests are known nothing of what is made for them is garbage.
+gc.disable()
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,8 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Ten thousand tests and what they import stay: no collection of garbage need look at them."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class Clock:
@@ -153,16 +157,29 @@ def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight candidates on four windows, which came a minute before the clock of a test begins."""
+    home = tmp_path_factory.mktemp("small") / "home"
+    with tkb.connect(home, clock=Clock(NOW - timedelta(minutes=1)), progress=False) as kb:
+        kb.ingest(trials())
+    return home
+
+
 @pytest.fixture
 def open_kb(
     tmp_path: Path, clock: Clock, sqlite_schema: Path
 ) -> Iterator[Callable[..., tkb.KnowledgeBase]]:
-    """Opens empty knowledge bases under the test's folder and closes them."""
+    """Opens knowledge bases under the test's folder and closes them: empty, or like another."""
     opened = []
 
-    def connect(name: str = "home", **settings: object) -> tkb.KnowledgeBase:
+    def connect(
+        name: str = "home", like: Path | None = None, **settings: object
+    ) -> tkb.KnowledgeBase:
         home = tmp_path / name
-        if not home.exists() and "database_url" not in settings:
+        if like is not None:
+            shutil.copytree(like, home)
+        elif not home.exists() and "database_url" not in settings:
             home.mkdir(parents=True)
             shutil.copy(sqlite_schema, home / "tradingkb.db")
         kb = tkb.connect(home, clock=clock, progress=False, **settings)

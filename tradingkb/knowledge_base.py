@@ -45,7 +45,7 @@ from tradingkb.indexing import (
     activate,
 )
 from tradingkb.ingest import Ingester, IngestReport, IngestRequest
-from tradingkb.jobs import JobRunner, Jobs, LongWork
+from tradingkb.jobs import JobRunner, Jobs, Leases, LongWork
 from tradingkb.lifecycle import (
     Curation,
     Curator,
@@ -55,6 +55,8 @@ from tradingkb.monitoring import (
     EventReports,
     Notes,
     Page,
+    RunbookHistory,
+    Schedules,
     TrialReports,
     Watching,
     event_page,
@@ -75,6 +77,7 @@ from tradingkb.regimes import measure_regime, read_ohlcv
 from tradingkb.resilience import BreakerJournal, Breakers
 from tradingkb.settings import Settings
 from tradingkb.upkeep import (
+    BackupCheck,
     BackupReport,
     Backups,
     Checks,
@@ -114,11 +117,20 @@ class UseCases:
     breakers: Breakers
     journal: BreakerJournal
     notes: Notes
+    leases: Leases
     again: Again
 
 
 class KnowledgeBase(
-    Curation, ComparedModels, Collections, LongWork, EventReports, TrialReports, Watching
+    Curation,
+    ComparedModels,
+    Collections,
+    LongWork,
+    EventReports,
+    TrialReports,
+    RunbookHistory,
+    Schedules,
+    Watching,
 ):
     """Trials in, recommendations out. Open one with `tradingkb.connect()`.
 
@@ -585,6 +597,19 @@ class KnowledgeBase(
         return report
 
     @takes_long
+    def check_backup(self, path: str | Path) -> BackupCheck:
+        """Reads a backup whole, by its checksums: whether it could be restored. Changes nothing.
+
+        Args:
+            path: a backup, or the file of an embedded store.
+
+        Raises:
+            InvalidBackupError: the file is missing, no backup, or damaged.
+            StoreTooNewError: a newer release with another major schema wrote it.
+        """
+        return self.use_cases.backups.check(_own_path(path))
+
+    @takes_long
     def restore(self, path: str | Path, replace: bool = False) -> RestoreReport:
         """Replaces everything by the content of a backup, then makes the index again.
 
@@ -619,6 +644,9 @@ class KnowledgeBase(
         compact: bool = False,
     ) -> PruneReport:
         """Forgets old recommend events, finished runs and ended jobs; trials stay.
+
+        Runs of runbooks go with their notebooks and reports, and so does what schedules decided,
+        by the age of TRADINGKB_RUNBOOKS_RETENTION_DAYS.
 
         Args:
             events_older_than_days: default TRADINGKB_EVENTS_RETENTION_DAYS.

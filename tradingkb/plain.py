@@ -37,6 +37,7 @@ STRUCTURES: Final = frozenset(
         "filters",
         "question",
         "arguments",
+        "parameters",
         "result",
     }
 )

@@ -200,6 +200,8 @@ def _use_cases(
             store,
             events_days=settings.events_retention_days,
             runs_days=settings.runs_retention_days,
+            runbooks_days=settings.runbooks_retention_days,
+            runbook_output=settings.runbook_folder,
             clock=clock,
         ),
         jobs=Jobs(store, kinds, clock=clock, new_id=indexer.new_id),
@@ -211,6 +213,7 @@ def _use_cases(
         breakers=breakers,
         journal=BreakerJournal(store, breakers, settings.replica, clock=clock),
         notes=Notes(store, clock=clock),
+        leases=leases,
         again=recommender.again,
     )
 

@@ -17,6 +17,7 @@ import events
 import markets
 import metrics
 import python_verbs
+import runbooks
 import service
 import settings
 import trials
@@ -43,6 +44,7 @@ PAGES: dict[str, Blocks] = {
         "parts": python_verbs.part_fields,
         "reports": python_verbs.report_fields,
     },
+    "runbooks.md": {"catalogue": runbooks.catalogue, "details": runbooks.details},
     "service.md": {
         "routes": service.routes,
         "recommend-fields": service.recommend_fields,

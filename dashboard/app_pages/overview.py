@@ -10,7 +10,8 @@ import streamlit as st
 
 from dashboard.shared import data, look, scope
 from dashboard.shared.parts import empty, guarded, refreshing, refused
-from dashboard.views import html, problems, rate_figures, rates, state
+from dashboard.shared.text import in_label
+from dashboard.views import html, problems, rate_figures, rates, runbooks, state
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.monitoring import NOT_WATCHED
 
@@ -28,16 +29,27 @@ def _page() -> None:
     except TradingKBError as error:
         refused("Open problems", error)
         return
-    _told(found)
+    _told(found, where)
     _ways_on(found, where)
     _parts(where)
 
 
-def _told(found: list[dict[str, Any]]) -> None:
+def _told(found: list[dict[str, Any]], where: scope.Scope | None = None) -> None:
+    """The problems, each with the way to its runbook; without one while nobody answers."""
     now = data.now()
     st.html(html.headline(problems.headline(found, now)))
-    for card in problems.cards(found, now):
+    for problem, card in zip(found, problems.cards(found, now), strict=True):
         st.html(html.card(card))
+        if where is not None:
+            st.page_link(
+                "app_pages/runbooks.py",
+                label=f"Open {in_label(card.runbook, 80)}, filled in for this",
+                icon=":material/menu_book:",
+                query_params={
+                    "workspace": where.workspace,
+                    **runbooks.link(runbooks.of_problem(problem)),
+                },
+            )
 
 
 def _ways_on(found: list[dict[str, Any]], where: scope.Scope) -> None:

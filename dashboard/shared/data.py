@@ -20,6 +20,8 @@ from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 FRESH_S: Final = 15
 #: Answers that are kept at once, over all viewers.
 _KEPT: Final = 256
+#: Reports of runs likewise.
+_REPORTS: Final = 4
 
 
 class Trouble:
@@ -63,6 +65,11 @@ def now() -> datetime:
     return datetime.fromtimestamp(seconds - seconds % FRESH_S, UTC)
 
 
+def at_once() -> datetime:
+    """This moment, UTC: for what is asked now."""
+    return datetime.now(UTC)
+
+
 def ask(method: str, **arguments: Any) -> Any:
     """What a reading method of the client answers, kept for `FRESH_S` seconds.
 
@@ -79,6 +86,21 @@ def ask(method: str, **arguments: Any) -> Any:
 def fresh(method: str, **arguments: Any) -> Any:
     """What a method of the client answers now; for answers that nobody else will want."""
     return _told(lambda: getattr(client(), method)(**arguments))
+
+
+def report(run_id: str) -> str:
+    """The report of a run that has ended: some megabytes, of which a few are kept.
+
+    Raises:
+        TradingKBError: there is none, or nobody answers.
+    """
+    found: str = _told(lambda: _report(run_id))
+    return found
+
+
+@st.cache_data(max_entries=_REPORTS, show_spinner=False)
+def _report(run_id: str) -> str:
+    return client().runbook_report(run_id)
 
 
 def forget() -> None:

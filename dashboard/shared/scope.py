@@ -104,6 +104,11 @@ def remember(*keys: str) -> None:
         st.rerun()
 
 
+def remember_too(*keys: str) -> None:
+    """Remembers more widgets of a page, whose keys depend on what the others hold."""
+    st.session_state["_remembered"] = (*st.session_state["_remembered"], *keys)
+
+
 @contextmanager
 def on(page: str) -> Iterator[None]:
     """Around the run of a page: knows whether it was just come to, and keeps what it holds."""

@@ -7,7 +7,8 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
+from tests.noted import run_of
 from tradingkb.client import Client, LocalClient, RemoteClient
+from tradingkb.ports import ScheduleState, ScheduleTick
 from tradingkb.service import prepare
 from tradingkb.settings import load_settings
 
@@ -85,7 +88,31 @@ def asked_home(
         trials = kb.trials(limit=2)["trial_id"].to_list()
         kb.promote(trials[:1], reason="a < b & \"c\" 'd' ünï")
         kb.reject(trials[1:], reason="a slip")
+        _ran(kb.use_cases.store)
+    report = home / "runbooks" / "06_bring_in" / "a.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("<html>ünï<script>1</script></html>", encoding="utf-8")
     return home
+
+
+def _ran(store: Any) -> None:
+    """Runs of every state, and what schedules decided."""
+    long_ago = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    lost = {"heartbeat_at": long_ago, "ended_at": None, "outcome": None, "result": None}
+    for run in (
+        run_of(run_id="one", started_at=long_ago),
+        run_of(run_id="two", outcome="failed", error="no file /srv/x.csv", result=None),
+        run_of(run_id="lost", state="running", cell="Plan", schedule="nightly", **lost),
+        run_of(run_id="elsewhere", workspace="empty", runbook="09_other", report=None),
+    ):
+        store.add_runbook_run(run)
+    tick = ScheduleTick("nightly", long_ago, long_ago, "missed", "host-of-ours", None, "was away")
+    store.claim_tick(tick)
+    store.claim_tick(replace(tick, slot=long_ago + timedelta(days=1), run_id="lost"))
+    told = {"runbook": "09_other", "cron": "0 3 * * *", "timezone": "UTC", "parameters": {"a": 1}}
+    store.save_schedule_state(
+        ScheduleState("nightly", long_ago, "host-of-ours", long_ago, long_ago, told)
+    )
 
 
 # Of the module: what a service does beside its requests is counted and heard by other tests.

@@ -6,6 +6,7 @@ import inspect
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,7 @@ from polars.testing import assert_frame_equal
 
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, Both, listening
+from tests.noted import run_of
 from tradingkb.client import Client, LocalClient, RemoteClient
 from tradingkb.exceptions import (
     ConfigurationError,
@@ -25,6 +27,7 @@ from tradingkb.exceptions import (
     UnknownStrategyError,
     UnknownWorkspaceError,
 )
+from tradingkb.ports import RunbookRun
 
 NOON = datetime(2020, 1, 1, 12, tzinfo=UTC)
 #: Questions of reading methods: the method, and what is asked.
@@ -82,6 +85,18 @@ READS: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     ("history", {"trial_id": 1}),
+    ("runbooks", {}),
+    ("runbook_runs", {}),
+    ("runbook_runs", {"limit": 1}),
+    ("runbook_runs", {"runbook": "09_other"}),
+    ("runbook_runs", {"runbook": "09_other", "workspace": "empty"}),
+    ("runbook_run", {"run_id": "one"}),
+    ("runbook_run", {"run_id": "two"}),
+    ("runbook_run", {"run_id": "lost"}),
+    ("runbook_report", {"run_id": "one"}),
+    ("schedules", {}),
+    ("schedule_ticks", {}),
+    ("schedule_ticks", {"limit": 1}),
 ]
 #: Questions that are refused, and by what.
 REFUSED: list[tuple[str, dict[str, Any], type[TradingKBError]]] = [
@@ -122,6 +137,11 @@ REFUSED: list[tuple[str, dict[str, Any], type[TradingKBError]]] = [
         {"workspace": "default", "strategy_name": "sma_cross", "p": "fats"},
         NotFoundError,
     ),
+    ("runbook_run", {"run_id": "../one"}, NotFoundError),
+    ("runbook_report", {"run_id": "of nobody"}, NotFoundError),
+    ("runbook_report", {"run_id": "elsewhere"}, NotFoundError),
+    ("runbook_runs", {"after": "x"}, InvalidInputError),
+    ("runbook_runs", {"workspace": "nowhere"}, UnknownWorkspaceError),
 ]
 
 
@@ -195,7 +215,7 @@ def test_every_method_of_the_protocol_is_compared_and_takes_the_same_arguments()
             assert signature(kind, name) == signature(Client, name), name
     elsewhere = {
         *("where", "close", "health", "ready", "problems", "freshness"),
-        *("recommend", "answer_again", "regime", "curate"),
+        *("recommend", "answer_again", "regime", "curate", "start_runbook"),
     }
     assert methods - {method for method, _ in READS} == elsewhere
 
@@ -366,6 +386,38 @@ def test_many_trials_are_curated_with_the_right_token_alone(changed: Both) -> No
         assert told.row(0, named=True)["actor"] == "night shift"
 
 
+def test_a_runbook_is_started_with_the_right_token_alone(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, dict[str, Any], str]] = []
+
+    def start(settings: Any, name: str, parameters: dict[str, Any], *, actor: str) -> RunbookRun:
+        asked.append((name, parameters, actor))
+        return run_of(run_id="begun", state="starting", outcome=None, result=None)
+
+    for module in ("tradingkb.client.runbooks_here", "tradingkb.service.routes.runbooks"):
+        monkeypatch.setattr(import_module(module), "start_runbook", start)
+    begun = []
+    for client in both:
+        for wrong in (None, "", "another-token", "tökën"):
+            with pytest.raises(InvalidInputError) as raised:
+                client.start_runbook("06_bring_in", {}, token=wrong)
+            assert raised.value.field == "token"
+        with pytest.raises(InvalidInputError) as raised:
+            client.start_runbook("06_bring_in", {"dry_run": False}, token=TOKEN)
+        assert raised.value.field == "parameters"
+        assert asked == []
+        begun.append(client.start_runbook("06_bring_in", {"n": 1}, token=TOKEN))
+        client.start_runbook("06_bring_in", {}, dry_run=False, actor="ada", token=TOKEN)
+        assert asked == [
+            ("06_bring_in", {"n": 1, "dry_run": True}, "dashboard"),
+            ("06_bring_in", {"dry_run": False}, "ada"),
+        ]
+        asked.clear()
+    times = ("started_at", "heartbeat_at", "ended_at")
+    assert_same(*(without(one, *times) for one in begun))
+
+
 def test_without_a_token_of_the_operator_nothing_is_changed(sample_home, bars, tmp_path) -> None:
     home = shutil.copytree(sample_home, tmp_path / "home")
     with listening(home, admin_token=None) as url, tkb.connect(home, progress=False) as kb:
@@ -373,6 +425,8 @@ def test_without_a_token_of_the_operator_nothing_is_changed(sample_home, bars, t
         for client in (LocalClient(kb), there):
             with pytest.raises(ConfigurationError, match="ADMIN_TOKEN"):
                 client.curate("promote", [1], token=TOKEN)
+            with pytest.raises(ConfigurationError, match="ADMIN_TOKEN"):
+                client.start_runbook("06_trial_ingestion", {}, token=TOKEN)
         there.close()
 
 

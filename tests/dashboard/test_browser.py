@@ -182,6 +182,23 @@ def test_a_trial_is_promoted_with_the_right_token_alone(tab, base, home):
     assert TOKEN not in page.url
 
 
+def test_a_dry_run_is_started_watched_and_its_report_read_where_it_reaches_nothing(tab, base):
+    page, _ = tab
+    page.goto(f"{base}/runbooks?runbook=06_trial_ingestion")
+    page.get_by_label("Admin token", exact=True).fill(TOKEN)
+    page.get_by_role("button", name="Dry run").click()
+    main = page.locator('[data-testid="stMain"]')
+    expect(main).to_contain_text("It runs in a process of its own", timeout=30_000)
+    ended = re.compile("06_trial_ingestion, a dry run: (nothing to do|needs a decision)")
+    expect(main).to_contain_text(ended, timeout=120_000)
+    assert "run=" in page.url
+    assert TOKEN not in page.url
+    page.get_by_text("Show the report").click()
+    frame = page.frame_locator('iframe[title^="Report of"]').frame_locator("iframe")
+    expect(frame.locator("body")).to_contain_text("Trial ingestion", timeout=60_000)
+    assert frame.locator("body").evaluate("() => window.origin") == "null"
+
+
 def test_what_somebody_types_survives_twenty_refreshes(opened, home):
     env = {"TRADINGKB_HOME": str(home), "TRADINGKB_DASHBOARD_REFRESH_S": str(REFRESH_S)}
     with served(env) as base:

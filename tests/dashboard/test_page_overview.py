@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -71,7 +72,10 @@ def test_what_is_wrong_is_told_first_with_since_when_why_and_its_runbook(
     assert "no_trials_for_strategy (25)" in text
     assert "04_kb_status_none_triage" in text
     assert "<script" not in text
-    assert [link.proto.page for link in app.get("page_link")] == ["rejections"]
+    runbook, rejections = (link.proto for link in app.get("page_link"))
+    assert (runbook.page, rejections.page) == ("runbooks", "rejections")
+    assert parse_qs(runbook.query_string)["runbook"] == ["04_kb_status_none_triage"]
+    assert parse_qs(runbook.query_string)["workspace"] == ["default"]
 
 
 def test_one_answer_is_enough_for_every_range(opened: Opened, home: Path):
@@ -99,6 +103,7 @@ def test_a_service_that_is_away_is_the_problem(opened: Opened):
     assert "Not healthy: 1 open problem, critical, since " in text
     assert "The knowledge base does not answer this dashboard" in text
     assert "07_service_restart" in text
+    assert app.get("page_link") == []  # nobody would show it
 
 
 def test_a_database_that_goes_away_while_it_is_looked_at_is_told_of(opened: Opened, home: Path):

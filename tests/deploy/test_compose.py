@@ -48,12 +48,16 @@ NAMED = {
     "redis",
     "proxy",
     "dashboard",
+    "scheduler",
     "ops",
     "prometheus",
 }
+#: Services that are this package.
+OURS = ("trading-rag-svc", "dashboard", "scheduler", "ops")
 #: Variables of images that are not ours, and of programs in ours.
 OTHERS = {
     "dashboard": {"HOME"},
+    "scheduler": {"HOME"},
     "ops": {"HOME", "PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD"},
     "postgres": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"},
     "qdrant": {"QDRANT_INIT_FILE_PATH", "QDRANT__TELEMETRY_DISABLED", "QDRANT__SERVICE__API_KEY"},
@@ -193,6 +197,7 @@ def test_a_file_of_the_host_is_there_and_never_made_as_a_folder():
         "./.env",
         "./data/proxy/haproxy.cfg",
         "./data/monitoring",
+        "./data/schedules.toml",
     }
     for mount in mounts:
         assert mount["read_only"]
@@ -217,13 +222,13 @@ def test_how_many_replicas_there_are_is_said_once_for_every_start():
     assert service("trading-rag-svc", FILLED | {"TRADINGKB_REPLICAS": "3"})["scale"] == 3
 
 
-@pytest.mark.parametrize("name", ["trading-rag-svc", "dashboard", "ops"])
+@pytest.mark.parametrize("name", OURS)
 def test_a_variable_of_ours_is_a_setting(name):
     of_programs = OTHERS.get(name, set())
     assert set(service(name)["environment"]) - of_programs <= SETTINGS
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"trading-rag-svc", "dashboard", "ops"}))
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - set(OURS)))
 def test_a_variable_of_another_image_is_one_that_it_knows(name):
     assert set(service(name).get("environment", {})) == OTHERS.get(name, set())
 
@@ -338,7 +343,7 @@ def test_no_image_is_built_twice():
 def test_the_image_that_is_run_is_named_by_one_variable():
     other = FILLED | {"TRADINGKB_IMAGE_TAG": "previous", "TRADINGKB_IMAGE": "registry.example/kb"}
     assert service("trading-rag-svc")["image"] == "tradingkb:current"
-    for name in ("trading-rag-svc", "dashboard"):
+    for name in ("trading-rag-svc", "dashboard", "scheduler"):
         assert service(name, other)["image"] == "registry.example/kb:previous"
 
 
@@ -368,6 +373,22 @@ def test_a_replica_that_is_stopped_has_the_time_that_it_may_take():
     assert seconds(service("proxy")["stop_grace_period"]) > float(
         re.search(r"hard-stop-after (\d+)s", PROXY)[1]
     )
+
+
+def test_the_scheduler_has_the_time_that_its_runs_may_take_to_end():
+    found = service("scheduler")
+    grace = float(found["command"][found["command"].index("--grace-s") + 1])
+    ending = 15  # seconds that kernels have then, as tradingkb.runbooks.schedule.scheduler says
+    assert seconds(found["stop_grace_period"]) > grace + ending
+
+
+def test_the_scheduler_reads_the_schedules_that_are_mounted_and_shares_the_reports():
+    found = service("scheduler")
+    target = environment("scheduler")["TRADINGKB_SCHEDULES"]
+    assert target in [one["target"] for one in found["volumes"] if not isinstance(one, str)]
+    assert "home:/var/lib/tradingkb" in found["volumes"]
+    assert "home:/var/lib/tradingkb" in service("trading-rag-svc")["volumes"]
+    assert found["command"][found["command"].index("--beat-file") + 1] in str(found["healthcheck"])
 
 
 def test_the_proxy_waits_longer_than_the_service_may_take():

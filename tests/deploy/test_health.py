@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -62,12 +63,21 @@ def listening(port: int) -> bool:
 def test_every_service_but_the_shell_is_checked_by_a_program_of_its_image():
     programs = {
         name: service(name)["healthcheck"]["test"][1].split()[0]
-        for name in ("trading-rag-svc", "proxy", "dashboard", "postgres", "qdrant", "ollama")
+        for name in (
+            "trading-rag-svc",
+            "proxy",
+            "dashboard",
+            "scheduler",
+            "postgres",
+            "qdrant",
+            "ollama",
+        )
     }
     assert programs == {
         "trading-rag-svc": "python",
         "proxy": "wget",  # of busybox
         "dashboard": "python",
+        "scheduler": "python",
         "postgres": "pg_isready",
         "qdrant": "bash",
         "ollama": "ollama",  # asks GET /api/tags of its server
@@ -97,6 +107,15 @@ def test_the_dashboard_is_healthy_when_it_answers(tmp_path: Path):
         until(lambda: listening(port), 60)
         assert healthy("dashboard", at(port, 8501))
     assert not healthy("dashboard", at(port, 8501))
+
+
+@pytest.mark.parametrize(("ago_s", "lives"), [(20, True), (70, False), (None, False)])
+def test_the_scheduler_is_healthy_while_it_gives_signs_of_life(tmp_path: Path, ago_s, lives):
+    beat = tmp_path / "beat"
+    if ago_s is not None:
+        beat.touch()
+        os.utime(beat, (time.time() - ago_s, time.time() - ago_s))
+    assert healthy("scheduler", {"/tmp/beat": str(beat)}) == lives
 
 
 @needs("pg_isready")

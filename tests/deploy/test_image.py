@@ -135,6 +135,8 @@ def test_secrets_stores_and_what_an_image_does_not_need_stay_out(path):
         "data/strategies/sma_cross.toml",
         "data/trials.parquet",
         "data/monitoring/alerts.yaml",
+        "data/schedules.toml",
+        "notebooks/runbooks/06_trial_ingestion.ipynb",
     ],
 )
 def test_what_programs_in_it_read_is_in_it(path):
@@ -203,9 +205,11 @@ def test_the_image_asks_for_what_its_programs_import():
     extras = re.search(r'EXTRAS="([\w,]+)"', TEXT)[1].split(",")
     asked = LOCKING.wanted(pyproject, extras)
     project = tomllib.loads(pyproject)["project"]
-    for extra in ("server", "service", "dashboard"):
-        assert set(project["optional-dependencies"][extra]) <= set(asked)
+    for extra in ("server", "service", "runbooks", "notebooks", "dashboard"):
+        lines = project["optional-dependencies"][extra]
+        assert {line for line in lines if not line.startswith("tradingkb[")} <= set(asked)
     assert set(project["dependencies"]) <= set(asked)
+    assert not [line for line in asked if line.startswith("tradingkb")]  # pip would look it up
 
 
 def test_an_entry_is_found_however_its_name_is_written_and_none_is_made_up():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -60,10 +61,11 @@ def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kb(open_kb: Open, settings: dict[str, Any], clock: Any) -> tkb.KnowledgeBase:
+def kb(open_kb: Open, settings: dict[str, Any], clock: Any, small_home: Path) -> tkb.KnowledgeBase:
     """Eight trials, ten minutes old."""
-    kb = open_kb(**settings)
-    kb.ingest(trials())
+    kb = open_kb(**settings) if settings else open_kb(like=small_home)
+    if settings:
+        kb.ingest(trials())
     clock.now += timedelta(minutes=10)
     return kb
 

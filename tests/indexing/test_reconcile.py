@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,15 +32,14 @@ CLEAN = {"missing": 0, "orphaned": 0, "stale": 0, "unfinished": 0}
 
 
 @pytest.fixture(params=["embedded", "qdrant"])
-def kb(request: pytest.FixtureRequest, open_kb: Open) -> Iterator[tkb.KnowledgeBase]:
+def kb(request: pytest.FixtureRequest, open_kb: Open, small_home: Path) -> tkb.KnowledgeBase:
     """Eight trials, all indexed, on either vector index."""
-    settings: dict[str, Any] = {}
-    if request.param == "qdrant":
-        pytest.importorskip("qdrant_client")
-        settings = {"qdrant_url": ":memory:"}
-    kb = open_kb(**settings)
+    if request.param == "embedded":
+        return open_kb(like=small_home)
+    pytest.importorskip("qdrant_client")
+    kb = open_kb(qdrant_url=":memory:")
     kb.ingest(trials())
-    yield kb
+    return kb
 
 
 def faults(kb: tkb.KnowledgeBase, **more: Any) -> dict[str, int]:

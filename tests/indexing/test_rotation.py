@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -35,11 +36,9 @@ ALL = set(trials()["source_id"])
 
 
 @pytest.fixture
-def kb(open_kb: Open) -> tkb.KnowledgeBase:
+def kb(open_kb: Open, small_home: Path) -> tkb.KnowledgeBase:
     """Eight trials in the collection of the default model."""
-    kb = open_kb()
-    kb.ingest(trials())
-    return kb
+    return open_kb(like=small_home)
 
 
 @pytest.fixture

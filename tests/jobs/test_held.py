@@ -117,3 +117,13 @@ def test_an_ingest_whose_lease_is_broken_stops_and_the_next_one_finishes_it(
     report = kb.ingest(grid(4), workspace="desk")
     assert report.error == 0
     assert kb.reconcile().clean
+
+
+def test_the_lease_of_a_runbook_is_shown_and_broken_like_that_of_an_ingest(kb: tkb.KnowledgeBase):
+    space = kb.use_cases.workspaces.find("desk")
+    name = f"runbook:{space.id}"
+    held_until = NOW + timedelta(days=1)
+    assert kb.use_cases.store.acquire_lease(name, own_name("a"), NOW, held_until) is None
+    assert kb.leases().select("name", "workspace").rows() == [(name, "desk")]
+    assert kb.break_lease(name, reason="it hangs").workspace == "desk"
+    assert kb.leases().is_empty()

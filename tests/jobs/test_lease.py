@@ -166,9 +166,14 @@ def test_numbers_of_another_container_with_this_host_name_are_not_looked_up(
 SKEWS = [timedelta(0), *(sign * timedelta(days=d) for d in (1, 30, 3000) for sign in (1, -1))]
 
 
-@pytest.mark.parametrize("skew", SKEWS, ids=str)
 @pytest.mark.parametrize(
-    "holder", ["elsewhere:1:2:3", "somebody", "a:b", "elsewhere:1:2:3:4", "a living process"]
+    ("holder", "skew"),
+    [
+        *(("elsewhere:1:2:3", skew) for skew in SKEWS),
+        *(("a living process", skew) for skew in SKEWS),
+        *((name, timedelta(days=1)) for name in ("somebody", "a:b", "elsewhere:1:2:3:4")),
+    ],
+    ids=str,
 )
 def test_a_lease_that_nobody_renews_blocks_for_its_time_and_no_longer_whatever_the_clocks(
     store: TrialStore, time: Clock, holder: str, skew: timedelta
@@ -192,7 +197,7 @@ def test_a_lease_that_is_renewed_is_honoured_whatever_the_clocks(
 
     with (
         pytest.raises(WorkspaceBusyError),
-        hold(store, time, sleep=sleep, patience_s=300.0),
+        hold(store, time, sleep=sleep, patience_s=1.5 * TTL.total_seconds()),
     ):
         raise AssertionError("never runs")
 
@@ -353,3 +358,59 @@ def test_whatever_writes_to_the_index_of_a_workspace_asks_for_its_lease_first(
         work(kb, run)
     assert kb.runs().equals(runs)
     assert kb.recommend("s").params == {"fast": 5}
+
+
+def claim(store: TrialStore, time: Clock, **more: Any):
+    return leases(store, time, **more).claim(SPACE, "runbook")
+
+
+def test_a_claim_is_refused_at_once_while_a_process_of_this_machine_has_it(
+    store: TrialStore, time: Clock
+) -> None:
+    with (
+        claim(store, time),
+        pytest.raises(WorkspaceBusyError, match="another runbook is changing workspace 'desk'"),
+        claim(store, time),
+    ):
+        pass
+    assert time.slept == 0
+    with claim(store, time):  # and is free afterwards
+        pass
+
+
+def test_a_claim_does_not_stand_in_the_way_of_an_ingest(store: TrialStore, time: Clock) -> None:
+    with claim(store, time), hold(store, time, patience_s=0.0):
+        assert [held.name.partition(":")[0] for held in store.leases()] == ["index", "runbook"]
+
+
+def test_the_claim_of_another_machine_is_refused_when_it_gives_a_sign_of_life(
+    store: TrialStore, time: Clock
+) -> None:
+    name, holder = f"runbook:{SPACE.id}", "another-host:7:1:2-aa"
+    assert store.acquire_lease(name, holder, NOW, NOW + TTL) is None
+
+    def renewed(seconds: float) -> None:
+        time.sleep(seconds)
+        if time.slept > RENEW_S:
+            store.renew_lease(name, holder, NOW + 2 * TTL)
+
+    with pytest.raises(WorkspaceBusyError), claim(store, time, sleep=renewed):
+        pass
+    assert time.slept < 2 * RENEW_S
+
+
+def test_the_claim_of_another_machine_is_taken_over_when_it_gives_none(
+    store: TrialStore, time: Clock
+) -> None:
+    name = f"runbook:{SPACE.id}"
+    assert store.acquire_lease(name, "another-host:7:1:2-aa", NOW, NOW + TTL) is None
+    with claim(store, time):
+        assert time.slept >= TTL.total_seconds()
+
+
+def test_whoever_lost_a_lease_is_told_when_it_looks(store: TrialStore, time: Clock) -> None:
+    with claim(store, time) as mine:
+        mine.check()
+        mine._beat.lost = True
+        with pytest.raises(WorkspaceBusyError, match="was broken or taken over"):
+            mine.check()

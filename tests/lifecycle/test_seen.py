@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -18,11 +19,9 @@ FOUND = ["trial_id", "source_type", "source_id", "kb_status", "known_at", "run_i
 
 
 @pytest.fixture
-def kb(open_kb: Open) -> tkb.KnowledgeBase:
+def kb(open_kb: Open, small_home: Path) -> tkb.KnowledgeBase:
     """Eight experiments: four windows, fast = 5 and 20."""
-    kb = open_kb()
-    kb.ingest(trials())
-    return kb
+    return open_kb(like=small_home)
 
 
 def plan(n_windows: int = 1, fasts: tuple[int, ...] = (5,), **columns: Any) -> pl.DataFrame:

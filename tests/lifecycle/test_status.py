@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -32,11 +33,9 @@ Open = Callable[..., tkb.KnowledgeBase]
 
 
 @pytest.fixture
-def kb(open_kb: Open) -> tkb.KnowledgeBase:
+def kb(open_kb: Open, small_home: Path) -> tkb.KnowledgeBase:
     """Eight candidates on four windows, indexed."""
-    kb = open_kb()
-    kb.ingest(trials())
-    return kb
+    return open_kb(like=small_home)
 
 
 def prepared(kb: tkb.KnowledgeBase, before: str) -> None:

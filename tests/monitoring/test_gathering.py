@@ -163,6 +163,7 @@ def test_an_old_ingest_is_told_of(kb: tkb.KnowledgeBase, clock: Clock):
         ("breaker_changes", "retries"),
         ("waiting_jobs", "jobs"),
         ("last_ingest", "last ingest"),
+        ("last_schedule_turn", "scheduler"),
     ],
 )
 def test_a_part_that_fails_is_named_and_hides_no_other(

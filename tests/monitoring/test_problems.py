@@ -323,6 +323,14 @@ def test_an_ingest_is_missed_after_two_days_and_never_where_there_was_none():
     assert problem.title == "the last ingest was completed 2 days ago"
 
 
+def test_a_scheduler_is_missed_after_twenty_minutes_and_never_where_nothing_is_scheduled():
+    assert codes(replace(CALM, last_turn=NOW - 20 * MINUTE)) == []
+    problem = only(replace(CALM, last_turn=NOW - 21 * MINUTE))
+    assert (problem.code, problem.severity) == ("KbSchedulerDead", "critical")
+    assert problem.since == NOW - 6 * MINUTE
+    assert problem.title == "the scheduler last did what was due 21 minutes ago"
+
+
 # --- what cannot be read --------------------------------------------------------------------------
 
 
@@ -367,7 +375,7 @@ def test_the_report_says_it_to_people_and_to_machines():
         "    first: look at the answers and their reasons",
         "    runbook: 04_kb_status_none_triage -p workspace=default "
         "-p since=2026-01-10T03:04:00.000000Z -p strategy=bb_reversal",
-        "  not seen from here: KbHttpErrors, KbSchedulerDead, TradingkbAbsent",
+        "  not seen from here: KbHttpErrors, TradingkbAbsent",
     ]
     told: dict[str, Any] = json.loads(json.dumps(report.to_dict()))
     assert (told["healthy"], told["workspace"]) == (False, "default")

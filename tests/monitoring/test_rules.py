@@ -16,6 +16,7 @@ from tradingkb.monitoring.rules import (
     OUTDATED,
     RETRIES,
     RETRY_WINDOW_S,
+    SCHEDULER,
     SEVERITIES,
     SHARES,
     STALE,
@@ -86,7 +87,7 @@ def limits(rule: LimitRule) -> tuple[str, str, str, int]:
     return rule.alert, rule.severity, rule.runbook, rule.hold_s
 
 
-@pytest.mark.parametrize("rule", [BREAKER, RETRIES, STALE, *STUCK.values()])
+@pytest.mark.parametrize("rule", [BREAKER, RETRIES, STALE, SCHEDULER, *STUCK.values()])
 def test_a_limit_is_held_as_long_and_is_as_bad_as_in_its_alert(rule: LimitRule):
     found = alert(rule.alert)
     assert limits(rule) == (
@@ -110,10 +111,13 @@ def test_limits_are_those_of_the_expressions():
         )
     (days,) = re.findall(r"timestamp_seconds\) > (\d+) \* 86400", alert(STALE.alert)["expr"])
     assert int(days) * 86400 == STALE.limit
+    (quiet_s,) = re.findall(r"time\(\) - max\(\w+\) > (\d+)\n", alert(SCHEDULER.alert)["expr"])
+    assert int(quiet_s) == SCHEDULER.limit
 
 
 def test_every_alert_is_watched_here_or_it_is_said_why_it_cannot_be():
-    watched = {rule.alert for rule in (*SHARES, BREAKER, RETRIES, STALE, *STUCK.values())}
+    rules = (*SHARES, BREAKER, RETRIES, STALE, SCHEDULER, *STUCK.values())
+    watched = {rule.alert for rule in rules}
     assert watched | set(NOT_WATCHED) == {a["alert"] for a in ALERTS}
     assert not watched & set(NOT_WATCHED)
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tradingkb as tkb
-from tests.service.conftest import ADMIN, UNLIMITED, Serve
+from tests.service.conftest import ADMIN, TOKENS, UNLIMITED, Serve, bearer
 from tradingkb.exceptions import ConfigurationError
 from tradingkb.service import create_app
 from tradingkb.settings import load_settings
@@ -29,12 +29,8 @@ ADMIN_ROUTES = (
     "/kb/trials/1/reject",
     "/kb/trials/1/archive",
     "/kb/trials/curate",
+    "/kb/runbooks/x/runs",
 )
-TOKENS = {"desk": "token-of-desk", "lab": "token-of-lab"}
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.parametrize("path", ADMIN_ROUTES)
@@ -82,7 +78,7 @@ LISTS = (
     *("/kb/trials", "/kb/events", "/kb/events/summary", "/kb/jobs"),
     *("/kb/trials/count", "/kb/strategies", "/kb/strategies/any"),
     *("/kb/events/rates", "/kb/events/rejections"),
-    *("/kb/changes", "/kb/problems", "/kb/freshness"),
+    *("/kb/changes", "/kb/problems", "/kb/freshness", "/kb/runbooks/runs"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
@@ -238,6 +238,18 @@ def test_breakers_are_read_at_every_scrape():
     assert value(metrics, name, service="db", outcome="success") == 0
     breakers["qdrant"].state = "closed"
     assert value(metrics, "circuit_breaker_state", service="qdrant") == 0
+
+
+def test_runbooks_are_counted_by_outcome_and_their_last_success_is_told():
+    later = NOON + timedelta(hours=1)
+    sums = [("06", "done", 2, NOON), ("06", "failed", 1, later), ("09", "failed", 3, later)]
+    metrics = Metrics(runbooks=lambda: sums)
+    assert value(metrics, "kb_runbook_runs", runbook="06", outcome="done") == 2
+    assert value(metrics, "kb_runbook_runs", runbook="06", outcome="needs_decision") == 0
+    assert value(metrics, "kb_runbook_runs", runbook="09", outcome="failed") == 3
+    last = "kb_runbook_last_success_timestamp_seconds"
+    found = {labels: at for (name, labels), at in samples(metrics).items() if name == last}
+    assert list(found.values()) == [NOON.timestamp()]
 
 
 def test_jobs_drops_and_last_successes_are_read_too():

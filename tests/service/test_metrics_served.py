@@ -24,6 +24,7 @@ def test_what_a_service_did_is_counted_and_everything_can_be_read(serve: Serve):
     client = serve()
     before = read(client)
     assert before["kb_ingest_last_success_timestamp_seconds", ()] == 0
+    assert before["kb_scheduler_last_success_timestamp_seconds", ()] == 0
     ingested = client.post("/kb/trials/ingest", json={"trials": [ROW]}, headers=ADMIN)
     assert ingested.status_code == 200, ingested.text
     for _ in range(2):

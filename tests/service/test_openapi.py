@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import tradingkb as tkb
+from tests.noted import write_runbook
 from tests.service.conftest import ADMIN, ROW, UNLIMITED
 from tradingkb.service import create_app
 from tradingkb.settings import load_settings
@@ -59,6 +60,13 @@ ROUTES = (
     ("GET", "/kb/freshness"),
     ("GET", "/kb/jobs"),
     ("GET", "/kb/jobs/{job_id}"),
+    ("GET", "/kb/runbooks"),
+    ("GET", "/kb/runbooks/runs"),
+    ("GET", "/kb/runbooks/runs/{run_id}"),
+    ("GET", "/kb/runbooks/runs/{run_id}/report"),
+    ("POST", "/kb/runbooks/{name}/runs"),
+    ("GET", "/kb/schedules"),
+    ("GET", "/kb/schedules/ticks"),
 )
 
 
@@ -66,7 +74,9 @@ ROUTES = (
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service over a few trials, which anything may happen to."""
     home = tmp_path_factory.mktemp("tried") / "home"
-    given = load_settings(home=home, admin_token=ADMIN["X-Admin-Token"], **UNLIMITED)
+    write_runbook(home.parent / "books")  # one that no request is likely to start
+    books = {"runbooks_dir": home.parent / "books"}
+    given = load_settings(home=home, admin_token=ADMIN["X-Admin-Token"], **UNLIMITED, **books)
     open_kb = partial(tkb.connect, settings=given, progress=False)
     with TestClient(create_app(open_kb, given, monotonic=time.monotonic)) as client:
         rows = [{**ROW, "source_id": str(n), "params": {"fast": n}} for n in range(20)]

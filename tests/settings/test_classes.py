@@ -15,6 +15,7 @@ from tradingkb.settings import (
     LogSettings,
     ProcessSettings,
     RetentionSettings,
+    RunbookSettings,
     ServiceSettings,
     Settings,
     StoreSettings,
@@ -30,6 +31,7 @@ READERS = (
     ProcessSettings,
     AnswerSettings,
     RetentionSettings,
+    RunbookSettings,
     ServiceSettings,
     ClientSettings,
 )
@@ -58,6 +60,7 @@ def test_a_reader_alone_finds_what_all_find(reader, monkeypatch):
     monkeypatch.setenv("EMBED_DIM", "32")
     monkeypatch.setenv("TRADINGKB_TOP_K", "7")
     monkeypatch.setenv("DOCS_ENABLED", "false")
+    monkeypatch.setenv("RUNBOOKS_DIR", "books")
     monkeypatch.setenv("TRADINGKB_SERVICE_TIMEOUT_S", "5")
     Path(".env").write_text(
         "LOG_LEVEL=DEBUG\nTRADINGKB_REPLICA=b\nTRADINGKB_RUNS_RETENTION_DAYS=9\n", encoding="utf-8"

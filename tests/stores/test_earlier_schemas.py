@@ -2,7 +2,7 @@
 
 `fixtures/small_store_<revision>.db.gz` hold the same trials, spec and three recommendations, each
 as the last release of that schema wrote them; `fixtures/statements_<revision>.json` every statement
-that the last releases of schemas 0004 to 0008 sent in a day of work. `small_history.py` made
+that the last releases of schemas 0004 to 0009 sent in a day of work. `small_history.py` made
 them.
 """
 
@@ -37,12 +37,12 @@ from tradingkb.stores.migrate import _revisions
 from tradingkb.testing.stored import WORKSPACE, event, workspace
 
 FIXTURES = Path(__file__).parent / "fixtures"
-EARLIER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+EARLIER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 #: Each once, with the parameters of the latest recording: most are in every one.
 STATEMENTS: list[tuple[str, Any]] = list(
     {
         text: parameters
-        for revision in ("0004", "0005", "0006", "0007", "0008")
+        for revision in ("0004", "0005", "0006", "0007", "0008", "0009")
         for text, parameters in json.loads(
             (FIXTURES / f"statements_{revision}.json").read_text(encoding="utf-8")
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,7 +20,7 @@ class Old:
 
     def __init__(self, events: int = 0, runs: int = 0, jobs: int = 0, free: int | None = 0) -> None:
         self.events, self.runs = list(range(events)), [f"run{n:06}" for n in range(runs)]
-        self.jobs, self.free = jobs, free
+        self.jobs, self.free, self.ticks = jobs, free, 0
         self.portions: list[int] = []
         self.limits: tuple[datetime, ...] = ()
         self.compacted = 0
@@ -57,6 +58,17 @@ class Old:
     def delete_breaker_changes(self, before: datetime, limit: int) -> int:
         return 0
 
+    def old_runbook_runs(self, before: datetime) -> list[Any]:
+        return []
+
+    def count_old_ticks(self, before: datetime) -> int:
+        return self.ticks
+
+    def delete_ticks(self, before: datetime, limit: int) -> int:
+        n = min(self.ticks, limit)
+        self.ticks -= n
+        return n
+
     def delete_jobs(self, before: datetime, limit: int) -> int:
         assert before == self.limits[1]
         n = min(self.jobs, limit)
@@ -68,7 +80,8 @@ def prune(
     store: Any, events_days: int | None = None, runs_days: int | None = None, **more: Any
 ) -> PruneReport:
     """Where the settings say 30 days for events and 60 for runs."""
-    retention = Retention(store, events_days=30, runs_days=60, clock=lambda: NOW)
+    ages = {"events_days": 30, "runs_days": 60, "runbooks_days": 90}
+    retention = Retention(store, **ages, runbook_output=Path("no folder"), clock=lambda: NOW)
     return retention.prune(events_days, runs_days, **{"dry_run": False, **more})
 
 
@@ -139,6 +152,17 @@ def test_an_age_that_is_none_is_refused_by_name_and_deletes_nothing(
         prune(store, *days)
     assert caught.value.field == field
     assert (len(store.events), len(store.runs)) == (7, 3)
+
+
+def test_decisions_of_schedules_go_in_portions() -> None:
+    store = Old()
+    store.ticks = 2 * BATCH + 3
+    assert prune(store, dry_run=True).schedule_ticks == store.ticks == 2 * BATCH + 3
+    told = prune(store)
+    assert store.ticks == 0
+    assert told.details()[:1] == [
+        "and 0 runs of runbooks, 0 files of them and 2,003 decisions of schedules before 2023-12-02"
+    ]
 
 
 def test_room_in_the_file_is_said_with_what_gives_it_back() -> None:

@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from tradingkb.cli import collections, curation, jobs, quality, questions, serving, upkeep
+from tradingkb.cli import (
+    collections,
+    curation,
+    jobs,
+    quality,
+    questions,
+    runbook_runs,
+    runbooks,
+    schedules,
+    serving,
+    upkeep,
+)
 from tradingkb.cli.common import (
     DEFAULT_WORKSPACE,
     AsJson,
@@ -258,6 +269,9 @@ def demo(
 
 curation.register(app)
 jobs.register(app)
+runbooks.register(app)
+runbook_runs.register(runbooks.runbook_app)
+schedules.register(runbooks.runbook_app)
 upkeep.register(app)
 collections.register(app)
 quality.register(app)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +21,9 @@ def read_mapping(
     Raises:
         InvalidInputError: an option without "=", or a file that is no such TOML.
     """
-    from tradingkb.importers import const
+    from tradingkb.importers import const, read_mapping_file
 
-    mapping: dict[str, str | Const] = _from_file(file) if file else {}
+    mapping: dict[str, str | Const] = read_mapping_file(file) if file else {}
     mapping |= dict(_pair(text, "--map") for text in maps)
     return mapping | {k: const(_number(v)) for k, v in (_pair(t, "--set") for t in constants)}
 
@@ -70,23 +69,6 @@ def _literal(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _from_file(file: Path) -> dict[str, str | Const]:
-    from tradingkb.importers import const
-
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{file} cannot be read: {error}", field="--map-file") from None
-    if unknown := sorted(set(data) - {"map", "set"}):
-        raise InvalidInputError(
-            f"{file}: unknown table {unknown[0]!r}",
-            field="--map-file",
-            remedy="use [map] for columns and [set] for constants",
-        )
-    columns = {str(k): str(v) for k, v in data.get("map", {}).items()}
-    return {**columns, **{str(k): const(v) for k, v in data.get("set", {}).items()}}
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -182,7 +182,7 @@ def prune(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count, or delete, old recommend events, runs and ended jobs; trials stay."""
+    """Count, or delete, old recommend events, runs, jobs, runs of runbooks; trials stay."""
     with reported(), context.obj.open() as kb:
         report = kb.prune(events_days, runs_days, dry_run=not apply, compact=compact)
         print_report(report, as_json=as_json)

@@ -19,6 +19,7 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
         r"kb\.reembed\('([^']*)', '([^']*)', '([^']*)'\)",
         r"tradingkb reembed --workspace \1 --model \2 --collection \3",
     ),
+    (r"kb\.runbook_runs\(\)", "tradingkb runbook history"),
     (r"kb\.calibrate\(\)", "tradingkb calibrate"),
     (r"kb\.restore\(\)", "tradingkb restore"),
     (r",? and connect\(\) in the child", ", each with its own store"),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from tradingkb import __version__
+from tradingkb.client.admission import admit
 from tradingkb.client.protocol import ACTIONS, SOURCE, Action, Found, Moment, Ranges
+from tradingkb.client.runbooks_here import LocalRunbooks
 from tradingkb.client.tables import with_same_texts, without_machines_in
 from tradingkb.domain import Mode, objectives
-from tradingkb.exceptions import ConfigurationError, InvalidInputError
+from tradingkb.exceptions import InvalidInputError
 from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.masking import without_machines
 from tradingkb.plain import plain
@@ -31,7 +32,7 @@ QUESTION_FIELDS: Final = frozenset(
 )
 
 
-class LocalClient:
+class LocalClient(LocalRunbooks):
     """Asks a knowledge base of this process; see `Client`."""
 
     def __init__(self, kb: KnowledgeBase) -> None:
@@ -223,7 +224,7 @@ class LocalClient:
         actor: str | None = None,
     ) -> Found:
         """As of `Client`."""
-        self._admit(token)
+        admit(self._kb.settings.admin_token, token, "trials cannot be changed")
         if action not in ACTIONS:
             raise InvalidInputError(
                 f"{action!r} is nothing to do", field="action", remedy=f"use {', '.join(ACTIONS)}"
@@ -236,17 +237,6 @@ class LocalClient:
             dry_run=dry_run,
         )
         return _plain(report.to_dict())
-
-    def _admit(self, token: str | None) -> None:
-        wanted = self._kb.settings.admin_token
-        if wanted is None:
-            raise ConfigurationError(
-                "trials cannot be changed from here: set ADMIN_TOKEN and start again"
-            )
-        if not hmac.compare_digest((token or "").encode(), wanted.encode()):
-            raise InvalidInputError(
-                "the token is missing or wrong", field="token", remedy="give the ADMIN_TOKEN"
-            )
 
     # --- questions --------------------------------------------------------------------------------
 

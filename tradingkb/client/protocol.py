@@ -227,5 +227,57 @@ class Client(Protocol):
             InvalidInputError: the token is missing or another; what `KnowledgeBase.promote` says.
         """
 
+    def runbooks(self) -> list[Found]:
+        """What runbooks there are, by name, as `Runbook.to_dict()`; a list of parameters each."""
+
+    def runbook_runs(
+        self,
+        workspace: str = DEFAULT_WORKSPACE,
+        runbook: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> tuple[pl.DataFrame, str | None]:
+        """Runs of a workspace, newest first, and where the next page begins.
+
+        Without their results; state is lost where a run has long given no sign of life.
+        """
+
+    def runbook_run(self, run_id: str) -> Found:
+        """One run as `RunbookRun.to_dict()`, with its result."""
+
+    def runbook_report(self, run_id: str) -> str:
+        """The HTML report of a run: outputs of a notebook, to be shown where they reach nothing."""
+
+    def start_runbook(
+        self,
+        name: str,
+        parameters: Mapping[str, Any],
+        *,
+        dry_run: bool = True,
+        token: str | None = None,
+        actor: str | None = None,
+    ) -> Found:
+        """Starts a runbook in a process of its own, beside what is asked; the run, just begun.
+
+        Args:
+            name: of the runbook.
+            parameters: its others have their defaults.
+            dry_run: only say what would be done.
+            token: ADMIN_TOKEN of what is asked.
+            actor: who asks for it; default the dashboard.
+
+        Raises:
+            ConfigurationError: no ADMIN_TOKEN is set there, or what runs notebooks is not
+                installed.
+            InvalidInputError: the token is missing or another; a parameter that is unknown, missing
+                or of another type; an unknown workspace.
+        """
+
+    def schedules(self) -> pl.DataFrame:
+        """What is run by itself, when it is due next, and what came of the last time."""
+
+    def schedule_ticks(self, limit: int = 50) -> pl.DataFrame:
+        """What was decided about times that were due, newest first."""
+
     def close(self) -> None:
         """Gives connections back."""

@@ -10,6 +10,7 @@ import polars as pl
 
 from tradingkb.client.protocol import ACTIONS, SOURCE, Action, Found, Moment, Ranges
 from tradingkb.client.routes import Routes, between, listed, moment, ranges_text, selected, truth
+from tradingkb.client.runbooks_there import RemoteRunbooks
 from tradingkb.client.wire import Wire, segment
 from tradingkb.domain import Mode
 from tradingkb.exceptions import InvalidInputError
@@ -18,7 +19,7 @@ from tradingkb.workspaces import DEFAULT_WORKSPACE
 _TIMEOUT_S: Final = 30.0
 
 
-class RemoteClient:
+class RemoteClient(RemoteRunbooks):
     """Asks a service; see `Client`."""
 
     def __init__(

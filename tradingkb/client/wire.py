@@ -99,6 +99,10 @@ class Wire:
             sent["json"] = body
         return self._asked("POST", path, **sent)
 
+    def text(self, path: str) -> str:
+        """What a route answers that is no JSON."""
+        return str(self._answered("GET", path).text)
+
     def told(self, path: str) -> Any:
         """What a probe says, whatever the status: a service that is not ready says why."""
         answer = self._sent("GET", path)
@@ -112,6 +116,13 @@ class Wire:
         self._client.close()
 
     def _asked(self, method: str, path: str, **sent: Any) -> Any:
+        found = _json(self._answered(method, path, **sent))
+        if found is None:
+            raise BackendUnavailableError("the service answered with something that is no JSON")
+        return found
+
+    def _answered(self, method: str, path: str, **sent: Any) -> Any:
+        """The answer, once it is one that carries what was asked for."""
         answer = self._sent(method, path, **sent)
         if answer.status_code == _TOO_MANY:
             wait = _retry_after(answer)
@@ -120,10 +131,7 @@ class Wire:
                 answer = self._sent(method, path, **sent)
         if answer.status_code not in _OK:
             raise _error(answer)
-        found = _json(answer)
-        if found is None:
-            raise BackendUnavailableError("the service answered with something that is no JSON")
-        return found
+        return answer
 
     def _sent(self, method: str, path: str, **sent: Any) -> Any:
         try:

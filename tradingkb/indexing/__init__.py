@@ -9,6 +9,7 @@ from tradingkb.indexing.collection_reports import (
     SnapshotReport,
 )
 from tradingkb.indexing.collection_verbs import Collections
+from tradingkb.indexing.collections import next_version
 from tradingkb.indexing.contents import ContentCheck, Contents, DeepReconciliation
 from tradingkb.indexing.indexer import Indexer, stored_plans, without_hashes_of
 from tradingkb.indexing.lost import LossWatch, lost_trials
@@ -68,6 +69,7 @@ __all__ = [
     "made_otherwise",
     "make_plan",
     "neighbour_quality",
+    "next_version",
     "only",
     "read_sample",
     "similarities",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -176,7 +176,7 @@ class CollectionKeeper:
             BackendUnavailableError: nobody knows whether it was recovered: kb.collections() says.
         """
         name = self._place(snapshot, collection)
-        into = into or self._next(name)
+        into = into or next_version(name, self._vectors.collections())
         self._spaces.chosen(self._spaces.default_target(), None, into)
         try:
             kept = self._vectors.recover(name, snapshot, into)
@@ -265,15 +265,6 @@ class CollectionKeeper:
             found.setdefault(target.collection, []).append(target)
         return found
 
-    def _next(self, name: str) -> str:
-        """The name with the next version that no collection has."""
-        parts = _VERSION.fullmatch(name)
-        base, version = (parts[1], int(parts[2])) if parts else (name, 1)
-        taken = set(self._vectors.collections())
-        while (found := f"{base}_v{(version := version + 1)}") in taken:
-            pass
-        return found
-
     def _model(self, name: str) -> str | None:
         """The model that made a collection's vectors, as far as that is one."""
         active = {target.model for target in self._active().get(name, [])}
@@ -285,3 +276,12 @@ class CollectionKeeper:
             return self._indexer.embedders(model, None).dimension
         except (ConfigurationError, BackendUnavailableError):
             return None
+
+
+def next_version(name: str, taken: Collection[str]) -> str:
+    """The name of a collection with the next version that is not taken; pure."""
+    parts = _VERSION.fullmatch(name)
+    base, version = (parts[1], int(parts[2])) if parts else (name, 1)
+    while (found := f"{base}_v{(version := version + 1)}") in taken:
+        pass
+    return found

@@ -15,7 +15,8 @@ from tradingkb.observability import emit
 from tradingkb.ports import HeldLease, LeaseStore, WorkspaceStore
 from tradingkb.reports import Report
 
-_PREFIX: Final = "index:"
+#: What a workspace is held for: to be indexed, and to be changed by a runbook.
+_PURPOSES: Final = ("index", "runbook")
 _TIME: Final = pl.Datetime("us", "UTC")
 _SCHEMA: Final[dict[str, Any]] = {
     "name": pl.String,
@@ -102,12 +103,12 @@ def break_lease(store: _Store, name: str, who: Actor) -> BrokenLease:
 
 
 def _slugs(store: _Store) -> dict[str, str]:
-    return {f"{_PREFIX}{space.id}": space.slug for space in store.workspaces()}
+    return {f"{why}:{space.id}": space.slug for space in store.workspaces() for why in _PURPOSES}
 
 
 def _named(name: str, held: Mapping[str, HeldLease], slugs: Mapping[str, str]) -> HeldLease:
     for lease in held.values():
-        if name in (lease.name, lease.name.removeprefix(_PREFIX), slugs.get(lease.name)):
+        if name in (lease.name, lease.name.partition(":")[2], slugs.get(lease.name)):
             return lease
     known = [slugs.get(one, one) for one in held]
     raise NotFoundError("lease", name, known, remedy="kb.leases() lists them")

@@ -33,20 +33,30 @@ def shown(holder: str) -> str:
 
 def has_died(holder: str) -> bool:
     """Whether the holder was a process of this machine that is no more."""
+    return _lives(holder) is False
+
+
+def is_alive(holder: str) -> bool:
+    """Whether the holder is a process of this machine that runs."""
+    return _lives(holder) is True
+
+
+def _lives(holder: str) -> bool | None:
+    """Whether a process of this machine runs; None for those of others."""
     parts = holder.rsplit(":", 3)
     if len(parts) != 4 or parts[0] != socket.gethostname() or sys.platform == "win32":
-        return False
+        return None
     namespace = parts[3].partition("-")[0] if "-" in parts[3] else _namespace()
     if namespace != _namespace():  # a container of the same host name: other numbers
-        return False
+        return None
     pid, started = int(parts[1]), parts[2]
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return bool(started) and _started(pid) != started
+    except PermissionError:
+        return True
+    return not started or _started(pid) == started
 
 
 def _namespace() -> str:

@@ -1,4 +1,4 @@
-"""One ingest or re-embedding of a workspace at a time.
+"""One ingest or re-embedding of a workspace at a time, and one runbook that changes it.
 
 The lease is for speed and for honest counts: two ingests at once would store the same rows, but
 both would say that they did. Nothing breaks when a lease is lost; whoever lost it stops at the
@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 from tradingkb.domain import Workspace
 from tradingkb.exceptions import TradingKBError, WorkspaceBusyError
 from tradingkb.jobs.heartbeat import Heartbeat
-from tradingkb.jobs.holder import own_name, shown
+from tradingkb.jobs.holder import is_alive, own_name, shown
 from tradingkb.jobs.watch import RENEW_S, TTL, Watches
 from tradingkb.observability import emit
 from tradingkb.ports import HeldLease, LeaseStore, TransactionStore
@@ -37,6 +38,7 @@ class Lease:
         """Begins to renew it; `renew` says whether it was still held."""
         self._store, self._name, self._me = store, name, me
         self._ended = False
+        self._renew = renew
         self._beat = Heartbeat(renew, RENEW_S, "lease")
         self._beat.start()
 
@@ -48,14 +50,33 @@ class Lease:
         """
 
         def advance(what: str, done: int, total: int) -> None:
-            if self._beat.lost:
-                raise WorkspaceBusyError(
-                    f"the lease {self._name} was broken or taken over while this ran, so it "
-                    "stopped: nothing is lost, run it again"
-                )
+            self.check()
             progress(what, done, total)
 
         return advance
+
+    def check(self) -> None:
+        """Nothing, while it is held.
+
+        Raises:
+            WorkspaceBusyError: somebody broke the lease, or took it over.
+        """
+        if self._beat.lost:
+            raise WorkspaceBusyError(
+                f"the lease {self._name} was broken or taken over while this ran, so it "
+                "stopped: nothing is lost, run it again"
+            )
+
+    def confirm(self) -> None:
+        """As `check`, of this moment: the last sign of life is seconds old.
+
+        Raises:
+            WorkspaceBusyError: as of `check`.
+            BackendUnavailableError: the database does not answer.
+        """
+        if not self._beat.lost:
+            self._beat.lost = not self._renew()
+        self.check()
 
     def end(self, last: Callable[[], object] = lambda: None) -> None:
         """Gives the lease up in one transaction with what is written last; a second time nothing.
@@ -119,8 +140,32 @@ class Leases:
         Raises:
             WorkspaceBusyError: another holder kept it for longer.
         """
-        name, me = f"index:{workspace.id}", own_name(self._new_id())
-        self._acquire(workspace, name, me)
+        with self._held(f"index:{workspace.id}", partial(self._wait, workspace)) as lease:
+            yield lease
+
+    @contextmanager
+    def claim(self, workspace: Workspace, purpose: str) -> Iterator[Lease]:
+        """Holds the lease of a workspace for a purpose, or says at once who has it.
+
+        Of a holder on another machine that gives no sign of life it takes up to a minute to know
+        that it has died.
+
+        Args:
+            workspace: whose.
+            purpose: first part of the lease's name, such as "runbook".
+
+        Raises:
+            WorkspaceBusyError: another holder has it.
+        """
+        with self._held(f"{purpose}:{workspace.id}", partial(self._refuse, workspace)) as lease:
+            yield lease
+
+    @contextmanager
+    def _held(
+        self, name: str, in_the_way: Callable[[HeldLease, HeldLease, float], None]
+    ) -> Iterator[Lease]:
+        me = own_name(self._new_id())
+        self._acquire(name, me, in_the_way)
         lease = Lease(
             self._store, name, me, lambda: self._store.renew_lease(name, me, self._clock() + TTL)
         )
@@ -132,27 +177,48 @@ class Leases:
             with contextlib.suppress(TradingKBError):
                 lease.end()
 
-    def _acquire(self, workspace: Workspace, name: str, me: str) -> None:
-        began, told = self._monotonic(), False
+    def _acquire(
+        self, name: str, me: str, in_the_way: Callable[[HeldLease, HeldLease, float], None]
+    ) -> None:
+        began, first = self._monotonic(), None
         while (other := self._take(name, me)) is not None:
             if self._watches.is_free(name, other.holder, other.expires_at):
                 self._store.break_lease(name, other.holder, other.expires_at)
                 continue
-            if self._monotonic() - began >= self._patience_s:
-                raise WorkspaceBusyError(
-                    f"workspace {workspace.slug!r} is being indexed by {shown(other.holder)}, "
-                    f"which has not finished within {self._patience_s:g} s: "
-                    "try again when it has, or look at kb.leases()"
-                )
-            if not told:
-                told = True
-                emit("kb_lease_wait", workspace_id=workspace.id, holder=shown(other.holder))
-                self._tell(
-                    f"waiting for {shown(other.holder)}, which is at work on workspace "
-                    f"{workspace.slug!r} (for {self._patience_s:g} s at most)"
-                )
+            in_the_way(first or other, other, self._monotonic() - began)
+            first = first or other
             self._sleep(_POLL_S)
         self._watches.forget(name)
+
+    def _wait(
+        self, workspace: Workspace, first: HeldLease, other: HeldLease, waited_s: float
+    ) -> None:
+        """Waits for whoever has it, for as long as there is patience."""
+        if waited_s >= self._patience_s:
+            raise WorkspaceBusyError(
+                f"workspace {workspace.slug!r} is being indexed by {shown(other.holder)}, "
+                f"which has not finished within {self._patience_s:g} s: "
+                "try again when it has, or look at kb.leases()"
+            )
+        if first is other:  # it is seen for the first time
+            emit("kb_lease_wait", workspace_id=workspace.id, holder=shown(other.holder))
+            self._tell(
+                f"waiting for {shown(other.holder)}, which is at work on workspace "
+                f"{workspace.slug!r} (for {self._patience_s:g} s at most)"
+            )
+
+    def _refuse(
+        self, workspace: Workspace, first: HeldLease, other: HeldLease, waited_s: float
+    ) -> None:
+        """Refuses as soon as whoever has it is known to live."""
+        changed = (first.holder, first.expires_at) != (other.holder, other.expires_at)
+        if changed or is_alive(other.holder) or waited_s > TTL.total_seconds() + RENEW_S:
+            raise WorkspaceBusyError(
+                f"another {other.name.partition(':')[0]} is changing workspace "
+                f"{workspace.slug!r}: {shown(other.holder)}, since "
+                f"{other.acquired_at:%Y-%m-%d %H:%M:%S} UTC; wait for its end, or look at "
+                "kb.leases()"
+            )
 
     def _take(self, name: str, me: str) -> HeldLease | None:
         return self._store.acquire_lease(name, me, self._clock(), self._clock() + TTL)

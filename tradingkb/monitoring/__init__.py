@@ -9,14 +9,19 @@ from tradingkb.monitoring.notes import Notes
 from tradingkb.monitoring.pages import Page, event_page, event_summary
 from tradingkb.monitoring.problem_verbs import Watching
 from tradingkb.monitoring.report import Problems
-from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES
+from tradingkb.monitoring.rules import NOT_WATCHED, RETRIES, SHARES, STALE
+from tradingkb.monitoring.run_pages import run_page, told_run
+from tradingkb.monitoring.runbook_verbs import LOST_AFTER_S, RunbookHistory
+from tradingkb.monitoring.schedule_verbs import Schedules
 from tradingkb.monitoring.trial_pages import nothing_selected
 from tradingkb.monitoring.trial_verbs import TrialReports
 
 __all__ = [
+    "LOST_AFTER_S",
     "NOT_WATCHED",
     "RETRIES",
     "SHARES",
+    "STALE",
     "EventReports",
     "Freshness",
     "Notes",
@@ -24,10 +29,14 @@ __all__ = [
     "ParamGrid",
     "Problem",
     "Problems",
+    "RunbookHistory",
+    "Schedules",
     "TrialDensity",
     "TrialReports",
     "Watching",
     "event_page",
     "event_summary",
     "nothing_selected",
+    "run_page",
+    "told_run",
 ]

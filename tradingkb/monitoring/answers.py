@@ -56,7 +56,7 @@ def _share_problem(facts: Facts, rule: ShareRule, found: Held, now: datetime) ->
         evidence(counts, began.at, began.resolution),
         first_of(reasons),
         rule.runbook,
-        {**parameters(facts, began.at), **({"strategy": top} if mainly else {})},
+        parameters(facts, began.at, **({"strategy": top} if mainly else {})),
     )
 
 

@@ -68,6 +68,7 @@ class Facts:
         running: how many jobs are running.
         outdated: vectors that questions cannot be compared with.
         last_ingest: when the last ingest of any workspace was completed.
+        last_turn: when a scheduler last did what was due; None where nothing is scheduled.
         unread: what could not be read, and why.
     """
 
@@ -86,6 +87,7 @@ class Facts:
     running: int = 0
     outdated: tuple[Outdated, ...] = ()
     last_ingest: datetime | None = None
+    last_turn: datetime | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -143,7 +145,13 @@ def evidence(found: Mapping[str, Any], since: datetime | None, resolution: str) 
     return {**found, "since_resolution": resolution if since is not None else None}
 
 
-def parameters(facts: Facts, since: datetime | None) -> dict[str, str]:
-    """Of a runbook, as texts: what `-p key=value` takes."""
-    told = {"workspace": facts.workspace}
-    return told if since is None else {**told, "since": time_text(since)}
+def parameters(facts: Facts, since: datetime | None = None, **more: str) -> dict[str, str]:
+    """Of a runbook, as texts: what `-p key=value` takes.
+
+    Args:
+        facts: which workspace.
+        since: from when on a runbook is to look, where it looks back.
+        **more: further parameters.
+    """
+    began = {} if since is None else {"since": time_text(since)}
+    return {"workspace": facts.workspace, **began, **more}

@@ -24,6 +24,7 @@ from tradingkb.ports import (
     PipelineStore,
     ReportStore,
     RunStore,
+    ScheduleStore,
     patience,
 )
 from tradingkb.resilience import ALIVE_S, FORGET_S, BreakerState, told_of
@@ -57,7 +58,14 @@ D = TypeVar("D")
 
 
 class WatchedStore(
-    ReportStore, BreakerStore, JobStore, PageStore, PipelineStore, RunStore, Protocol
+    ReportStore,
+    BreakerStore,
+    JobStore,
+    PageStore,
+    PipelineStore,
+    RunStore,
+    ScheduleStore,
+    Protocol,
 ):
     """What is read of a store."""
 
@@ -220,7 +228,8 @@ def _with_work(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:
     waits = reading.part("jobs", store.waiting_jobs, facts.waits)
     running = reading.part("jobs", lambda: store.count_jobs()["running"], facts.running)
     last = reading.part("last ingest", store.last_ingest, None)
-    return replace(facts, waits=waits, running=running, last_ingest=last)
+    turn = reading.part("scheduler", store.last_schedule_turn, None)
+    return replace(facts, waits=waits, running=running, last_ingest=last, last_turn=turn)
 
 
 def _reached(before: Mapping[str, BreakerState], sources: Sources) -> Mapping[str, frozenset[str]]:

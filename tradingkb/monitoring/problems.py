@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -11,8 +11,8 @@ import polars as pl
 from tradingkb.monitoring.answers import answer_problems
 from tradingkb.monitoring.facts import Facts, Problem, evidence, parameters
 from tradingkb.monitoring.retries import retrying
-from tradingkb.monitoring.rules import BREAKER, CHECKS, OUTDATED, RETRIES, SEVERITIES, STALE, STUCK
-from tradingkb.monitoring.wording import duration
+from tradingkb.monitoring.rules import BREAKER, CHECKS, OUTDATED, RETRIES, SEVERITIES
+from tradingkb.monitoring.work import work_problems
 
 #: Which service a check of readiness asks.
 _SERVICES: Final = {"database": "db", "qdrant_collection": "qdrant", "embed_service": "ollama"}
@@ -46,8 +46,7 @@ def problems_of(facts: Facts, now: datetime) -> tuple[Problem, ...]:
         *_silent(facts),
         *_repeating(facts, now),
         *answer_problems(facts, now),
-        *_stuck(facts, now),
-        *_stale(facts, now),
+        *work_problems(facts, now),
     ]
     return tuple(sorted(found, key=lambda problem: SEVERITIES.index(problem.severity)))
 
@@ -74,7 +73,7 @@ def _failing_check(facts: Facts, name: str, more: Mapping[str, Any], now: dateti
         evidence({"check": name, "service": service, "detail": detail, **more}, since, "second"),
         _DO[name],
         failing.runbook,
-        parameters(facts, since),
+        parameters(facts),
     )
 
 
@@ -91,7 +90,7 @@ def _not_read(facts: Facts) -> Iterator[Problem]:
         {"unread": dict(facts.unread)},
         "look at the checks and the circuits: the database fails, or takes too long",
         BREAKER.runbook,
-        parameters(facts, None),
+        parameters(facts),
     )
 
 
@@ -130,7 +129,7 @@ def _left_alone(facts: Facts, now: datetime) -> Iterator[Problem]:
             _way_back(sorted(reached), elsewhere=len(opened) < replicas)
             + (_UNCOUNTED if service == "redis" else ""),
             BREAKER.runbook,
-            {**parameters(facts, since), "service": service},
+            parameters(facts, since, service=service),
         )
 
 
@@ -191,7 +190,7 @@ def _outdated(facts: Facts) -> Iterator[Problem]:
             ),
             f"run tradingkb ingest or reembed for {whose}: until then answers rest on metadata",
             OUTDATED.runbook,
-            parameters(facts, None),
+            parameters(facts),
         )
 
 
@@ -211,7 +210,7 @@ def _silent(facts: Facts) -> Iterator[Problem]:
         "see whether the process still runs: it was killed, or does not reach the database; one "
         "that has been replaced is forgotten after an hour",
         _RESTART,
-        parameters(facts, since),
+        parameters(facts),
     )
 
 
@@ -237,50 +236,8 @@ def _repeating(facts: Facts, now: datetime) -> Iterator[Problem]:
             "timeouts mean load or network, refused connections a backend that restarts: look at "
             "it before its circuit opens",
             RETRIES.runbook,
-            {**parameters(facts, found.since), "service": found.service},
+            parameters(facts, found.since, service=found.service),
         )
-
-
-def _stuck(facts: Facts, now: datetime) -> Iterator[Problem]:
-    for state, since in facts.waits.items():
-        rule = STUCK[state]
-        waited = (now - since).total_seconds()
-        if waited <= rule.limit + rule.hold_s or (state == "queued" and facts.running):
-            continue
-        is_running = state == "running"
-        yield Problem(
-            rule.alert,
-            rule.severity,
-            f"a {state} job {'gave no sign of life' if is_running else 'has waited'} for "
-            f"{duration(waited)}" + ("" if is_running else ", and none runs"),
-            since,
-            evidence(
-                {"state": state, "waited_s": round(waited), "limit_s": rule.limit}, since, "second"
-            ),
-            "start a replica that runs jobs: it takes up what nobody holds and goes on where it "
-            "stopped",
-            rule.runbook,
-            parameters(facts, since),
-        )
-
-
-def _stale(facts: Facts, now: datetime) -> Iterator[Problem]:
-    if facts.last_ingest is None:
-        return
-    age = (now - facts.last_ingest).total_seconds()
-    if age <= STALE.limit + STALE.hold_s:
-        return
-    since = facts.last_ingest + timedelta(seconds=STALE.limit)
-    yield Problem(
-        STALE.alert,
-        STALE.severity,
-        f"the last ingest was completed {duration(age)} ago",
-        since,
-        evidence({"last_ingest": facts.last_ingest, "limit_s": STALE.limit}, since, "second"),
-        "ingest again: it is safe at any time; the runs say whether the last ones failed",
-        STALE.runbook,
-        parameters(facts, since),
-    )
 
 
 def _opened(breakers: pl.DataFrame, service: str, now: datetime) -> datetime | None:

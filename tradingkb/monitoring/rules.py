@@ -106,11 +106,11 @@ STUCK: Final[Mapping[str, LimitRule]] = MappingProxyType(
     }
 )
 STALE: Final = LimitRule("KbIngestStale", "warning", "06_trial_ingestion", 2 * DAY_S, 600)
+SCHEDULER: Final = LimitRule("KbSchedulerDead", "critical", "07_service_restart", 900, 5 * MINUTE_S)
 #: Alerts that cannot be told from what is stored, and why.
 NOT_WATCHED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "KbHttpErrors": "requests that fail are counted in the metrics of each replica alone",
-        "KbSchedulerDead": "when the scheduler last did what was due stands in its metrics alone",
         "TradingkbAbsent": "whether replicas are scraped only Prometheus knows",
     }
 )

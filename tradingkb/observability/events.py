@@ -26,6 +26,7 @@ WARNINGS: Final = frozenset(
         *("circuit_opened", "db_retry", "qdrant_retry", "ollama_retry", "service_waits"),
         *("http_unexpected_error", "kb_archive_qdrant_failed", "kb_content_damaged"),
         *("kb_event_dropped", "kb_metrics_unread"),
+        *("runbook_unrecorded", "runbook_failure_untold"),
     }
 )
 #: Told the name and the fields of every event.

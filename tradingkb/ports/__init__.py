@@ -34,6 +34,17 @@ from tradingkb.ports.records import (
     RunStore,
 )
 from tradingkb.ports.reports import Bucket, ReportStore
+from tradingkb.ports.runbooks import (
+    SUCCEEDED,
+    RunbookOutcome,
+    RunbookRun,
+    RunbookState,
+    RunbookStore,
+    ScheduleState,
+    ScheduleStore,
+    ScheduleTick,
+    TickDecision,
+)
 from tradingkb.ports.store import TrialStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trial_reports import (
@@ -69,6 +80,7 @@ __all__ = [
     "FINISHED",
     "PAYLOAD",
     "PAYLOAD_VERSION",
+    "SUCCEEDED",
     "Again",
     "BackupContents",
     "BackupStore",
@@ -107,11 +119,19 @@ __all__ = [
     "RetentionStore",
     "RunRecord",
     "RunStore",
+    "RunbookOutcome",
+    "RunbookRun",
+    "RunbookState",
+    "RunbookStore",
+    "ScheduleState",
+    "ScheduleStore",
+    "ScheduleTick",
     "SelectionStore",
     "SnapshotInfo",
     "SpecStore",
     "StatusStore",
     "Surveyed",
+    "TickDecision",
     "TransactionStore",
     "TrialOrder",
     "TrialPlace",

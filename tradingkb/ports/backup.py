@@ -109,6 +109,14 @@ class BackupStore(Protocol):
             ConfigurationError: the file cannot be written: no room, no permission.
         """
 
+    def read_backup(self, path: Path) -> BackupContents:
+        """Reads a backup whole, and changes nothing.
+
+        Raises:
+            InvalidBackupError: the file is missing, no backup, or damaged.
+            StoreTooNewError: a later major schema wrote it.
+        """
+
     def restore_backup(self, path: Path, *, replace: bool, progress: Progress) -> Restored:
         """Replaces the whole content by a backup's, in one transaction: all of it or nothing.
 

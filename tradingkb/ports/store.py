@@ -12,6 +12,7 @@ from tradingkb.ports.index import DeletionStore, IndexStore
 from tradingkb.ports.jobs import JobStore
 from tradingkb.ports.records import BreakerStore, EventStore, LeaseStore, PageStore, RunStore
 from tradingkb.ports.reports import ReportStore
+from tradingkb.ports.runbooks import RunbookStore, ScheduleStore
 from tradingkb.ports.tenants import SpecStore, WorkspaceStore
 from tradingkb.ports.trial_reports import TrialReportStore
 from tradingkb.ports.trials import (
@@ -55,6 +56,8 @@ class TrialStore(
     CalibrationStore,
     BackupStore,
     RetentionStore,
+    RunbookStore,
+    ScheduleStore,
     Protocol,
 ):
     """The truth, whole: the sum of the ports that use cases name one by one.

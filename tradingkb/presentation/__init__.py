@@ -18,15 +18,20 @@ from tradingkb.presentation.explanation import explanation_card, explanation_tex
 from tradingkb.presentation.figure import evidence_figure
 from tradingkb.presentation.ingest import ingest_card
 from tradingkb.presentation.models import models_card
+from tradingkb.presentation.policy import REPORT_POLICY
 from tradingkb.presentation.regime_card import regime_card
+from tradingkb.presentation.runbook_report import runbook_report
+from tradingkb.presentation.tables import Table, shown
 from tradingkb.presentation.text import answer_text
 
 #: The domain writes no HTML: where presentation is loaded, a regime has its card.
 Regime.card = regime_card
 
 __all__ = [
+    "REPORT_POLICY",
     "Regime",
     "Section",
+    "Table",
     "answer_card",
     "answer_section",
     "answer_text",
@@ -41,4 +46,6 @@ __all__ = [
     "ingest_card",
     "models_card",
     "regime_card",
+    "runbook_report",
+    "shown",
 ]

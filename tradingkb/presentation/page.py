@@ -27,20 +27,27 @@ def _plotly() -> Any:
     return offline
 
 
-def html_page(title: str, main: str, *, figures: bool) -> str:
+def html_page(
+    title: str, main: str, *, figures: bool, css: str = "", nonce: str | None = None
+) -> str:
     """The text of a file.
 
     Args:
         title: plain text; it is escaped.
         main: the content, trusted HTML.
         figures: whether the content has any: plotly.js goes in once, where it is installed.
+        css: more of the page's own style.
+        nonce: for content that is not trusted: no script runs but those that carry it, and
+            nothing is asked of any host.
     """
     plotly = _plotly() if figures else None
-    scripts = (_script(plotly.get_plotlyjs()), _script(FIGURE_SCRIPT)) if plotly else ("", "")
+    codes = (plotly.get_plotlyjs(), FIGURE_SCRIPT) if plotly else ()
+    scripts = [script(code, nonce) for code in codes] or ["", ""]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{esc(title)}</title>\n<style>{CARD_CSS}{PAGE_CSS}</style>\n</head>\n"
+        f"{_policy(nonce)}"
+        f"<title>{esc(title)}</title>\n<style>{CARD_CSS}{PAGE_CSS}{css}</style>\n</head>\n"
         f"<body>\n{scripts[0]}<main>{main}</main>{scripts[1]}</body>\n</html>\n"
     )
 
@@ -68,5 +75,23 @@ def plot(name: str, caption: str, draw: Callable[[], Any], cls: str = "plot") ->
     return el("h3", esc(caption)) + el("div", html, cls=cls)
 
 
-def _script(code: str) -> str:
-    return f"<script>{code}</script>\n"
+def script(code: str, nonce: str | None = None) -> str:
+    """A script, which is trusted."""
+    key = f' nonce="{nonce}"' if nonce else ""
+    return f"<script{key}>{code}</script>\n"
+
+
+def _policy(nonce: str | None) -> str:
+    if nonce is None:
+        return ""
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'nonce-{nonce}'",
+            "style-src 'unsafe-inline'",
+            "img-src data: blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    return f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'

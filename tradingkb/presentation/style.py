@@ -21,4 +21,5 @@ def _asset(name: str) -> str:
 
 CARD_CSS: Final = _asset("card.css")
 PAGE_CSS: Final = _asset("page.css")
+RUNBOOK_CSS: Final = _asset("runbook.css")
 FIGURE_SCRIPT: Final = _asset("page.js")

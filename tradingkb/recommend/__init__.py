@@ -4,7 +4,7 @@ Four rooms, each of which imports only those below it: `asking` (from what users
 answer), `judging` (pure), `known` (a strategy's trials as arrays, kept), `answer` (typed values).
 """
 
-from tradingkb.recommend.answer import Explanation, Recommendation
+from tradingkb.recommend.answer import CODES, Explanation, Recommendation
 from tradingkb.recommend.asking import (
     EVENT_FIELDS,
     AnsweredAgain,
@@ -44,6 +44,7 @@ from tradingkb.recommend.known import (
 )
 
 __all__ = [
+    "CODES",
     "EVENT_FIELDS",
     "AnsweredAgain",
     "Asking",

@@ -150,12 +150,18 @@ def _metrics(opened: Callable[[], list[Opened]], backend: Backend) -> Metrics:
         job_waits=asked(lambda kb: kb.use_cases.jobs.waits(), {}),
         events_dropped=asked(lambda kb: kb.use_cases.asking.events.dropped, 0),
         last_success=asked(_last_success, {}),
+        runbooks=asked(lambda kb: kb.use_cases.store.runbook_counts().rows(), ()),
     )
 
 
 def _last_success(kb: KnowledgeBase) -> dict[str, datetime | None]:
     done = kb.use_cases.jobs.last_success().values()
-    return {"ingest": kb.use_cases.store.last_ingest(), "jobs": max(done, default=None)}
+    store = kb.use_cases.store
+    return {
+        "ingest": store.last_ingest(),
+        "jobs": max(done, default=None),
+        "scheduler": store.last_schedule_turn(),
+    }
 
 
 @asynccontextmanager

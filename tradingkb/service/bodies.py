@@ -118,6 +118,16 @@ class RegimeBody(InWorkspace):
     timeframe: Name | None = Field(None, description="Its timeframe, such as 5m, 1h, 1d.")
 
 
+class RunbookBody(Body):
+    """What a runbook is run with."""
+
+    parameters: dict[Name, str | int | float | bool | None] = Field(
+        {}, description="Values by name; workspace is one of them, and the rest have defaults."
+    )
+    dry_run: bool = Field(True, description="Say what would be done, and change nothing.")
+    actor: Name | None = Field(None, description="Who asks for it; default: the service.")
+
+
 def parsed(kind: type[_Body], raw: bytes) -> _Body:
     """The body of a request.
 

@@ -166,7 +166,23 @@ READ: Final = (
     MetricSpec(
         "kb_scheduler_last_success_timestamp_seconds",
         "gauge",
-        "when the scheduler last did what was due, in Unix time; 0 for never, or where none runs",
+        "when the scheduler last did what was due, in Unix time; 0 for never, or "
+        "where nothing is scheduled",
+    ),
+    MetricSpec(
+        "kb_runbook_runs",
+        "gauge",
+        "runs of runbooks that are on record, by name and outcome, of all replicas; none for what "
+        "never ran",
+        {"outcome": ("done", "nothing_to_do", "needs_decision", "failed")},
+        open_labels=("runbook",),
+    ),
+    MetricSpec(
+        "kb_runbook_last_success_timestamp_seconds",
+        "gauge",
+        "when a run of the runbook last ended without having failed, in Unix time; none where none "
+        "did",
+        open_labels=("runbook",),
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -31,6 +31,8 @@ _COUNTED_EVENTS: Final = (
     "kb_admin_status_change_total",
     "kb_tiebreak_applied_total",
 )
+#: Runbook, outcome, number of runs, and when the last of them ended.
+RunbookSum = tuple[str, str, int, datetime]
 _SPECS: Final = {spec.name: spec for spec in METRICS}
 
 
@@ -69,6 +71,7 @@ class Metrics:
         job_waits: Callable[[], Mapping[str, float]] = dict,
         events_dropped: Callable[[], int] = int,
         last_success: Callable[[], Mapping[str, datetime | None]] = dict,
+        runbooks: Callable[[], Iterable[RunbookSum]] = tuple,
     ) -> None:
         """Registers them all, each with 0.
 
@@ -83,6 +86,7 @@ class Metrics:
             job_waits: seconds by state, as `kb_job_wait_seconds` says.
             events_dropped: recorded answers that were lost.
             last_success: aware times by what succeeded: ingest, jobs, scheduler.
+            runbooks: runbook, outcome, number of runs, and when the last of them ended.
         """
         self.registry = registry or CollectorRegistry()
         self._counted = {spec.name: _made(spec, self.registry) for spec in COUNTED}
@@ -94,6 +98,7 @@ class Metrics:
             "job_waits": lambda: [_family("kb_job_wait_seconds", job_waits())],
             "events_dropped": lambda: [_family("kb_events_dropped_total", {(): events_dropped()})],
             "last_success": lambda: _beat_metrics(last_success()),
+            "runbooks": lambda: _runbook_metrics(list(runbooks())),
         }
         self.registry.register(self)
 
@@ -200,6 +205,23 @@ def _breaker_metrics(breakers: Mapping[str, BreakerReading]) -> Iterator[Metric]
     yield _family("circuit_breaker_failures_total", failures)
     yield _family("circuit_breaker_trips_total", {n: b.trips for n, b in breakers.items()})
     yield _family("circuit_breaker_calls_total", calls)
+
+
+def _runbook_metrics(sums: Sequence[RunbookSum]) -> Iterator[Metric]:
+    names = "kb_runbook_runs", "kb_runbook_last_success_timestamp_seconds"
+    runs, last = map(_empty, names)
+    counts = {(runbook, outcome): count for runbook, outcome, count, _ in sums}
+    for runbook in dict.fromkeys(runbook for runbook, *_ in sums):
+        for outcome in _SPECS["kb_runbook_runs"].labels["outcome"]:
+            runs.add_metric((runbook, outcome), counts.get((runbook, outcome), 0))
+        times = [at for name, outcome, _, at in sums if name == runbook and outcome != "failed"]
+        if times:
+            last.add_metric((runbook,), max(times).timestamp())
+    yield from (runs, last)
+
+
+def _empty(name: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, _SPECS[name].meaning, labels=_SPECS[name].label_names)
 
 
 def _beat_metrics(times: Mapping[str, datetime | None]) -> Iterator[Metric]:

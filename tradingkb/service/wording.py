@@ -20,6 +20,7 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
         r"give ohlcv= (to measure it|if the trials have no regime yet)",
         "give regime_is and regime_oos, or ingest with tradingkb ingest --ohlcv",
     ),
+    (r"give it as -p (\w+)=\.\.\.", r'give it in parameters: {"\1": ...}'),
     (r"\b(replace|readmit|restart|dry_run)=True\b", r'"\1": true'),
 )
 

@@ -20,6 +20,7 @@ from tradingkb.settings.reading import (
     shown_settings,
 )
 from tradingkb.settings.retention import RetentionSettings
+from tradingkb.settings.runbooks import RunbookSettings
 from tradingkb.settings.service import ServiceSettings
 from tradingkb.settings.store import StoreSettings
 
@@ -30,6 +31,7 @@ __all__ = [
     "LogSettings",
     "ProcessSettings",
     "RetentionSettings",
+    "RunbookSettings",
     "ServiceSettings",
     "Settings",
     "StoreSettings",

@@ -68,6 +68,16 @@ class BackupQueries:
             revision = seal(target, at, counts)
         return BackupContents(at, revision, counts, notes)
 
+    def read_backup(self, path: Path) -> BackupContents:
+        """Reads a backup whole, and changes nothing.
+
+        Raises:
+            InvalidBackupError: the file is missing, no backup, or damaged.
+            StoreTooNewError: a later major schema wrote it.
+        """
+        with open_backup(path) as backup:
+            return backup.contents
+
     def restore_backup(self, path: Path, *, replace: bool, progress: Progress) -> Restored:
         """Replaces the whole content by a backup's, in one transaction.
 
@@ -225,7 +235,8 @@ def _move_generations(connection: sa.Connection, known: Sequence[sa.Row[Any]]) -
     names = {(r.workspace_id, r.strategy_name) for r in [*known, *restored]}
     rows = [(space, name, newest, None, None) for space, name in sorted(names) if space in spaces]
     connection.execute(sa.delete(table))
-    insert(connection, table, rows)
+    if rows:
+        insert(connection, table, rows)
 
 
 def _drop_vectors(connection: sa.Connection) -> None:

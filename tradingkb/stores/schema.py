@@ -18,6 +18,7 @@ from tradingkb.stores import (
     schema_calibration,
     schema_events,
     schema_reports,
+    schema_runbooks,
     schema_service,
 )
 from tradingkb.stores.schema_base import workspace_column
@@ -290,3 +291,6 @@ event_rollups = schema_reports.event_rollups
 rejection_rollups = schema_reports.rejection_rollups
 breaker_changes = schema_reports.breaker_changes
 changes = schema_reports.changes
+runbook_runs = schema_runbooks.runbook_runs
+schedule_ticks = schema_runbooks.schedule_ticks
+schedule_states = schema_runbooks.schedule_states

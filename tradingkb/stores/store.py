@@ -30,6 +30,8 @@ from tradingkb.stores.rebuilding import RebuildQueries
 from tradingkb.stores.records import RecordQueries
 from tradingkb.stores.retention import RetentionQueries
 from tradingkb.stores.rollups import RollupQueries
+from tradingkb.stores.runbook_runs import RunbookQueries
+from tradingkb.stores.schedules import ScheduleQueries
 from tradingkb.stores.tenants import WorkspaceQueries
 from tradingkb.stores.trial_reports import TrialReportQueries
 from tradingkb.stores.trials import TrialQueries
@@ -69,6 +71,8 @@ class SqlTrialStore(
     DigestQueries,
     WholeQueries,
     RetentionQueries,
+    RunbookQueries,
+    ScheduleQueries,
 ):
     """Trials in SQLite or PostgreSQL; see `tradingkb.ports.TrialStore` for the guarantees."""
 

@@ -23,8 +23,11 @@ DERIVED: Final = (schema.index_checks, schema.jobs)
 #: What belongs to running processes, as what their breakers did does. Sums of events are truth: the
 #: events may be gone. (From a backup of an earlier schema the migration makes them.)
 _RUNNING: Final = (schema.leases, schema.breaker_states, schema.breaker_changes)
+#: What this installation did with runbooks; a restore leaves it: no schedule begins anew.
+_RUNBOOKS: Final = (schema.runbook_runs, schema.schedule_ticks, schema.schedule_states)
 #: The tables of truth, each after those that it refers to.
-TABLES: Final = tuple(t for t in schema.metadata.sorted_tables if t not in (*DERIVED, *_RUNNING))
+_LEFT_OUT: Final = frozenset((*DERIVED, *_RUNNING, *_RUNBOOKS))
+TABLES: Final = tuple(t for t in schema.metadata.sorted_tables if t not in _LEFT_OUT)
 _PG_ISO: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 Row: TypeAlias = tuple[Any, ...]

@@ -36,6 +36,7 @@ from tradingkb.testing.trial_store_lists import TrialReportContract
 from tradingkb.testing.trial_store_pages import PageContract
 from tradingkb.testing.trial_store_records import RecordContract
 from tradingkb.testing.trial_store_reports import ReportContract
+from tradingkb.testing.trial_store_runbooks import RunbookContract
 from tradingkb.testing.trial_store_shares import ShareContract
 from tradingkb.testing.trial_store_withdrawals import WithdrawalContract
 
@@ -53,6 +54,7 @@ class TrialStoreContract(
     TrialReportContract,
     ReportContract,
     ShareContract,
+    RunbookContract,
     CalibrationContract,
     BackupContract,
 ):

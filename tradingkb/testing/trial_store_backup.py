@@ -124,6 +124,13 @@ class BackupContract:
     def restore(self, store: TrialStore, path: Path, *, replace: bool = True) -> Any:
         return store.restore_backup(path, replace=replace, progress=no_progress)
 
+    def test_the_backup_of_a_store_without_trials_restores(
+        self, store: TrialStore, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a backup"
+        store.write_backup(path, NOON, replace=False, progress=no_progress)
+        assert set(self.restore(store, path).contents.rows.values()) == {0}
+
     def test_a_backup_has_the_rows_of_every_table_and_is_one_file(
         self, full: TrialStore, tmp_path: Path
     ) -> None:
@@ -132,6 +139,7 @@ class BackupContract:
         told = full.write_backup(folder / "b", NOON, replace=False, progress=no_progress)
         assert told.rows == full.row_counts()
         assert min(told.rows.values()) > 0
+        assert full.read_backup(folder / "b") == told
         assert [path.name for path in folder.iterdir()] == ["b"]
 
     def test_a_restore_brings_back_what_was_backed_up_and_nothing_else(
@@ -231,6 +239,8 @@ class BackupContract:
     ) -> None:
         before = everything(full)
         backup.write_bytes(damage(backup.read_bytes()))
+        with pytest.raises(InvalidBackupError, match=r"damaged|no backup"):
+            full.read_backup(backup)
         with pytest.raises(InvalidBackupError, match=r"damaged|no backup"):
             self.restore(full, backup)
         assert everything(full) == before

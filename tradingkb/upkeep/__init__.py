@@ -1,6 +1,6 @@
 """Keeping a store for years: backup, moving, retention, health, rebuilding its index as a job."""
 
-from tradingkb.upkeep.backup import BackupReport, Backups, RestoreReport
+from tradingkb.upkeep.backup import BackupCheck, BackupReport, Backups, RestoreReport
 from tradingkb.upkeep.health import Check, Checks, Health, Readiness
 from tradingkb.upkeep.move_report import MoveReport, Place
 from tradingkb.upkeep.move_sides import Outlook, Side, Target
@@ -8,8 +8,10 @@ from tradingkb.upkeep.moving import Mover
 from tradingkb.upkeep.pulling import PullReport, pull_model
 from tradingkb.upkeep.reembed_job import ReembedJob
 from tradingkb.upkeep.retention import PruneReport, Retention
+from tradingkb.upkeep.runbook_files import old_files, run_stem
 
 __all__ = [
+    "BackupCheck",
     "BackupReport",
     "Backups",
     "Check",
@@ -27,5 +29,7 @@ __all__ = [
     "Retention",
     "Side",
     "Target",
+    "old_files",
     "pull_model",
+    "run_stem",
 ]

@@ -55,6 +55,34 @@ class BackupReport(Report):
 
 
 @dataclass(frozen=True, repr=False)
+class BackupCheck(Report):
+    """What a backup was found to hold, when all of it was read.
+
+    Attributes:
+        path: the file.
+        made_at: when it was made; None when it is the file of a store.
+        schema: revision of its schema.
+        rows: number of rows by table.
+        size_bytes: size of the file.
+        duration_s: wall time.
+    """
+
+    path: str
+    made_at: datetime | None
+    schema: str
+    rows: dict[str, int]
+    size_bytes: int
+    duration_s: float
+
+    def summary(self) -> str:
+        """One line."""
+        made = f" of {self.made_at:%Y-%m-%d %H:%M} UTC" if self.made_at else ""
+        return f"{self.path}{made} can be read ({self.size_bytes / 1e6:,.1f} MB): " + _listed(
+            self.rows
+        )
+
+
+@dataclass(frozen=True, repr=False)
 class RestoreReport(Report):
     """What a restore replaced, and with what.
 
@@ -148,6 +176,24 @@ class Backups:
             duration_s=report.duration_s,
         )
         return report
+
+    def check(self, path: Path) -> BackupCheck:
+        """Reads a backup whole, and changes nothing.
+
+        Raises:
+            InvalidBackupError: the file is missing, no backup, or damaged.
+            StoreTooNewError: a newer release with another major schema wrote it.
+        """
+        began = time.monotonic()
+        found = self._store.read_backup(path)
+        return BackupCheck(
+            str(path),
+            found.made_at,
+            found.schema,
+            dict(found.rows),
+            path.stat().st_size,
+            round(time.monotonic() - began, 3),
+        )
 
     def restore(self, path: Path, *, replace: bool, progress: Progress) -> RestoreReport:
         """Replaces everything by a backup's content, then makes the index again.

@@ -1,18 +1,20 @@
-"""Retention: old events, runs and jobs are forgotten, trials never."""
+"""Retention: old events, runs, jobs and runs of runbooks are forgotten, trials never."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 import polars as pl
 
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.observability import emit
-from tradingkb.ports import RetentionStore
+from tradingkb.ports import RetentionStore, RunbookStore, ScheduleStore
 from tradingkb.reports import Report
+from tradingkb.upkeep.runbook_files import OldRunbooks
 
 #: Rows per transaction: nobody waits for it.
 BATCH: Final = 1_000
@@ -34,6 +36,10 @@ class PruneReport(Report):
         free_bytes: of the database's file, which hold nothing and are filled first; None on
             PostgreSQL, whose autovacuum sees to it.
         breaker_changes: what circuit breakers did before `events_before`.
+        runbook_runs: runs of runbooks that were asked for before `runbooks_before`.
+        runbook_files: their executed notebooks, reports and results.
+        schedule_ticks: what schedules decided about times before `runbooks_before`.
+        runbooks_before: the limit, UTC; None where these are not looked at.
     """
 
     dry_run: bool
@@ -45,6 +51,10 @@ class PruneReport(Report):
     runs_before: datetime
     free_bytes: int | None = None
     breaker_changes: int = 0
+    runbook_runs: int = 0
+    runbook_files: int = 0
+    schedule_ticks: int = 0
+    runbooks_before: datetime | None = None
 
     def summary(self) -> str:
         """One line."""
@@ -57,6 +67,12 @@ class PruneReport(Report):
     def details(self) -> list[str]:
         """Why older runs are kept, and how much room is left in the file."""
         lines = []
+        if self.runbook_runs or self.runbook_files or self.schedule_ticks:
+            lines.append(
+                f"and {self.runbook_runs:,} runs of runbooks, {self.runbook_files:,} files of them "
+                f"and {self.schedule_ticks:,} decisions of schedules before "
+                f"{self.runbooks_before:%Y-%m-%d}"
+            )
         if self.runs_kept:
             kept = f"{self.runs_kept:,} older runs are kept"
             lines.append(f"{kept}, because stored trials came from them")
@@ -68,18 +84,35 @@ class PruneReport(Report):
         return lines
 
 
+class _Store(RetentionStore, RunbookStore, ScheduleStore, Protocol):
+    """What retention needs of a store."""
+
+
 class Retention:
     """Retention against ports."""
 
     def __init__(
         self,
-        store: RetentionStore,
+        store: _Store,
         *,
         events_days: int,
         runs_days: int,
+        runbooks_days: int,
+        runbook_output: Path,
         clock: Callable[[], datetime],
     ) -> None:
-        """Takes the ages from which records go where a call says none."""
+        """Takes the ages from which records go where a call says none.
+
+        Args:
+            store: holds the records.
+            events_days: of recommend events.
+            runs_days: of finished runs and jobs.
+            runbooks_days: of runs of runbooks and what schedules decided.
+            runbook_output: folder of the files that runs of runbooks leave.
+            clock: what "now" is.
+        """
+        self._runbooks = OldRunbooks(store, runbook_output)
+        self._runbooks_days = runbooks_days
         self._store = store
         self._days = (events_days, runs_days)
         self._clock = clock
@@ -113,6 +146,8 @@ class Retention:
         runs, kept = self._store.old_runs(runs_before)
         jobs = self._store.count_old_jobs(runs_before)
         breaker_changes = self._store.count_breaker_changes(events_before)
+        runbooks_before = _limit(now, self._runbooks_days, "TRADINGKB_RUNBOOKS_RETENTION_DAYS")
+        runbooks = self._runbooks.before(runbooks_before)
         if not dry_run:
             _in_portions(self._store.delete_events, events)
             _in_portions(self._store.delete_runs, runs)
@@ -122,6 +157,7 @@ class Retention:
             ):
                 while delete(before, BATCH) == BATCH:
                     pass
+            self._runbooks.forget(runbooks, runbooks_before)
             if compact:
                 self._store.compact()
             emit("kb_prune_complete", events=len(events), runs=len(runs), runs_kept=kept, jobs=jobs)
@@ -135,6 +171,10 @@ class Retention:
             runs_before,
             self._store.free_bytes(),
             breaker_changes,
+            len(runbooks.run_ids),
+            len(runbooks.files),
+            runbooks.ticks,
+            runbooks_before,
         )
 
 

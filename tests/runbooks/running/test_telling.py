@@ -1,0 +1,92 @@
+"""Whoever is to be told of a failed run gets its JSON; that this fails hides nothing."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tradingkb.observability import subscribe
+from tradingkb.runbooks.running.telling import tell_of_failure
+
+RUN = {"run_id": "r", "outcome": "failed", "error": "no ü"}
+
+
+@pytest.fixture
+def events() -> Iterator[list[tuple[str, Any]]]:
+    found: list[tuple[str, Any]] = []
+    end = subscribe(lambda name, fields: found.append((name, dict(fields))))
+    yield found
+    end()
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    got: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            got.append((self.path, self.headers["Content-Type"], json.loads(body)))
+            self.send_response(500 if "broken" in self.path else 204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    made = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield got, f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    made.server_close()
+
+
+def test_a_command_gets_it_on_stdin(tmp_path: Path, events: list[Any]) -> None:
+    out = tmp_path / "a file"
+    assert tell_of_failure(shlex.join(["tee", str(out)]), RUN) is None
+    assert json.loads(out.read_text(encoding="utf-8")) == RUN
+    assert events == []
+
+
+def test_a_url_gets_it_as_the_body_of_a_post(server: Any, events: list[Any]) -> None:
+    got, url = server
+    assert tell_of_failure(f"{url}/hook?secret=x", RUN) is None
+    assert got == [("/hook?secret=x", "application/json", RUN)]
+    assert events == []
+
+
+def test_nobody_is_told_where_nobody_is_named(events: list[Any]) -> None:
+    assert tell_of_failure(None, RUN) is None
+    assert tell_of_failure("", RUN) is None
+    assert events == []
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("no-such-command-anywhere", "FileNotFoundError"),
+        ("sh -c 'echo it broke >&2; exit 3'", "exit code 3: it broke"),
+        ("'unfinished", "No closing quotation"),
+        (f"{shlex.quote(sys.executable)} -c 'import time; time.sleep(60)'", "no end within 0.3 s"),
+        ("{url}/broken/secret", "Internal Server Error"),
+        ("http://127.0.0.1:1/secret", "Connection refused"),
+        ("http://[broken/secret", "ValueError"),
+    ],
+)
+def test_what_goes_wrong_with_it_is_said_and_logged_without_the_secrets_of_a_url(
+    target: str, why: str, server: Any, events: list[Any]
+) -> None:
+    told = tell_of_failure(target.replace("{url}", server[1]), RUN, patience_s=0.3)
+    assert told is not None
+    assert why in told
+    assert "secret" not in told
+    ((name, fields),) = events
+    assert (name, fields["run_id"]) == ("runbook_failure_untold", "r")
+    assert why in fields["error"]

@@ -1,0 +1,176 @@
+"""Commands that run a runbook, and that list what ran."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from tradingkb.cli.common import AsJson, Limit
+from tradingkb.cli.output import EXIT_JOB_FAILED, print_frame, print_json, reported, show
+from tradingkb.printable import printable
+
+if TYPE_CHECKING:
+    from tradingkb.ports import RunbookRun
+    from tradingkb.runbooks import CellAt
+    from tradingkb.settings import Settings
+
+#: Exit code by outcome.
+EXIT_BY_OUTCOME: Final = {
+    "done": 0,
+    "nothing_to_do": 10,
+    "needs_decision": 11,
+    "failed": EXIT_JOB_FAILED,
+}
+_COLUMNS: Final = (
+    "run_id",
+    "started_at",
+    "runbook",
+    "workspace",
+    "dry_run",
+    "actor",
+    "schedule",
+    "state",
+    "outcome",
+    "error",
+)
+
+
+def run(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Its name, or the beginning of it, such as 06.")],
+    parameters: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="name=value; repeatable.")
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Carry the plan out; -p dry_run=false.")
+    ] = False,
+    deadline: Annotated[
+        float | None, typer.Option(help="Seconds after which it is ended; default its own.")
+    ] = None,
+    actor: Annotated[str | None, typer.Option(help="Who asks; default the user.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a runbook, a dry run unless told otherwise; keeps its notebook, a report and a row.
+
+    Exits with 0 when it has carried its plan out, 10 when there was nothing to do, 11 when
+    somebody has to decide, and 8 when it failed.
+    """
+    with reported(), _ended_by_sigterm():
+        from tradingkb.jobs import user_name
+        from tradingkb.observability import configure_logging
+        from tradingkb.runbooks import run_runbook
+
+        settings: Settings = context.obj.settings()
+        configure_logging(settings.log_level, settings.log_format)
+        given = _given(parameters or (), apply=apply)
+        who = actor or user_name()
+        try:
+            found = run_runbook(settings, name, given, actor=who, deadline_s=deadline, told=_tell)
+        except KeyboardInterrupt:
+            typer.echo(err=True)  # the line of the cell at work has no end
+            raise
+        if found.cell_done < found.cell_total:
+            typer.echo(err=True)
+        if as_json:
+            print_json(found.to_dict())
+        else:
+            for line in _said(settings, found):
+                show(line)
+        raise typer.Exit(EXIT_BY_OUTCOME[found.outcome or "failed"])
+
+
+def history(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Only runs of this one; its whole name.")] = (
+        None
+    ),
+    workspace: Annotated[
+        str | None, typer.Option("--workspace", "-w", help="Only runs with this workspace.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="One run, with its result; its whole id.")
+    ] = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What ran, newest first: who asked for it, how it ended, and why it failed."""
+    with reported(), context.obj.open() as kb:
+        if run_id is not None:
+            print_json(kb.runbook_run(run_id))
+            return
+        frame = kb.runbook_runs(name, limit, workspace)
+        print_frame(frame, as_json=as_json, columns=_COLUMNS)
+
+
+def _given(pairs: Sequence[str], *, apply: bool) -> dict[str, Any]:
+    """Values by parameter."""
+    from tradingkb.exceptions import InvalidInputError
+
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        name = name.strip()
+        if not (name and sign) or name in found:
+            problem = "is given twice" if name in found else "is not of the form name=value"
+            raise InvalidInputError(
+                f"{pair!r} {problem}", field="-p", remedy="for example -p workspace=default"
+            )
+        found[name] = value
+    if apply and "dry_run" in found:
+        raise InvalidInputError(
+            "--apply and -p dry_run are both given", field="--apply", remedy="give one of them"
+        )
+    return {**found, "dry_run": False} if apply else found
+
+
+def _tell(at: CellAt) -> None:
+    """A line for each cell, on stderr: what is at work, then how long it took."""
+    if at.seconds is None:
+        typer.echo(printable(f"{at.number}/{at.total} {at.title} ..."), err=True, nl=False)
+    else:
+        typer.echo(f" {at.seconds:.1f} s", err=True)
+
+
+def _said(settings: Settings, found: RunbookRun) -> Iterator[str]:
+    """The outcome, what was found, what was done, and what to do next."""
+    from tradingkb.runbooks import output_folder
+
+    result = found.result or {}
+    yield f"{found.outcome}: {found.error}" if found.error else str(found.outcome)
+    for one in result.get("findings", ()):
+        yield f"  {one['severity']}: {one['what']}"
+    for one in result.get("actions", ()):
+        why = f" ({one['error']})" if one["error"] else ""
+        yield f"  {one['state']}: {one['what']}{why}"
+    for one in result.get("next_steps", ()):
+        yield f"next: {one['why']}"
+        if one["command"]:
+            yield f"  {one['command']}"
+    folder = output_folder(settings)
+    for name in (found.report, found.notebook):
+        if name is not None:
+            yield str(folder / name)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: recorded, and with its kernel."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: whoever called looks after signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands to those about runbooks."""
+    app.command("run")(run)
+    app.command("history")(history)

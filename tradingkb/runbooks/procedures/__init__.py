@@ -1,0 +1,1 @@
+"""What the cells of the runbooks do, one module for each."""

@@ -1,0 +1,287 @@
+"""Runbook 02: a collection of the vector index is deleted and made again, or recovered.
+
+SQL is the truth, so that nothing can be lost: while the collection is away, answers rest on
+metadata and say so.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tradingkb.exceptions import BackendUnavailableError, TradingKBError
+from tradingkb.indexing import next_version
+from tradingkb.runbooks.procedures.answers import ask, verify_as_before
+from tradingkb.runbooks.procedures.index_state import (
+    FAILURES,
+    REBUILD,
+    RESTART,
+    IndexState,
+    can_verify,
+    differences,
+    index_state,
+    indexed,
+    known,
+    state_found,
+    to_embed,
+    verify_ready,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tradingkb.knowledge_base import KnowledgeBase
+    from tradingkb.runbooks.book import Run
+
+
+def look(run: Run) -> IndexState | None:
+    """What is in force, and what is wrong with it; None where the vector index is away."""
+    state = state_found(run)
+    if state is None:
+        return None
+    if state.dimension is None:
+        run.find(
+            f"{state.model} does not answer, so that nothing could be embedded again",
+            "critical",
+            error=state.dimension_error,
+        )
+        run.next("bring the embedder back first", run.command(FAILURES))
+    healer, name = healed_by(run), state.collection
+    if state.held is None:
+        run.find(f"collection {name} does not exist", "warning", healer, model=state.model)
+    elif state.held["foreign"]:
+        why = state.held["foreign"]
+        run.find(f"collection {name} is another program's: {why}", "critical")
+    elif state.fits is False:
+        sizes = {"collection": state.held["dimension"], "model": state.dimension}
+        run.find(
+            f"dimension mismatch: {name} does not hold what the model makes",
+            "warning",
+            healer,
+            **sizes,
+        )
+    return state
+
+
+def healed_by(run: Run) -> str:
+    """The step that heals what is wrong: the one that fills the collection of this workspace."""
+    return f"{'index' if run.parameters['rollback_to'] else 'reindex'}:{_slug(run)}"
+
+
+def _slug(run: Run) -> str:
+    return run.kb.use_cases.workspaces.find(run.workspace).slug
+
+
+def collections(run: Run, state: IndexState | None) -> pl.DataFrame:
+    """The collections of the index; none where it is away."""
+    import polars as pl
+
+    return pl.DataFrame() if state is None else run.kb.collections()
+
+
+def reconciled(run: Run, state: IndexState | None) -> pl.DataFrame:
+    """How the collection compares with SQL, per workspace that searches it; notes what differs.
+
+    Returns:
+        workspace, collection, expected, held, missing, orphaned, stale, unfinished (trials); no
+        rows where nobody can tell.
+    """
+    import polars as pl
+
+    if state is None:
+        return pl.DataFrame()
+    try:
+        table = _compared(run.kb, state)
+    except TradingKBError as error:
+        run.find(
+            "SQL and the index could not be compared", "warning", healed_by(run), error=str(error)
+        )
+        return pl.DataFrame()
+    n = differences(table)
+    if n:
+        run.find(f"SQL and {state.collection} differ", "warning", healed_by(run), trials=n)
+    else:
+        run.find(f"SQL and {state.collection} agree", points=int(table["held"].sum()))
+    return table
+
+
+def _compared(kb: KnowledgeBase, state: IndexState) -> pl.DataFrame:
+    import polars as pl
+
+    tables = [kb.reconcile(workspace=space).before for space in state.workspaces]
+    ours = pl.col("collection") == state.collection
+    return pl.concat(tables).filter(ours).drop("active", "outdated")
+
+
+def plan(run: Run, state: IndexState | None, *, keep_snapshot: bool, rollback_to: str) -> None:
+    """Adds the steps: of a rebuild, or of the way back to a snapshot.
+
+    Args:
+        run: of the runbook.
+        state: of `look`.
+        keep_snapshot: whether a snapshot is taken before anything is deleted.
+        rollback_to: name of a snapshot to go back to; "" rebuilds.
+    """
+    if state is None or (state.held is not None and state.held["foreign"]):
+        return
+    if rollback_to:
+        _plan_rollback(run, state, rollback_to)
+    else:
+        _plan_rebuild(run, state, keep_snapshot=keep_snapshot)
+
+
+def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
+    kb, name = run.kb, state.collection
+    run.step(
+        "embedder",
+        f"ask {state.model} how many numbers it makes, before anything is deleted",
+        partial(_dimension, kb, state),
+        expect=known(dimension=state.dimension),
+    )
+    kept: dict[str, Any] = {}
+    if state.held is not None and keep_snapshot:
+        run.step(
+            "snapshot",
+            f"keep what {name} holds now",
+            partial(_kept, kb, name, kept),
+            expect={"collection": name},
+        )
+    if state.held is not None:
+        back = run.command(REBUILD, rollback_to="{snapshot}", dry_run=False)
+        run.step(
+            "delete",
+            f"delete {name}: answers are metadata_only until it is made again",
+            partial(_deleted, kb, name, kept),
+            expect={"points": state.points},
+            undo=back if keep_snapshot else "nothing was kept: run this again",
+        )
+    for space in state.workspaces:
+        run.step(
+            f"reindex:{space}",
+            f"create {name} where it is missing, and embed the trials of {space} into it",
+            partial(_reindexed, kb, space),
+            expect=known(dimension=state.dimension, points=to_embed(kb, space)),
+        )
+
+
+def _dimension(kb: KnowledgeBase, state: IndexState) -> dict[str, Any]:
+    return {"dimension": kb.use_cases.indexer.embedders(state.model, None).dimension}
+
+
+def _kept(kb: KnowledgeBase, collection: str, kept: dict[str, Any]) -> dict[str, Any]:
+    """Takes a snapshot, and tells the next step its name."""
+    kept.update(kb.snapshot(collection).to_dict())
+    return kept
+
+
+def _deleted(kb: KnowledgeBase, collection: str, kept: dict[str, Any]) -> dict[str, Any]:
+    report = kb.drop_collection(collection, force=True).to_dict()
+    found = {name: report[name] for name in ("points", "searched_by")}
+    return {**found, "snapshot": kept.get("snapshot")}
+
+
+def _reindexed(kb: KnowledgeBase, workspace: str) -> dict[str, Any]:
+    report = kb.reembed(workspace, restart=True).to_dict()
+    return {name: report[name] for name in ("dimension", "points", "embedded", "embed_model")}
+
+
+def _plan_rollback(run: Run, state: IndexState, snapshot: str) -> None:
+    kb = run.kb
+    into = next_version(state.collection, kb.collections()["collection"].to_list())
+    run.step(
+        "recover",
+        f"make {into} of {snapshot}: nobody searches it yet",
+        partial(_recovered, kb, snapshot, into),
+        expect=known(points=_snapshot_points(kb, snapshot), fits=True),
+        undo=f"tradingkb drop-collection {into}",
+    )
+    for space in state.workspaces:
+        run.step(
+            f"activate:{space}",
+            f"let {space} search {into}",
+            partial(_activated, kb, state.model, into, space),
+            expect={"embed_model": state.model, "collection": into},
+            undo=f"tradingkb activate --workspace {space} --model {state.model} "
+            f"--collection {state.collection} --force",
+        )
+        run.step(
+            f"index:{space}",
+            f"embed what has changed in {space} since the snapshot",
+            partial(indexed, kb, space),
+            expect={"error": 0},
+        )
+
+
+def _snapshot_points(kb: KnowledgeBase, snapshot: str) -> int | None:
+    import polars as pl
+
+    rows = kb.snapshots().filter(pl.col("snapshot") == snapshot)
+    return None if rows.is_empty() else rows["points"][0]
+
+
+def _recovered(kb: KnowledgeBase, snapshot: str, into: str) -> dict[str, Any]:
+    report = kb.recover(snapshot, into=into).to_dict()
+    return {name: report[name] for name in ("into", "points", "current", "dimension", "fits")}
+
+
+def _activated(kb: KnowledgeBase, model: str, collection: str, workspace: str) -> dict[str, Any]:
+    report = kb.activate(model, collection, workspace, force=True).to_dict()
+    names = ("embed_model", "collection", "previous_collection", "points", "missing")
+    return {name: report[name] for name in names}
+
+
+def verify(run: Run, before: pl.DataFrame, questions: int, *, rollback_to: str) -> pl.DataFrame:
+    """Verifies that it is ready, the collection, and that answers are as before.
+
+    Args:
+        run: of the runbook.
+        before: the fixed questions, as `answers.ask` found them.
+        questions: how many of them.
+        rollback_to: as for `plan`.
+
+    Returns:
+        The fixed questions before and after; no rows where there is nothing to verify.
+    """
+    import polars as pl
+
+    if not can_verify(run):
+        return pl.DataFrame()
+    now = index_state(run.kb, run.workspace)
+    verify_ready(run)
+    held = None if now.held is None else now.held["dimension"]
+    sizes = {"collection": held, "model": now.dimension}
+    run.verify(
+        f"{now.collection} has the dimension that {now.model} makes", now.fits is True, **sizes
+    )
+    table = _compared(run.kb, now)
+    n = differences(table)
+    points = int(table["held"].sum())
+    run.verify(f"SQL and {now.collection} agree", n == 0, points=points, differing=n)
+    if rollback_to and not now.environment:
+        run.next(
+            f"{now.collection} is no choice of the environment: set "
+            f"QDRANT_COLLECTION_ACTIVE={now.collection} in .env for what is new, and restart",
+            run.command(RESTART),
+        )
+    return verify_as_before(run, before, ask(run, questions))
+
+
+def offer_rollback(run: Run) -> pl.DataFrame:
+    """The snapshots, and the command that goes back to that of this run, once it was carried out.
+
+    A step that failed says itself how it is undone. No rows where the vector index is away.
+    """
+    import polars as pl
+
+    actions = {action.key: action for action in run.result().actions}
+    kept = actions["snapshot"].actual if "snapshot" in actions else None
+    if kept and run.carried_out:
+        command = run.command(REBUILD, rollback_to=kept["snapshot"], dry_run=False)
+        if run.failed:
+            run.next("go back to what the collection held before", command)
+        else:
+            run.find("what the collection held before is kept", way_back=command)
+    try:
+        return run.kb.snapshots()
+    except BackendUnavailableError:
+        return pl.DataFrame()
