@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import expect
 
+from dashboard.shared.data import FRESH_S
 from tests.dashboard.served import (
     CHROMIUM,
     Seen,
@@ -240,7 +241,9 @@ def test_a_form_outlives_an_outage_and_the_page_comes_back_by_itself(opened, hom
             service.send(signal.SIGTERM)
             service.wait(30)
             gone = page.get_by_text("does not answer").first
-            for _ in range(40):  # answers are kept for a while: until then the form stands
+            # Answers are kept until their time is over: until then the form stands.
+            page.wait_for_timeout((FRESH_S - time.time() % FRESH_S) * 1000)
+            for _ in range(40):
                 if gone.count():
                     break
                 page.keyboard.press("r")  # Streamlit's key that runs the page
