@@ -21,6 +21,7 @@ from tests.kills import Kills
 from tests.made_once import made_once
 from tests.postgres import (  # noqa: F401 - fixtures of every folder
     postgres_database,
+    postgres_lender,
     postgres_module_database,
     postgres_schema,
     postgres_url,
@@ -135,6 +136,17 @@ def sample_copy(sample_home: Path, tmp_path: Path) -> Path:
 def sample(sample_copy: Path, clock: Clock) -> Iterator[tkb.KnowledgeBase]:
     with tkb.connect(sample_copy, clock=clock, progress=False) as kb:
         yield kb
+
+
+@pytest.fixture(scope="module")
+def the_sample(
+    sample_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tkb.KnowledgeBase]:
+    """The sample store for tests that only ask: a module opens one, and what was read stays."""
+    home = shutil.copytree(sample_home, tmp_path_factory.mktemp("asked") / "home")
+    with tkb.connect(home, clock=Clock(), progress=False) as kb:
+        yield kb
+    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")

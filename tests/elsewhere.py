@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import sys
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,32 @@ def ended(process: BaseProcess) -> None:
     """Waits until it is done; its traceback, if any, is on stderr."""
     process.join(60)
     assert process.exitcode == 0
+
+
+def printed(code: str, *arguments: str, exitcode: int = 0) -> str:
+    """Runs Python in another process: what it printed, where it ended with that code.
+
+    Args:
+        code: sees the arguments in `sys.argv`, from 1 on.
+        exitcode: of the process; below zero, the signal that killed it.
+    """
+    ours, theirs = CONTEXT.Pipe(duplex=False)
+    process = begun(_print, theirs, code, arguments)
+    theirs.close()
+    try:
+        said = str(ours.recv())
+    except EOFError:
+        said = ""
+    process.join(60)
+    assert process.exitcode == exitcode
+    return said
+
+
+def _print(connection: Connection, code: str, arguments: tuple[str, ...]) -> None:
+    sys.argv = ["-c", *arguments]
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        exec(code, {"__name__": "__main__"})
+    connection.send(told.getvalue())
 
 
 def upsert_a_point(url: str) -> None:

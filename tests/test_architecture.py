@@ -125,12 +125,14 @@ def test_a_fresh_import_and_help_load_no_heavy_library(program, kept_out):
 
 
 def test_a_module_is_short_enough_to_read_at_once():
-    lines = {
-        path.relative_to(PACKAGE).as_posix(): lines_of_code(path.read_text(encoding="utf-8"))
+    texts = {
+        path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8")
         for path in PACKAGE.rglob("*.py")
         if RELEASED not in path.as_posix()
     }
-    assert len(lines) > 300
+    assert len(texts) > 300
+    # What is short with its comments is short without them.
+    lines = {p: lines_of_code(t) for p, t in texts.items() if t.count("\n") > LONGEST_MODULE}
     longest = {VERBS: LONGEST_VERBS}
     assert {p: n for p, n in lines.items() if n > longest.get(p, LONGEST_MODULE)} == {}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,21 @@ def test_once_does_nothing_where_nothing_is_due_and_keeps_what_it_read(run, tmp_
     with tkb.connect(tmp_path / "home", progress=False) as kb:
         assert kb.schedules()["name"].to_list() == ["ingest"]
     assert Path("beat").exists()
+
+
+def test_once_runs_what_is_due_and_exits_with_8_where_it_could_not_be_begun(run, tmp_path):
+    """Its workspace is not there: that is known before anything runs."""
+    written(GOOD + 'workspace = "nobody"\n')
+    assert run("--once").exit_code == 0
+    with tkb.connect(tmp_path / "home", progress=False) as kb:
+        store = kb.use_cases.store
+        (state,) = [one for one in store.schedule_states() if one.name]
+        store.save_schedule_state(replace(state, last_slot=state.last_slot - timedelta(days=3)))
+    result = run("--once")
+    assert (result.exit_code, result.stdout) == (8, "")
+    assert "error: ingest: its run could not be begun: " in result.stderr
+    assert "unknown workspace 'nobody'" in result.stderr
+    assert run("--once").stdout == "nothing was due\n"
+    newest, older = json.loads(run("--history 9 --json").stdout)
+    assert (newest["decision"], older["decision"]) == ("failed_to_start", "skipped")
+    assert "unknown workspace" in newest["detail"]

@@ -57,7 +57,7 @@ def _main_program() -> Iterator[None]:
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Opens a page: `opened("trials", home=..., workspace="default")`, or with `url=` a service.
 
-    Every other keyword is a parameter of the URL. The page has run once.
+    Every other keyword is a parameter of the URL. The page has run once, and no other before it.
     """
     for name in ("TRADINGKB_SERVICE_URL", "DATABASE_URL", "QDRANT_URL", "ADMIN_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -73,8 +73,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
         app = AppTest.from_file(str(APP), default_timeout=30)
         for key, value in query.items():
             app.query_params[key] = value
-        app.run()
-        return app if name == "overview" else app.switch_page(f"app_pages/{name}.py").run()
+        if name != "overview":
+            app.switch_page(f"app_pages/{name}.py")
+        return app.run()
 
     yield open_page
     _forget()

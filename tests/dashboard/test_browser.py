@@ -58,18 +58,21 @@ def opened() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def shared(opened: Any) -> Any:
-    """One window: what the dashboard consists of is loaded and compiled once."""
-    return window(opened)
+def shared(opened: Any, base: str) -> tuple[Any, Seen]:
+    """One tab: what the dashboard consists of is loaded and compiled once."""
+    return watched(window(opened), base)
 
 
 @pytest.fixture
-def tab(shared: Any, base: str) -> Iterator[tuple[Any, Seen]]:
-    """A tab of the browser, and what it does wrong; at the end it has done nothing."""
-    page, seen = watched(shared, base)
+def tab(shared: tuple[Any, Seen]) -> Iterator[tuple[Any, Seen]]:
+    """The tab, and what it does wrong; at the end it has done nothing."""
+    page, seen = shared
     yield page, seen
-    page.close()
-    assert (seen.errors, seen.outside) == ([], [])
+    page.goto("about:blank")
+    found = (seen.errors[:], seen.outside[:])
+    seen.errors.clear()
+    seen.outside.clear()
+    assert found == ([], [])
 
 
 def test_a_page_opens_without_an_error_or_a_request_to_anybody_else(tab, base):

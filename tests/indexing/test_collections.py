@@ -61,9 +61,7 @@ def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kb(
-    open_kb: Open, settings: dict[str, Any], clock: Any, small_home: Path
-) -> tkb.KnowledgeBase:
+def kb(open_kb: Open, settings: dict[str, Any], clock: Any, small_home: Path) -> tkb.KnowledgeBase:
     """Eight trials, ten minutes old."""
     kb = open_kb(**settings) if settings else open_kb(like=small_home)
     if settings:

@@ -13,6 +13,7 @@ import pytest
 
 import tradingkb as tkb
 from tests.small_store import regime, trials
+from tests.survival import workload
 from tradingkb.exceptions import StoreDamagedError
 from tradingkb.importers import standing
 from tradingkb.indexing import ContentCheck
@@ -69,9 +70,11 @@ def test_trials_with_regimes_that_were_given_are_sound(kb: KB) -> None:
     assert str(found) == f"all of {found.checked} trials are what was given"
 
 
-def test_trials_with_regimes_that_were_measured_are_sound(sample: KB) -> None:
-    found = check(sample)
-    assert (found.sound, found.doubtful, found.checked) == (True, 0, sample.trials().height)
+def test_trials_with_regimes_that_were_measured_are_sound(open_kb: OpenKb) -> None:
+    kb = open_kb()
+    kb.ingest(workload.sample(range(13), per_window=20), ohlcv=workload.OHLCV)
+    found = check(kb)
+    assert (found.sound, found.doubtful, found.checked) == (True, 0, kb.trials().height)
 
 
 def test_trials_without_any_date_are_sound(open_kb: OpenKb) -> None:

@@ -197,6 +197,6 @@ class Lifecycle(RuleBasedStateMachine):
 
 
 Lifecycle.TestCase.settings = settings(
-    max_examples=10, stateful_step_count=12, deadline=None, derandomize=True, database=None
+    max_examples=7, stateful_step_count=12, deadline=None, derandomize=True, database=None
 )
 TestLifecycle = Lifecycle.TestCase

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 import schemathesis
@@ -83,6 +84,12 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def schema(tried: TestClient) -> Any:
+    """The document, read once."""
+    return schemathesis.openapi.from_asgi("/openapi.json", tried.app)
+
+
 def test_every_route_of_the_document_is_tried(served):
     paths = served.get("/openapi.json").json()["paths"]
     told = {(m.upper(), path) for path, methods in paths.items() for m in methods}
@@ -90,8 +97,7 @@ def test_every_route_of_the_document_is_tried(served):
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES, ids=[f"{m} {p}" for m, p in ROUTES])
-def test_no_request_is_answered_by_a_failure_or_otherwise_than_documented(tried, method, path):
-    schema = schemathesis.openapi.from_asgi("/openapi.json", tried.app)
+def test_no_request_is_answered_by_a_failure_or_otherwise_than_documented(schema, method, path):
     operation = schema[path][method]
 
     @settings(

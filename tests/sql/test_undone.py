@@ -33,11 +33,13 @@ class Owner:
 
 
 @pytest.fixture
-def owner(postgres_database: str) -> Iterator[Owner]:
-    engine = open_engine(postgres_database)
+def owner(postgres_module_database: str) -> Iterator[Owner]:
+    engine = open_engine(postgres_module_database)
     with writing(engine) as connection:
         connection.exec_driver_sql("CREATE TABLE t (n int)")
     yield Owner(engine)
+    with writing(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE t")
     engine.dispose()
 
 

@@ -8,8 +8,6 @@ import json
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.elsewhere import printed
 from tradingkb.exceptions import ConfigurationError, InvalidBackupError, InvalidInputError
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
@@ -41,10 +40,14 @@ def url(request: pytest.FixtureRequest, with_tables: Callable[[str], str]) -> st
 
 
 @pytest.fixture
-def open_store() -> Iterator[Open]:
+def open_store(sqlite_schema: Path) -> Iterator[Open]:
+    """Opens stores; of a new file with the tables of a copy."""
     opened = []
 
     def call(url: str) -> SqlTrialStore:
+        file = sa.make_url(url).database or ""
+        if url.startswith("sqlite") and not Path(file).exists():
+            shutil.copy(sqlite_schema, file)
         opened.append(SqlTrialStore(open_engine(url)))
         return opened[-1]
 
@@ -96,8 +99,8 @@ def rows_of(path: Path) -> dict[str, list[dict[str, Any]]]:
     return tables
 
 
-def in_another_process(code: str, *arguments: str, check: bool = True) -> Any:
-    """Runs Python in the repository, with a store at the URL that comes first."""
+def in_another_process(code: str, *arguments: str, exitcode: int = 0) -> str:
+    """Runs Python with a store at the URL that comes first: what it printed."""
     start = """
 import sys, os, signal, resource
 from pathlib import Path
@@ -106,21 +109,20 @@ from tradingkb.stores import SqlTrialStore
 from tradingkb.testing.stored import NOON, WORKSPACE, trial_frame
 store = SqlTrialStore(open_engine(sys.argv[1]))
 """
-    command = [sys.executable, "-c", start + code, *arguments]
-    return subprocess.run(command, cwd=ROOT, check=check, capture_output=True, text=True)
+    return printed(start + code, *arguments, exitcode=exitcode)
 
 
 # --- the same file for both databases -------------------------------------------------------------
 
 
 def test_a_store_moves_to_postgresql_and_back_without_losing_a_bit(
-    open_store: Open, postgres_database: str, tmp_path: Path
+    open_store: Open, with_tables: Callable[[str], str], tmp_path: Path
 ) -> None:
     first, server, last = (
         open_store(u)
         for u in (
             f"sqlite:///{tmp_path / 'a.db'}",
-            postgres_database,
+            with_tables("postgresql"),
             f"sqlite:///{tmp_path / 'b.db'}",
         )
     )
@@ -166,9 +168,9 @@ def test_a_backup_that_was_used_as_a_store_restores_as_it_is_now(
 
 
 def test_new_rows_of_postgresql_get_numbers_that_neither_content_has_used(
-    open_store: Open, postgres_database: str, tmp_path: Path
+    open_store: Open, with_tables: Callable[[str], str], tmp_path: Path
 ) -> None:
-    store = open_store(postgres_database)
+    store = open_store(with_tables("postgresql"))
     fill_every_table(store)
     write(store, tmp_path / "backup")
     store.write_trials(WORKSPACE, trial_frame(store, {"source_id": "gone"}))
@@ -222,7 +224,7 @@ def test_a_killed_restore_leaves_the_old_content(
     store.write_trials(WORKSPACE, trial_frame(store, {"source_id": "later"}))
     before = everything(store)
     code = KILLED + "store.restore_backup(Path(sys.argv[2]), replace=True, progress=progress)"
-    assert in_another_process(code, url, str(backup), check=False).returncode == -signal.SIGKILL
+    in_another_process(code, url, str(backup), exitcode=-signal.SIGKILL)
     assert everything(store) == before
     restore(store, backup)
     assert everything(store) != before
@@ -233,7 +235,7 @@ def test_a_killed_backup_leaves_the_file_of_that_name_as_it_was(
 ) -> None:
     before = backup.read_bytes()
     code = KILLED + "store.write_backup(Path(sys.argv[2]), NOON, replace=True, progress=progress)"
-    assert in_another_process(code, url, str(backup), check=False).returncode == -signal.SIGKILL
+    in_another_process(code, url, str(backup), exitcode=-signal.SIGKILL)
     assert backup.read_bytes() == before
     assert [p.suffix for p in backup.parent.glob(".*")] == [".partial"]
     write(store, backup.with_name("another"))
@@ -283,7 +285,7 @@ def test_a_backup_for_which_there_is_no_room_says_so_and_leaves_nothing(
     folder.mkdir()
     action = "store.write_backup(Path(sys.argv[2]), NOON, replace=False, progress=lambda *_: 0)"
     code, url = NO_ROOM.replace("ACTION", action), str(large.engine.url)
-    said = in_another_process(code, url, str(folder / "b"), room).stdout
+    said = in_another_process(code, url, str(folder / "b"), room)
     assert said.startswith("DiskFullError the backup"), said
     assert "cannot be written" in said
     assert "free space" in said
@@ -300,7 +302,7 @@ def test_a_restore_for_which_there_is_no_room_says_so_and_changes_nothing(
     before = everything(store)
     action = "store.restore_backup(Path(sys.argv[2]), replace=True, progress=lambda *_: 0)"
     code = NO_ROOM.replace("ACTION", action)
-    said = in_another_process(code, url, str(tmp_path / "backup"), "1000000").stdout
+    said = in_another_process(code, url, str(tmp_path / "backup"), "1000000")
     assert said.startswith("DiskFullError the store"), said
     assert "free space" in said
     assert everything(store) == before

@@ -178,4 +178,4 @@ class JobMachine(RuleBasedStateMachine):
 
 
 TestJobMachine = JobMachine.TestCase
-TestJobMachine.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestJobMachine.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)

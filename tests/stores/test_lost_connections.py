@@ -21,8 +21,13 @@ from tradingkb.testing.proxy import FaultyProxy
 
 
 @pytest.fixture
-def proxy(postgres_database: str) -> Iterator[FaultyProxy]:
-    query = sa.make_url(postgres_database).query
+def database(with_tables: Callable[[str], str]) -> str:
+    return with_tables("postgresql")
+
+
+@pytest.fixture
+def proxy(database: str) -> Iterator[FaultyProxy]:
+    query = sa.make_url(database).query
     with FaultyProxy(f"{query['host']}/.s.PGSQL.{query.get('port', 5432)}") as proxy:
         yield proxy
 
@@ -44,10 +49,10 @@ def seconds() -> Seconds:
 
 @pytest.fixture
 def kb(
-    proxy: FaultyProxy, postgres_database: str, seconds: Seconds, data: Path, tmp_path: Path
+    proxy: FaultyProxy, database: str, seconds: Seconds, data: Path, tmp_path: Path
 ) -> Iterator[tkb.KnowledgeBase]:
     """A strategy's trials on one instrument, and their vectors, in PostgreSQL behind a proxy."""
-    url = sa.make_url(postgres_database)
+    url = sa.make_url(database)
     behind = sa.URL.create(
         url.drivername, url.username, host="127.0.0.1", port=proxy.port, database=url.database
     )

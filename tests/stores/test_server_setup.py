@@ -67,14 +67,16 @@ def embedded(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list
 @pytest.mark.parametrize("index", [{}, {"qdrant_url": ":memory:"}], ids=["alone", "qdrant"])
 def test_a_server_gives_the_same_answers_as_sqlite_and_numpy(
     embedded: tuple[list[Any], Path],
-    postgres_database: str,
+    with_tables: Callable[[str], str],
     data: Path,
     tmp_path: Path,
     index: dict[str, str],
 ) -> None:
     if index:
         pytest.importorskip("qdrant_client")
-    with tkb.connect(tmp_path, progress=False, database_url=postgres_database, **index) as kb:
+    with tkb.connect(
+        tmp_path, progress=False, database_url=with_tables("postgresql"), **index
+    ) as kb:
         served = answers(kb, data)
     here = list(embedded[0])
     trials = [found.pop(3) for found in (here, served)]
@@ -84,11 +86,14 @@ def test_a_server_gives_the_same_answers_as_sqlite_and_numpy(
 
 
 def test_a_backup_moves_an_embedded_store_to_the_servers(
-    embedded: tuple[list[Any], Path], postgres_database: str, data: Path, tmp_path: Path
+    embedded: tuple[list[Any], Path],
+    with_tables: Callable[[str], str],
+    data: Path,
+    tmp_path: Path,
 ) -> None:
     pytest.importorskip("qdrant_client")
     here, backup = embedded
-    server = {"database_url": postgres_database, "qdrant_url": ":memory:"}
+    server = {"database_url": with_tables("postgresql"), "qdrant_url": ":memory:"}
     with tkb.connect(tmp_path, progress=False, **server) as kb:
         assert kb.restore(backup).complete
         assert kb.reconcile().clean

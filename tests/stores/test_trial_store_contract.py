@@ -29,6 +29,9 @@ from tradingkb.testing.stored import (
 )
 from tradingkb.testing.trial_store import TrialStoreContract
 
+ALL = [f"DELETE FROM {table.name}" for table in reversed(schema.metadata.sorted_tables)]
+EMPTY = {"sqlite": ALL, "postgresql": ["; ".join(ALL)]}
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def kept(request, tmp_path_factory):
@@ -48,8 +51,8 @@ def kept(request, tmp_path_factory):
 def engine(kept):
     """The same, with nothing in its tables."""
     with writing(kept) as connection:
-        for table in reversed(schema.metadata.sorted_tables):
-            connection.execute(table.delete())
+        for statement in EMPTY[kept.dialect.name]:
+            connection.exec_driver_sql(statement)
     return kept
 
 

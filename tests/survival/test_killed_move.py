@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 import tradingkb as tkb
 from tests.moved import answer, fill, settings_file
+from tests.survival import oracle
 from tests.survival.campaign import PLACED
 from tests.survival.faults import KilledAtCommit
 from tests.survival.victim import Victim
@@ -82,8 +83,7 @@ def moved(wanted: Move) -> tuple[Move, set[int], tuple[bool, bool]]:
         if not outcome.killed:
             return wanted, trials, outcome.succeeded()
         PLACED["move"] += 1
-        with wanted.target() as kb:
-            trials.add(kb.use_cases.store.row_counts()["trials"])
+        trials.add(len(oracle.select(wanted.settings["database_url"], "SELECT id FROM trials")))
     raise AssertionError
 
 
@@ -114,9 +114,12 @@ def test_the_way_back_leads_to_the_same_content(moved: Any, tmp_path: Path) -> N
 
 
 def test_an_index_that_fails_in_the_midst_is_finished_by_the_next_call(
-    wanted: Move, qdrant: QdrantServer, postgres_database: str, tmp_path: Path
+    wanted: Move,
+    qdrant: QdrantServer,
+    with_tables: Callable[[str], str],
+    tmp_path: Path,
 ) -> None:
-    url = sa.make_url(postgres_database).set(password="pw-secret")
+    url = sa.make_url(with_tables("postgresql")).set(password="pw-secret")
     said = {"DATABASE_URL": url.render_as_string(False), "QDRANT_URL": qdrant.url}
     file = settings_file(tmp_path / "to.env", **said)
     with tkb.connect(wanted.home, progress=False) as kb:

@@ -95,7 +95,7 @@ collections = (f"c{n}" for n in range(10**9))
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=rows, where=filters, query=st.sampled_from(UNIT_VECTORS), limit=st.integers(1, 14))
 def test_an_index_finds_exactly_what_a_brute_force_finds(index, rows, where, query, limit):
@@ -111,7 +111,7 @@ def test_an_index_finds_exactly_what_a_brute_force_finds(index, rows, where, que
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=rows, where=filters, query=st.sampled_from(UNIT_VECTORS), limit=st.integers(1, 14))
 def test_both_indexes_give_the_same_windows_in_the_same_order(

@@ -47,7 +47,8 @@ EPILOG: Final = (
     "5 recommend: status none; 6 ingest, recommend-many: some rows were refused, the others went "
     "in; 7 reconcile: differences found and not repaired (restore: an index is not complete; "
     "migrate-store: something stands in the way, or the sides differ); "
-    "8 jobs --work: a job failed, runbook run: it failed; 9 problems: something is wrong; "
+    "8 jobs --work: a job failed, runbook run, runbook schedule --once: a run failed; "
+    "9 problems: something is wrong; "
     "10 runbook run: nothing to do; 11 runbook run: somebody has to decide; "
     "130 interrupted."
 )

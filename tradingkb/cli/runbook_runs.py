@@ -68,9 +68,13 @@ def run(
         configure_logging(settings.log_level, settings.log_format)
         given = _given(parameters or (), apply=apply)
         who = actor or user_name()
-        found = run_runbook(settings, name, given, actor=who, deadline_s=deadline, told=_tell)
+        try:
+            found = run_runbook(settings, name, given, actor=who, deadline_s=deadline, told=_tell)
+        except KeyboardInterrupt:
+            typer.echo(err=True)  # the line of the cell at work has no end
+            raise
         if found.cell_done < found.cell_total:
-            typer.echo(err=True)  # the line of the cell that failed has no end
+            typer.echo(err=True)
         if as_json:
             print_json(found.to_dict())
         else:

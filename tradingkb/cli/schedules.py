@@ -14,7 +14,7 @@ from tradingkb.cli.common import AsJson
 from tradingkb.cli.output import EXIT_JOB_FAILED, print_frame, print_json, reported, say, show
 
 if TYPE_CHECKING:
-    from tradingkb.runbooks.schedule import ScheduleFile, Scheduler
+    from tradingkb.runbooks import ScheduleFile, Scheduler
 
 _DEFAULT: Final = Path("schedules.toml")
 
@@ -30,6 +30,10 @@ def schedule(
     ] = False,
     next_: Annotated[
         int | None, typer.Option("--next", min=1, max=1000, help="Show the next so many times.")
+    ] = None,
+    history: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Show the last so many decisions, missed ones too."),
     ] = None,
     crontab: Annotated[bool, typer.Option("--crontab", help="Print it as a crontab.")] = False,
     once: Annotated[
@@ -49,6 +53,10 @@ def schedule(
     second SIGTERM ends what runs at once.
     """
     with reported():
+        if history is not None:
+            with context.obj.open() as kb:
+                print_frame(kb.schedule_ticks(limit=history), as_json=as_json)
+            return
         path = file or context.obj.settings().schedules or _DEFAULT
         if check or crontab or next_ is not None:
             found = _read(context, path)
@@ -68,7 +76,7 @@ def _run(
 ) -> None:
     from tradingkb.exceptions import ConfigurationError
     from tradingkb.observability import configure_logging
-    from tradingkb.runbooks.schedule import scheduler_of, serve
+    from tradingkb.runbooks import run_scheduler, scheduler_of
 
     _libraries()
     if not path.is_file():
@@ -80,33 +88,35 @@ def _run(
         if not once:  # a service, whose log is where one looks
             configure_logging(kb.settings.service_log_level, kb.settings.log_format)
         scheduler = scheduler_of(kb, path, beat_file=beat_file)
-        done = serve(scheduler, once=once, grace_s=grace_s)
+        done = run_scheduler(scheduler, once=once, grace_s=grace_s)
         if once:
             _print_once(scheduler)
         if not done:
             say("error: a run did not end in time; its row says when it was last heard of")
-        failed = [run for run in scheduler.ended if run is None or run.outcome == "failed"]
+        failed = [one for one in scheduler.ended if getattr(one, "outcome", "failed") == "failed"]
         if not done or (once and failed):
             raise typer.Exit(EXIT_JOB_FAILED)
 
 
 def _print_once(scheduler: Scheduler) -> None:
-    for one in scheduler.file.refused:
-        say(f"refused: {one}")
-    for run in scheduler.ended:
-        if run is None:
-            say("error: a run could not be begun: tradingkb runbook history says why")
+    from tradingkb.ports import ScheduleTick
+
+    for refused in scheduler.file.refused:
+        say(f"refused: {refused}")
+    for one in scheduler.ended:
+        if isinstance(one, ScheduleTick):
+            say(f"error: {one.schedule}: its run could not be begun: {one.detail}")
         else:
-            show(f"{run.schedule}: {run.runbook} {run.outcome}")
+            show(f"{one.schedule}: {one.runbook} {one.outcome}")
     if not scheduler.ended:
         show("nothing was due")
 
 
 def _read(context: typer.Context, path: Path) -> ScheduleFile:
-    from tradingkb.runbooks.schedule import checker, read_schedules
+    from tradingkb.runbooks import parameters_check, read_schedules
 
     _libraries()
-    return read_schedules(path, checker(context.obj.settings().runbooks_dir))
+    return read_schedules(path, parameters_check(context.obj.settings().runbooks_dir))
 
 
 def _libraries() -> None:
@@ -140,7 +150,7 @@ def _print_next(found: ScheduleFile, n: int, *, as_json: bool) -> None:
 
     import polars as pl
 
-    from tradingkb.runbooks.schedule import slots
+    from tradingkb.runbooks import slots
 
     now = datetime.now(UTC)
     rows: list[dict[str, Any]] = [
@@ -159,7 +169,7 @@ def _print_next(found: ScheduleFile, n: int, *, as_json: bool) -> None:
 
 
 def _print_crontab(context: typer.Context, found: ScheduleFile) -> None:
-    from tradingkb.runbooks.schedule import crontab
+    from tradingkb.runbooks import crontab
 
     home = context.obj.settings().absolute_home
     typer.echo(

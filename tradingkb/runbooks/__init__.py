@@ -1,7 +1,7 @@
 """Runbooks: operating procedures as notebooks that check, plan, act and say what they did.
 
 `book` is what the cells of a notebook call, and what everybody reads of one; `procedures` holds
-what the cells do; `running` executes and records them.
+what the cells do; `running` executes and records them; `schedule` does so when they are due.
 """
 
 from __future__ import annotations
@@ -31,6 +31,17 @@ from tradingkb.runbooks.running import (
     settings_environment,
     start_runbook,
 )
+from tradingkb.runbooks.schedule import (
+    Schedule,
+    ScheduleFile,
+    Scheduler,
+    crontab,
+    parameters_check,
+    read_schedules,
+    run_scheduler,
+    scheduler_of,
+    slots,
+)
 
 __all__ = [
     "MIMETYPE",
@@ -44,14 +55,23 @@ __all__ = [
     "Run",
     "Runbook",
     "RunbookFailedError",
+    "Schedule",
+    "ScheduleFile",
+    "Scheduler",
     "asked_for",
     "begin",
+    "crontab",
     "output_folder",
+    "parameters_check",
     "read_report",
+    "read_schedules",
     "run_runbook",
+    "run_scheduler",
     "runbook",
     "runbooks",
+    "scheduler_of",
     "settings_environment",
+    "slots",
     "start_runbook",
     "table",
 ]

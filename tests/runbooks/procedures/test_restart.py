@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 import tradingkb as tkb
 from tests.runbooks.cells import Ran
 from tests.service.process import free_port
+from tests.small_store import sql
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import ScheduleState
 from tradingkb.runbooks.procedures import processes
@@ -151,6 +153,41 @@ def test_a_version_that_is_not_ready_or_answers_otherwise_is_taken_back_and_the_
     assert ask(one, "/ready").ok
 
 
+def test_one_that_does_not_end_is_left_as_it_is(restarted: Restart, started: Started):
+    url = started(command=stand_in("{port}", "tradingkb-deaf"))
+    pid = started.pid()
+    found = restarted(replica_urls=url, dry_run=False, end_s=0)
+    assert f"process {pid} did not end within 0 s" in (found.result.actions[0].error or "")
+    assert started.pid() == pid
+    assert ask(url, "/ready").ok
+
+
+def test_jobs_that_run_are_told_and_have_to_go_on(
+    restarted: Restart, started: Started, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    url = started()
+    with tkb.connect(home, progress=False) as kb:
+        job = kb.submit_job("reembed").job_id
+        ago = datetime.now(UTC) - timedelta(hours=1)
+        change = "UPDATE jobs SET state = 'running', heartbeat_at = :ago, started_at = :ago"
+        sql(kb, change, ago=ago.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    # One of which nobody has heard for an hour is stuck until somebody takes it.
+    waited = SimpleNamespace(s=0.0)
+    monkeypatch.setattr(
+        "tradingkb.runbooks.procedures.restart.time",
+        SimpleNamespace(
+            monotonic=lambda: waited.s, sleep=lambda s: setattr(waited, "s", waited.s + s)
+        ),
+    )
+    found = restarted(replica_urls=url, dry_run=False)
+    assert waited.s == 30
+    assert found.found("jobs are running").evidence == {"jobs": [f"reembed {job}"]}
+    assert found.found(f"verified: job {job} goes on").evidence["state"] == "running"
+    assert found.found("KbJobStuck: ").healed_by == "restart_1"
+    assert found.found("KbJobStuck is still open").severity == "warning"
+    assert found.result.outcome == "needs_decision"
+
+
 def test_a_command_that_ends_fails_at_once_and_the_way_back_is_offered_where_it_is_not_taken(
     restarted: Restart, started: Started
 ):
@@ -228,7 +265,7 @@ def test_a_scheduler_is_back_when_it_has_looked_around(
     monkeypatch.setattr(module, start_and_beat)
     found = restarted(**given)
     assert found.result.outcome == "done", found.result
-    pid = (found.result.actions[0].actual or {})["pid"]
+    pid = int((found.result.actions[0].actual or {})["pid"])
     assert processes.is_alive(pid)
     processes.kill(pid)
 
@@ -242,3 +279,17 @@ def test_answers_are_compared_by_what_they_say():
     other = replace(one, by="two", answer={**answer, "params": 3})
     assert other.differences(one) == ["params: 3 by two, 1 by one"]
     assert one.differences(Answered("two", None, "no answer")) == ["two: no answer"]
+
+
+def test_a_dead_scheduler_is_not_what_a_restart_of_the_service_heals(
+    restarted: Restart, started: Started, home: Path
+):
+    with tkb.connect(home, progress=False) as kb:
+        long_ago = datetime.now(UTC) - timedelta(hours=2)
+        for name in ("", "daily"):
+            kb.use_cases.store.save_schedule_state(ScheduleState(name, long_ago, "gone", long_ago))
+    found = restarted(replica_urls=started())
+    assert found.found("KbSchedulerDead").healed_by is None
+    assert "tradingkb runbook run 07_service_restart -p workspace=default -p part=scheduler" in (
+        found.commands
+    )

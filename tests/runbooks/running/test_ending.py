@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.runbooks.running.test_starting import RESULT
+from tests.runbooks.running.said import RESULT
 from tradingkb.runbooks import MIMETYPE, Result
 from tradingkb.runbooks.running.ending import outcome_of_run, result_of, short, storable
 from tradingkb.runbooks.running.places import CellAt, CellFailed, places
@@ -77,6 +77,13 @@ def test_cells_are_numbered_among_those_with_code_and_named_by_their_heading() -
             cell("code", "x" * 200),
             cell("markdown", "no heading"),
             cell("code", "y"),
+            cell("markdown", "# bad\x00\x1b[2J"),
+            cell("code", "z"),
         ]
     )
-    assert found == {0: CellAt(1, 3, "first = 1"), 3: CellAt(2, 3, "Plan"), 5: CellAt(3, 3, "Plan")}
+    assert found == {
+        0: CellAt(1, 4, "first = 1"),
+        3: CellAt(2, 4, "Plan"),
+        5: CellAt(3, 4, "Plan"),
+        7: CellAt(4, 4, "bad\\x00\\x1b[2J"),
+    }

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_output
 
 from tests.runbooks.notebooks import write_runbook
-from tests.runbooks.running.test_starting import RESULT
+from tests.runbooks.running.said import RESULT
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, InvalidInputError
 from tradingkb.ports import RunbookRun
 from tradingkb.runbooks import MIMETYPE, run_runbook
@@ -93,6 +93,9 @@ def test_a_disk_that_is_full_at_the_end_makes_the_run_a_failed_one_and_is_said(
     assert found.error.endswith(".html could not be written: No space left on device")
     assert found.result == RESULT
     assert found.notebook is not None
+    beside = Path(found.notebook).with_suffix(".json")
+    kept = json.loads((settings().runbook_folder / beside).read_text(encoding="utf-8"))
+    assert kept == found.to_dict()
 
 
 def test_a_report_that_cannot_be_drawn_changes_no_outcome(

@@ -12,6 +12,7 @@ import pytest
 
 import tradingkb as tkb
 from tests.runbooks.notebooks import write_runbook
+from tests.runbooks.running.said import RESULT
 from tradingkb.exceptions import ConfigurationError, InvalidInputError, UnknownWorkspaceError
 from tradingkb.runbooks import MIMETYPE, start_runbook
 from tradingkb.runbooks.running import __main__ as child
@@ -19,11 +20,6 @@ from tradingkb.runbooks.running import starting
 from tradingkb.settings import Settings, load_settings
 from tradingkb.testing.trial_store_runbooks import runbook_run
 
-RESULT: dict[str, Any] = {
-    **{"runbook": "01_first", "version": "v", "workspace": "default", "dry_run": True},
-    **{"parameters": {}, "outcome": "nothing_to_do", "findings": []},
-    **{"actions": [], "next_steps": []},
-}
 SAY = f"from IPython.display import display\ndisplay({{{MIMETYPE!r}: {RESULT!r}}}, raw=True)"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import DATA
 from tradingkb.exceptions import InvalidInputError, NotFoundError
-from tradingkb.runbooks.schedule import checker
+from tradingkb.runbooks.schedule import parameters_check
 from tradingkb.runbooks.schedule.entries import Schedule, ScheduleFile, read_schedules
 
 GOOD = """
@@ -175,7 +175,7 @@ def test_a_file_saved_on_windows_is_read(read):
 
 
 def test_the_schedules_that_compose_runs_are_all_in_force():
-    found = read_schedules(DATA / "schedules.toml", checker(None))
+    found = read_schedules(DATA / "schedules.toml", parameters_check(None))
     assert found.refused == ()
     assert {one.runbook for one in found.schedules} == {
         "04_kb_status_none_triage",

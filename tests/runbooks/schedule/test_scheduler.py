@@ -154,7 +154,7 @@ def test_what_cannot_begin_is_in_the_history_with_its_reason(world):
     (daily, _) = world.history()
     assert daily[2] == "failed_to_start"
     assert "did you mean since?" in daily[3]
-    assert scheduler.ended == [None, None]
+    assert [tick.decision for tick in scheduler.ended] == ["failed_to_start"] * 2
     assert world.turn(scheduler, SIX + MINUTE) == []
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.runbooks.schedule.scheduled import DAILY, SIX, World
 from tradingkb.exceptions import BackendUnavailableError
-from tradingkb.runbooks.schedule import Scheduler, serve
+from tradingkb.runbooks.schedule import Scheduler, run_scheduler
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
 
@@ -45,7 +45,7 @@ def test_a_signal_ends_it_and_after_its_grace_or_a_second_one_what_runs(world, t
     scheduler.turn()
     world.now, world.rows.held = SIX, {"daily"}
     sender = signals_once_it_runs(world, scheduler, times)
-    assert serve(scheduler, once=False, grace_s=grace_s)
+    assert run_scheduler(scheduler, once=False, grace_s=grace_s)
     sender.join()
     (run,) = scheduler.ended
     assert (run.outcome, run.error) == ("failed", "the scheduler stopped")
@@ -56,7 +56,7 @@ def test_once_does_what_is_due_and_ends(world):
     scheduler = world.scheduler()
     scheduler.turn()
     world.now = SIX
-    assert serve(scheduler, once=True, grace_s=30)
+    assert run_scheduler(scheduler, once=True, grace_s=30)
     assert world.rows.slots == [("daily", SIX)]
     assert [run.outcome for run in scheduler.ended] == ["done"]
 
@@ -68,4 +68,4 @@ def test_once_says_when_the_database_does_not_answer(world, monkeypatch):
     scheduler = world.scheduler()
     monkeypatch.setattr(scheduler, "turn", away)
     with pytest.raises(BackendUnavailableError):
-        serve(scheduler, once=True, grace_s=30)
+        run_scheduler(scheduler, once=True, grace_s=30)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.presentation import Table
 from tradingkb.runbooks.procedures.diagnosis import SERVICE_OF
-from tradingkb.runbooks.procedures.failures import (
+from tradingkb.runbooks.procedures.failures import WAIT
+from tradingkb.runbooks.procedures.failures_found import (
     HERE,
-    WAIT,
     Failures,
     fixed_question,
     tokens_of,
@@ -46,7 +46,7 @@ class Awaited:
     by: str
     url: str | None
     service: str
-    open_since: str | None
+    open_since: datetime | None
 
     @property
     def name(self) -> str:
@@ -95,12 +95,10 @@ def conclude(run: Run, found: Failures) -> Table:
     )
 
 
-def half_open_in(since: str | None, now: datetime) -> float:
+def half_open_in(opened: datetime | None, now: datetime) -> float:
     """Seconds until an open circuit lets a call through; 0 where that is not known."""
-    if since is None:
+    if opened is None:
         return 0.0
-    opened = datetime.fromisoformat(since)
-    opened = opened if opened.tzinfo else opened.replace(tzinfo=UTC)
     return min(max(0.0, RESET_S - (now - opened).total_seconds()), RESET_S)
 
 

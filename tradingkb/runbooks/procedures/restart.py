@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _NAME: Final = "07_service_restart"
 _STUCK: Final = "KbJobStuck"
+#: The one problem that a restart of the service does not treat.
+_DEAD: Final = "KbSchedulerDead"
 _MINUTE_S: Final = 60
 _LOOK_S: Final = 2.0
 #: Changes that are listed: enough to see what came before something broke.
@@ -248,8 +250,13 @@ def _expected(run: Run, replicas: Sequence[Replica], question: FixedQuestion) ->
 
 
 def _find(run: Run, restart: Restart) -> None:
+    part = run.parameters["part"]
     for problem in restart.problems:
-        run.find(f"{problem.code}: {problem.title}", "warning", healed_by="restart_1")
+        treats = "scheduler" if problem.code == _DEAD else "service"
+        heals = "restart_1" if treats == part else None
+        run.find(f"{problem.code}: {problem.title}", "warning", heals)
+        if heals is None:
+            run.next(f"{problem.code}: restart the {treats}", run.command(_NAME, part=treats))
     for replica in restart.replicas if run.parameters["part"] == "service" else ():
         if replica.status is None:
             run.find(f"{replica.url} does not answer", "critical", healed_by="restart_1")

@@ -35,6 +35,7 @@ def chart(restart: Restart) -> Any:
         figure.add_trace(bar)
     title = f"How long each was away (n = {len(names)} restarts)"
     figure.update_layout(layout(title, barmode="stack", height=160 + 40 * len(names)))
+    figure.update_layout(legend_traceorder="normal")
     figure.update_xaxes(axis("seconds", rangemode="tozero"))
     figure.update_yaxes({"autorange": "reversed", "automargin": True})
     if not names:

@@ -173,7 +173,7 @@ def _restarted(run: Run, restart: Restart, unit: Unit) -> dict[str, Any]:
     restart.timings.append(Timing(unit.name, ended - began, back - ended))
     return {
         "back": True,
-        "pid": child.pid,
+        "pid": str(child.pid),
         "ended_s": round(ended - began, 2),
         "ready_s": round(back - ended, 2),
     }

@@ -145,9 +145,10 @@ class Execution:
 
     def _execute(self, cells: Cells) -> None:
         from jupyter_core.utils import run_sync
-        from papermill.clientwrap import PapermillNotebookClient
 
-        client: Any = PapermillNotebookClient(
+        from tradingkb.runbooks.running.client import Client
+
+        client: Any = Client(
             cells,
             km=self._kernel.manager,
             kernel_name="python3",

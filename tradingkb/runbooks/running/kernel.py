@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _LONGEST_FOLDER: Final = 70
 _ARGV: Final = (
     *("-m", "ipykernel_launcher", "-f", "{connection_file}"),
-    "--HistoryManager.enabled=False",
+    "--HistoryManager.enabled=0",
     # A file of the working folder must not stand in for a module.
-    "--InteractiveShellApp.ignore_cwd=True",
+    "--InteractiveShellApp.ignore_cwd=1",
 )
 #: Every chart as its figures alone: the report draws it.
 _RENDERER: Final = "plotly_mimetype"
@@ -73,7 +73,7 @@ class Kernel:
                 process.kill()
 
     def death(self) -> str:
-        """How the process ended, and the end of what it has written itself."""
+        """How the process ended, and the last line of what it has written itself."""
         process = getattr(self.manager.provisioner, "process", None)
         code = process.poll() if process is not None else None
         how = "" if code is None else f" with exit code {code}"
@@ -85,7 +85,7 @@ class Kernel:
             said = self._said.read_bytes()[-_LAST_BYTES:].decode("utf-8", "replace").strip()
         except OSError:
             said = ""
-        return f"{how}: {said}" if said else how
+        return f"{how}: {said.splitlines()[-1]}" if said else how
 
     def close(self) -> None:
         """Ends what is left of it; in the thread that has started it.

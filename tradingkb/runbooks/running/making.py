@@ -104,7 +104,7 @@ class Making:
             heartbeat_at=now,
             result=None if result is None else storable(plain(result.model_dump())),
         )
-        run = self._record.end(self._filed(self._reported(run)))
+        run = self._record.end(self._filed(self._reported(self._troubled(run))))
         if run.outcome == "failed":
             untold = tell_of_failure(self._settings.runbook_on_failure, run.to_dict())
             run = self._record.note(untold) if untold else run
@@ -122,12 +122,18 @@ class Making:
         return run
 
     def _filed(self, run: RunbookRun) -> RunbookRun:
-        """With the names of its files; where one could not be written, the run has failed."""
+        """With the names of its files, and the result beside them."""
         files = self._files
         run = replace(run, notebook=files.name(".ipynb"), report=files.name(".html"))
-        self._files.write(".json", as_json(run.to_dict()))
+        run = self._troubled(run)
+        files.write(".json", as_json(run.to_dict()))
+        return self._troubled(run)
+
+    def _troubled(self, run: RunbookRun) -> RunbookRun:
+        """With what could not be written: then the run has failed."""
         for problem in self._files.problems:
-            run = replace(run, outcome="failed").with_error(problem)
+            if problem not in (run.error or ""):
+                run = replace(run, outcome="failed").with_error(problem)
         return run
 
 

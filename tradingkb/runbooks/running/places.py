@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tradingkb.printable import printable
+
 _HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _LONGEST_TITLE: Final = 80
 
@@ -47,6 +49,6 @@ def places(cells: Sequence[Any]) -> dict[int | None, CellAt]:
             heading = titles[-1] if titles else heading
         elif cell.cell_type == "code" and cell.source.strip():
             line = cell.source.strip().splitlines()[0]
-            found[index] = (heading or line)[:_LONGEST_TITLE]
+            found[index] = printable(heading or line)[:_LONGEST_TITLE]
     numbered = enumerate(found.items(), 1)
     return {index: CellAt(number, len(found), title) for number, (index, title) in numbered}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,9 @@ from tradingkb.settings import Settings, is_address
 _SHORTEST: Final = 4
 #: A parameter of this ending names a variable of the environment that holds a secret.
 _NAMES_SECRET: Final = "_env"
+_IN_HTML: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
+)
 
 
 class Secrets:
@@ -99,6 +101,6 @@ def _forms(value: str) -> set[str]:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         quote(value, safe=""),
-        html.escape(value),
+        value.translate(_IN_HTML),
         repr(value)[1:-1],
     }

@@ -11,7 +11,7 @@ from tradingkb.runbooks.schedule.entries import (
     read_schedules,
 )
 from tradingkb.runbooks.schedule.scheduler import Scheduler
-from tradingkb.runbooks.schedule.serving import checker, scheduler_of, serve
+from tradingkb.runbooks.schedule.serving import parameters_check, run_scheduler, scheduler_of
 from tradingkb.runbooks.schedule.times import slots
 
 __all__ = [
@@ -20,11 +20,11 @@ __all__ = [
     "Schedule",
     "ScheduleFile",
     "Scheduler",
-    "checker",
     "crontab",
     "due",
+    "parameters_check",
     "read_schedules",
+    "run_scheduler",
     "scheduler_of",
-    "serve",
     "slots",
 ]

@@ -50,8 +50,8 @@ class Runs:
         self._turns = threading.BoundedSemaphore(at_once)
         self._threads: dict[str, tuple[str, threading.Thread]] = {}
         self._leaving, self._stopping = threading.Event(), threading.Event()
-        #: What has ended last, in order; None for a run that was not begun.
-        self.ended: deque[RunbookRun | None] = deque(maxlen=_REMEMBERED)
+        #: What has ended last, in order; of a run that could not be begun what was decided.
+        self.ended: deque[RunbookRun | ScheduleTick] = deque(maxlen=_REMEMBERED)
 
     def begin(self, schedule: Schedule, claim: ScheduleTick) -> None:
         """Runs what was claimed, in a thread of its own."""
@@ -124,7 +124,7 @@ class Runs:
                 changed = replace(
                     claim, at=self._clock(), decision="failed_to_start", run_id=None, detail=told
                 )
-        self.ended.append(run)
+        self.ended.append(run or changed)
         if self._store.change_tick(claim, changed):
             tell(changed)
 

@@ -84,8 +84,8 @@ class Scheduler:
         return self._reader.found
 
     @property
-    def ended(self) -> list[RunbookRun | None]:
-        """The runs that have ended last; None for one that was not begun."""
+    def ended(self) -> list[RunbookRun | ScheduleTick]:
+        """The runs that have ended last; of one that could not be begun what was decided."""
         return list(self._runs.ended)
 
     def turn(self) -> list[ScheduleTick]:

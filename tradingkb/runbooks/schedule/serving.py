@@ -9,14 +9,16 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.knowledge_base import KnowledgeBase
 from tradingkb.ports import RunbookRun
 from tradingkb.runbooks.book import runbook
 from tradingkb.runbooks.schedule.entries import Check, Schedule
 from tradingkb.runbooks.schedule.running import RunOnce
 from tradingkb.runbooks.schedule.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from tradingkb.knowledge_base import KnowledgeBase
 
 #: Who asks for what is due.
 ACTOR: Final = "scheduler"
@@ -24,7 +26,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _LOOK_S: Final = 0.2
 
 
-def checker(folder: Path | None) -> Check:
+def parameters_check(folder: Path | None) -> Check:
     """What checks the runbook of an entry; `folder` as RUNBOOKS_DIR."""
 
     def check(name: str, given: Mapping[str, Any]) -> str:
@@ -50,7 +52,7 @@ def scheduler_of(
     return Scheduler(
         uses.store,
         path,
-        checker(kb.settings.runbooks_dir),
+        parameters_check(kb.settings.runbooks_dir),
         run or _runner(kb),
         clock=uses.indexer.clock,
         new_id=uses.indexer.new_id,
@@ -58,7 +60,7 @@ def scheduler_of(
     )
 
 
-def serve(scheduler: Scheduler, *, once: bool, grace_s: float) -> bool:
+def run_scheduler(scheduler: Scheduler, *, once: bool, grace_s: float) -> bool:
     """Takes turns until SIGTERM or SIGINT; a second one ends what runs at once.
 
     Args:
