@@ -11,6 +11,7 @@ import pytest
 import tradingkb as tkb
 from tests.runbooks.procedures.conftest import TRIALS, WINDOWS, Play, answers
 from tests.small_store import COSINE_V1, REGIME_V1
+from tradingkb.runbooks.procedures import rotation
 from tradingkb.testing.ollama_server import OllamaServer
 
 COSINE, NOMIC = "regime-cosine-v1", "nomic-embed-text"
@@ -135,7 +136,10 @@ def test_settings_that_name_the_old_model_are_told_with_what_to_write(
     planned = played("03", model=COSINE)
     lines = [f"EMBED_MODEL={COSINE}", "EMBED_DIM=32", f"QDRANT_COLLECTION_ACTIVE={COSINE_V1}"]
     assert planned.found("the environment names another").evidence["edit_in_env_file"] == lines
-    (step,) = [s for s in planned.result.next_steps if s.why.startswith("set EMBED_MODEL")]
+    # Whoever restarts now searches a collection that is not filled yet.
+    assert not [command for command in planned.commands if "07_service_restart" in command]
+    done = played("03", model=COSINE, dry_run=False)
+    (step,) = [s for s in done.result.next_steps if s.why.startswith("set EMBED_MODEL")]
     assert step.command == "tradingkb runbook run 07_service_restart -p workspace=default"
 
 
@@ -157,3 +161,17 @@ def test_a_collection_of_another_dimension_is_no_place_for_the_model(
         "model": 32,
     }
     assert in_force(home) == ("regime-v1", REGIME_V1)
+
+
+def test_a_switch_that_is_not_verified_names_the_way_back(
+    home: Path, played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise tkb.BackendUnavailableError("the vector index is away")
+
+    monkeypatch.setattr(rotation, "verify_ready", away)
+    failed = played("03", model=COSINE, dry_run=False)
+    assert failed.result.outcome == "failed"
+    assert failed.states["switch"] == "done"
+    (command,) = [one for one in failed.commands if "rollback=true" in one]
+    assert command.endswith("-p rollback=true -p dry_run=false")

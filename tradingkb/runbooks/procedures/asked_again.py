@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.domain import Overrides
 from tradingkb.exceptions import TradingKBError
 from tradingkb.recommend import question_of
+from tradingkb.runbooks.book.shell import command_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -208,7 +208,7 @@ def command(workspace: str, question: Question, filters: Mapping[str, Any]) -> s
     for name in ("symbol", "timeframe"):
         value = getattr(question.market, name)
         words += [f"--{name}", value] if value else []
-    return shlex.join([*words, *_options(stated)])
+    return command_line([*words, *_options(stated)])
 
 
 def _options(stated: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.runbooks.procedures.index_state import RESTART, IndexState, made, state_found
+from tradingkb.runbooks.procedures.index_state import (
+    RESTART,
+    ROTATION,
+    IndexState,
+    made,
+    state_found,
+)
 from tradingkb.workspaces import collection_name
 
 if TYPE_CHECKING:
@@ -15,7 +21,7 @@ if TYPE_CHECKING:
     from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.runbooks.book import Run
 
-NAME: Final = "03_embedding_model_rotation"
+NAME: Final = ROTATION
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,8 @@ def tell_environment(run: Run, rotation: Rotation | None) -> pl.DataFrame:
             "row says nothing, and /health shows it",
             edit_in_env_file=lines,
         )
+        if run.dry_run:  # before the switch it would lead to a collection that is not filled yet
+            return table
         run.next(
             f"set {' '.join(lines)} in .env, where all workspaces are to follow, and restart",
             run.command(RESTART),

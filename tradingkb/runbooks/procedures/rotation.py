@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.indexing import CHANCE
+from tradingkb.runbooks.book.shell import command_line
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
 from tradingkb.runbooks.procedures.index_state import (
     can_verify,
@@ -19,6 +20,7 @@ from tradingkb.runbooks.procedures.index_state import (
     known,
     to_embed,
     verify_ready,
+    verifying,
 )
 from tradingkb.runbooks.procedures.model_change import NAME, Rotation, held_dimension
 
@@ -130,7 +132,9 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
         f"{rotation.model} into {rotation.collection}",
         partial(_reembedded, kb, run.workspace, rotation),
         expect=known(dimension=rotation.dimension, points=points),
-        undo=None if rotation.same else f"tradingkb drop-collection {rotation.collection}",
+        undo=None
+        if rotation.same
+        else command_line(["tradingkb", "drop-collection", rotation.collection]),
     )
     if not rotation.same:
         run.step(
@@ -226,8 +230,18 @@ def verify(
     """
     import polars as pl
 
-    if rotation is None or not can_verify(run):
-        return pl.DataFrame()
+    answers = pl.DataFrame()
+    if rotation is not None and can_verify(run):
+        with verifying(run):
+            _verify_in_force(run, rotation)
+            answers = verify_as_before(run, before, ask(run, questions))
+        if run.failed and not (rotation.same or rotation.back):
+            way_back = run.command(NAME, rollback=True, dry_run=False)
+            run.next("go back to what was in force before", way_back)
+    return answers
+
+
+def _verify_in_force(run: Run, rotation: Rotation) -> None:
     verify_ready(run)
     now = index_state(run.kb, run.workspace)
     run.verify(
@@ -238,7 +252,6 @@ def verify(
         dimension=now.dimension,
     )
     _verify_old(run, rotation)
-    return verify_as_before(run, before, ask(run, questions))
 
 
 def _verify_old(run: Run, rotation: Rotation) -> None:
