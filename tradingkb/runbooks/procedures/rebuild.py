@@ -221,16 +221,15 @@ def _plan_rollback(run: Run, state: IndexState, snapshot: str) -> None:
         expect=known(points=None if listed.is_empty() else listed["points"][0], fits=True),
         undo=command_line(["tradingkb", "drop-collection", into]),
     )
+    activate = ["tradingkb", "activate", "--force"]
+    activate += ["--model", state.model, "--collection", state.collection]
     for space in state.workspaces:
         run.step(
             f"activate:{space}",
             f"let {space} search {into}",
             partial(_activated, kb, state.model, into, space),
             expect={"embed_model": state.model, "collection": into},
-            undo=command_line(
-                ["tradingkb", "activate", "--force", "--workspace", space]
-                + ["--model", state.model, "--collection", state.collection]
-            ),
+            undo=command_line([*activate, "--workspace", space]),
         )
         run.step(
             f"index:{space}",
