@@ -263,9 +263,11 @@ class Run:
             RunbookFailedError: a step or a verification failed; the result has been shown before.
         """
         found = self.result()
-        self._stack.close()
         text = conclusion(found.findings, found.actions, found.next_steps, found.outcome)
-        show_bundle({MIMETYPE: found.model_dump(), "text/markdown": text, "text/plain": text})
+        try:
+            self._stack.close()
+        finally:  # what is to be said is said, also where the store went away
+            show_bundle({MIMETYPE: found.model_dump(), "text/markdown": text, "text/plain": text})
         if found.outcome == "failed":
             raise RunbookFailedError(_because(found))
 
