@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import tradingkb as tkb
@@ -13,6 +14,7 @@ from tests.runbooks.procedures.conftest import TRIALS, WINDOWS, Play, answers
 from tests.small_store import COSINE_V1, REGIME_V1
 from tradingkb.runbooks.procedures import rotation
 from tradingkb.testing.ollama_server import OllamaServer
+from tradingkb.testing.qdrant_server import QdrantServer
 
 COSINE, NOMIC = "regime-cosine-v1", "nomic-embed-text"
 NOMIC_V1 = "kb_nomic_embed_text_v1"
@@ -153,14 +155,45 @@ def test_there_is_no_way_back_where_nothing_was_switched(home: Path, played: Pla
 def test_a_collection_of_another_dimension_is_no_place_for_the_model(
     home: Path, played: Play
 ) -> None:
-    failed = played("03", model=COSINE, collection=REGIME_V1, dry_run=False)
-    assert failed.result.outcome == "failed"
-    assert failed.states["reembed"] == "failed"
-    assert failed.found(f"{REGIME_V1} holds vectors of another").evidence == {
+    found = played("03", model=COSINE, collection=REGIME_V1, dry_run=False)
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found(f"{REGIME_V1} holds vectors of another").evidence == {
         "collection": 64,
         "model": 32,
     }
+    (command,) = found.commands
+    assert command.endswith(f"-p model={COSINE} -p collection={COSINE_V1}")
     assert in_force(home) == ("regime-v1", REGIME_V1)
+
+
+def test_a_collection_of_another_program_is_no_place_for_the_model_and_is_not_to_be_dropped(
+    home: Path, played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with QdrantServer() as qdrant:
+        monkeypatch.setenv("QDRANT_URL", qdrant.url)
+        dot = {"vectors": {"size": 32, "distance": "Dot"}}
+        httpx.put(f"{qdrant.url}/collections/theirs", json=dot)
+        found = played("03", model=COSINE, collection="theirs", dry_run=False)
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found("collection theirs is another program's").severity == "critical"
+    assert not [one for one in found.commands if "drop" in one]
+
+
+def test_a_collection_that_was_there_before_is_not_to_be_dropped_by_the_undo(
+    home: Path, played: Play
+) -> None:
+    assert played("03", model=COSINE).result.actions[1].undo is not None
+    with tkb.connect(home, progress=False) as kb:
+        kb.reembed(target_model=COSINE)
+    assert played("03", model=COSINE).result.actions[1].undo is None
+
+
+def test_a_model_that_nobody_can_pull_is_not_planned_for(home: Path, played: Play) -> None:
+    found = played("03", model="nomic-embed-txt")
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found("nomic-embed-txt is no model").severity == "critical"
+    with pytest.raises(tkb.InvalidInputError, match="a/b"):
+        played("03", model=COSINE, collection="a/b")
 
 
 def test_a_switch_that_is_not_verified_names_the_way_back(

@@ -22,7 +22,7 @@ from tradingkb.runbooks.procedures.index_state import (
     verify_ready,
     verifying,
 )
-from tradingkb.runbooks.procedures.model_change import NAME, Rotation, held_dimension
+from tradingkb.runbooks.procedures.model_change import NAME, Rotation, held
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,7 +61,7 @@ def compare(run: Run, rotation: Rotation | None) -> ModelComparison | None:
 
 def _judge(run: Run, rotation: Rotation, found: ModelComparison) -> None:
     quality = found.b.quality
-    figures = figures_of(found)
+    figures = known(**figures_of(found))
     if quality.as_chance and not rotation.back:
         run.find(
             f"{rotation.model} is refused: its neighbours may be those of chance (its loss reaches "
@@ -124,7 +124,7 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
             "neighbours may be those of chance",
             partial(_acceptable, kb, run.workspace, rotation, force=force),
         )
-    there = held_dimension(kb, rotation.collection) is not None
+    there = held(kb, rotation.collection) is not None
     points = to_embed(kb, run.workspace, elsewhere=not rotation.same)
     run.step(
         "reembed",
@@ -132,9 +132,8 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
         f"{rotation.model} into {rotation.collection}",
         partial(_reembedded, kb, run.workspace, rotation),
         expect=known(dimension=rotation.dimension, points=points),
-        undo=None
-        if rotation.same
-        else command_line(["tradingkb", "drop-collection", rotation.collection]),
+        # What was there before this run is not this run's to delete.
+        undo=None if there else command_line(["tradingkb", "drop-collection", rotation.collection]),
     )
     if not rotation.same:
         run.step(
