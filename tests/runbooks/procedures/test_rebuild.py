@@ -278,6 +278,23 @@ def test_a_workspace_that_another_runbook_changes_keeps_the_collection_that_both
         assert kb.collections()["points"].to_list() == [TRIALS]
 
 
+def test_a_collection_that_two_models_search_is_not_made_for_one_of_them(
+    home: Path, played: Play
+) -> None:
+    with tkb.connect(home, progress=False) as kb:
+        kb.create_workspace("twin")
+        twin = kb.use_cases.workspaces.find("twin").id
+        kb.use_cases.store.set_active(twin, "regime-cosine-v1", REGIME_V1)
+    found = played("02", dry_run=False)
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found("twin searches").evidence == {"dimensions": [64, 32]}
+    assert found.commands == [
+        "tradingkb runbook run 03_embedding_model_rotation -p workspace=twin "
+        f"-p collection={COSINE_V1}"
+    ]
+    assert collections(home) == {REGIME_V1: (64, TRIALS)}
+
+
 def test_a_snapshot_that_is_not_there_is_not_planned_for(home: Path, played: Play) -> None:
     found = played("02", rollback_to="none.snapshot")
     assert found.found("there is no snapshot none.snapshot").severity == "critical"

@@ -25,6 +25,7 @@ from tradingkb.runbooks.procedures.index_state import (
     index_state,
     indexed,
     known,
+    made,
     state_found,
     to_embed,
     verify_ready,
@@ -57,10 +58,9 @@ def look(run: Run) -> IndexState | None:
     elif state.held["foreign"]:
         why = state.held["foreign"]
         run.find(f"collection {name} is another program's: {why}", "critical")
-        own = collection_name(state.model)
         run.next(
             f"let {state.workspace} search a collection of its own",
-            run.command(ROTATION, collection=own if own != name else f"{own}_own"),
+            run.command(ROTATION, collection=_own(state.model, name)),
         )
     elif state.fits is False:
         sizes = {"collection": state.held["dimension"], "model": state.dimension}
@@ -70,7 +70,36 @@ def look(run: Run) -> IndexState | None:
             healer,
             **sizes,
         )
+    for slug, model, dimension in _misfits(run.kb, state):
+        run.find(
+            f"{slug} searches {name}, too, and its model {model} makes another dimension: no "
+            "collection can be made that both can search",
+            "critical",
+            dimensions=[state.dimension, dimension],
+        )
+        run.next(
+            f"give {slug} a collection of its own",
+            run.command(ROTATION, workspace=slug, collection=_own(model, name)),
+        )
     return state
+
+
+def _misfits(kb: KnowledgeBase, state: IndexState) -> list[tuple[str, str, int]]:
+    """Slug, model and dimension of those that search the collection by another dimension."""
+    if state.dimension is None:
+        return []
+    targets = [t for t in kb.use_cases.workspaces.targets(None) if t.collection == state.collection]
+    made_by = {t.workspace.slug: (t.model, made(kb, t.model)[0]) for t in targets}
+    return [
+        (slug, model, dimension)
+        for slug, (model, dimension) in sorted(made_by.items())
+        if dimension not in (None, state.dimension)
+    ]
+
+
+def _own(model: str, taken: str) -> str:
+    own = collection_name(model)
+    return own if own != taken else f"{own}_own"
 
 
 def healed_by(run: Run) -> str:
@@ -136,6 +165,8 @@ def plan(run: Run, state: IndexState | None, *, keep_snapshot: bool, rollback_to
         WorkspaceBusyError: another runbook is changing a workspace that searches the collection.
     """
     if state is None or (state.held is not None and state.held["foreign"]):
+        return
+    if _misfits(run.kb, state):
         return
     run.hold(*state.workspaces)
     if rollback_to:
