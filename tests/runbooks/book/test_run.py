@@ -152,8 +152,8 @@ def test_dry_runs_and_those_that_only_read_are_free_to_overlap(started: Callable
 def test_a_run_whose_lease_was_broken_does_no_further_step(started: Callable[..., Run]):
     done: list[str] = []
     run = started(dry_run=False)
-    assert run._lease is not None
-    run._lease._beat.lost = True
+    (lease,) = run._leases.values()
+    lease._beat.lost = True
     run.step("one", "one", do=lambda: done.append("one"))
     run.carry_out()
     assert (done, run.failed) == ([], True)

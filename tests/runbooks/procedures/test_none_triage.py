@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.runbooks.procedures.conftest import Play
 from tests.small_store import REGIME_V1
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.runbooks import Run
-from tradingkb.runbooks.procedures import none_triage
+from tradingkb.runbooks.procedures import answer_rates, none_triage
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
 LOST = f"collection {REGIME_V1} does not exist"
@@ -75,6 +76,23 @@ def test_the_smallest_change_that_helps_is_tried_and_told_to_the_caller(played_a
 def test_what_it_asks_counts_in_no_rate(played_asked: Play) -> None:
     first, second = played_asked("04"), played_asked("04")
     assert first.names["found"].n == second.names["found"].n == 20
+
+
+def test_probes_take_no_place_among_the_newest_answers(
+    asked_copy: Path, played_asked: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tkb.connect(asked_copy, progress=False) as kb:
+        for _ in range(3):
+            kb.recommend("s", min_trades=9999, caller="probe")
+    monkeypatch.setattr(answer_rates, "MOST", 2)
+    assert played_asked("04").names["found"].events["source"].to_list() == ["python"] * 2
+
+
+@pytest.mark.parametrize("name", ["02", "04"])
+def test_fewer_than_no_question_is_refused(played_asked: Play, name: str) -> None:
+    given = {"02": "questions", "04": "requests"}[name]
+    with pytest.raises(tkb.InvalidInputError, match=f"{given}: -1 is no number of {given}"):
+        played_asked(name, **{given: -1})
 
 
 def test_charts_say_their_units_and_how_many_answers_they_are_of(played_asked: Play) -> None:

@@ -18,6 +18,8 @@ from tradingkb.cli.app import app
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.resilience import Policy, doors
 from tradingkb.runbooks import Run
+from tradingkb.runbooks.procedures import counters
+from tradingkb.service.metric_table import COUNTED
 from tradingkb.vectors import EmbeddedVectorIndex
 
 NAME = "06_trial_ingestion"
@@ -79,6 +81,25 @@ def test_what_it_did_is_undone_by_the_command_that_it_names(
         assert not kb.trials(limit=1000).sort("trial_id").select(before.columns).equals(before)
         kb.withdraw(run_id, reason="undone")
         assert kb.trials(limit=1000).sort("trial_id").select(before.columns).equals(before)
+
+
+def test_every_counter_is_explained_with_what_stands_behind_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert set(counters.TRANSITIONS) == set(label("kb_admin_status_change_total", "transition"))
+    assert tuple(counters.RULES) == label("kb_tiebreak_applied_total", "rule")
+    with tkb.connect(home, progress=False) as kb:
+        kb.promote(kb.trials(limit=2)["trial_id"].to_list())
+    found = run_cells(NAME, monkeypatch, home)
+    changes = {row["transition"]: row["trials"] for row in found.rows("Status changes")}
+    assert changes["candidate_to_promoted"] == 2
+    assert sum(row["places"] for row in found.rows("Tie-breaks")) > 0
+
+
+def label(metric: str, name: str) -> tuple[str, ...]:
+    """The values of a metric's label."""
+    (spec,) = [one for one in COUNTED if one.name == metric]
+    return tuple(spec.labels[name])
 
 
 def test_the_command_that_undoes_it_names_the_workspace(

@@ -66,7 +66,7 @@ class Run:
         self.workspace: str = parameters["workspace"]
         self.dry_run: bool = parameters["dry_run"]
         self._stack = stack
-        self._lease: Lease | None = None
+        self._leases: dict[str, Lease] = {}
         self._planned: list[Step] = []
         self._keys: set[str] = set()
         self._actions: list[Action] = []
@@ -263,21 +263,36 @@ class Run:
             RunbookFailedError: a step or a verification failed; the result has been shown before.
         """
         found = self.result()
-        self._stack.close()
         text = conclusion(found.findings, found.actions, found.next_steps, found.outcome)
-        show_bundle({MIMETYPE: found.model_dump(), "text/markdown": text, "text/plain": text})
+        try:
+            self._stack.close()
+        finally:  # what is to be said is said, also where the store went away
+            show_bundle({MIMETYPE: found.model_dump(), "text/markdown": text, "text/plain": text})
         if found.outcome == "failed":
             raise RunbookFailedError(_because(found))
 
-    def _hold(self) -> None:
-        """Takes the lease of the workspace, for whatever changes something."""
-        space = self.kb.use_cases.workspaces.find(self.workspace)
-        leases = self.kb.use_cases.leases
-        self._lease = self._stack.enter_context(leases.claim(space, "runbook"))
+    def hold(self, *workspaces: str) -> None:
+        """Takes the leases of the workspaces that a step changes, unless nothing is to be changed.
+
+        That of the run's own workspace it has from the beginning.
+
+        Args:
+            *workspaces: slugs or ids.
+
+        Raises:
+            WorkspaceBusyError: another runbook is changing one of them.
+        """
+        if self.dry_run or not self.book.destructive:
+            return
+        for name in workspaces:
+            space = self.kb.use_cases.workspaces.find(name)
+            if space.id not in self._leases:
+                claim = self.kb.use_cases.leases.claim(space, "runbook")
+                self._leases[space.id] = self._stack.enter_context(claim)
 
     def _still_mine(self) -> None:
-        if self._lease is not None:
-            self._lease.confirm()
+        for lease in self._leases.values():
+            lease.confirm()
 
     def _undo_next(self) -> None:
         for action in reversed(self._actions):
@@ -320,8 +335,7 @@ def begin(name: str, given: Mapping[str, Any]) -> Run:
     try:
         with contextlib.suppress(*([BackendUnavailableError] if book.without_store else [])):
             run.reopen()
-        if book.destructive and not run.dry_run:
-            run._hold()
+        run.hold(run.workspace)
     except BaseException:
         stack.close()
         raise

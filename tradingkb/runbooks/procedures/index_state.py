@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: Runbooks that others lead to.
 REBUILD: Final = "02_qdrant_collection_rebuild"
+ROTATION: Final = "03_embedding_model_rotation"
 RESTART: Final = "07_service_restart"
 FAILURES: Final = "08_failure_modes_recovery"
 #: What a reconciliation counts as differences.
