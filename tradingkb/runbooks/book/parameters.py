@@ -215,14 +215,15 @@ def _parameter(line: ast.stmt, meanings: Mapping[int, str], where: str) -> Param
     if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)):
         raise _wrong(where, line.lineno, "is no parameter")
     name = line.target.id
+    if name.startswith("_"):
+        raise _wrong(where, line.lineno, f"{name} begins with an underscore")
     meaning = meanings.get(line.end_lineno or line.lineno, "")
     if not meaning:
         raise _wrong(where, line.lineno, f"{name} has no meaning")
     kind, choices, optional = _kind(line.annotation, name, line.lineno, where)
-    try:
-        default = None if line.value is None else ast.literal_eval(line.value)
-    except ValueError:
-        raise _wrong(where, line.lineno, f"the default of {name} is no literal") from None
+    default = None
+    if line.value is not None:
+        default = _literal(line.value, f"the default of {name} is no literal", line.lineno, where)
     return Parameter(name, kind, optional, default, line.value is None, choices, meaning)
 
 
@@ -245,12 +246,19 @@ def _kind(node: ast.expr, name: str, lineno: int, where: str) -> tuple[str, tupl
         and isinstance(node.value, ast.Name)
         and node.value.id == "Literal"
     ):
-        try:
-            value = ast.literal_eval(node.slice)
-        except ValueError:
-            raise _wrong(where, lineno, f"the choices of {name} are no literals") from None
+        value = _literal(node.slice, f"the choices of {name} are no literals", lineno, where)
         return "choice", value if isinstance(value, tuple) else (value,), False
     raise _wrong(where, lineno, f"the type of {name} is not known")
+
+
+def _literal(node: ast.expr, otherwise: str, lineno: int, where: str) -> Any:
+    """A text, a number, a truth value or None; several of them between commas."""
+    try:
+        value = ast.literal_eval(node)
+        hash(value)  # no list, and no table
+    except (ValueError, TypeError):
+        raise _wrong(where, lineno, otherwise) from None
+    return value
 
 
 def _comments(source: str) -> Iterator[tuple[int, str]]:
