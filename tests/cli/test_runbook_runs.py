@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 import tradingkb as tkb
@@ -133,18 +134,43 @@ def test_a_program_reads_one_json_document(run: Run, asked: list[Any]) -> None:
     assert result.exit_code == 11
 
 
-def test_sigterm_interrupts_a_run_and_is_as_before_afterwards(
-    run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_and_the_end_of_the_terminal_interrupt_a_run_and_are_as_before_afterwards(
+    run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
     during: list[Any] = []
     monkeypatch.setattr(
-        "tradingkb.cli.runbook_runs._tell", lambda _: during.append(signal.getsignal(15))
+        "tradingkb.cli.runbook_runs._tell", lambda _: during.append(signal.getsignal(number))
     )
     asked[0] = KeyboardInterrupt()
-    assert run("run 06").exit_code == 130
-    assert during[0] is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is before
+    for handler, then in (
+        (signal.SIG_DFL, signal.default_int_handler),
+        (signal.SIG_IGN, signal.SIG_IGN),  # as under nohup
+    ):
+        before = signal.signal(number, handler)
+        try:
+            assert run("run 06").exit_code == 130
+            assert during.pop(0) is then
+            assert signal.getsignal(number) is handler
+        finally:
+            signal.signal(number, before)
+        during.clear()
+
+
+def test_that_nobody_reads_its_progress_ends_no_run(
+    run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tradingkb runbook run 06 2>&1 | head` closes the pipe in the middle of a change."""
+    echo = typer.echo
+
+    def closed(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+        if err:
+            raise BrokenPipeError
+        echo(text, nl=nl)
+
+    monkeypatch.setattr("tradingkb.cli.runbook_runs.typer.echo", closed)
+    assert run("run 06").exit_code == 0
+    assert len(asked) == 2
 
 
 def test_a_mistake_is_one_line_with_the_near_name(run: Run, tmp_path: Path) -> None:

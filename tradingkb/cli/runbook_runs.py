@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -59,7 +59,7 @@ def run(
     Exits with 0 when it has carried its plan out, 10 when there was nothing to do, 11 when
     somebody has to decide, and 8 when it failed.
     """
-    with reported(), _ended_by_sigterm():
+    with reported(), _ended_by_signals():
         from tradingkb.jobs import user_name
         from tradingkb.observability import configure_logging
         from tradingkb.runbooks import run_runbook
@@ -71,10 +71,10 @@ def run(
         try:
             found = run_runbook(settings, name, given, actor=who, deadline_s=deadline, told=_tell)
         except KeyboardInterrupt:
-            typer.echo(err=True)  # the line of the cell at work has no end
+            _say()  # the line of the cell at work has no end
             raise
         if found.cell_done < found.cell_total:
-            typer.echo(err=True)
+            _say()
         if as_json:
             print_json(found.to_dict())
         else:
@@ -130,9 +130,15 @@ def _given(pairs: Sequence[str], *, apply: bool) -> dict[str, Any]:
 def _tell(at: CellAt) -> None:
     """A line for each cell, on stderr: what is at work, then how long it took."""
     if at.seconds is None:
-        typer.echo(printable(f"{at.number}/{at.total} {at.title} ..."), err=True, nl=False)
+        _say(printable(f"{at.number}/{at.total} {at.title} ..."), nl=False)
     else:
-        typer.echo(f" {at.seconds:.1f} s", err=True)
+        _say(f" {at.seconds:.1f} s")
+
+
+def _say(text: str = "", *, nl: bool = True) -> None:
+    """Progress on stderr; that nobody reads any more, in a pipe that is closed, ends no run."""
+    with suppress(OSError):
+        typer.echo(text, err=True, nl=nl)
 
 
 def _said(settings: Settings, found: RunbookRun) -> Iterator[str]:
@@ -157,17 +163,24 @@ def _said(settings: Settings, found: RunbookRun) -> Iterator[str]:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: recorded, and with its kernel."""
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM, and the end of the terminal, end a run as Ctrl-C does: recorded, with its kernel.
+
+    What is ignored already stays so: `nohup` means that a run outlives its terminal.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in heard:
+            signal.signal(number, signal.default_int_handler)
     except ValueError:  # not the main thread: whoever called looks after signals
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 def register(app: typer.Typer) -> None:

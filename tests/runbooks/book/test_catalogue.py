@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,8 @@ def test_a_notebook_without_what_makes_a_runbook_is_refused_by_name(tmp_path: Pa
         "lacks \\*\\*How to undo": {"first": FIRST.replace("How to undo", "Undo")},
         "lacks # Title": {"first": FIRST.removeprefix("# ")},
         "no parameter dry_run": {"parameters": PARAMETERS.replace("dry_run", "dry")},
+        "metadata.tradingkb is wrong": {"deadline_s": "30m"},
+        "with whole seconds": {"deadline_s": 0},
     }
     for words, changed in wrong.items():
         write_runbook(tmp_path, "01_first", **changed)
@@ -66,6 +70,16 @@ def test_a_file_that_is_no_notebook_is_refused_by_name(tmp_path: Path):
     (tmp_path / "01_first.ipynb").write_text("{")
     with pytest.raises(ConfigurationError, match=r"01_first\.ipynb cannot be read as a notebook"):
         runbooks(tmp_path)
+
+
+@pytest.mark.parametrize("metadata", [None, {"tradingkb": ["destructive"]}, {"tradingkb": None}])
+def test_metadata_that_are_none_are_refused_by_name(tmp_path: Path, metadata: Any):
+    path = write_runbook(tmp_path, "01_first")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "metadata": metadata}))
+    with pytest.raises(
+        ConfigurationError, match=r"01_first\.ipynb: its metadata\.tradingkb is wrong"
+    ):
+        runbook("01_first", tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_named_with_its_setting(tmp_path: Path):

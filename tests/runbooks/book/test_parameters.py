@@ -108,6 +108,10 @@ def test_values_and_their_texts_say_the_same(count: int, dry_run: bool, wait_s: 
         ("count: int = 3", "has no meaning"),
         ("count: int = many  # how many", "is no literal"),
         ("count: int = 'x'  # how many", "the default is wrong"),
+        ("count: int = []  # how many", "is no literal"),
+        ("count: int = {[]: 1}  # how many", "is no literal"),
+        ("count: Literal[[1], 2] = 2  # how many", "the choices of count are no literals"),
+        ("_count: int = 3  # how many", "begins with an underscore"),
         ("count: list[int] = []  # how many", "type of count is not known"),
         ("count: 'int | str' = 1  # how many", "more than one type"),
         ("count: int = = 3  # how many", "is no Python"),
@@ -121,7 +125,7 @@ def test_a_line_that_is_no_parameter_is_refused_with_its_number(line: str, wrong
         read_parameters(line, "a notebook")
 
 
-def test_a_cell_may_import_literal_and_nothing_else():
+def test_a_cell_may_import_what_its_types_need_and_nothing_else():
     cell = 'backend: Literal["memory", "redis"] = "memory"  # which backend'
     (one,) = read_parameters(f"from typing import Literal\n\n{cell}", "a notebook")
     assert one.choices == ("memory", "redis")

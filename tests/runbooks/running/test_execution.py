@@ -104,6 +104,19 @@ def test_nobody_waits_for_ever_even_if_an_end_is_not_heard() -> None:
     assert world.done == ["interrupt", "kill"]
 
 
+def test_where_whoever_is_told_breaks_nothing_goes_on_unwatched() -> None:
+    """A row that says failed, and a kernel that goes on to change things, is the worst of both."""
+    world = World("kill")
+
+    def breaks() -> None:
+        raise BrokenPipeError
+
+    world.on_beat = breaks
+    with pytest.raises(BrokenPipeError):
+        world.run()
+    assert world.done[0] == "kill"
+
+
 def test_a_run_that_is_to_stop_ends_as_interrupted_before_its_deadline() -> None:
     world = World("interrupt", deadline_s=1e9)
     world.on_beat = world.stop.set

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_output
 
-from tests.runbooks.notebooks import write_runbook
+from tests.runbooks.notebooks import PARAMETERS, write_runbook
 from tests.runbooks.running.said import RESULT
 from tradingkb.exceptions import BackendUnavailableError, ConfigurationError, InvalidInputError
 from tradingkb.ports import RunbookRun
@@ -74,6 +74,39 @@ def test_where_the_notebook_cannot_be_kept_nothing_is_executed(
     assert ".ipynb could not be written: Not a directory" in found.error
     assert (found.notebook, found.report) == (None, None)
     assert told(tmp_path) == found.to_dict()
+
+
+def test_no_secret_is_on_the_disk_while_a_run_goes_on(
+    settings: Settle, tmp_path: Path, executed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner that is killed leaves what it has written so far."""
+    monkeypatch.setattr(making.Making, "_closed", lambda *_: None)  # killed
+    write_runbook(tmp_path, "02_urls", parameters=PARAMETERS + 'url: str = ""  # of it\n')
+    given = {"url": "http://ann:geheim@host/", "count": "3"}
+    run_runbook(settings(), "02", given, actor="ada")
+    (kept,) = (tmp_path / "home" / "runbooks" / "02_urls").iterdir()
+    text = kept.read_text(encoding="utf-8")
+    assert "geheim" not in text
+    assert text.count("http://ann:***@host/") == 2  # as a cell and as metadata
+
+
+def test_an_interrupt_while_somebody_is_told_changes_no_outcome(
+    settings: Settle, executed: list[int], monkeypatch: pytest.MonkeyPatch, open_kb: Any
+) -> None:
+    times: list[int] = []
+
+    def told(*_: Any) -> None:
+        times.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(making, "tell_of_failure", told)
+    monkeypatch.setattr(making, "runbook_report", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(making, "outcome_of_run", lambda *_: ("failed", "it broke"))
+    with pytest.raises(KeyboardInterrupt):
+        run(settings())
+    assert len(times) == 1
+    (row,) = open_kb().runbook_runs().to_dicts()
+    assert row["error"].startswith("it broke")
 
 
 def test_a_disk_that_is_full_at_the_end_makes_the_run_a_failed_one_and_is_said(

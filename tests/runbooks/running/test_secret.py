@@ -53,6 +53,14 @@ def test_values_of_any_shape_lose_their_secrets_and_names_keep_theirs() -> None:
     assert node == {"outputs": [{"text": "***", "data": {"a": ["***"]}}], "n": 1}
 
 
+def test_credentials_of_urls_in_parameters_are_secrets() -> None:
+    urls = "http://bob:pass-word@h:1/x, https://token-xyz@h2/ http://[ postgresql://some@h/db"
+    secrets = secrets_of(load_settings(), {"urls": urls, "n": 3}, {})
+    assert secrets.masked(urls) == (
+        "http://bob:***@h:1/x, https://***@h2/ http://[ postgresql://some@h/db"
+    )
+
+
 def masked(text: str, **settings: Any) -> str:
     environment = {"MY_TOKEN": "from-outside", "OTHER": "is-no-secret"}
     parameters = {"token_env": "MY_TOKEN", "none_env": None, "missing_env": "NO", "name": "OTHER"}

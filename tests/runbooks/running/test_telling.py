@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shlex
 import sys
@@ -29,11 +30,12 @@ def events() -> Iterator[list[tuple[str, Any]]]:
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    got: list[Any] = []
+    got, credentials = list[Any](), list[Any]()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            credentials.append(self.headers["Authorization"])
             got.append((self.path, self.headers["Content-Type"], json.loads(body)))
             self.send_response(500 if "broken" in self.path else 204)
             self.end_headers()
@@ -43,7 +45,7 @@ def server() -> Iterator[Any]:
 
     made = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield got, f"http://127.0.0.1:{made.server_port}"
+    yield got, f"http://127.0.0.1:{made.server_port}", credentials
     made.shutdown()
     made.server_close()
 
@@ -56,9 +58,21 @@ def test_a_command_gets_it_on_stdin(tmp_path: Path, events: list[Any]) -> None:
 
 
 def test_a_url_gets_it_as_the_body_of_a_post(server: Any, events: list[Any]) -> None:
-    got, url = server
+    got, url, _ = server
     assert tell_of_failure(f"{url}/hook?secret=x", RUN) is None
     assert got == [("/hook?secret=x", "application/json", RUN)]
+    assert events == []
+
+
+def with_secret(url: str) -> str:
+    return url.replace("://", "://ann:s%3Aecret@")
+
+
+def test_user_and_password_of_a_url_are_its_credentials(server: Any, events: list[Any]) -> None:
+    got, url, credentials = server
+    assert tell_of_failure(f"{with_secret(url)}/hook", RUN) is None
+    assert got == [("/hook", "application/json", RUN)]
+    assert credentials == ["Basic " + base64.b64encode(b"ann:s:ecret").decode()]
     assert events == []
 
 
@@ -77,16 +91,22 @@ def test_nobody_is_told_where_nobody_is_named(events: list[Any]) -> None:
         (f"{shlex.quote(sys.executable)} -c 'import time; time.sleep(60)'", "no end within 0.3 s"),
         ("{url}/broken/secret", "Internal Server Error"),
         ("http://127.0.0.1:1/secret", "Connection refused"),
-        ("http://[broken/secret", "ValueError"),
+        ("http://[broken/secret", "it is no URL (ValueError)"),
+        ("http://ann:se/cret@host/hook", "it is no URL (InvalidURL)"),
+        ("http://127.0.0.1:1/a secret", "it is no URL (InvalidURL)"),
+        ("{secretly}/broken", "Internal Server Error"),
     ],
 )
 def test_what_goes_wrong_with_it_is_said_and_logged_without_the_secrets_of_a_url(
     target: str, why: str, server: Any, events: list[Any]
 ) -> None:
-    told = tell_of_failure(target.replace("{url}", server[1]), RUN, patience_s=0.3)
+    url = server[1]
+    target = target.replace("{url}", url).replace("{secretly}", with_secret(url))
+    told = tell_of_failure(target, RUN, patience_s=0.3)
     assert told is not None
     assert why in told
     assert "secret" not in told
+    assert "cret@" not in told
     ((name, fields),) = events
     assert (name, fields["run_id"]) == ("runbook_failure_untold", "r")
     assert why in fields["error"]

@@ -100,6 +100,7 @@ deadline = "30m"
         ('deadline = "half an hour"', ["deadline: 'half an hour' is no duration"]),
         ("deadline = 30", ["deadline: 30 is no duration"]),
         ('deadline = "0m"', ["deadline: '0m' is no duration"]),
+        ('deadline = "8d"', ["deadline: '8d' is more than a week: give \"7d\" at most"]),
         ('workspace = ""', ["workspace: '' is no text"]),
         ("timezone = 2", ["timezone: 2 is no text"]),
         ('name = "two\\nlines"', ["name: it is no printable text"]),
@@ -127,6 +128,21 @@ def test_two_entries_of_one_name_are_both_refused_and_no_other(read):
     assert [one.name for one in found.schedules] == ["other"]
     assert [(one.entry, one.field) for one in found.refused] == [(1, "name"), (2, "name")]
     assert "give each its own" in said(found)[0]
+
+
+def test_a_runbook_that_cannot_even_be_checked_stops_no_other_entry(tmp_path):
+    def check(runbook: str, given: object) -> str:
+        if runbook == "broken":
+            raise AttributeError("it has no metadata")
+        return runbook
+
+    path = tmp_path / "schedules.toml"
+    broken = GOOD.replace("daily health", "other").replace('"09"', '"broken"')
+    path.write_text(GOOD + broken, encoding="utf-8")
+    found = read_schedules(path, check)
+    assert [one.name for one in found.schedules] == ["daily health"]
+    assert found.refused[0].field == "runbook"
+    assert "cannot be checked: AttributeError: it has no metadata" in said(found)[0]
 
 
 def test_an_entry_without_a_name_is_told_by_its_number(read):

@@ -141,7 +141,7 @@ def _read(path: Path) -> Runbook:
         raise ConfigurationError(
             f"{path.name} cannot be read as a notebook: {error!r}; save it again in Jupyter"
         ) from None
-    own = notebook.get("metadata", {}).get("tradingkb", {})
+    own, deadline_s = _own(notebook.get("metadata", {}), path.name)
     text = cells[0][1] if cells and cells[0][0] == "markdown" else ""
     parts = _parts(text, path.name)
     parameters = read_parameters(_parameters_cell(cells, path.name), path.name)
@@ -161,9 +161,21 @@ def _read(path: Path) -> Runbook:
         parameters=parameters,
         destructive=bool(own.get("destructive", True)),
         without_store=bool(own.get("without_store", False)),
-        deadline_s=int(own.get("deadline_s", _DEADLINE_S)),
+        deadline_s=deadline_s,
         version=hashlib.sha256(sources.encode()).hexdigest()[:12],
     )
+
+
+def _own(metadata: Any, where: str) -> tuple[Mapping[str, Any], int]:
+    """What a notebook says of itself for programs, and its deadline in seconds."""
+    own = metadata.get("tradingkb", {}) if isinstance(metadata, Mapping) else None
+    seconds = own.get("deadline_s", _DEADLINE_S) if isinstance(own, Mapping) else None
+    if own is None or type(seconds) is not int or seconds < 1:
+        raise ConfigurationError(
+            f"{where}: its metadata.tradingkb is wrong: write a table such as "
+            '{"destructive": true, "deadline_s": 1800}, with whole seconds'
+        )
+    return own, seconds
 
 
 def _source(cell: Mapping[str, Any]) -> str:

@@ -24,8 +24,13 @@ _KINDS: Final[Mapping[str, type]] = {
 _REMEDY: Final = "write `name: type = default  # meaning`, of " + ", ".join(
     (*_KINDS, "Literal['one', 'other']", "each of them | None")
 )
-#: The one line of a cell that is no parameter.
-_IMPORT: Final = "from typing import Literal"
+#: The lines of a cell that are no parameters: what the types of the others need.
+_IMPORTS: Final = (
+    "from typing import Literal",
+    "from datetime import date",
+    "from datetime import datetime",
+    "from datetime import date, datetime",
+)
 #: How nothing is written where only text can be given.
 _NOTHING: Final = ("", "none", "null")
 
@@ -74,7 +79,7 @@ class Parameter:
 
 
 def read_parameters(source: str, where: str) -> tuple[Parameter, ...]:
-    """The parameters of a cell, which may import `Literal` and nothing else.
+    """The parameters of a cell, which may import what their types need and nothing else.
 
     Args:
         source: of the cell.
@@ -85,7 +90,7 @@ def read_parameters(source: str, where: str) -> tuple[Parameter, ...]:
             type; names the line.
     """
     try:
-        lines = [line for line in ast.parse(source).body if ast.unparse(line) != _IMPORT]
+        lines = [line for line in ast.parse(source).body if ast.unparse(line) not in _IMPORTS]
     except SyntaxError as error:
         raise _wrong(where, error.lineno or 1, f"is no Python: {error.msg}") from None
     meanings = dict(_comments(source))
@@ -210,14 +215,15 @@ def _parameter(line: ast.stmt, meanings: Mapping[int, str], where: str) -> Param
     if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)):
         raise _wrong(where, line.lineno, "is no parameter")
     name = line.target.id
+    if name.startswith("_"):
+        raise _wrong(where, line.lineno, f"{name} begins with an underscore")
     meaning = meanings.get(line.end_lineno or line.lineno, "")
     if not meaning:
         raise _wrong(where, line.lineno, f"{name} has no meaning")
     kind, choices, optional = _kind(line.annotation, name, line.lineno, where)
-    try:
-        default = None if line.value is None else ast.literal_eval(line.value)
-    except ValueError:
-        raise _wrong(where, line.lineno, f"the default of {name} is no literal") from None
+    default = None
+    if line.value is not None:
+        default = _literal(line.value, f"the default of {name} is no literal", line.lineno, where)
     return Parameter(name, kind, optional, default, line.value is None, choices, meaning)
 
 
@@ -240,12 +246,19 @@ def _kind(node: ast.expr, name: str, lineno: int, where: str) -> tuple[str, tupl
         and isinstance(node.value, ast.Name)
         and node.value.id == "Literal"
     ):
-        try:
-            value = ast.literal_eval(node.slice)
-        except ValueError:
-            raise _wrong(where, lineno, f"the choices of {name} are no literals") from None
+        value = _literal(node.slice, f"the choices of {name} are no literals", lineno, where)
         return "choice", value if isinstance(value, tuple) else (value,), False
     raise _wrong(where, lineno, f"the type of {name} is not known")
+
+
+def _literal(node: ast.expr, otherwise: str, lineno: int, where: str) -> Any:
+    """A text, a number, a truth value or None; several of them between commas."""
+    try:
+        value = ast.literal_eval(node)
+        hash(value)  # no list, and no table
+    except (ValueError, TypeError):
+        raise _wrong(where, lineno, otherwise) from None
+    return value
 
 
 def _comments(source: str) -> Iterator[tuple[int, str]]:

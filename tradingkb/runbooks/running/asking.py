@@ -19,7 +19,8 @@ from tradingkb.runbooks.running.secret import Secrets, secrets_of
 from tradingkb.runbooks.running.telling import tell_of_failure
 from tradingkb.settings import Settings
 
-_LONGEST_DEADLINE_S: Final = 7 * 86_400
+#: Of any run: a week.
+LONGEST_DEADLINE_S: Final = 7 * 86_400
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _need_extra() -> None:
 
 def _deadline(book: Runbook, given: float | None) -> int:
     seconds = book.deadline_s if given is None else given
-    if not 0 < seconds <= _LONGEST_DEADLINE_S:
+    if not 0 < seconds <= LONGEST_DEADLINE_S:
         raise InvalidInputError(
             f"{seconds:g} s is no deadline",
             field="deadline_s",

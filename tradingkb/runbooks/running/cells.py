@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from papermill.engines import NotebookExecutionManager
 
-from tradingkb.runbooks.running.places import CellAt, CellFailed, places
+from tradingkb.runbooks.running.places import CellAt, CellFailed, injected, places
 from tradingkb.runbooks.running.secret import Secrets
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Cells(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no
         if error is not None and self.failure is None:
             self._show(error)
         for cell in self.nb.cells:  # what was injected is no part of the runbook's own text
-            if "injected-parameters" in cell.metadata.get("tags", ()):
+            if injected(cell):
                 self._secrets.wipe(cell)
         self._secrets.wipe(self.nb.metadata)
         if error is None and self.failure is None:

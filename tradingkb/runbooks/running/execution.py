@@ -68,10 +68,17 @@ class Execution:
         Returns:
             Why the run was ended from outside, or why the kernel ended; None where the cells
             themselves came to their end, by an error or not.
+
+        Raises:
+            Exception: whatever who is told raises; the kernel has been ended.
         """
         work = threading.Thread(target=self._work, args=(cells,), name="runbook", daemon=True)
         work.start()
-        ended = self._watched()
+        try:
+            ended = self._watched()
+        except BaseException:  # of whoever is told: nothing goes on that nobody looks after
+            self._kernel.kill()
+            raise
         work.join(self._grace_s)
         return ended or self._died()
 
@@ -145,9 +152,10 @@ class Execution:
 
     def _execute(self, cells: Cells) -> None:
         from jupyter_core.utils import run_sync
-        from papermill.clientwrap import PapermillNotebookClient
 
-        client: Any = PapermillNotebookClient(
+        from tradingkb.runbooks.running.client import Client
+
+        client: Any = Client(
             cells,
             km=self._kernel.manager,
             kernel_name="python3",

@@ -16,6 +16,7 @@ from tradingkb.runbooks.running.asking import Checked
 from tradingkb.runbooks.running.ending import as_json, outcome_of_run, result_of, short, storable
 from tradingkb.runbooks.running.environment import RUN_ID, output_folder, settings_environment
 from tradingkb.runbooks.running.files import RunFiles
+from tradingkb.runbooks.running.places import injected
 from tradingkb.runbooks.running.record import Record
 from tradingkb.runbooks.running.telling import tell_of_failure
 from tradingkb.settings import Settings
@@ -49,7 +50,8 @@ class Making:
         try:
             run = self._closed(*self._executed(stop, grace_s, monotonic))
         except KeyboardInterrupt:
-            self._closed("interrupted", None)
+            if not self._record.run.ended:  # else it was somebody being told that took too long
+                self._closed("interrupted", None)
             raise
         except Exception as error:  # of this program: the row must not stay open
             run = self._closed(f"{type(error).__name__}: {error}", None)
@@ -86,8 +88,15 @@ class Making:
     def _save(self, notebook: Any) -> bool:
         import nbformat
 
-        text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+        told = nbformat.from_dict(self._without_secrets(notebook))  # type: ignore[no-untyped-call]
+        text: str = nbformat.writes(told)  # type: ignore[no-untyped-call]
         return self._files.write(".ipynb", text)
+
+    def _without_secrets(self, notebook: Any) -> dict[str, Any]:
+        """The notebook as it may be read; what is executed has them where they were put in."""
+        of = self._what.secrets.of
+        cells = [of(cell) if injected(cell) else cell for cell in notebook.cells]
+        return {**notebook, "cells": cells, "metadata": of(notebook.metadata)}
 
     def _closed(self, why: str | None, cells: Cells | None) -> RunbookRun:
         """Writes result, report and row, and tells of a failure."""

@@ -30,6 +30,11 @@ class CellAt:
     seconds: float | None = None
 
 
+def injected(cell: Any) -> bool:
+    """Whether a cell is that of the values, which the runner has put in."""
+    return "injected-parameters" in cell.metadata.get("tags", ())
+
+
 @dataclass(frozen=True)
 class CellFailed:
     """The cell that ended a run, and by which error."""

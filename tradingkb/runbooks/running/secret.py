@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any, Final
@@ -16,6 +17,7 @@ from tradingkb.settings import Settings, is_address
 _SHORTEST: Final = 4
 #: A parameter of this ending names a variable of the environment that holds a secret.
 _NAMES_SECRET: Final = "_env"
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s,]+")
 _IN_HTML: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 )
@@ -61,7 +63,10 @@ def secrets_of(
     parameters: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
 ) -> Secrets:
-    """The secrets of a run: of its settings, and of the variables that its parameters name."""
+    """The secrets of a run: those of its settings, and those in and behind its parameters.
+
+    A parameter may be a URL with credentials, and may name a variable that holds a secret.
+    """
     outside = os.environ if environment is None else environment
     found: list[str] = []
     for name, field in Settings.model_fields.items():
@@ -71,8 +76,10 @@ def secrets_of(
         if isinstance(value, str) and (is_address(name) or not field.repr):
             found += _password(value)
     for name, value in parameters.items():
-        if name.endswith(_NAMES_SECRET) and isinstance(value, str):
-            found += _texts(outside.get(value))
+        if isinstance(value, str):
+            found += [word for url in _URL.findall(value) for word in _credentials(url)]
+            if name.endswith(_NAMES_SECRET):
+                found += _texts(outside.get(value))
     return Secrets(found)
 
 
@@ -92,6 +99,16 @@ def _password(url: str) -> list[str]:
     if password is None or unquote(password) in (parts.username, parts.path.strip("/")):
         return []
     return [password, unquote(password)]
+
+
+def _credentials(url: str) -> list[str]:
+    """The password of a URL, and what the URL of a web server has instead of a user and one."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
+    token = parts.username if parts.password is None and parts.scheme in ("http", "https") else None
+    return [*_password(url), *([token, unquote(token)] if token else [])]
 
 
 def _forms(value: str) -> set[str]:

@@ -8,9 +8,12 @@ import os
 import shlex
 import signal
 import subprocess
+from base64 import b64encode
 from collections.abc import Mapping
+from http.client import InvalidURL
 from typing import Any, Final
 from urllib.error import URLError
+from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from tradingkb.masking import masked
@@ -51,12 +54,27 @@ def tell_of_failure(
 
 
 def _post(url: str, body: bytes, patience_s: float) -> None:
-    request = Request(url, body, {"Content-Type": "application/json"}, method="POST")
     try:
+        address, headers = _with_credentials(url)
+        request = Request(address, body, headers, method="POST")
         with urlopen(request, timeout=patience_s) as answer:
             answer.read(1)
     except URLError as error:
         raise RuntimeError(getattr(error, "reason", error)) from None
+    except (ValueError, InvalidURL) as error:  # whose text is a part of the URL
+        raise RuntimeError(f"it is no URL ({type(error).__name__})") from None
+
+
+def _with_credentials(url: str) -> tuple[str, dict[str, str]]:
+    """A URL without user and password, which urllib takes for a port, and headers with them."""
+    parts = urlsplit(url)
+    who, at, place = parts.netloc.rpartition("@")
+    headers = {"Content-Type": "application/json"}
+    if at:
+        user, _, password = who.partition(":")
+        pair = f"{unquote(user)}:{unquote(password)}".encode()
+        headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+    return urlunsplit(parts._replace(netloc=place)), headers
 
 
 def _call(command: str, body: bytes, patience_s: float) -> None:

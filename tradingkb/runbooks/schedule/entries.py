@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from tradingkb.exceptions import InvalidInputError, NotFoundError, TradingKBError
 from tradingkb.printable import printable
+from tradingkb.runbooks.running.asking import LONGEST_DEADLINE_S
 from tradingkb.runbooks.schedule.times import check_cron, zone_of
 
 Missed = Literal["run once", "skip"]
@@ -186,7 +187,9 @@ class _Entry:
             return read()
         except TradingKBError as error:
             self._refuse(_place(name, error), _told(error))
-            return None
+        except Exception as error:  # anybody writes notebooks, and no other entry waits for one
+            self._refuse(name, f"it cannot be checked: {type(error).__name__}: {error}")
+        return None
 
     def _text(self, name: str, *, needed: bool = False, longest: int = 1000) -> str | None:
         value = self._given.get(name)
@@ -229,7 +232,10 @@ class _Entry:
         if found is None or int(found[1]) == 0:
             self._refuse("deadline", f'{value!r} is no duration: give "90s", "30m" or "2h"')
             return None
-        return int(found[1]) * _UNITS[found[2]]
+        seconds = int(found[1]) * _UNITS[found[2]]
+        if seconds > LONGEST_DEADLINE_S:
+            self._refuse("deadline", f'{value!r} is more than a week: give "7d" at most')
+        return seconds
 
 
 #: Of an entry, as they are written.

@@ -44,8 +44,8 @@ class Reader:
         again = bool(self.found.refused) and self._monotonic() - self._read_at >= _AGAIN_S
         if content == self._seen and not again:
             return False
-        self._seen, self._read_at = content, self._monotonic()
         found = read_schedules(self._path, self._check)
+        self._seen, self._read_at = content, self._monotonic()
         if found.unreadable:
             found = ScheduleFile(self.found.schedules, found.refused)
         changed, self.found = found != self.found, found

@@ -18,9 +18,10 @@ from tradingkb.service.arriving import JsonBody
 from tradingkb.service.bodies import RunbookBody, parsed
 from tradingkb.service.documents import documented
 from tradingkb.service.encoding import json_response, page_response, table
-from tradingkb.service.forms import HTML, RUN, RUNBOOKS, RUNS, TABLE
+from tradingkb.service.forms import HTML, TABLE
 from tradingkb.service.gate import known_query, owned, reading, require_admin, require_token
 from tradingkb.service.routes.parameters import Cursor, Limit, Text, Workspace
+from tradingkb.service.runbook_forms import RUN, RUNBOOKS, RUNS
 from tradingkb.service.state import service_of
 
 router = APIRouter(tags=["runbooks"], dependencies=[Depends(known_query)])
