@@ -146,8 +146,14 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
                 "previous_collection": rotation.before.collection,
                 "missing": 0,
             },
-            undo=run.command(NAME, rollback=True, dry_run=False),
+            undo=_way_back(run, rotation),
         )
+
+
+def _way_back(run: Run, rotation: Rotation) -> str:
+    """Says where to: the last switch that is noted is another one, where this one failed."""
+    place = {"model": rotation.before.model, "collection": rotation.before.collection}
+    return run.command(NAME, **place, rollback=True, dry_run=False)
 
 
 def _plan_back(run: Run, rotation: Rotation) -> None:
@@ -157,7 +163,7 @@ def _plan_back(run: Run, rotation: Rotation) -> None:
         f"let {before.workspace} search {rotation.collection} ({rotation.model}) again",
         partial(_switched, kb, run.workspace, rotation, force=True),
         expect={"embed_model": rotation.model, "collection": rotation.collection},
-        undo=run.command(NAME, model=before.model, collection=before.collection, dry_run=False),
+        undo=_way_back(run, rotation),
     )
     run.step(
         "index",
@@ -235,8 +241,7 @@ def verify(
             _verify_in_force(run, rotation)
             answers = verify_as_before(run, before, ask(run, questions))
         if run.failed and not (rotation.same or rotation.back):
-            way_back = run.command(NAME, rollback=True, dry_run=False)
-            run.next("go back to what was in force before", way_back)
+            run.next("go back to what was in force before", _way_back(run, rotation))
     return answers
 
 

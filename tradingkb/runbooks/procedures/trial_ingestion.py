@@ -67,7 +67,7 @@ def looked_at(run: Run) -> Before:
 def previewed(run: Run) -> Any:
     """What the ingest would do; nothing is written.
 
-    None where the vector index is away: what to do first is noted.
+    None where the vector index or the embedder is away: what to do first is noted.
 
     Raises:
         InvalidTrialError: the file cannot be read, or lacks a column.
@@ -76,7 +76,7 @@ def previewed(run: Run) -> Any:
     try:
         report = run.kb.ingest(**_arguments(run), dry_run=True)
     except BackendUnavailableError as error:
-        index_away(run, error)
+        index_away(run, error, "the vector index, or the embedder,")
         return None
     for note in report.notes:
         run.find(note)
