@@ -138,6 +138,17 @@ def sample(sample_copy: Path, clock: Clock) -> Iterator[tkb.KnowledgeBase]:
         yield kb
 
 
+@pytest.fixture(scope="module")
+def the_sample(
+    sample_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tkb.KnowledgeBase]:
+    """The sample store for tests that only ask: a module opens one, and what was read stays."""
+    home = shutil.copytree(sample_home, tmp_path_factory.mktemp("asked") / "home")
+    with tkb.connect(home, clock=Clock(), progress=False) as kb:
+        yield kb
+    shutil.rmtree(home)
+
+
 @pytest.fixture(scope="session")
 def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the tables of a store and nothing in them: a copy costs less than migrations."""

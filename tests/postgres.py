@@ -80,7 +80,8 @@ SELECT md5(string_agg(line, ';' ORDER BY line)) FROM (
     WHERE c.relnamespace = 'public'::regnamespace
     UNION ALL SELECT concat_ws(' ', conname, pg_get_constraintdef(oid)) FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace
-    UNION ALL SELECT revision FROM (SELECT version_num AS revision FROM tradingkb_revision) AS r
+    UNION ALL SELECT version_num FROM tradingkb_revision
+    UNION ALL SELECT major::text FROM tradingkb_schema
     UNION ALL SELECT concat(pg_database_size(current_database()) / 100000000)
 ) AS shape (line)
 """
@@ -118,12 +119,21 @@ class Lender:
         url = self._free.pop() if self._free else self._new()
         yield url
         self._asked(url, OTHERS)
-        if self._asked(url, SHAPE) == self._shape:
+        if self._is_as_made(url):
             self._asked(url, EMPTY)
             self._free.append(url)
 
     def close(self) -> None:
         self._made.close()
+
+    def _is_as_made(self, url: sa.URL) -> bool:
+        """Whether its tables, and what they say of the schema, are those of a new database."""
+        import psycopg
+
+        try:
+            return self._asked(url, SHAPE) == self._shape
+        except psycopg.Error:
+            return False  # a table of these is missing
 
     def _new(self) -> sa.URL:
         return self._made.enter_context(database(self._server, self._schema))

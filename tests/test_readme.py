@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,14 +123,20 @@ def small_home(few: pl.DataFrame, data: Path, tmp_path_factory: pytest.TempPathF
     return home
 
 
-@pytest.fixture
-def small(folder: Path, few: pl.DataFrame, small_home: Path, data: Path) -> Path:
-    """The folder with few trials, and with a store of them."""
+def with_few_trials(few: pl.DataFrame) -> None:
+    """The working folder's data/ with these trials in place of all."""
+    data = Path("data").resolve()
     Path("data").unlink()
     Path("data").mkdir()
     for name in ("ohlcv", "strategies"):
         (Path("data") / name).symlink_to(data / name, target_is_directory=True)
     few.write_parquet("data/trials.parquet")
+
+
+@pytest.fixture
+def small(folder: Path, few: pl.DataFrame, small_home: Path) -> Path:
+    """The folder with few trials, and with a store of them."""
+    with_few_trials(few)
     Path("server.env").write_text("TRADINGKB_HOME=elsewhere\n", encoding="utf-8")
     shutil.copytree(small_home, ".tradingkb")
     return folder
@@ -146,7 +153,8 @@ def run_python(name: str) -> dict[str, Any]:
     return names
 
 
-def test_the_five_lines_of_the_readme_give_an_answer(folder, capsys):
+def test_the_five_lines_of_the_readme_give_an_answer(folder, few, capsys):
+    with_few_trials(few)
     names = run_python("README.md")
     assert names["kb"].events()["status"].to_list() == ["ok"]
     names["kb"].close()
@@ -351,10 +359,17 @@ _PATH = r"\.?[\w-][\w.-]*(?:/[\w.-]+)*(?:/|\.(?:py|md|toml|cfg|lock|ipynb))|\.ci
 def test_a_class_that_is_named_exists(name):
     named = [q.removeprefix("tkb.") for q in quoted(TEXTS[name])]
     classes = [q for q in named if re.fullmatch(r"(?:[A-Z]+[a-z0-9]+){2,}", q)]
-    known = set(re.findall(r"^class (\w+)", SOURCES, re.MULTILINE)) | _problems() | _FOREIGN
+    known = classes_of_sources() | _problems() | _FOREIGN
     assert [c for c in classes if c not in known] == []
 
 
+@cache
+def classes_of_sources() -> set[str]:
+    """Every class that the sources define."""
+    return set(re.findall(r"^class (\w+)", SOURCES, re.MULTILINE))
+
+
+@cache
 def _problems():
     """The names of problems, which are texts of the rooms that tell of them."""
     rooms = [ROOT / "tradingkb" / "monitoring" / f"{name}.py" for name in ("problems", "rules")]
@@ -369,9 +384,13 @@ _FOREIGN = {"AnswerStatus", "JobState", "RateLimit", "ValueError"}
 @every_document
 def test_a_variable_or_constant_that_is_named_exists(name):
     names = {n for q in quoted(TEXTS[name]) for n in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", q)}
-    assert [
-        n for n in sorted(names - {"RUN_ID", "JOB_ID"}) if not re.search(rf"\b{n}\b", SOURCES)
-    ] == []
+    assert names - {"RUN_ID", "JOB_ID"} - words_of_sources() == set()
+
+
+@cache
+def words_of_sources() -> set[str]:
+    """Every word of the sources."""
+    return set(re.findall(r"\w+", SOURCES))
 
 
 @every_document

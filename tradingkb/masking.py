@@ -81,6 +81,15 @@ def masked(text: str) -> str:
     return _IN_TEXT.sub(lambda found: masked_url(found[0]), text)
 
 
+def masked_all(value: Any) -> Any:
+    """A JSON form with every one of its texts as `masked` shows it."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {name: masked_all(one) for name, one in value.items()}
+    return list(map(masked_all, value)) if isinstance(value, list) else value
+
+
 def masked_url(url: str) -> str:
     """The URL with `***` in place of everything that may be secret.
 

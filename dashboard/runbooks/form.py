@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from dashboard.shared import scope
 from dashboard.shared.look import BAD
 from dashboard.shared.text import in_label, say
 from dashboard.views import runbooks as shaped
@@ -28,18 +29,20 @@ def fill(catalogue: Sequence[Mapping[str, Any]], opens: Opens) -> list[str]:
         What had no place in it.
     """
     state = st.session_state
-    if opens.workspace:
-        state["workspace"] = opens.workspace
+    slug = scope.slug_of(opens.workspace) if opens.workspace else None
+    if slug is not None:
+        state["workspace"] = slug
     for key in [str(key) for key in state if shaped.is_key(str(key))]:
         del state[key]
     state["runbook"] = opens.runbook
     book = shaped.found(catalogue, opens.runbook)
+    elsewhere = [f"workspace={opens.workspace}"] if opens.workspace and slug is None else []
     if book is None:
-        return []
+        return elsewhere
     held, lost = shaped.filled(shaped.fields(book), opens)
     for key, value in held.items():
         state[key] = value
-    return lost
+    return [*elsewhere, *lost]
 
 
 def show(of: Sequence[Field], wrong: Mapping[str, str]) -> dict[str, Any]:

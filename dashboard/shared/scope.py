@@ -80,6 +80,16 @@ def picked() -> Scope:
     return Scope(workspace, name, until - length, until, bucket)
 
 
+def slug_of(name: str) -> str | None:
+    """The slug of a workspace by its slug or id; None where it is not among those to pick from."""
+    try:
+        found = data.ask("workspaces")
+    except TradingKBError:
+        return None
+    rows = found.filter((found["slug"] == name) | (found["id"] == name))
+    return None if rows.is_empty() else str(rows["slug"][0])
+
+
 def remember(*keys: str) -> None:
     """Gives the widgets of a page back what they held when the viewer left it in this session.
 

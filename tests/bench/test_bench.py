@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import chain, repeat
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tests.bench.forked_children import Fork
 from tradingkb.bench import __main__ as program
+from tradingkb.bench import processes
 from tradingkb.bench.rows import Findings, Row
 from tradingkb.bench.sections import SECTIONS
 from tradingkb.bench.sizes import QUICK
@@ -70,8 +77,18 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def results() -> list[Findings]:
-    return program.measure(TINY)
+def results() -> Iterator[list[Findings]]:
+    """Of its processes the first is started as users start it, and the others are forked."""
+    kinds = chain([subprocess.Popen], repeat(Fork))
+
+    def start(command: list[str], **streams: Any) -> Any:
+        return next(kinds)(command, **streams)
+
+    with pytest.MonkeyPatch.context() as patch:
+        named = {name: getattr(subprocess, name) for name in ("PIPE", "TimeoutExpired")}
+        patch.setattr(processes, "subprocess", SimpleNamespace(Popen=start, **named))
+        yield program.measure(TINY)
+    assert next(kinds) is Fork, "no process was started"
 
 
 @pytest.fixture(scope="module")

@@ -83,12 +83,20 @@ ELSEWHERE = {
 }
 
 
+@pytest.fixture(scope="module")
+def few_trials(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of fifty trials."""
+    path = tmp_path_factory.mktemp("few") / "few.parquet"
+    pl.read_parquet(data / "trials.parquet", n_rows=50).write_parquet(path)
+    return path
+
+
 @pytest.fixture(autouse=True)
-def _quiet_surroundings(monkeypatch, tmp_path, data):
+def _quiet_surroundings(monkeypatch, tmp_path, data, few_trials):
     """An own folder with the repository's data in it, no setting from outside, no handler left."""
     monkeypatch.chdir(tmp_path)
     Path("data").symlink_to(data, target_is_directory=True)
-    pl.read_parquet(data / "trials.parquet", n_rows=50).write_parquet("few.parquet")
+    shutil.copy(few_trials, "few.parquet")
     for field in Settings.model_fields.values():
         monkeypatch.delenv(str(field.alias), raising=False)
 
@@ -99,18 +107,47 @@ def read_only_home(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) 
     return Path(shutil.copytree(sample_home, tmp_path_factory.mktemp("cli") / "home"))
 
 
-@pytest.fixture
-def run(read_only_home: Path) -> Run:
-    """Runs a command line against the sample store."""
+@pytest.fixture(scope="module")
+def small_home(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of some trials of three strategies, for commands that go through all there are."""
+    home = tmp_path_factory.mktemp("small") / "home"
+    strategies = ["bb_reversal", "macd_trend", "sma_cross"]
+    number = pl.col("source_id").str.split(":").list.last().cast(pl.Int32)
+    trials = pl.read_parquet(data / "trials.parquet").filter(
+        pl.col("symbol") == "AAPL", pl.col("strategy_name").is_in(strategies), number < 12
+    )
+    with tkb.connect(home, progress=False) as kb:
+        kb.register_strategy(data / "strategies")
+        kb.ingest(trials, ohlcv=data / "ohlcv")
+        kb.recommend("bb_reversal", symbol="AAPL", timeframe="1d")
+        kb.promote(kb.trials(limit=1)["trial_id"])
+        kb.submit_job("ingest")
+    return home
 
-    def call(line: str, home: Path | str | None = read_only_home, **env: str) -> Result:
+
+def runner(store: Path) -> Run:
+    """What runs a command line against a store."""
+
+    def call(line: str, home: Path | str | None = store, **env: str) -> Result:
         place = ["--home", str(home)] if home is not None else []
         if "{run}" in line:
-            with tkb.connect(read_only_home, progress=False) as kb:
+            with tkb.connect(store, progress=False) as kb:
                 line = line.format(run=kb.runs()["run_id"][0])
         return CliRunner().invoke(app, [*place, *shlex.split(line)], env=env)
 
     return call
+
+
+@pytest.fixture
+def run(read_only_home: Path) -> Run:
+    """Runs a command line against the sample store."""
+    return runner(read_only_home)
+
+
+@pytest.fixture
+def run_small(small_home: Path) -> Run:
+    """Runs a command line against the small store."""
+    return runner(small_home)
 
 
 def as_process(line: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -137,15 +174,15 @@ def the_error(result: Result, code: int) -> str:
 
 
 @pytest.mark.parametrize(("line", "kind"), [(k, v) for k, v in EVERY_COMMAND.items() if v])
-def test_json_is_one_document_on_stdout_and_nothing_else(run, line, kind):
-    result = run(f"{line} --json")
+def test_json_is_one_document_on_stdout_and_nothing_else(run_small, line, kind):
+    result = run_small(f"{line} --json")
     assert (result.exit_code, result.stderr) == (0, "")
     assert isinstance(json.loads(result.stdout), kind)
 
 
 @pytest.mark.parametrize("line", EVERY_COMMAND)
-def test_every_command_also_speaks_to_people(run, line):
-    result = run(line)
+def test_every_command_also_speaks_to_people(run_small, line):
+    result = run_small(line)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.strip()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def busy_home(busy_store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(busy_store, tmp_path / "busy"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _main_program() -> Iterator[None]:
     """Streamlit makes a page the main program, which processes that are spawned later run again."""
     main = sys.modules["__main__"]
@@ -57,24 +58,32 @@ def _main_program() -> Iterator[None]:
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Opens a page: `opened("trials", home=..., workspace="default")`, or with `url=` a service.
 
-    Every other keyword is a parameter of the URL. The page has run once.
+    Every other keyword is a parameter of the URL. The page has run once, and no other before it.
     """
+    with opening(monkeypatch) as open_page:
+        yield open_page
+
+
+@contextmanager
+def opening(patch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """What `opened` gives, for as long as a test or a module needs it."""
     for name in ("TRADINGKB_SERVICE_URL", "DATABASE_URL", "QDRANT_URL", "ADMIN_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
+        patch.delenv(name, raising=False)
     _forget()
 
     def open_page(
         name: str, *, home: Path | None = None, url: str | None = None, **query: str
     ) -> AppTest:
         if home is not None:
-            monkeypatch.setenv("TRADINGKB_HOME", str(home))
+            patch.setenv("TRADINGKB_HOME", str(home))
         if url is not None:
-            monkeypatch.setenv("TRADINGKB_SERVICE_URL", url)
+            patch.setenv("TRADINGKB_SERVICE_URL", url)
         app = AppTest.from_file(str(APP), default_timeout=30)
         for key, value in query.items():
             app.query_params[key] = value
-        app.run()
-        return app if name == "overview" else app.switch_page(f"app_pages/{name}.py").run()
+        if name != "overview":
+            app.switch_page(f"app_pages/{name}.py")
+        return app.run()
 
     yield open_page
     _forget()

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import expect
 
+from dashboard.shared.data import FRESH_S
 from tests.dashboard.served import (
     CHROMIUM,
     Seen,
@@ -58,18 +59,21 @@ def opened() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def shared(opened: Any) -> Any:
-    """One window: what the dashboard consists of is loaded and compiled once."""
-    return window(opened)
+def shared(opened: Any, base: str) -> tuple[Any, Seen]:
+    """One tab: what the dashboard consists of is loaded and compiled once."""
+    return watched(window(opened), base)
 
 
 @pytest.fixture
-def tab(shared: Any, base: str) -> Iterator[tuple[Any, Seen]]:
-    """A tab of the browser, and what it does wrong; at the end it has done nothing."""
-    page, seen = watched(shared, base)
+def tab(shared: tuple[Any, Seen]) -> Iterator[tuple[Any, Seen]]:
+    """The tab, and what it does wrong; at the end it has done nothing."""
+    page, seen = shared
     yield page, seen
-    page.close()
-    assert (seen.errors, seen.outside) == ([], [])
+    page.goto("about:blank")
+    found = (seen.errors[:], seen.outside[:])
+    seen.errors.clear()
+    seen.outside.clear()
+    assert found == ([], [])
 
 
 def test_a_page_opens_without_an_error_or_a_request_to_anybody_else(tab, base):
@@ -237,7 +241,9 @@ def test_a_form_outlives_an_outage_and_the_page_comes_back_by_itself(opened, hom
             service.send(signal.SIGTERM)
             service.wait(30)
             gone = page.get_by_text("does not answer").first
-            for _ in range(40):  # answers are kept for a while: until then the form stands
+            # Answers are kept until their time is over: until then the form stands.
+            page.wait_for_timeout((FRESH_S - time.time() % FRESH_S) * 1000)
+            for _ in range(40):
                 if gone.count():
                     break
                 page.keyboard.press("r")  # Streamlit's key that runs the page

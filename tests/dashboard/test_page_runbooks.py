@@ -221,6 +221,25 @@ def test_a_run_shows_what_it_found_and_its_next_step_fills_the_form_in(opened: O
     assert field(app, "p_hours").value == 12
 
 
+def test_a_run_of_a_workspace_by_its_id_opens_the_form_in_that_workspace(
+    opened: Opened, home: Path
+):
+    with tkb.connect(home, progress=False) as kb:
+        kb.create_workspace("desk")
+        desk = kb.use_cases.workspaces.find("desk").id
+    run, gone = run_of(workspace=desk), run_of(workspace="nowhere")
+    store(home, run, gone)
+    app = opened("runbooks", home=home, run=run.run_id)
+    button(app, "_again").click().run()
+    assert not app.exception
+    assert field(app, "workspace").value == "desk"
+    field(app, "run").set_value(gone.run_id).run()
+    button(app, "_again").click().run()
+    assert not app.exception
+    assert field(app, "workspace").value == "desk"
+    assert "workspace=nowhere" in shown(app)
+
+
 def test_a_lost_run_is_called_lost_and_a_failed_one_says_why(opened: Opened, home: Path):
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
     gone = {"outcome": None, "result": None, "ended_at": None, "started_at": long_ago}

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import tradingkb as tkb
 from dashboard.shared import data
-from tests.dashboard.conftest import NOBODY, shown
+from tests.dashboard.conftest import NOBODY, opening, shown
 
 TOKEN = "a-secret-token"
 GRID, DENSITY, LIST = "Parameter grid", "In-sample against out-of-sample", "All trials"
@@ -34,8 +34,15 @@ def columns_of(app: AppTest, place: int = 0) -> list[str]:
 # --- with data --------------------------------------------------------------------------------
 
 
-def test_the_grid_is_what_one_sees_first(opened, busy_store):
-    app = opened("trials", home=busy_store, strategy_name="macd_trend")
+@pytest.fixture(scope="module")
+def first_look(busy_store: Path) -> AppTest:
+    """The page of a strategy, opened once for tests that only look at it."""
+    with pytest.MonkeyPatch.context() as patch, opening(patch) as open_page:
+        return open_page("trials", home=busy_store, strategy_name="macd_trend")
+
+
+def test_the_grid_is_what_one_sees_first(first_look):
+    app = first_look
     assert not app.exception
     (figure,) = charts(app)
     heat = figure["data"][0]
@@ -48,20 +55,20 @@ def test_the_grid_is_what_one_sees_first(opened, busy_store):
     assert "Averaged over the other parameters" in text
 
 
-def test_defaults_and_the_last_recommendation_are_marked(opened, busy_store):
-    app = opened("trials", home=busy_store, strategy_name="macd_trend")
+def test_defaults_and_the_last_recommendation_are_marked(first_look):
+    app = first_look
     names = {trace.get("name") for trace in charts(app)[0]["data"]}
     assert {"recommended", "defaults"} <= names
     assert "Recommended last: " in shown(app)
 
 
-def test_the_picture_has_words_for_those_who_do_not_see_it(opened, busy_store):
-    app = opened("trials", home=busy_store, strategy_name="macd_trend")
+def test_the_picture_has_words_for_those_who_do_not_see_it(first_look):
+    app = first_look
     assert "Defaults at fast = 12, slow = 26." in app.get("plotly_chart")[0].proto.alt
 
 
-def test_the_table_beside_the_grid_has_as_many_rows_as_the_grid_has_cells(opened, busy_store):
-    app = opened("trials", home=busy_store, strategy_name="macd_trend")
+def test_the_table_beside_the_grid_has_as_many_rows_as_the_grid_has_cells(first_look):
+    app = first_look
     table = app.dataframe[0].value
     assert len(table) == 9
     assert {"p", "q", "mean", "low", "high", "windows"} <= set(table.columns)

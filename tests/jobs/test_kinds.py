@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
-from tests.conftest import NOW
+from tests.conftest import NOW, Clock
 from tests.recommend.sweeps import grid
 from tradingkb.indexing import apply, indexer
 from tradingkb.jobs import lease
@@ -28,16 +29,18 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexer, "BATCH", 4)
 
 
-@pytest.fixture
-def kb(open_kb: Open, data: Path) -> tkb.KnowledgeBase:
-    kb = open_kb()
-    fill(kb, data)
-    return kb
-
-
-def fill(kb: tkb.KnowledgeBase, data: Path) -> None:
+@pytest.fixture(scope="module")
+def filled(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty trials with regimes."""
-    kb.ingest(pl.read_parquet(data / "trials.parquet").head(20), ohlcv=data / "ohlcv")
+    home = tmp_path_factory.mktemp("kinds") / "home"
+    with tkb.connect(home, clock=Clock(NOW - timedelta(minutes=1)), progress=False) as kb:
+        kb.ingest(pl.read_parquet(data / "trials.parquet").head(20), ohlcv=data / "ohlcv")
+    return home
+
+
+@pytest.fixture
+def kb(open_kb: Open, filled: Path) -> tkb.KnowledgeBase:
+    return open_kb(like=filled)
 
 
 def run(kb: tkb.KnowledgeBase) -> Job:
@@ -48,10 +51,9 @@ def run(kb: tkb.KnowledgeBase) -> Job:
 
 @pytest.mark.usefixtures("small_batches")
 def test_a_reembedding_that_is_a_job_does_what_the_verb_does(
-    open_kb: Open, kb: tkb.KnowledgeBase, data: Path
+    open_kb: Open, kb: tkb.KnowledgeBase, filled: Path
 ) -> None:
-    other = open_kb("other")
-    fill(other, data)
+    other = open_kb("other", like=filled)
     said = other.reembed(target_model=OTHER_MODEL).to_dict()
     kb.submit_job("reembed", arguments={"target_model": OTHER_MODEL})
     job = run(kb)

@@ -168,7 +168,7 @@ def test_a_job_whose_backend_is_away_is_tried_again_later_and_not_for_ever(
     while not stored(store, job).finished:
         jobs.run_next()
         assert stored(store, job).error == str(error)
-        time.sleep(5)
+        time.sleep(15)
     assert stored(store, job).state == "failed"
     assert begun == [0, 15, 75, 315, 915, 1515]
     assert len(begun) == MOST_ATTEMPTS

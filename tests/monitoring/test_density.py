@@ -65,9 +65,9 @@ def test_the_correlation_is_of_ranks_and_ties_share_theirs(x, y, wanted):
     assert found == (None if wanted is None else pytest.approx(wanted))
 
 
-def test_trials_without_a_metric_are_told_apart_from_those_outside(sample: tkb.KnowledgeBase):
-    told = sample.trial_density("default", "sma_cross", bins=10)
-    rows = sample.trials(strategy_name="sma_cross")
+def test_trials_without_a_metric_are_told_apart_from_those_outside(the_sample: tkb.KnowledgeBase):
+    told = the_sample.trial_density("default", "sma_cross", bins=10)
+    rows = the_sample.trials(strategy_name="sma_cross")
     assert told.n + told.n_missing == rows.height
     assert told.n == rows.drop_nulls(["sharpe_is", "sharpe_oos"]).height
     assert told.n == told.cells["n"].sum() + told.n_outside
@@ -83,21 +83,21 @@ def test_a_rejected_trial_is_in_no_field(sample: tkb.KnowledgeBase):
     assert sample.trial_density("default", "sma_cross").n == before - 1
 
 
-def test_the_same_metric_on_both_axes_is_a_diagonal(sample: tkb.KnowledgeBase):
-    told = sample.trial_density("default", "sma_cross", "max_drawdown_oos", "max_drawdown_oos")
+def test_the_same_metric_on_both_axes_is_a_diagonal(the_sample: tkb.KnowledgeBase):
+    told = the_sample.trial_density("default", "sma_cross", "max_drawdown_oos", "max_drawdown_oos")
     assert told.x == told.y == "max_drawdown_frac_oos"
     assert told.rank_correlation == pytest.approx(1.0)
     assert told.cells["x_low"].equals(told.cells["y_low"].alias("x_low"))
 
 
-def test_what_cannot_be_drawn_is_refused(sample: tkb.KnowledgeBase):
+def test_what_cannot_be_drawn_is_refused(the_sample: tkb.KnowledgeBase):
     with pytest.raises(InvalidInputError, match="sharpe_is"):
-        sample.trial_density("default", "sma_cross", x="source_id")
+        the_sample.trial_density("default", "sma_cross", x="source_id")
     for bins in (0, 201, 2.5, True):
         with pytest.raises(InvalidInputError, match="1 to 200"):
-            sample.trial_density("default", "sma_cross", bins=bins)
+            the_sample.trial_density("default", "sma_cross", bins=bins)
     with pytest.raises(UnknownStrategyError, match="sma_cross"):
-        sample.trial_density("default", "sma_crss")
+        the_sample.trial_density("default", "sma_crss")
 
 
 def test_a_strategy_without_trials_has_no_fields(open_kb):

@@ -134,10 +134,10 @@ def test_a_windows_luck_does_not_make_a_cell_better_than_others():
     assert found["over_others"].to_list() == [-1.0, 1.0]
 
 
-def test_the_trials_are_those_that_a_recommendation_judges_by(sample: tkb.KnowledgeBase):
+def test_the_trials_are_those_that_a_recommendation_judges_by(the_sample: tkb.KnowledgeBase):
     for name in ("sma_cross", "rsi_reversion"):
-        answer = sample.recommend(name, timeframe="1d", mode="debug").to_dict()
-        by_timeframe = [sample.param_grid("default", name, timeframe=t) for t in ("1d", "1h")]
+        answer = the_sample.recommend(name, timeframe="1d", mode="debug").to_dict()
+        by_timeframe = [the_sample.param_grid("default", name, timeframe=t) for t in ("1d", "1h")]
         scored = answer["debug"]["funnel"]["scored"]
         assert sum(grid.n_trials for grid in by_timeframe) == scored
         for grid in by_timeframe:
@@ -178,9 +178,9 @@ def check(kb: tkb.KnowledgeBase, strategy: str, objective: str, timeframe: str =
     return grid.n_trials
 
 
-def test_scores_are_those_that_a_recommendation_judges_by(sample: tkb.KnowledgeBase):
+def test_scores_are_those_that_a_recommendation_judges_by(the_sample: tkb.KnowledgeBase):
     for strategy in ("bb_reversal", "rsi_reversion"):
-        counts = [check(sample, strategy, objective.name) for objective in tkb.objectives()]
+        counts = [check(the_sample, strategy, objective.name) for objective in tkb.objectives()]
         assert sum(count > 0 for count in counts) > 5
 
 
@@ -224,9 +224,9 @@ def told_by_scores(windows: int) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def test_means_are_of_the_stored_metric(sample: tkb.KnowledgeBase):
-    grid = sample.param_grid("default", "sma_cross", "fast", "slow")
-    rows = sample.trials(strategy_name="sma_cross", timeframe="1d")
+def test_means_are_of_the_stored_metric(the_sample: tkb.KnowledgeBase):
+    grid = the_sample.param_grid("default", "sma_cross", "fast", "slow")
+    rows = the_sample.trials(strategy_name="sma_cross", timeframe="1d")
     params = pl.col("params").str.json_decode(pl.Struct({"fast": pl.Float64, "slow": pl.Float64}))
     rows = rows.with_columns(params.alias("at")).unnest("at")
     window = ["symbol", "oos_start"]
@@ -242,11 +242,13 @@ def test_means_are_of_the_stored_metric(sample: tkb.KnowledgeBase):
     assert grid.cells["n_windows"].to_list() == wanted["len"].to_list()
 
 
-def test_the_parameters_with_most_values_are_shown_when_none_is_named(sample: tkb.KnowledgeBase):
-    grid = sample.param_grid("default", "sma_cross")
+def test_the_parameters_with_most_values_are_shown_when_none_is_named(
+    the_sample: tkb.KnowledgeBase,
+):
+    grid = the_sample.param_grid("default", "sma_cross")
     assert (grid.p, grid.q) == ("fast", "slow")
     assert grid.params == ("fast", "slow", "allow_short")
-    swapped = sample.param_grid("default", "sma_cross", "slow")
+    swapped = the_sample.param_grid("default", "sma_cross", "slow")
     assert (swapped.p, swapped.q) == ("slow", "fast")
     assert grid.timeframe == "1d"
     assert grid.timeframes == {"1d": 76, "1h": 8}
@@ -278,17 +280,17 @@ def test_what_becomes_known_later_is_not_counted_yet(sample: tkb.KnowledgeBase):
     assert sample.param_grid("default", "sma_cross").n_trials == known
 
 
-def test_names_that_are_unknown_are_refused_with_near_ones(sample: tkb.KnowledgeBase):
+def test_names_that_are_unknown_are_refused_with_near_ones(the_sample: tkb.KnowledgeBase):
     with pytest.raises(UnknownStrategyError, match="sma_cross"):
-        sample.param_grid("default", "sma_cros")
+        the_sample.param_grid("default", "sma_cros")
     with pytest.raises(NotFoundError, match="did you mean fast"):
-        sample.param_grid("default", "sma_cross", "fst")
+        the_sample.param_grid("default", "sma_cross", "fst")
     with pytest.raises(NotFoundError, match="1d"):
-        sample.param_grid("default", "sma_cross", timeframe="2d")
+        the_sample.param_grid("default", "sma_cross", timeframe="2d")
     with pytest.raises(InvalidInputError, match="both parameters"):
-        sample.param_grid("default", "sma_cross", "fast", "fast")
+        the_sample.param_grid("default", "sma_cross", "fast", "fast")
     with pytest.raises(NotFoundError, match="objective_type"):
-        sample.param_grid("default", "sma_cross", objective_type="sharp")
+        the_sample.param_grid("default", "sma_cross", objective_type="sharp")
 
 
 def test_a_strategy_with_a_spec_and_no_trials_has_no_cells(open_kb):
@@ -300,7 +302,7 @@ def test_a_strategy_with_a_spec_and_no_trials_has_no_cells(open_kb):
     assert grid.to_dict()["cells"] == []
 
 
-def test_a_grid_turns_into_json(sample: tkb.KnowledgeBase):
-    told = sample.param_grid("default", "sma_cross").to_dict()
+def test_a_grid_turns_into_json(the_sample: tkb.KnowledgeBase):
+    told = the_sample.param_grid("default", "sma_cross").to_dict()
     assert told["cells"][0]["p"] == 3.0
     assert told["params"] == ["fast", "slow", "allow_short"]

@@ -8,16 +8,16 @@ import tradingkb as tkb
 from tradingkb.exceptions import InvalidInputError
 
 
-def test_pages_of_trials_are_all_trials(sample: tkb.KnowledgeBase):
+def test_pages_of_trials_are_all_trials(the_sample: tkb.KnowledgeBase):
     where = {"strategy_name": "sma_cross", "symbol": "GOOG", "timeframe": "1d"}
     found: list[int] = []
     after = None
     while True:
-        page = sample.trial_page(where=where, limit=1000, after=after)
+        page = the_sample.trial_page(where=where, limit=1000, after=after)
         found += page.rows["trial_id"].to_list()
         if (after := page.next) is None:
             break
-    everything = sample.trials(strategy_name="sma_cross", symbol="GOOG", timeframe="1d")
+    everything = the_sample.trials(strategy_name="sma_cross", symbol="GOOG", timeframe="1d")
     assert found == sorted(everything["trial_id"].to_list(), reverse=True)
 
 
@@ -49,31 +49,31 @@ def test_the_summary_counts_what_was_answered_until_now(sample: tkb.KnowledgeBas
 
 
 @pytest.mark.parametrize("after", ["", "x", "-1", "1e3", "9" * 30, "\x00", "1~2", "²"])
-def test_what_is_no_place_in_a_list_is_refused(sample: tkb.KnowledgeBase, after):
+def test_what_is_no_place_in_a_list_is_refused(the_sample: tkb.KnowledgeBase, after):
     with pytest.raises(InvalidInputError, match="no place in the list"):
-        sample.event_page(after=after)
+        the_sample.event_page(after=after)
     with pytest.raises(InvalidInputError, match="no place in the list"):
-        sample.trial_page(after=after if after != "9" * 19 else "x")
+        the_sample.trial_page(after=after if after != "9" * 19 else "x")
 
 
 @pytest.mark.parametrize("status", [["ok"], 5, None, "\ud800"])
-def test_events_are_selected_by_texts(sample: tkb.KnowledgeBase, status):
+def test_events_are_selected_by_texts(the_sample: tkb.KnowledgeBase, status):
     with pytest.raises(InvalidInputError, match=r"^status: .* is no text"):
-        sample.event_page(where={"status": status})
+        the_sample.event_page(where={"status": status})
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001, True, 2.5])
-def test_a_page_has_one_to_a_thousand_rows(sample: tkb.KnowledgeBase, limit):
+def test_a_page_has_one_to_a_thousand_rows(the_sample: tkb.KnowledgeBase, limit):
     with pytest.raises(InvalidInputError, match="1 to 1000"):
-        sample.trial_page(limit=limit)
+        the_sample.trial_page(limit=limit)
 
 
-def test_a_page_is_selected_by_known_names_only(sample: tkb.KnowledgeBase):
+def test_a_page_is_selected_by_known_names_only(the_sample: tkb.KnowledgeBase):
     with pytest.raises(InvalidInputError, match="strategy_name, symbol"):
-        sample.trial_page(where={"sharpe_oos": "1"})
+        the_sample.trial_page(where={"sharpe_oos": "1"})
 
 
 @pytest.mark.parametrize("hours", [0, -1, float("nan"), float("inf"), 1e9])
-def test_a_summary_is_of_a_number_of_hours(sample: tkb.KnowledgeBase, hours):
+def test_a_summary_is_of_a_number_of_hours(the_sample: tkb.KnowledgeBase, hours):
     with pytest.raises(InvalidInputError, match="hours"):
-        sample.event_summary(hours=hours)
+        the_sample.event_summary(hours=hours)

@@ -92,41 +92,41 @@ def test_a_text_that_no_database_holds_is_no_place(text):
 
 
 @pytest.mark.parametrize("order", ["sharpe_oos", "known_at", "symbol", "n_trades_oos", "stored"])
-def test_pages_together_are_the_whole_list(sample: tkb.KnowledgeBase, order):
+def test_pages_together_are_the_whole_list(the_sample: tkb.KnowledgeBase, order):
     where = {"strategy_name": "sma_cross", "symbol": ["GOOG", "AAPL"]}
-    rows = sample.trials(strategy_name="sma_cross")
+    rows = the_sample.trials(strategy_name="sma_cross")
     ids = set(rows.filter(rows["symbol"].is_in(["GOOG", "AAPL"]))["trial_id"])
-    down = walk(sample, where=where, order=order, limit=500)
-    up = walk(sample, where=where, order=order, limit=700, descending=False)
+    down = walk(the_sample, where=where, order=order, limit=500)
+    up = walk(the_sample, where=where, order=order, limit=700, descending=False)
     assert down == up[::-1]
     assert len(down) == len(ids)
     assert set(down) == ids
 
 
-def test_ranges_hold_both_of_their_ends(sample: tkb.KnowledgeBase):
-    rows = sample.trials()["sharpe_oos"].drop_nulls().sort()
+def test_ranges_hold_both_of_their_ends(the_sample: tkb.KnowledgeBase):
+    rows = the_sample.trials()["sharpe_oos"].drop_nulls().sort()
     low, high = rows[100], rows[-100]
     ranges = {"sharpe_oos": (low, high)}
-    found = sample.trial_page(order="sharpe_oos", ranges=ranges, limit=1).rows["sharpe_oos"]
+    found = the_sample.trial_page(order="sharpe_oos", ranges=ranges, limit=1).rows["sharpe_oos"]
     assert found.to_list() == [high]
-    last = sample.trial_page(order="sharpe_oos", ranges=ranges, limit=1, descending=False).rows
+    last = the_sample.trial_page(order="sharpe_oos", ranges=ranges, limit=1, descending=False).rows
     assert last["sharpe_oos"].to_list() == [low]
-    assert sample.trial_count(ranges=ranges) == rows.is_between(low, high).sum()
+    assert the_sample.trial_count(ranges=ranges) == rows.is_between(low, high).sum()
 
 
-def test_a_range_of_times_takes_what_people_write(sample: tkb.KnowledgeBase):
-    rows = sample.trials()["known_at"]
+def test_a_range_of_times_takes_what_people_write(the_sample: tkb.KnowledgeBase):
+    rows = the_sample.trials()["known_at"]
     since = rows.sort()[len(rows) // 2]
     wanted = int((rows >= since).sum())
     for start in (since, since.isoformat(), since.replace(tzinfo=None)):
-        assert sample.trial_count(ranges={"known_at": (start, None)}) == wanted
+        assert the_sample.trial_count(ranges={"known_at": (start, None)}) == wanted
 
 
-def test_a_count_is_of_what_the_pages_list(sample: tkb.KnowledgeBase):
-    assert sample.trial_count() == sample.trials().height
+def test_a_count_is_of_what_the_pages_list(the_sample: tkb.KnowledgeBase):
+    assert the_sample.trial_count() == the_sample.trials().height
     where = {"symbol": "GOOG", "kb_status": "candidate"}
-    assert sample.trial_count(where=where) == sample.trials(symbol="GOOG").height
-    assert sample.trial_count(where={"kb_status": "promoted"}) == 0
+    assert the_sample.trial_count(where=where) == the_sample.trials(symbol="GOOG").height
+    assert the_sample.trial_count(where={"kb_status": "promoted"}) == 0
     assert MOST_COUNTED == 100_000
 
 

@@ -101,7 +101,7 @@ def test_smoothed_values_stay_between_the_extremes_of_their_category(
 def by_every_pair(values: Floats, mass: Floats, steps: Floats, codes: Ints) -> Floats:
     distance = np.abs(steps[:, None, :] - steps[None, :, :]).sum(axis=2)
     kernel = np.exp(-distance) * mass * (codes[:, None] == codes)
-    return kernel @ values / kernel.sum(axis=1)
+    return (kernel @ values.T / kernel.sum(axis=1)[:, None]).T
 
 
 @pytest.mark.parametrize("n_codes", [1, 2])
@@ -122,9 +122,9 @@ def test_however_many_sets_there_are_and_wherever_every_pair_counts_by_its_steps
     codes = rng.integers(0, n_codes, n)
     values, mass = rng.normal(size=(2, n)), rng.random(n) + 0.01
     found = Plateau(steps, codes).smooth_each(list(values), mass)
-    for column, smoothed in zip(values, found, strict=True):
-        expected = by_every_pair(column, mass, steps, codes)
-        np.testing.assert_allclose(smoothed, expected, rtol=1e-11, atol=1e-13)
+    expected = by_every_pair(values, mass, steps, codes)
+    for smoothed, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(smoothed, wanted, rtol=1e-11, atol=1e-13)
 
 
 def test_among_many_sets_too_one_without_evidence_around_it_keeps_its_own_value() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,22 +21,33 @@ Open = Callable[..., tkb.KnowledgeBase]
 X = {"symbol": "X", "timeframe": "1d"}
 
 
+def swept(kb: tkb.KnowledgeBase) -> tkb.KnowledgeBase:
+    """A sweep of fast = 5, 10, 20, 30, 40 (20 is best; 10 is the default) with slow = 50."""
+    kb.register_strategy(spec())
+    kb.ingest(grid())
+    return kb
+
+
 @pytest.fixture
 def kb(open_kb: Open) -> tkb.KnowledgeBase:
-    """A sweep of fast = 5, 10, 20, 30, 40 (20 is best; 10 is the default) with slow = 50."""
-    found = open_kb()
-    found.register_strategy(spec())
-    found.ingest(grid())
-    return found
+    """A sweep that a test may change."""
+    return swept(open_kb())
+
+
+@pytest.fixture(scope="module")
+def the_sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkb.KnowledgeBase]:
+    """The same for tests that only ask."""
+    with tkb.connect(tmp_path_factory.mktemp("sweep"), progress=False) as kb:
+        yield swept(kb)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_recommended_parameters_have_the_evidence_of_the_recommendation(
-    sample: tkb.KnowledgeBase, data: Path, strategy: str
+    the_sample: tkb.KnowledgeBase, data: Path, strategy: str
 ) -> None:
     market = data / "ohlcv" / "AAPL_1d.parquet"
-    rec = sample.recommend(strategy, ohlcv=market)
-    found = sample.explain(strategy, rec.params or {}, ohlcv=market)
+    rec = the_sample.recommend(strategy, ohlcv=market)
+    found = the_sample.explain(strategy, rec.params or {}, ohlcv=market)
     assert found.expected == rec.expected
     assert found.evidence.equals(rec.evidence)
     assert found.baseline == rec.baseline
@@ -48,27 +59,27 @@ def test_the_recommended_parameters_have_the_evidence_of_the_recommendation(
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_place_counts_the_sets_with_a_higher_score(
-    sample: tkb.KnowledgeBase, data: Path, strategy: str
+    the_sample: tkb.KnowledgeBase, data: Path, strategy: str
 ) -> None:
     market = data / "ohlcv" / "IBM_1d.parquet"
-    debug = sample.recommend(strategy, ohlcv=market, mode="debug").debug
+    debug = the_sample.recommend(strategy, ohlcv=market, mode="debug").debug
     assert debug is not None
     scores = {s["params"]: s["score"] for s in debug["param_sets"] if np.isfinite(s["score"])}
     for text in (*list(scores)[:3], *list(scores)[-3:]):
-        found = sample.explain(strategy, text, ohlcv=market)
+        found = the_sample.explain(strategy, text, ohlcv=market)
         assert found.n_sets == len(scores)
         assert found.place == 1 + sum(s > scores[text] + 1e-12 for s in scores.values())
         assert found.score_difference == pytest.approx(scores[text] - max(scores.values()))
 
 
 def test_window_by_window_the_defaults_are_compared_on_windows_that_tried_both(
-    sample: tkb.KnowledgeBase, data: Path
+    the_sample: tkb.KnowledgeBase, data: Path
 ) -> None:
     market = data / "ohlcv" / "MSFT_1d.parquet"
-    defaults = sample.explain("sma_cross", {}, ohlcv=market)
-    rec = sample.recommend("sma_cross", ohlcv=market)
+    defaults = the_sample.explain("sma_cross", {}, ohlcv=market)
+    rec = the_sample.recommend("sma_cross", ohlcv=market)
     assert rec.params != defaults.params
-    found = sample.explain("sma_cross", rec.params or {}, ohlcv=market)
+    found = the_sample.explain("sma_cross", rec.params or {}, ohlcv=market)
     both = found.evidence.join(defaults.evidence, on="window_key", suffix="_defaults")
     lead = both["objective"] - both["objective_defaults"]
     assert found.against_defaults is not None
@@ -95,9 +106,9 @@ def test_where_less_is_better_a_positive_difference_still_means_better(
 
 
 def test_parameters_that_were_never_tried_have_neighbours_in_steps_of_the_grid(
-    kb: tkb.KnowledgeBase,
+    the_sweep: tkb.KnowledgeBase,
 ) -> None:
-    found = kb.explain("s", {"fast": 12}, **X)
+    found = the_sweep.explain("s", {"fast": 12}, **X)
     assert (found.tested, found.expected, found.place) == (False, None, None)
     assert found.evidence.is_empty()
     assert [(n["params"]["fast"], n["steps"]) for n in found.nearest] == [
@@ -107,7 +118,7 @@ def test_parameters_that_were_never_tried_have_neighbours_in_steps_of_the_grid(
         (30, 2.0),
         (40, 3.0),
     ]
-    twenty = kb.explain("s", {"fast": 20}, **X)
+    twenty = the_sweep.explain("s", {"fast": 20}, **X)
     assert (found.nearest[1]["expected"], found.nearest[1]["place"]) == (twenty.expected, 1)
     assert found.reasons == ("params_not_tested", "missing_regime_context")
     assert "never tried" in str(found)
@@ -126,8 +137,8 @@ def test_a_set_of_another_category_is_no_neighbour(open_kb: Open) -> None:
     assert "no set with these categorical values was tried, so none is near" in found.notes
 
 
-def test_a_missing_parameter_is_its_default_and_said_so(kb: tkb.KnowledgeBase) -> None:
-    found = kb.explain("s", '{"fast": 20.0}', **X)
+def test_a_missing_parameter_is_its_default_and_said_so(the_sweep: tkb.KnowledgeBase) -> None:
+    found = the_sweep.explain("s", '{"fast": 20.0}', **X)
     assert found.params == {"fast": 20, "slow": 50}
     assert found.filled == {"slow": 50}
     assert "not given, so the declared defaults are taken: slow = 50" in found.notes
@@ -161,10 +172,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("params", "message"), REFUSED.values(), ids=REFUSED)
 def test_parameters_that_cannot_be_meant_are_refused(
-    kb: tkb.KnowledgeBase, params: Any, message: str
+    the_sweep: tkb.KnowledgeBase, params: Any, message: str
 ) -> None:
     with pytest.raises(tkb.InvalidInputError, match=message):
-        kb.explain("s", params)
+        the_sweep.explain("s", params)
 
 
 def test_without_a_spec_the_sets_that_were_tried_say_names_and_types(open_kb: Open) -> None:
@@ -181,14 +192,14 @@ def test_without_a_spec_the_sets_that_were_tried_say_names_and_types(open_kb: Op
 
 
 def test_an_explanation_is_logged_and_leaves_no_event(
-    kb: tkb.KnowledgeBase, caplog: pytest.LogCaptureFixture
+    the_sweep: tkb.KnowledgeBase, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "tradingkb"):
-        kb.explain("s", {"fast": 20}, **X)
+        the_sweep.explain("s", {"fast": 20}, **X)
     (record,) = [r for r in caplog.records if r.message.startswith("kb_")]
     assert record.message == "kb_explain"
     assert record.tradingkb_fields["place"] == 1
-    assert kb.events().is_empty()
+    assert the_sweep.events().is_empty()
 
 
 def test_trials_that_were_not_known_by_then_are_no_evidence(kb: tkb.KnowledgeBase) -> None:
@@ -219,11 +230,13 @@ def test_rejected_trials_are_told_apart_from_none_at_all(kb: tkb.KnowledgeBase) 
     assert "params_not_tested" not in found.reasons
 
 
-def test_sets_that_did_not_trade_in_ones_own_tuning_are_not_placed(kb: tkb.KnowledgeBase) -> None:
+def test_sets_that_did_not_trade_in_ones_own_tuning_are_not_placed(
+    the_sweep: tkb.KnowledgeBase,
+) -> None:
     own = grid(1).with_columns(
         n_trades_is=pl.when(pl.col("params").str.contains('"fast": 20,')).then(0).otherwise(40)
     )
-    found = kb.explain("s", {"fast": 20}, own_trials=own, **X)
+    found = the_sweep.explain("s", {"fast": 20}, own_trials=own, **X)
     assert (found.tested, found.place, found.n_sets) == (True, None, 4)
     assert "few_own_trades" in found.reasons
 
@@ -240,11 +253,13 @@ def test_without_any_evidence_the_reasons_are_those_of_the_answer(open_kb: Open)
 
 
 @pytest.mark.parametrize("params", [{"fast": 20}, {"fast": 12}, {"fast": 55, "slow": 50}])
-def test_every_face_says_the_same(kb: tkb.KnowledgeBase, params: dict[str, int]) -> None:
-    found = kb.explain("s", params, regime=["uptrend"], **X)
+def test_every_face_says_the_same(the_sweep: tkb.KnowledgeBase, params: dict[str, int]) -> None:
+    found = the_sweep.explain("s", params, regime=["uptrend"], **X)
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert plain == json.loads(
-        json.dumps(kb.explain("s", params, regime=["uptrend"], **X).to_dict() | {"at": plain["at"]})
+        json.dumps(
+            the_sweep.explain("s", params, regime=["uptrend"], **X).to_dict() | {"at": plain["at"]}
+        )
     )
     assert set(plain["meanings"]) == {*found.reasons, *found.warnings} <= set(CODES)
     card, text = found._repr_html_(), str(found)

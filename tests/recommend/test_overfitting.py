@@ -19,10 +19,10 @@ def ask(kb: tkb.KnowledgeBase, **options: Any) -> tkb.Recommendation:
 
 
 def test_an_answer_counts_every_tried_set_and_the_time_its_windows_cover(
-    sample: tkb.KnowledgeBase,
+    the_sample: tkb.KnowledgeBase,
 ) -> None:
-    found = ask(sample).overfitting
-    trials = sample.trials(strategy_name="macd_trend")
+    found = ask(the_sample).overfitting
+    trials = the_sample.trials(strategy_name="macd_trend")
     daily = trials.filter(trials["timeframe"] == "1d")
     span = (daily["oos_end"].max() - daily["oos_start"].min()).days / 365.25
     assert found is not None
@@ -33,9 +33,9 @@ def test_an_answer_counts_every_tried_set_and_the_time_its_windows_cover(
 
 
 def test_the_sharpe_ratio_that_is_deflated_is_the_mean_over_quarters(
-    sample: tkb.KnowledgeBase,
+    the_sample: tkb.KnowledgeBase,
 ) -> None:
-    answer = ask(sample)
+    answer = ask(the_sample)
     quarter = pl.col("start").dt.truncate("1q")
     means = answer.evidence.group_by(quarter).agg(pl.col("objective").mean())
     assert answer.overfitting is not None
@@ -44,37 +44,37 @@ def test_the_sharpe_ratio_that_is_deflated_is_the_mean_over_quarters(
 
 
 def test_a_limit_that_nothing_reaches_leaves_no_answer_and_says_what_the_best_is(
-    sample: tkb.KnowledgeBase,
+    the_sample: tkb.KnowledgeBase,
 ) -> None:
-    answer = ask(sample, min_deflated_sharpe=1.0)
+    answer = ask(the_sample, min_deflated_sharpe=1.0)
     assert (answer.status, answer.params) == ("none", None)
     assert answer.reasons == ("low_deflated_sharpe",)
     assert any("best deflated Sharpe ratio" in note for note in answer.notes)
     assert answer.suggested_actions
 
 
-def test_the_chosen_set_reaches_the_limit(sample: tkb.KnowledgeBase) -> None:
-    free = ask(sample).overfitting
+def test_the_chosen_set_reaches_the_limit(the_sample: tkb.KnowledgeBase) -> None:
+    free = ask(the_sample).overfitting
     assert free is not None
     limit = free["deflated_sharpe"]["value"]
-    kept = ask(sample, min_deflated_sharpe=limit)
+    kept = ask(the_sample, min_deflated_sharpe=limit)
     assert kept.overfitting is not None
     assert kept.overfitting["deflated_sharpe"]["value"] >= limit
 
 
-def test_likely_overfitting_is_refused_where_a_limit_is_set(sample: tkb.KnowledgeBase) -> None:
-    free = sample.recommend("donchian_breakout", **ASKED)
+def test_likely_overfitting_is_refused_where_a_limit_is_set(the_sample: tkb.KnowledgeBase) -> None:
+    free = the_sample.recommend("donchian_breakout", **ASKED)
     assert free.overfitting is not None
     chance = free.overfitting["pbo"]["value"]
-    assert sample.recommend("donchian_breakout", **ASKED, max_pbo=chance).params == free.params
-    refused = sample.recommend("donchian_breakout", **ASKED, max_pbo=chance - 0.01)
+    assert the_sample.recommend("donchian_breakout", **ASKED, max_pbo=chance).params == free.params
+    refused = the_sample.recommend("donchian_breakout", **ASKED, max_pbo=chance - 0.01)
     assert (refused.status, refused.reasons) == ("none", ("backtest_overfitting",))
 
 
 @pytest.mark.parametrize("name", ["min_deflated_sharpe", "max_pbo"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
 def test_a_limit_that_is_no_probability_is_refused_by_name(
-    sample: tkb.KnowledgeBase, name: str, value: float
+    the_sample: tkb.KnowledgeBase, name: str, value: float
 ) -> None:
     with pytest.raises(InvalidInputError, match=name):
-        ask(sample, **{name: value})
+        ask(the_sample, **{name: value})

@@ -20,10 +20,10 @@ Open = Callable[..., tkb.KnowledgeBase]
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_each_sample_strategy_gets_parameters_that_obey_its_spec_and_were_tried(
-    sample: tkb.KnowledgeBase, data: Path, strategy: str
+    the_sample: tkb.KnowledgeBase, data: Path, strategy: str
 ) -> None:
-    rec = sample.recommend(strategy, ohlcv=data / "ohlcv" / "AAPL_1d.parquet")
-    declared = sample.strategy(strategy)
+    rec = the_sample.recommend(strategy, ohlcv=data / "ohlcv" / "AAPL_1d.parquet")
+    declared = the_sample.strategy(strategy)
     assert declared is not None
     assert rec.params is not None
     assert rec.status == "ok"
@@ -105,8 +105,8 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def test_without_a_regime_the_answer_is_degraded_and_says_so(sample: tkb.KnowledgeBase) -> None:
-    rec = sample.recommend("sma_cross")
+def test_without_a_regime_the_answer_is_degraded_and_says_so(the_sample: tkb.KnowledgeBase) -> None:
+    rec = the_sample.recommend("sma_cross")
     assert rec.status == "degraded"
     assert "missing_regime_context" in rec.warnings
     assert "missing_regime_context" in rec.reasons
@@ -115,9 +115,9 @@ def test_without_a_regime_the_answer_is_degraded_and_says_so(sample: tkb.Knowled
 
 
 def test_a_stated_regime_is_marked_and_compared_with_the_scored_windows(
-    sample: tkb.KnowledgeBase,
+    the_sample: tkb.KnowledgeBase,
 ) -> None:
-    rec = sample.recommend("sma_cross", regime=["downtrend", "high_volatility"])
+    rec = the_sample.recommend("sma_cross", regime=["downtrend", "high_volatility"])
     assert rec.regime is not None
     assert rec.regime.source == "stated"
     near = rec.evidence.sort("weight", descending=True).head(5)
@@ -134,17 +134,19 @@ def test_a_stated_regime_is_marked_and_compared_with_the_scored_windows(
     ],
 )
 def test_a_regime_may_be_stated_in_any_of_its_spellings(
-    sample: tkb.KnowledgeBase, regime: Any
+    the_sample: tkb.KnowledgeBase, regime: Any
 ) -> None:
-    rec = sample.recommend("sma_cross", regime=regime)
+    rec = the_sample.recommend("sma_cross", regime=regime)
     assert rec.regime is not None
     assert rec.regime.source == "stated"
     assert rec.status == "ok"
 
 
-def test_ohlcv_and_regime_together_are_refused(sample: tkb.KnowledgeBase, data: Path) -> None:
+def test_ohlcv_and_regime_together_are_refused(the_sample: tkb.KnowledgeBase, data: Path) -> None:
     with pytest.raises(tkb.InvalidInputError, match="give the market once"):
-        sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet", regime=["uptrend"])
+        the_sample.recommend(
+            "sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet", regime=["uptrend"]
+        )
 
 
 def test_filters_nominate_but_bad_windows_still_judge(open_kb: Open) -> None:
@@ -193,15 +195,15 @@ def test_strict_filters_relax_when_too_little_passes_and_the_additions_are_marke
 
 
 def test_following_a_relaxation_gives_exactly_the_promised_number(
-    sample: tkb.KnowledgeBase, data: Path
+    the_sample: tkb.KnowledgeBase, data: Path
 ) -> None:
     market = data / "ohlcv" / "AAPL_1d.parquet"
-    rec = sample.recommend("sma_cross", ohlcv=market, max_drawdown=0.02, min_trades=80)
+    rec = the_sample.recommend("sma_cross", ohlcv=market, max_drawdown=0.02, min_trades=80)
     usable = [r for r in rec.recommended_relaxed_settings if r["sufficient"]]
     assert usable
     for setting in usable:
         asked: dict[str, Any] = {"max_drawdown": 0.02, "min_trades": 80}
-        again = sample.recommend(
+        again = the_sample.recommend(
             "sma_cross", ohlcv=market, **{**asked, setting["filter"]: setting["suggested"]}
         )
         assert again.after_strict == setting["candidates"]
@@ -232,14 +234,14 @@ def test_a_spec_without_trials_answers_none_with_the_reason(open_kb: Open) -> No
     assert any("ingest" in action for action in rec.suggested_actions)
 
 
-def test_an_unknown_strategy_suggests_near_names(sample: tkb.KnowledgeBase) -> None:
+def test_an_unknown_strategy_suggests_near_names(the_sample: tkb.KnowledgeBase) -> None:
     with pytest.raises(tkb.UnknownStrategyError, match="did you mean sma_cross"):
-        sample.recommend("sma_crss")
+        the_sample.recommend("sma_crss")
 
 
-def test_an_unknown_objective_suggests_near_names(sample: tkb.KnowledgeBase) -> None:
+def test_an_unknown_objective_suggests_near_names(the_sample: tkb.KnowledgeBase) -> None:
     with pytest.raises(tkb.UnknownObjectiveError, match="did you mean sharpe"):
-        sample.recommend("sma_cross", "sharp")
+        the_sample.recommend("sma_cross", "sharp")
 
 
 @pytest.mark.parametrize(
@@ -257,15 +259,15 @@ def test_an_unknown_objective_suggests_near_names(sample: tkb.KnowledgeBase) -> 
     ],
 )
 def test_a_request_value_that_cannot_be_used_is_named(
-    sample: tkb.KnowledgeBase, filters: dict[str, Any], field: str
+    the_sample: tkb.KnowledgeBase, filters: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(tkb.InvalidInputError, match=field):
-        sample.recommend("sma_cross", **filters)
+        the_sample.recommend("sma_cross", **filters)
 
 
-def test_one_set_of_trials_answers_several_objectives(sample: tkb.KnowledgeBase) -> None:
+def test_one_set_of_trials_answers_several_objectives(the_sample: tkb.KnowledgeBase) -> None:
     found = {
-        name: sample.recommend("macd_trend", name, regime=["uptrend"])
+        name: the_sample.recommend("macd_trend", name, regime=["uptrend"])
         for name in ("sharpe", "return", "calmar", "profit_factor", "sharpe_dd_penalty")
     }
     assert all(rec.status == "ok" for rec in found.values())
@@ -450,8 +452,8 @@ def test_a_symbol_without_history_is_compared_with_the_stored_ones(open_kb: Open
         assert not any("did you mean" in note for note in other.notes)
 
 
-def test_the_answer_is_one_json_document(sample: tkb.KnowledgeBase, data: Path) -> None:
-    rec = sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet", mode="debug")
+def test_the_answer_is_one_json_document(the_sample: tkb.KnowledgeBase, data: Path) -> None:
+    rec = the_sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet", mode="debug")
     text = json.dumps(rec.to_dict(), allow_nan=False)
     read = json.loads(text)
     assert read["params"] == rec.params
@@ -459,8 +461,8 @@ def test_the_answer_is_one_json_document(sample: tkb.KnowledgeBase, data: Path) 
     assert read["debug"]["funnel"]["stored"] == 4368
 
 
-def test_the_baseline_stands_beside_the_answer(sample: tkb.KnowledgeBase, data: Path) -> None:
-    rec = sample.recommend("rsi_reversion", ohlcv=data / "ohlcv" / "AAPL_1d.parquet")
+def test_the_baseline_stands_beside_the_answer(the_sample: tkb.KnowledgeBase, data: Path) -> None:
+    rec = the_sample.recommend("rsi_reversion", ohlcv=data / "ohlcv" / "AAPL_1d.parquet")
     assert rec.baseline is not None
     assert rec.baseline["defaults"]["params"] == {"n": 14, "low": 30, "exit": 50, "allow_short": 0}
     assert np.isfinite(rec.baseline["defaults"]["expected"]["value"])
@@ -518,10 +520,10 @@ def test_a_point_that_sql_does_not_know_is_never_recommended(
     assert plain(sample.recommend("sma_cross", ohlcv=market)) == before
 
 
-def test_the_query_regime_is_measured_and_shown(sample: tkb.KnowledgeBase, data: Path) -> None:
+def test_the_query_regime_is_measured_and_shown(the_sample: tkb.KnowledgeBase, data: Path) -> None:
     path = data / "ohlcv" / "AAPL_1d.parquet"
-    rec = sample.recommend("sma_cross", ohlcv=path)
-    assert rec.regime == sample.regime(path)
+    rec = the_sample.recommend("sma_cross", ohlcv=path)
+    assert rec.regime == the_sample.regime(path)
     assert rec.timeframe == "1d"
 
 

@@ -88,33 +88,35 @@ def rows_of(table: pl.DataFrame, *drop: str) -> list[dict[str, Any]]:
 
 
 def test_each_row_is_the_answer_that_the_question_gets_alone(
-    sample: tkb.KnowledgeBase, data: Path
+    the_sample: tkb.KnowledgeBase, data: Path
 ) -> None:
     asked = questions(data)
-    alone = [expected_row(sample.recommend(**question)) for question in asked]
+    alone = [expected_row(the_sample.recommend(**question)) for question in asked]
     assert {row["status"] for row in alone} == {"ok", "degraded", "none"}
-    assert rows_of(sample.recommend_many(asked), "market") == alone
+    assert rows_of(the_sample.recommend_many(asked), "market") == alone
 
 
 def test_the_order_of_the_questions_is_the_order_of_the_answers_and_changes_none(
-    sample: tkb.KnowledgeBase, data: Path
+    the_sample: tkb.KnowledgeBase, data: Path
 ) -> None:
     asked = questions(data)
     order = [5, 2, 7, 0, 3, 6, 1, 4]
-    one = rows_of(sample.recommend_many(asked))
-    other = rows_of(sample.recommend_many([asked[k] for k in order]))
+    one = rows_of(the_sample.recommend_many(asked))
+    other = rows_of(the_sample.recommend_many([asked[k] for k in order]))
     assert other == [one[k] for k in order]
 
 
 def test_a_folder_of_prices_is_asked_about_strategy_by_strategy(
-    sample: tkb.KnowledgeBase, data: Path
+    the_sample: tkb.KnowledgeBase, data: Path
 ) -> None:
     markets = ["AAPL_1d", "EURUSD_1h", "FB_1d", "GOOG_1d", "IBM_1d", "MSFT_1d"]
-    table = sample.recommend_many(strategies=["sma_cross", "bb_reversal"], markets=data / "ohlcv")
+    table = the_sample.recommend_many(
+        strategies=["sma_cross", "bb_reversal"], markets=data / "ohlcv"
+    )
     pairs = table.select("strategy_name", "market").rows()
     assert pairs == [(s, m) for s in ("sma_cross", "bb_reversal") for m in markets]
     assert table["symbol"].to_list() == [m.split("_")[0] for m in markets] * 2
-    everything = sample.recommend_many(markets=data / "ohlcv")
+    everything = the_sample.recommend_many(markets=data / "ohlcv")
     assert sorted(everything["strategy_name"].unique()) == sorted(STRATEGIES)
     assert everything.height == 36
 
@@ -148,22 +150,24 @@ SPELLINGS: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_every_spelling_of_a_market_means_the_same(
-    sample: tkb.KnowledgeBase, data: Path, spelling: Callable[[Path], Any]
+    the_sample: tkb.KnowledgeBase, data: Path, spelling: Callable[[Path], Any]
 ) -> None:
-    alone = sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet")
-    table = sample.recommend_many(strategies="sma_cross", markets=spelling(data / "ohlcv"))
+    alone = the_sample.recommend("sma_cross", ohlcv=data / "ohlcv" / "IBM_1d.parquet")
+    table = the_sample.recommend_many(strategies="sma_cross", markets=spelling(data / "ohlcv"))
     assert rows_of(table) == [{"market": "IBM_1d", **expected_row(alone)}]
 
 
-def test_a_stated_regime_is_a_market_too(sample: tkb.KnowledgeBase) -> None:
+def test_a_stated_regime_is_a_market_too(the_sample: tkb.KnowledgeBase) -> None:
     stated = tkb.Regime.stated(tags=["ranging"])
     markets = {"quiet": {"volatility_annual": 0.1}, "ranging": stated}
-    table = sample.recommend_many(strategies="bb_reversal", markets=markets)
-    alone = [sample.recommend("bb_reversal", regime=regime) for regime in markets.values()]
+    table = the_sample.recommend_many(strategies="bb_reversal", markets=markets)
+    alone = [the_sample.recommend("bb_reversal", regime=regime) for regime in markets.values()]
     assert rows_of(table, "market") == [expected_row(rec) for rec in alone]
 
 
-def test_a_frame_a_file_and_a_list_ask_the_same(sample: tkb.KnowledgeBase, tmp_path: Path) -> None:
+def test_a_frame_a_file_and_a_list_ask_the_same(
+    the_sample: tkb.KnowledgeBase, tmp_path: Path
+) -> None:
     asked = [
         {"strategy_name": "sma_cross", "symbol": "IBM", "regime": "uptrend,high_volatility"},
         {"strategy_name": "bb_reversal", "regime": '{"volatility_annual": 0.2}', "min_trades": 9},
@@ -171,23 +175,23 @@ def test_a_frame_a_file_and_a_list_ask_the_same(sample: tkb.KnowledgeBase, tmp_p
     frame = pl.DataFrame(asked)
     frame.write_csv(tmp_path / "questions.csv")
     frame.write_parquet(tmp_path / "questions.parquet")
-    listed = rows_of(sample.recommend_many(asked))
+    listed = rows_of(the_sample.recommend_many(asked))
     for source in (
         frame,
         pd.DataFrame(asked),
         tmp_path / "questions.csv",
         str(tmp_path / "questions.parquet"),
     ):
-        assert rows_of(sample.recommend_many(source)) == listed
-    alone = sample.recommend("bb_reversal", regime={"volatility_annual": 0.2}, min_trades=9)
+        assert rows_of(the_sample.recommend_many(source)) == listed
+    alone = the_sample.recommend("bb_reversal", regime={"volatility_annual": 0.2}, min_trades=9)
     assert listed[1]["expected"] == (alone.expected or {})["value"]
-    tags = sample.recommend("sma_cross", symbol="IBM", regime=["uptrend", "high_volatility"])
+    tags = the_sample.recommend("sma_cross", symbol="IBM", regime=["uptrend", "high_volatility"])
     assert listed[0]["expected"] == (tags.expected or {})["value"]
 
 
-def test_what_a_row_says_comes_before_what_is_said_for_all(sample: tkb.KnowledgeBase) -> None:
+def test_what_a_row_says_comes_before_what_is_said_for_all(the_sample: tkb.KnowledgeBase) -> None:
     asked = [{"strategy_name": "sma_cross"}, {"strategy_name": "sma_cross", "min_trades": 5}]
-    table = sample.recommend_many(asked, min_trades=10**6, objective_type="return")
+    table = the_sample.recommend_many(asked, min_trades=10**6, objective_type="return")
     assert table["status"].to_list() == ["none", "degraded"]
     assert table["objective_type"].to_list() == ["return", "return"]
 
@@ -211,32 +215,33 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("bad", "message"), BAD.values(), ids=BAD)
 def test_a_bad_question_has_its_row_and_does_not_lose_the_others(
-    sample: tkb.KnowledgeBase, data: Path, bad: dict[str, Any], message: str
+    the_sample: tkb.KnowledgeBase, data: Path, bad: dict[str, Any], message: str
 ) -> None:
     good = {"strategy_name": "macd_trend", "market": "IBM_1d"}
-    table = sample.recommend_many([good, bad, good], markets=data / "ohlcv")
+    recorded = the_sample.events(limit=1_000).height
+    table = the_sample.recommend_many([good, bad, good], markets=data / "ohlcv")
     assert table["status"].to_list() == ["ok", "error", "ok"]
     assert table["error"][1].startswith("row 2: ")
     assert message in table["error"][1]
     assert table["request_id"].is_null().to_list() == [False, True, False]
-    assert sample.events().height == 2
+    assert the_sample.events(limit=1_000).height == recorded + 2
     with pytest.raises(tkb.InvalidInputError, match=r"^row 2: "):
-        sample.recommend_many([good, bad, {}], markets=data / "ohlcv", strict=True)
-    assert sample.events().height == 2
+        the_sample.recommend_many([good, bad, {}], markets=data / "ohlcv", strict=True)
+    assert the_sample.events(limit=1_000).height == recorded + 2
 
 
 def test_a_market_that_cannot_be_read_is_named_in_each_of_its_rows(
-    sample: tkb.KnowledgeBase, data: Path, tmp_path: Path
+    the_sample: tkb.KnowledgeBase, data: Path, tmp_path: Path
 ) -> None:
     shutil.copy(data / "ohlcv" / "IBM_1d.parquet", tmp_path)
     pl.DataFrame({"ts": [1]}).write_parquet(tmp_path / "BAD_1d.parquet")
-    table = sample.recommend_many(strategies=["sma_cross", "macd_trend"], markets=tmp_path)
+    table = the_sample.recommend_many(strategies=["sma_cross", "macd_trend"], markets=tmp_path)
     assert table["status"].to_list() == ["error", "ok", "error", "ok"]
     assert table["error"][2].startswith("row 3: market BAD_1d: open: no column for open")
 
 
 def test_a_call_that_asks_nothing_or_cannot_be_meant_is_refused(
-    sample: tkb.KnowledgeBase, tmp_path: Path
+    the_sample: tkb.KnowledgeBase, tmp_path: Path
 ) -> None:
     for arguments, message in (
         ({}, "nothing is asked"),
@@ -249,10 +254,10 @@ def test_a_call_that_asks_nothing_or_cannot_be_meant_is_refused(
         ({"strategies": "x", "markets": ["a/X_1d.csv", "b/X_1d.csv"]}, "two markets are named"),
     ):
         with pytest.raises(tkb.InvalidInputError, match=message):
-            sample.recommend_many(**arguments)
-    assert sample.recommend_many([]).is_empty()
+            the_sample.recommend_many(**arguments)
+    assert the_sample.recommend_many([]).is_empty()
     with pytest.raises(tkb.UnknownWorkspaceError):
-        sample.recommend_many(strategies="sma_cross", workspace="nowhere")
+        the_sample.recommend_many(strategies="sma_cross", workspace="nowhere")
 
 
 def test_every_answer_is_recorded_once_like_a_single_one(

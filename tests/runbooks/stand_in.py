@@ -1,10 +1,11 @@
 """Answers as a replica does, and starts in 50 ms: python stand_in.py PORT NAME [STATUS] [FAST]
 
 The name has to hold `tradingkb`, as a replica's command line does. STATUS is that of /ready. FAST
-is the parameter that is recommended.
+is the parameter that is recommended. One whose name ends with `deaf` does not end by SIGTERM.
 """
 
 import json
+import signal
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -49,4 +50,6 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+if NAME.endswith("deaf"):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 ThreadingHTTPServer(("127.0.0.1", int(PORT)), Handler).serve_forever()

@@ -18,6 +18,8 @@ from tradingkb.service import create_app
 from tradingkb.settings import load_settings
 
 ADMIN = {"X-Admin-Token": "a-secret-token"}
+#: Of workspaces.
+TOKENS = {"desk": "token-of-desk", "lab": "token-of-lab"}
 #: No limits but where they are what a test is about.
 UNLIMITED = {
     "rate_limit_per_minute": 0,
@@ -38,6 +40,21 @@ ROW = {
     "sharpe_oos": 1.5,
     "n_trades_oos": 12,
 }
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def walked(served: TestClient, path: str, name: str) -> list[dict[str, Any]]:
+    """All rows of a list, page by page."""
+    found, cursor = [], None
+    while True:
+        more = f"&cursor={cursor}" if cursor else ""
+        page = served.get(f"{path}{more}").json()
+        found += page[name]
+        if (cursor := page["next"]) is None:
+            return found
 
 
 @pytest.fixture

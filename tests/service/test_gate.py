@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tradingkb as tkb
-from tests.service.conftest import ADMIN, Serve
+from tests.service.conftest import ADMIN, TOKENS, UNLIMITED, Serve, bearer
 from tradingkb.exceptions import ConfigurationError
+from tradingkb.service import create_app
+from tradingkb.settings import load_settings
 
 RECOMMEND = "/kb/trials/recommend"
 ADMIN_ROUTES = (
@@ -25,11 +31,6 @@ ADMIN_ROUTES = (
     "/kb/trials/curate",
     "/kb/runbooks/x/runs",
 )
-TOKENS = {"desk": "token-of-desk", "lab": "token-of-lab"}
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.parametrize("path", ADMIN_ROUTES)
@@ -53,16 +54,24 @@ def test_a_token_of_any_bytes_is_refused_and_breaks_nothing(served):
     assert answer.status_code == 401
 
 
-@pytest.fixture
-def two_desks(serve: Serve, tmp_path: Path, sample_home: Path, data: Path):
-    """Two workspaces with a token each; `desk` has trials of sma_cross, `lab` of bb_reversal."""
-    home = tmp_path / "two"
+@pytest.fixture(scope="module")
+def two_desks(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[TestClient]:
+    """Two workspaces with a token each; `desk` has trials of sma_cross, `lab` of bb_reversal.
+
+    Whoever asks leaves events and nothing else: all tests of this module ask the same service.
+    """
+    home = tmp_path_factory.mktemp("two") / "home"
     trials = pl.read_parquet(data / "trials.parquet").filter(pl.col("symbol") == "AAPL")
     with tkb.connect(home, progress=False) as kb:
         for slug, strategy in (("desk", "sma_cross"), ("lab", "bb_reversal")):
             kb.create_workspace(slug)
             kb.ingest(trials.filter(pl.col("strategy_name") == strategy), workspace=slug)
-    return serve(home, workspace_tokens=TOKENS)
+    given = load_settings(
+        home=home, admin_token=ADMIN["X-Admin-Token"], workspace_tokens=TOKENS, **UNLIMITED
+    )
+    open_kb = partial(tkb.connect, settings=given, progress=False)
+    with TestClient(create_app(open_kb, given, monotonic=time.monotonic)) as client:
+        yield client
 
 
 LISTS = (
@@ -105,7 +114,7 @@ def test_an_administrator_needs_no_token_of_a_workspace(two_desks):
         assert two_desks.get(f"/kb/trials?workspace_id={slug}", headers=ADMIN).status_code == 200
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     slug=st.sampled_from(("desk", "lab")),
     strategy=st.sampled_from(("sma_cross", "bb_reversal")),

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-
-def walked(served, path: str, name: str) -> list[dict]:
-    found, cursor = [], None
-    while True:
-        more = f"&cursor={cursor}" if cursor else ""
-        page = served.get(f"{path}{more}").json()
-        found += page[name]
-        if (cursor := page["next"]) is None:
-            return found
+from tests.service.conftest import walked
 
 
 def test_pages_of_trials_hold_all_of_them_once(served):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 import schemathesis
@@ -18,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import tradingkb as tkb
+from tests.noted import write_runbook
 from tests.service.conftest import ADMIN, ROW, UNLIMITED
 from tradingkb.service import create_app
 from tradingkb.settings import load_settings
@@ -72,12 +74,20 @@ ROUTES = (
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service over a few trials, which anything may happen to."""
     home = tmp_path_factory.mktemp("tried") / "home"
-    given = load_settings(home=home, admin_token=ADMIN["X-Admin-Token"], **UNLIMITED)
+    write_runbook(home.parent / "books")  # one that no request is likely to start
+    books = {"runbooks_dir": home.parent / "books"}
+    given = load_settings(home=home, admin_token=ADMIN["X-Admin-Token"], **UNLIMITED, **books)
     open_kb = partial(tkb.connect, settings=given, progress=False)
     with TestClient(create_app(open_kb, given, monotonic=time.monotonic)) as client:
         rows = [{**ROW, "source_id": str(n), "params": {"fast": n}} for n in range(20)]
         client.post("/kb/trials/ingest", json={"trials": rows}, headers=ADMIN)
         yield client
+
+
+@pytest.fixture(scope="module")
+def schema(tried: TestClient) -> Any:
+    """The document, read once."""
+    return schemathesis.openapi.from_asgi("/openapi.json", tried.app)
 
 
 def test_every_route_of_the_document_is_tried(served):
@@ -87,8 +97,7 @@ def test_every_route_of_the_document_is_tried(served):
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES, ids=[f"{m} {p}" for m, p in ROUTES])
-def test_no_request_is_answered_by_a_failure_or_otherwise_than_documented(tried, method, path):
-    schema = schemathesis.openapi.from_asgi("/openapi.json", tried.app)
+def test_no_request_is_answered_by_a_failure_or_otherwise_than_documented(schema, method, path):
     operation = schema[path][method]
 
     @settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.noted import NAME, RESULT, run_of, write_runbook
-from tests.service.conftest import ADMIN, Serve
-from tests.service.test_gate import TOKENS, bearer
-from tests.service.test_lists import walked
+from tests.service.conftest import ADMIN, TOKENS, Serve, bearer, walked
 from tradingkb.ports import RunbookRun
 from tradingkb.presentation import REPORT_POLICY
 
@@ -161,6 +160,16 @@ def test_what_cannot_be_started_is_refused_with_its_field_and_a_remedy(
     assert (answer.status_code, told["field"]) == (status, field)
     assert word in told["remedy"]
     assert noted.get(RUNS).json()["runs"] == []
+
+
+#: What the extra `runbooks` installs.
+EXTRA = ("papermill", "nbclient", "nbconvert", "nbformat", "ipykernel", "cronsim", "plotly")
+
+
+def test_the_service_starts_where_the_extra_is_not_installed():
+    block = "; ".join(f"sys.modules[{name!r}] = None" for name in EXTRA)
+    code = f"import sys; {block}; import tradingkb.service, tradingkb.client"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_without_what_runs_notebooks_the_rest_works_and_starting_says_what_is_missing(

@@ -19,15 +19,23 @@ from tradingkb.sql import open_engine, reading, writing
 from tradingkb.sql import sqlite as plumbing
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("filled") / "home"
+    with tkb.connect(home, progress=False) as kb:
+        kb.ingest(grid(4))
+    return home
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
 @pytest.fixture
-def kb(home: Path) -> Iterator[tkb.KnowledgeBase]:
+def kb(home: Path, filled: Path) -> Iterator[tkb.KnowledgeBase]:
+    shutil.copytree(filled, home)
     with tkb.connect(home, progress=False) as kb:
-        kb.ingest(grid(4))
         yield kb
 
 

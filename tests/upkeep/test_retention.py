@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import tradingkb as tkb
+from tests.conftest import NOW, Clock
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import RunRecord
 from tradingkb.sql import compact, counted, open_engine, reading, writing
@@ -19,16 +20,23 @@ from tradingkb.upkeep import retention
 Open = Callable[..., tkb.KnowledgeBase]
 
 
-@pytest.fixture
-def aged(open_kb: Open, clock: Any, data: Path) -> tkb.KnowledgeBase:
+@pytest.fixture(scope="module")
+def aged_home(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs and three events, 400, 100 and 0 days old; the second run brought nothing."""
-    kb = open_kb()
+    home, clock = tmp_path_factory.mktemp("aged") / "home", Clock(NOW - timedelta(days=400))
     trials = pl.read_parquet(data / "trials.parquet").head(40)
-    for part, days in ((trials.head(20), 300), (trials.head(20), 100), (trials.tail(20), 0)):
-        kb.ingest(part)
-        kb.recommend(trials["strategy_name"][0], symbol="AAPL", timeframe="1d")
-        clock.now += timedelta(days=days)
-    return kb
+    with tkb.connect(home, clock=clock, progress=False) as kb:
+        for part, days in ((trials.head(20), 300), (trials.head(20), 100), (trials.tail(20), 0)):
+            kb.ingest(part)
+            kb.recommend(trials["strategy_name"][0], symbol="AAPL", timeframe="1d")
+            clock.now += timedelta(days=days)
+    return home
+
+
+@pytest.fixture
+def aged(open_kb: Open, clock: Any, aged_home: Path) -> tkb.KnowledgeBase:
+    clock.now += timedelta(minutes=1)
+    return open_kb(like=aged_home)
 
 
 def test_prune_only_counts_until_it_is_told_to_delete(aged: tkb.KnowledgeBase) -> None:

@@ -56,9 +56,8 @@ class Problems:
         bad = (check.bad.fill_null(False).alias(f"{i}") for i, check in enumerate(checks))
         masks = frame.select(ROW, *bad).get_columns()[1:]
         for check, mask in zip(checks, masks, strict=True):
-            rows = mask.arg_true()
-            if rows.len():  # gathered by place: filtering leaves a chunk for each of the source
-                self._found.append(_problems(frame[rows], check))
+            if mask.any():  # gathered by place: filtering leaves a chunk for each of the source
+                self._found.append(_problems(frame[mask.arg_true()], check))
 
     def note_undefined(self, frame: pl.DataFrame, undefined: pl.Series) -> None:
         """Remembers rows with a metric that their tool computed, and found undefined."""
@@ -106,7 +105,7 @@ def read_column(frame: pl.DataFrame, column: Column, problems: Problems) -> pl.S
     name = column.name
     if name not in frame.columns:
         return pl.Series(name, [None] * frame.height, dtype=_dtype(column))
-    raw = frame.select(ROW, name)
+    raw = pl.DataFrame([frame[ROW], frame[name]])
     if raw.schema[name] == pl.Null:
         return pl.Series(name, [None] * frame.height, dtype=_dtype(column))
     readers: dict[str, Callable[[pl.DataFrame, Column, Problems], pl.Series]] = {

@@ -38,6 +38,7 @@ class Lease:
         """Begins to renew it; `renew` says whether it was still held."""
         self._store, self._name, self._me = store, name, me
         self._ended = False
+        self._renew = renew
         self._beat = Heartbeat(renew, RENEW_S, "lease")
         self._beat.start()
 
@@ -65,6 +66,17 @@ class Lease:
                 f"the lease {self._name} was broken or taken over while this ran, so it "
                 "stopped: nothing is lost, run it again"
             )
+
+    def confirm(self) -> None:
+        """As `check`, of this moment: the last sign of life is seconds old.
+
+        Raises:
+            WorkspaceBusyError: as of `check`.
+            BackendUnavailableError: the database does not answer.
+        """
+        if not self._beat.lost:
+            self._beat.lost = not self._renew()
+        self.check()
 
     def end(self, last: Callable[[], object] = lambda: None) -> None:
         """Gives the lease up in one transaction with what is written last; a second time nothing.

@@ -8,8 +8,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from tradingkb.service.bodies import RecommendBody, RegimeBody
-from tradingkb.service.forms import PROBLEM, READY, Schema, object_of
+from tradingkb.service.forms import PROBLEM, READY
 from tradingkb.service.problems import MEDIA_TYPE
+from tradingkb.service.schemas import Schema, object_of
 
 
 def documented(

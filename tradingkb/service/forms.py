@@ -6,60 +6,45 @@ with what is really answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from tradingkb.plain import COLUMN_TYPES, JSON_COLUMN
+from tradingkb.service.schemas import (
+    ANY,
+    BOOL,
+    COLUMNS,
+    NATURAL,
+    NEXT,
+    NUMBER,
+    TEXT,
+    TIME,
+    Schema,
+    list_of,
+    object_of,
+    or_null,
+)
 
-Schema = dict[str, Any]
-
-
-def object_of(properties: Mapping[str, Schema], *, closed: bool = False) -> Schema:
-    """A JSON object with these properties."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        **({"additionalProperties": False} if closed else {}),
-    }
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _list(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-TEXT: Final[Schema] = {"type": "string"}
-_BOOL: Final[Schema] = {"type": "boolean"}
-_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
-_NUMBER: Final[Schema] = {"type": "number"}
-_ANY: Final[Schema] = {"type": "object"}
-_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 _STATUS: Final[Schema] = {"type": "string", "enum": ["ok", "degraded", "none"]}
 
 PROBLEM: Final = object_of(
     {
         "type": TEXT,
         "title": TEXT,
-        "status": _COUNT,
+        "status": NATURAL,
         "detail": TEXT,
         "code": TEXT,
-        "remedy": _or_null(TEXT),
+        "remedy": or_null(TEXT),
         "request_id": TEXT,
     }
 ) | {"description": "What is wrong, by RFC 9457; `field` and `row` (from 1) where known."}
 
 _BREAKER: Final = object_of(
     {
-        "failures": _COUNT,
-        "is_open": _BOOL,
+        "failures": NATURAL,
+        "is_open": BOOL,
         "state": {"type": "string", "enum": ["closed", "open", "half_open"]},
-        "in_use": _BOOL,
-        "open_since": _or_null(_TIME),
-        "last_error": _or_null(TEXT),
+        "in_use": BOOL,
+        "open_since": or_null(TIME),
+        "last_error": or_null(TEXT),
     }
 )
 HEALTH: Final = object_of(
@@ -74,10 +59,10 @@ HEALTH: Final = object_of(
 )
 READY: Final = object_of(
     {
-        "ready": _BOOL,
+        "ready": BOOL,
         "checks": {
             "type": "object",
-            "additionalProperties": object_of({"ok": _BOOL, "detail": TEXT}),
+            "additionalProperties": object_of({"ok": BOOL, "detail": TEXT}),
         },
     }
 )
@@ -86,40 +71,40 @@ HTML: Final[Schema] = {"type": "string", "x-media-type": "text/html"}
 ANSWER: Final = object_of(
     {
         "request_id": TEXT,
-        "at": _TIME,
+        "at": TIME,
         "workspace": TEXT,
         "strategy_name": TEXT,
         "objective_type": TEXT,
         "status": _STATUS,
-        "params": _or_null(_ANY),
-        "confidence": _or_null(_NUMBER),
+        "params": or_null(ANY),
+        "confidence": or_null(NUMBER),
         "confidence_band": {"type": "string", "enum": ["high", "medium", "low", "none"]},
-        "expected": _or_null(_ANY),
-        "reasons": _list(TEXT),
-        "warnings": _list(TEXT),
-        "notes": _list(TEXT),
-        "suggested_actions": _list(TEXT),
-        "filter_rejections": _list(_ANY),
-        "recommended_relaxed_settings": _list(_ANY),
-        "strict_to_relaxed": _BOOL,
-        "metadata_only": _BOOL,
-        "repaired_params": _ANY,
-        "timings": _ANY,
+        "expected": or_null(ANY),
+        "reasons": list_of(TEXT),
+        "warnings": list_of(TEXT),
+        "notes": list_of(TEXT),
+        "suggested_actions": list_of(TEXT),
+        "filter_rejections": list_of(ANY),
+        "recommended_relaxed_settings": list_of(ANY),
+        "strict_to_relaxed": BOOL,
+        "metadata_only": BOOL,
+        "repaired_params": ANY,
+        "timings": ANY,
     }
 )
 REGIME: Final = object_of(
     {
         "source": TEXT,
-        "symbol": _or_null(TEXT),
-        "timeframe": _or_null(TEXT),
-        "bars": _or_null(_COUNT),
-        "features": {"type": "object", "additionalProperties": _or_null(_NUMBER)},
-        "tags": _list(TEXT),
-        "evidence": _list(_ANY),
-        "warnings": _list(TEXT),
+        "symbol": or_null(TEXT),
+        "timeframe": or_null(TEXT),
+        "bars": or_null(NATURAL),
+        "features": {"type": "object", "additionalProperties": or_null(NUMBER)},
+        "tags": list_of(TEXT),
+        "evidence": list_of(ANY),
+        "warnings": list_of(TEXT),
     }
 )
-REPORT: Final = object_of({"workspace": TEXT, "dry_run": _BOOL})
+REPORT: Final = object_of({"workspace": TEXT, "dry_run": BOOL})
 JOB: Final = object_of(
     {
         "job_id": TEXT,
@@ -129,33 +114,27 @@ JOB: Final = object_of(
             "type": "string",
             "enum": ["queued", "running", "succeeded", "failed", "cancelled"],
         },
-        "progress": object_of({"done": _COUNT, "total": _or_null(_COUNT)}),
-        "attempts": _COUNT,
-        "cancel_requested": _BOOL,
-        "error": _or_null(TEXT),
-        "result": _or_null(_ANY),
+        "progress": object_of({"done": NATURAL, "total": or_null(NATURAL)}),
+        "attempts": NATURAL,
+        "cancel_requested": BOOL,
+        "error": or_null(TEXT),
+        "result": or_null(ANY),
     }
 )
-#: Types of columns by their names, for clients that make frames of rows.
-_COLUMNS: Final[Schema] = {
-    "type": "object",
-    "additionalProperties": {"type": "string", "enum": [JSON_COLUMN, *COLUMN_TYPES]},
-}
-_NEXT: Final = {"next": _or_null(TEXT), "columns": _COLUMNS}
-TABLE: Final = object_of({"columns": _COLUMNS, "rows": _list(_ANY)})
-TRIALS: Final = object_of({"trials": _list(_ANY), **_NEXT})
-EVENTS: Final = object_of({"events": _list(_ANY), **_NEXT})
-JOBS: Final = object_of({"jobs": _list(_ANY), "next": _or_null(TEXT)})
-COUNT: Final = object_of({"count": _COUNT})
+TABLE: Final = object_of({"columns": COLUMNS, "rows": list_of(ANY)})
+TRIALS: Final = object_of({"trials": list_of(ANY), **NEXT})
+EVENTS: Final = object_of({"events": list_of(ANY), **NEXT})
+JOBS: Final = object_of({"jobs": list_of(ANY), "next": or_null(TEXT)})
+COUNT: Final = object_of({"count": NATURAL})
 DENSITY: Final = object_of(
     {
         "strategy_name": TEXT,
         "x": TEXT,
         "y": TEXT,
-        "n": _COUNT,
-        "n_missing": _COUNT,
-        "n_outside": _COUNT,
-        "rank_correlation": _or_null(_NUMBER),
+        "n": NATURAL,
+        "n_missing": NATURAL,
+        "n_outside": NATURAL,
+        "rank_correlation": or_null(NUMBER),
         "cells": TABLE,
     }
 )
@@ -163,42 +142,42 @@ GRID: Final = object_of(
     {
         "strategy_name": TEXT,
         "objective_type": TEXT,
-        "timeframe": _or_null(TEXT),
-        "p": _or_null(TEXT),
-        "q": _or_null(TEXT),
-        "params": _list(TEXT),
+        "timeframe": or_null(TEXT),
+        "p": or_null(TEXT),
+        "q": or_null(TEXT),
+        "params": list_of(TEXT),
         "unit": TEXT,
         "direction": {"type": "string", "enum": ["max", "min"]},
-        "n_trials": _COUNT,
-        "n_windows": _COUNT,
-        "n_sets": _COUNT,
+        "n_trials": NATURAL,
+        "n_windows": NATURAL,
+        "n_sets": NATURAL,
         "cells": TABLE,
     }
 )
-SPEC: Final = object_of({"spec": _or_null(object_of({"name": TEXT, "params": _list(_ANY)}))})
+SPEC: Final = object_of({"spec": or_null(object_of({"name": TEXT, "params": list_of(ANY)}))})
 OBJECTIVES: Final = object_of(
     {
-        "objectives": _list(
+        "objectives": list_of(
             object_of(
                 {
                     "name": TEXT,
                     "direction": {"type": "string", "enum": ["max", "min"]},
                     "unit": TEXT,
                     "description": TEXT,
-                    "break_even": _or_null(_NUMBER),
-                    "idle": _or_null(_NUMBER),
-                    "low": _or_null(_NUMBER),
-                    "high": _or_null(_NUMBER),
+                    "break_even": or_null(NUMBER),
+                    "idle": or_null(NUMBER),
+                    "low": or_null(NUMBER),
+                    "high": or_null(NUMBER),
                 }
             )
         )
     }
 )
-EVENT: Final = object_of({"at": _TIME, "request_id": TEXT, "status": _STATUS})
+EVENT: Final = object_of({"at": TIME, "request_id": TEXT, "status": _STATUS})
 AGAIN: Final = object_of(
     {
-        "same": _BOOL,
-        "differences": _list(object_of({"field": TEXT})),
+        "same": BOOL,
+        "differences": list_of(object_of({"field": TEXT})),
         "then": EVENT,
         "now": ANSWER,
     }
@@ -206,19 +185,19 @@ AGAIN: Final = object_of(
 PROBLEMS: Final = object_of(
     {
         "workspace": TEXT,
-        "at": _TIME,
-        "healthy": _BOOL,
-        "open": _list(
+        "at": TIME,
+        "healthy": BOOL,
+        "open": list_of(
             object_of(
                 {
                     "code": TEXT,
                     "severity": {"type": "string", "enum": ["critical", "warning", "info"]},
                     "title": TEXT,
-                    "since": _or_null(_TIME),
-                    "evidence": _ANY,
+                    "since": or_null(TIME),
+                    "evidence": ANY,
                     "what_to_do": TEXT,
                     "runbook": TEXT,
-                    "parameters": _ANY,
+                    "parameters": ANY,
                 }
             )
         ),
@@ -227,76 +206,20 @@ PROBLEMS: Final = object_of(
 FRESHNESS: Final = object_of(
     {
         "workspace": TEXT,
-        "at": _TIME,
-        "last_ingest": _or_null(_TIME),
-        "last_calibration": _or_null(_TIME),
-        "last_backup": _or_null(_TIME),
-        "last_event": _or_null(_TIME),
-        "newest_trial": _or_null(_TIME),
+        "at": TIME,
+        "last_ingest": or_null(TIME),
+        "last_calibration": or_null(TIME),
+        "last_backup": or_null(TIME),
+        "last_event": or_null(TIME),
+        "newest_trial": or_null(TIME),
     }
 )
 SUMMARY: Final = object_of(
     {
-        "hours": _NUMBER,
-        "total": object_of({"ok": _COUNT, "degraded": _COUNT, "none": _COUNT}),
-        "by_strategy": _list(
+        "hours": NUMBER,
+        "total": object_of({"ok": NATURAL, "degraded": NATURAL, "none": NATURAL}),
+        "by_strategy": list_of(
             object_of({"strategy_name": TEXT, "objective_type": TEXT, "status": _STATUS})
         ),
-    }
-)
-RUNBOOKS: Final = object_of(
-    {
-        "runbooks": _list(
-            object_of(
-                {
-                    **dict.fromkeys(("name", "title", "purpose", "when", "changes", "undo"), TEXT),
-                    "alerts": _list(TEXT),
-                    "destructive": _BOOL,
-                    "deadline_s": _COUNT,
-                    "version": TEXT,
-                    "parameters": _list(
-                        object_of(
-                            {
-                                "name": TEXT,
-                                "type": TEXT,
-                                "kind": TEXT,
-                                "optional": _BOOL,
-                                "default": {},
-                                "required": _BOOL,
-                                "choices": _list({}),
-                                "meaning": TEXT,
-                            }
-                        )
-                    ),
-                }
-            )
-        )
-    }
-)
-RUNS: Final = object_of({"runs": _list(_ANY), **_NEXT})
-RUN: Final = object_of(
-    {
-        "run_id": TEXT,
-        "runbook": TEXT,
-        "version": TEXT,
-        "workspace": TEXT,
-        "parameters": _ANY,
-        "dry_run": _BOOL,
-        "actor": TEXT,
-        "schedule": _or_null(TEXT),
-        "slot": _or_null(_TIME),
-        "state": {"type": "string", "enum": ["starting", "running", "ended", "lost"]},
-        "outcome": _or_null(
-            {"type": "string", "enum": ["done", "nothing_to_do", "needs_decision", "failed"]}
-        ),
-        "progress": object_of({"done": _COUNT, "total": _COUNT}),
-        "cell": _or_null(TEXT),
-        "error": _or_null(TEXT),
-        "started_at": _TIME,
-        "heartbeat_at": _TIME,
-        "ended_at": _or_null(_TIME),
-        "result": _or_null(_ANY),
-        "notebook": _or_null(TEXT),
-        "report": _or_null(TEXT),
     }
 )

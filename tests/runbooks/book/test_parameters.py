@@ -125,7 +125,7 @@ def test_a_line_that_is_no_parameter_is_refused_with_its_number(line: str, wrong
         read_parameters(line, "a notebook")
 
 
-def test_a_cell_may_import_literal_and_nothing_else():
+def test_a_cell_may_import_what_its_types_need_and_nothing_else():
     cell = 'backend: Literal["memory", "redis"] = "memory"  # which backend'
     (one,) = read_parameters(f"from typing import Literal\n\n{cell}", "a notebook")
     assert one.choices == ("memory", "redis")

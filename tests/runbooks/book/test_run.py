@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -151,8 +152,8 @@ def test_dry_runs_and_those_that_only_read_are_free_to_overlap(started: Callable
 def test_a_run_whose_lease_was_broken_does_no_further_step(started: Callable[..., Run]):
     done: list[str] = []
     run = started(dry_run=False)
-    assert run._lease is not None
-    run._lease._beat.lost = True
+    (lease,) = run._leases.values()
+    lease._beat.lost = True
     run.step("one", "one", do=lambda: done.append("one"))
     run.carry_out()
     assert (done, run.failed) == ([], True)
@@ -201,4 +202,72 @@ def test_where_the_store_is_away_only_a_runbook_that_can_go_on_without_it_begins
     run.reopen()
     assert run.store_error is None
     assert run.kb.workspaces()["slug"].to_list() == ["default"]
+    run.finish()
+
+
+def test_what_was_done_before_somebody_interrupts_is_not_forgotten(started: Callable[..., Run]):
+    """In Jupyter the cells that follow can still be run, and must not say that nothing was done."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    run = started(dry_run=False)
+    run.step("one", "one", do=dict, undo="tradingkb undo")
+    run.step("two", "two", do=interrupted)
+    run.step("three", "three", do=dict)
+    with pytest.raises(KeyboardInterrupt):
+        run.carry_out()
+    found = run.result()
+    assert [one.state for one in found.actions] == ["done", "failed", "skipped"]
+    assert (found.outcome, found.actions[1].error) == ("failed", "KeyboardInterrupt")
+    assert [step.command for step in found.next_steps] == ["tradingkb undo"]
+
+
+def test_a_step_that_was_not_begun_is_not_to_be_undone(started: Callable[..., Run]):
+    run = started(dry_run=False)
+    with tkb.connect(progress=False) as kb:
+        (lease,) = kb.leases().to_dicts()
+        kb.break_lease(lease["name"], reason="a test")
+    run.step("one", "one", do=dict, undo="tradingkb undo")
+    run.carry_out()
+    found = run.result()
+    assert found.actions[0].state == "failed"
+    assert "was broken or taken over" in str(found.actions[0].error)
+    assert found.next_steps == []
+
+
+def test_a_step_that_failed_is_undone_by_what_an_earlier_one_has_told(started: Callable[..., Run]):
+    run = started(dry_run=False)
+    run.step("keep", "keep it", do=lambda: {"snapshot": "s 1"})
+    run.step("delete", "delete it", do=lambda: {}["gone"], undo="tradingkb back '{snapshot}'")
+    run.carry_out()
+    assert [step.command for step in run.result().next_steps] == ["tradingkb back 's 1'"]
+
+
+def test_the_guard_may_be_run_again_in_one_notebook(started: Callable[..., Run]):
+    first = started(dry_run=False)
+    started(run=first, dry_run=False).finish()
+
+
+def test_a_command_means_in_a_shell_what_it_was_made_of(started: Callable[..., Run]):
+    odd = "it's\n\x1b[2J \u202e $HOME `id` \\ \U000e0001é"
+    command = started().command("06", trials=odd, since=None)
+    assert command.isprintable()
+    told = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True
+    )
+    words = told.stdout.decode().split("\0")[:-1]
+    expected = [f"{name}={value}" for name, value in (("trials", odd), ("since", ""))]
+    assert [word for word in words if "=" in word] == ["workspace=default", *expected]
+
+
+def test_no_password_of_a_url_is_told(started: Callable[..., Run]):
+    url = "http://kb:s3cret-pw@qdrant:6333"
+    run = started(dry_run=False)
+    run.parameters["trials"] = url
+    run.find(f"{url} is away", error=f"no answer of {url}", all=[{"url": url}])
+    run.next(f"look at {url}", f"curl {url}")
+    run.step("one", f"ask {url}", do=lambda: {"url": url}, undo=f"curl {url}")
+    run.carry_out()
+    assert "s3cret-pw" not in run.result().model_dump_json()
     run.finish()

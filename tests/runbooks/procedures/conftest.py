@@ -109,7 +109,12 @@ def asked_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def played_asked(asked_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Plays a runbook on a copy of that store."""
-    home = Path(shutil.copytree(asked_home, tmp_path / "asked"))
-    return partial(run_cells, home=home, monkeypatch=monkeypatch)
+def asked_copy(asked_home: Path, tmp_path: Path) -> Path:
+    """A copy of that store that a test may change."""
+    return Path(shutil.copytree(asked_home, tmp_path / "asked"))
+
+
+@pytest.fixture
+def played_asked(asked_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Plays a runbook on it."""
+    return partial(run_cells, home=asked_copy, monkeypatch=monkeypatch)

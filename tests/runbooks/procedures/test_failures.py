@@ -19,8 +19,8 @@ from tests.runbooks.cells import Ran
 from tests.service.process import free_port
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.resilience import Thresholds
-from tradingkb.runbooks.procedures.failures import Failures, failed_requests
 from tradingkb.runbooks.procedures.failures_chart import segments
+from tradingkb.runbooks.procedures.failures_found import Failures, failed_requests
 from tradingkb.runbooks.procedures.http import Answer, ask
 from tradingkb.runbooks.procedures.recovery import half_open_in
 from tradingkb.testing.proxy import FaultyProxy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 
 import tradingkb as tkb
 from tests.client.conftest import TOKEN, listening
+from tests.elsewhere import begun
+from tests.forked import CONTEXT
 from tests.runbooks.cells import Ran
+from tests.runbooks.watched import hold_a_redis
 from tradingkb.runbooks.procedures.http import ask
 from tradingkb.runbooks.procedures.multi_replica import why_switch
-from tradingkb.runbooks.procedures.temporary import temporary_redis
 from tradingkb.testing import RedisProcess
 
 NAME = "01_multi_replica_check"
@@ -127,7 +130,9 @@ def test_a_replica_that_does_not_answer_fails_the_measurement(check: Check, two:
 def test_a_temporary_replica_is_measured_and_nothing_is_left_behind(
     check: Check, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tradingkb.runbooks.procedures.multi_replica.has_redis", lambda: False)
+    monkeypatch.setattr(
+        "tradingkb.runbooks.procedures.multi_replica_found.has_redis", lambda: False
+    )
     before = sorted(path.name for path in home.iterdir())
     found = check(dry_run=False, replicas=1, per_minute=8, at_once=2)
     assert found.result.outcome == "done"
@@ -149,12 +154,32 @@ def test_temporary_replicas_are_planned_in_memory_and_in_redis_with_what_each_wi
     assert "a-secret-password" not in found.result.model_dump_json()
 
 
-def test_a_temporary_redis_answers_and_ends(redis_process: RedisProcess, tmp_path: Path):
+def test_what_is_temporary_ends_with_who_started_it_even_when_that_is_killed(
+    redis_process: RedisProcess,
+):
     import redis
 
-    with tempfile.TemporaryDirectory() as folder, temporary_redis(Path(folder)) as url:
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = CONTEXT.Pipe()
+        process = begun(hold_a_redis, theirs, Path(folder))
+        url = ours.recv()
         client = redis.Redis.from_url(url)
         assert client.ping()
         client.close()
-    with pytest.raises(redis.ConnectionError):
-        redis.Redis.from_url(url).ping()
+        process.kill()
+        until = time.monotonic() + 20
+        while answers(url):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
+def answers(url: str) -> bool:
+    import redis
+
+    client = redis.Redis.from_url(url)
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+    finally:
+        client.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ import tradingkb as tkb
 from tests.runbooks.procedures.conftest import Play
 from tests.small_store import REGIME_V1
 from tradingkb.exceptions import BackendUnavailableError
-from tradingkb.runbooks.procedures import none_triage
+from tradingkb.runbooks import Run
+from tradingkb.runbooks.procedures import answer_rates, none_triage
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
 LOST = f"collection {REGIME_V1} does not exist"
@@ -76,6 +78,23 @@ def test_what_it_asks_counts_in_no_rate(played_asked: Play) -> None:
     assert first.names["found"].n == second.names["found"].n == 20
 
 
+def test_probes_take_no_place_among_the_newest_answers(
+    asked_copy: Path, played_asked: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tkb.connect(asked_copy, progress=False) as kb:
+        for _ in range(3):
+            kb.recommend("s", min_trades=9999, caller="probe")
+    monkeypatch.setattr(answer_rates, "MOST", 2)
+    assert played_asked("04").names["found"].events["source"].to_list() == ["python"] * 2
+
+
+@pytest.mark.parametrize("name", ["02", "04"])
+def test_fewer_than_no_question_is_refused(played_asked: Play, name: str) -> None:
+    given = {"02": "questions", "04": "requests"}[name]
+    with pytest.raises(tkb.InvalidInputError, match=f"{given}: -1 is no number of {given}"):
+        played_asked(name, **{given: -1})
+
+
 def test_charts_say_their_units_and_how_many_answers_they_are_of(played_asked: Play) -> None:
     figures = played_asked("04").figures
     titles = [figure.layout.title.text for figure in figures]
@@ -100,7 +119,7 @@ def test_it_indexes_what_is_stored_with_apply_and_without_a_dry_run_only(
     assert done.states == {"reindex": "done"}
     assert done.result.actions[0].expected == planned.result.actions[0].expected
     assert done.result.actions[0].differs == []
-    assert done.found("verified: the index lacks nothing").evidence["left"] == ""
+    assert done.found("verified: the index lacks nothing").severity == "info"
     again = played_asked("04", apply=True, dry_run=False)
     assert again.states == {}, "the cause holds no more"
 
@@ -116,6 +135,25 @@ def test_an_index_that_cannot_be_written_is_a_failed_run(
     assert failed.result.outcome == "failed"
     assert failed.states == {"reindex": "failed"}
     assert "the vector index is away" in str(failed.result.actions[0].error)
+
+
+def test_nothing_is_verified_by_an_index_that_does_not_answer(
+    played_asked: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise BackendUnavailableError("the vector index is away")
+
+    def carried_out(run: Run) -> Any:
+        table = carry_out(run)
+        monkeypatch.setattr(EmbeddedVectorIndex, "collections", away)
+        return table
+
+    carry_out = Run.carry_out
+    monkeypatch.setattr(Run, "carry_out", carried_out)
+    failed = played_asked("04", apply=True, dry_run=False)
+    assert failed.states == {"reindex": "done"}
+    assert failed.result.outcome == "failed"
+    assert not [one for one in failed.result.findings if one.what.startswith("verified")]
 
 
 def test_one_strategy_and_a_time_narrow_what_is_looked_at(played_asked: Play) -> None:

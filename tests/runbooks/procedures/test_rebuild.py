@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ import tradingkb as tkb
 from tests.runbooks.cells import Ran
 from tests.runbooks.procedures.conftest import TRIALS, Play, answers
 from tests.small_store import COSINE_V1, MARKET, REGIME_V1, trials
-from tradingkb.exceptions import BackendUnavailableError
-from tradingkb.runbooks import Result
+from tradingkb.exceptions import BackendUnavailableError, WorkspaceBusyError
+from tradingkb.runbooks import Result, Run
+from tradingkb.runbooks.procedures import rebuild
 from tradingkb.runbooks.running import run_runbook
 from tradingkb.settings import load_settings
+from tradingkb.testing.ollama_server import OllamaServer
 from tradingkb.testing.qdrant_server import QdrantServer
 from tradingkb.vectors.embedded import EmbeddedVectorIndex
 
@@ -226,6 +228,87 @@ def test_a_collection_of_another_program_is_left_alone(
     assert found.result.outcome == "needs_decision"
     assert found.result.actions == []
     assert any("another program's" in one.what for one in found.result.findings)
+    assert found.commands == [
+        "tradingkb runbook run 03_embedding_model_rotation -p workspace=default "
+        f"-p collection={REGIME_V1}"
+    ]
+
+
+def test_nothing_is_deleted_where_the_embedder_has_gone_since_it_was_looked_at(
+    home: Path, played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = "nomic-embed-text"
+    with OllamaServer({model: 64}) as ollama:
+        monkeypatch.setenv("OLLAMA_HOST", ollama.url)
+        with tkb.connect(home, ollama_host=ollama.url, progress=False) as kb:
+            kb.create_workspace("small")
+            kb.ingest(trials(1), workspace="small")
+            kb.reembed("small", model)
+            kb.activate(model, workspace="small")
+        before_acting(monkeypatch, lambda: ollama.remove(model))
+        failed = played("02", workspace="small", dry_run=False)
+    assert failed.states == {
+        "embedder": "failed",
+        "snapshot": "skipped",
+        "delete": "skipped",
+        "reindex:small": "skipped",
+    }
+    assert collections(home)["kb_nomic_embed_text_v1"] == (64, 2)
+
+
+def before_acting(monkeypatch: pytest.MonkeyPatch, what: Callable[[], object]) -> None:
+    def carried_out(run: Run) -> object:
+        what()
+        return carry_out(run)
+
+    carry_out = Run.carry_out
+    monkeypatch.setattr(Run, "carry_out", carried_out)
+
+
+def test_a_workspace_that_another_runbook_changes_keeps_the_collection_that_both_search(
+    home: Path, played: Play
+) -> None:
+    with tkb.connect(home, progress=False) as kb:
+        kb.create_workspace("other")
+        other = kb.use_cases.workspaces.find("other")
+        with kb.use_cases.leases.claim(other, "runbook"):
+            with pytest.raises(WorkspaceBusyError, match="is changing workspace 'other'"):
+                played("02", dry_run=False)
+            assert played("02").result.outcome == "needs_decision", "a dry run changes nothing"
+        assert kb.collections()["points"].to_list() == [TRIALS]
+
+
+def test_a_collection_that_two_models_search_is_not_made_for_one_of_them(
+    home: Path, played: Play
+) -> None:
+    with tkb.connect(home, progress=False) as kb:
+        kb.create_workspace("twin")
+        twin = kb.use_cases.workspaces.find("twin").id
+        kb.use_cases.store.set_active(twin, "regime-cosine-v1", REGIME_V1)
+    found = played("02", dry_run=False)
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found("twin searches").evidence == {"dimensions": [64, 32]}
+    assert found.commands == [
+        "tradingkb runbook run 03_embedding_model_rotation -p workspace=twin "
+        f"-p collection={COSINE_V1}"
+    ]
+    assert collections(home) == {REGIME_V1: (64, TRIALS)}
+
+
+def test_a_snapshot_that_is_not_there_is_not_planned_for(home: Path, played: Play) -> None:
+    found = played("02", rollback_to="none.snapshot")
+    assert found.found("there is no snapshot none.snapshot").severity == "critical"
+    assert found.result.actions == []
+    assert found.commands == ["tradingkb snapshots"]
+
+
+def test_an_index_that_goes_away_before_it_is_verified_leaves_the_way_back(
+    home: Path, played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "verify_ready", away)
+    failed = played("02", dry_run=False)
+    assert failed.result.outcome == "failed"
+    assert [one for one in failed.commands if ROLLBACK.search(one)]
 
 
 def test_a_snapshot_of_another_dimension_is_not_searched(home: Path, played: Play) -> None:

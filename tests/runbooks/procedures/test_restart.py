@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ import pytest
 import tradingkb as tkb
 from tests.runbooks.cells import Ran
 from tests.service.process import free_port
+from tests.small_store import sql
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import ScheduleState
 from tradingkb.runbooks.procedures import processes
@@ -151,6 +155,41 @@ def test_a_version_that_is_not_ready_or_answers_otherwise_is_taken_back_and_the_
     assert ask(one, "/ready").ok
 
 
+def test_one_that_does_not_end_is_left_as_it_is(restarted: Restart, started: Started):
+    url = started(command=stand_in("{port}", "tradingkb-deaf"))
+    pid = started.pid()
+    found = restarted(replica_urls=url, dry_run=False, end_s=0)
+    assert f"process {pid} did not end within 0 s" in (found.result.actions[0].error or "")
+    assert started.pid() == pid
+    assert ask(url, "/ready").ok
+
+
+def test_jobs_that_run_are_told_and_have_to_go_on(
+    restarted: Restart, started: Started, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    url = started()
+    with tkb.connect(home, progress=False) as kb:
+        job = kb.submit_job("reembed").job_id
+        ago = datetime.now(UTC) - timedelta(hours=1)
+        change = "UPDATE jobs SET state = 'running', heartbeat_at = :ago, started_at = :ago"
+        sql(kb, change, ago=ago.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    # One of which nobody has heard for an hour is stuck until somebody takes it.
+    waited = SimpleNamespace(s=0.0)
+    monkeypatch.setattr(
+        "tradingkb.runbooks.procedures.restart.time",
+        SimpleNamespace(
+            monotonic=lambda: waited.s, sleep=lambda s: setattr(waited, "s", waited.s + s)
+        ),
+    )
+    found = restarted(replica_urls=url, dry_run=False)
+    assert waited.s == 30
+    assert found.found("jobs are running").evidence == {"jobs": [f"reembed {job}"]}
+    assert found.found(f"verified: job {job} goes on").evidence["state"] == "running"
+    assert found.found("KbJobStuck: ").healed_by == "restart_1"
+    assert found.found("KbJobStuck is still open").severity == "warning"
+    assert found.result.outcome == "needs_decision"
+
+
 def test_a_command_that_ends_fails_at_once_and_the_way_back_is_offered_where_it_is_not_taken(
     restarted: Restart, started: Started
 ):
@@ -165,11 +204,13 @@ def test_a_command_that_ends_fails_at_once_and_the_way_back_is_offered_where_it_
     assert not ask(url, "/health").status
 
 
-def test_what_is_gone_is_started_where_a_command_says_how(restarted: Restart, started: Started):
+def test_what_is_gone_is_started_by_the_command_that_is_given_or_as_a_service(
+    restarted: Restart, started: Started
+):
     started.ports.append(port := free_port())
     url = f"http://127.0.0.1:{port}"
-    with pytest.raises(InvalidInputError, match="start_command"):
-        restarted(replica_urls=url)
+    (planned,) = restarted(replica_urls=url).result.actions
+    assert f"-m tradingkb serve --port {port}" in planned.what
     found = restarted(replica_urls=url, dry_run=False, start_command=shlex.join(stand_in()))
     # What answers is not the store's own answer.
     assert "does not answer as before" in (found.result.actions[0].error or "")
@@ -231,6 +272,36 @@ def test_a_scheduler_is_back_when_it_has_looked_around(
     pid = int((found.result.actions[0].actual or {})["pid"])
     assert processes.is_alive(pid)
     processes.kill(pid)
+
+
+def test_the_scheduler_is_the_process_of_this_machine_that_looked_around_last(
+    restarted: Restart, started: Started, home: Path
+):
+    started()
+    pid = started.pid()
+    for host, ends in ((socket.gethostname(), True), ("elsewhere", False)):
+        with tkb.connect(home, progress=False) as kb:
+            state = ScheduleState("", datetime.now(UTC), f"{host}:{pid}:1:ns-1")
+            kb.use_cases.store.save_schedule_state(state)
+        found = restarted(part="scheduler")
+        assert (f"end process {pid}" in found.result.actions[0].what) is ends
+
+
+def test_what_a_supervisor_starts_again_is_waited_for(restarted: Restart, started: Started):
+    url = started()
+    port, first = started.ports[0], started.children[0]
+
+    def supervise() -> None:
+        first.wait()
+        words = stand_in(port, "tradingkb-supervised")
+        started.children.append(subprocess.Popen(words))
+
+    thread = threading.Thread(target=supervise)
+    thread.start()
+    found = restarted(replica_urls=url, dry_run=False, start_command="true")
+    thread.join()
+    assert found.result.outcome == "done", found.result
+    assert ask(url, "/health").body["replica"] == "tradingkb-supervised"
 
 
 def test_answers_are_compared_by_what_they_say():

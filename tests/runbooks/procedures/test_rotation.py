@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import tradingkb as tkb
 from tests.runbooks.procedures.conftest import TRIALS, WINDOWS, Play, answers
 from tests.small_store import COSINE_V1, REGIME_V1
+from tradingkb.runbooks.procedures import rotation
 from tradingkb.testing.ollama_server import OllamaServer
+from tradingkb.testing.qdrant_server import QdrantServer
 
 COSINE, NOMIC = "regime-cosine-v1", "nomic-embed-text"
 NOMIC_V1 = "kb_nomic_embed_text_v1"
@@ -135,7 +138,10 @@ def test_settings_that_name_the_old_model_are_told_with_what_to_write(
     planned = played("03", model=COSINE)
     lines = [f"EMBED_MODEL={COSINE}", "EMBED_DIM=32", f"QDRANT_COLLECTION_ACTIVE={COSINE_V1}"]
     assert planned.found("the environment names another").evidence["edit_in_env_file"] == lines
-    (step,) = [s for s in planned.result.next_steps if s.why.startswith("set EMBED_MODEL")]
+    # Whoever restarts now searches a collection that is not filled yet.
+    assert not [command for command in planned.commands if "07_service_restart" in command]
+    done = played("03", model=COSINE, dry_run=False)
+    (step,) = [s for s in done.result.next_steps if s.why.startswith("set EMBED_MODEL")]
     assert step.command == "tradingkb runbook run 07_service_restart -p workspace=default"
 
 
@@ -149,11 +155,56 @@ def test_there_is_no_way_back_where_nothing_was_switched(home: Path, played: Pla
 def test_a_collection_of_another_dimension_is_no_place_for_the_model(
     home: Path, played: Play
 ) -> None:
-    failed = played("03", model=COSINE, collection=REGIME_V1, dry_run=False)
-    assert failed.result.outcome == "failed"
-    assert failed.states["reembed"] == "failed"
-    assert failed.found(f"{REGIME_V1} holds vectors of another").evidence == {
+    found = played("03", model=COSINE, collection=REGIME_V1, dry_run=False)
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found(f"{REGIME_V1} holds vectors of another").evidence == {
         "collection": 64,
         "model": 32,
     }
+    (command,) = found.commands
+    assert command.endswith(f"-p model={COSINE} -p collection={COSINE_V1}")
     assert in_force(home) == ("regime-v1", REGIME_V1)
+
+
+def test_a_collection_of_another_program_is_no_place_for_the_model_and_is_not_to_be_dropped(
+    home: Path, played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with QdrantServer() as qdrant:
+        monkeypatch.setenv("QDRANT_URL", qdrant.url)
+        dot = {"vectors": {"size": 32, "distance": "Dot"}}
+        httpx.put(f"{qdrant.url}/collections/theirs", json=dot)
+        found = played("03", model=COSINE, collection="theirs", dry_run=False)
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found("collection theirs is another program's").severity == "critical"
+    assert not [one for one in found.commands if "drop" in one]
+
+
+def test_a_collection_that_was_there_before_is_not_to_be_dropped_by_the_undo(
+    home: Path, played: Play
+) -> None:
+    assert played("03", model=COSINE).result.actions[1].undo is not None
+    with tkb.connect(home, progress=False) as kb:
+        kb.reembed(target_model=COSINE)
+    assert played("03", model=COSINE).result.actions[1].undo is None
+
+
+def test_a_model_that_nobody_can_pull_is_not_planned_for(home: Path, played: Play) -> None:
+    found = played("03", model="nomic-embed-txt")
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found("nomic-embed-txt is no model").severity == "critical"
+    with pytest.raises(tkb.InvalidInputError, match="a/b"):
+        played("03", model=COSINE, collection="a/b")
+
+
+def test_a_switch_that_is_not_verified_names_the_way_back(
+    home: Path, played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise tkb.BackendUnavailableError("the vector index is away")
+
+    monkeypatch.setattr(rotation, "verify_ready", away)
+    failed = played("03", model=COSINE, dry_run=False)
+    assert failed.result.outcome == "failed"
+    assert failed.states["switch"] == "done"
+    (command,) = [one for one in failed.commands if "rollback=true" in one]
+    assert command.endswith("-p rollback=true -p dry_run=false")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import tradingkb as tkb
 from tests.made_once import made_once
 from tests.runbooks.cells import run_cells
+from tests.service.process import free_port
+from tradingkb.cli.app import app
 from tradingkb.exceptions import InvalidInputError
+from tradingkb.resilience import Policy, doors
+from tradingkb.runbooks import Run
+from tradingkb.runbooks.procedures import counters
+from tradingkb.service.metric_table import COUNTED
 from tradingkb.vectors import EmbeddedVectorIndex
 
 NAME = "06_trial_ingestion"
@@ -73,6 +81,68 @@ def test_what_it_did_is_undone_by_the_command_that_it_names(
         assert not kb.trials(limit=1000).sort("trial_id").select(before.columns).equals(before)
         kb.withdraw(run_id, reason="undone")
         assert kb.trials(limit=1000).sort("trial_id").select(before.columns).equals(before)
+
+
+def test_every_counter_is_explained_with_what_stands_behind_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert set(counters.TRANSITIONS) == set(label("kb_admin_status_change_total", "transition"))
+    assert tuple(counters.RULES) == label("kb_tiebreak_applied_total", "rule")
+    with tkb.connect(home, progress=False) as kb:
+        kb.promote(kb.trials(limit=2)["trial_id"].to_list())
+    found = run_cells(NAME, monkeypatch, home)
+    changes = {row["transition"]: row["trials"] for row in found.rows("Status changes")}
+    assert changes["candidate_to_promoted"] == 2
+    assert sum(row["places"] for row in found.rows("Tie-breaks")) > 0
+
+
+def label(metric: str, name: str) -> tuple[str, ...]:
+    """The values of a metric's label."""
+    (spec,) = [one for one in COUNTED if one.name == metric]
+    return tuple(spec.labels[name])
+
+
+def test_the_command_that_undoes_it_names_the_workspace(
+    home: Path, trials: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with tkb.connect(home, progress=False) as kb:
+        kb.create_workspace("desk")
+    given = {"workspace": "desk", "trials": str(trials), "dry_run": False}
+    undo = str(run_cells(NAME, monkeypatch, home, **given).result.actions[0].undo)
+    undone = CliRunner().invoke(app, shlex.split(undo)[1:])
+    assert undone.exit_code == 0, undone.output
+
+
+def test_a_vector_index_that_is_away_is_to_be_brought_back_first(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("QDRANT_URL", f"http://127.0.0.1:{free_port()}")
+    policies = {**doors.POLICIES, "qdrant": Policy(total_s=5.0, attempts=1)}
+    monkeypatch.setattr(doors, "POLICIES", policies)
+    found = run_cells(NAME, monkeypatch, home, dry_run=False)
+    assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
+    assert found.found("the vector index does not answer").severity == "critical"
+    assert found.commands == [
+        "tradingkb runbook run 08_failure_modes_recovery -p workspace=default"
+    ]
+
+
+def test_an_index_that_goes_away_before_it_is_verified_is_a_failed_run_with_a_result(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise tkb.BackendUnavailableError("the index is away")
+
+    def carried_out(run: Run) -> object:
+        table = carry_out(run)
+        monkeypatch.setattr(EmbeddedVectorIndex, "points", refuse)
+        return table
+
+    carry_out = Run.carry_out
+    monkeypatch.setattr(Run, "carry_out", carried_out)
+    found = run_cells(NAME, monkeypatch, home, trials="", dry_run=False)
+    assert found.result.outcome == "failed"
+    assert found.found("NOT VERIFIED: what was done").evidence == {"error": "the index is away"}
 
 
 def test_an_ingest_that_changes_nothing_is_nothing_to_do(

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from tradingkb.domain import Caller, Deadline, Mode, Overrides, Question, as_moment
+from tradingkb.domain import Caller, Deadline, IndexTarget, Mode, Overrides, Question, as_moment
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.progress import progress_bar
 from tradingkb.recommend.answer import Explanation, Recommendation
@@ -90,12 +90,21 @@ class Asking:
 
     def recommend(self, workspace: str, given: GivenQuestion) -> Recommendation:
         """Answers a question, and records that it was asked; raises as `Recommender.answer`."""
+        answer, target, question = self._answered(workspace, given)
+        self.events.record(answer, target, question)
+        return answer
+
+    def unrecorded(self, workspace: str, given: GivenQuestion) -> Recommendation:
+        """As `recommend`, and nothing is written: for whoever only looks."""
+        return self._answered(workspace, given)[0]
+
+    def _answered(
+        self, workspace: str, given: GivenQuestion
+    ) -> tuple[Recommendation, IndexTarget, Question]:
         space = self._workspaces.find(workspace)
         question = self._read(given)
         target = self._workspaces.target(space)
-        answer = self.recommender.answer(target, question)
-        self.events.record(answer, target, question)
-        return answer
+        return self.recommender.answer(target, question), target, question
 
     def answer_again(
         self,

@@ -24,8 +24,13 @@ _KINDS: Final[Mapping[str, type]] = {
 _REMEDY: Final = "write `name: type = default  # meaning`, of " + ", ".join(
     (*_KINDS, "Literal['one', 'other']", "each of them | None")
 )
-#: The one line of a cell that is no parameter.
-_IMPORT: Final = "from typing import Literal"
+#: The lines of a cell that are no parameters: what the types of the others need.
+_IMPORTS: Final = (
+    "from typing import Literal",
+    "from datetime import date",
+    "from datetime import datetime",
+    "from datetime import date, datetime",
+)
 #: How nothing is written where only text can be given.
 _NOTHING: Final = ("", "none", "null")
 
@@ -74,7 +79,7 @@ class Parameter:
 
 
 def read_parameters(source: str, where: str) -> tuple[Parameter, ...]:
-    """The parameters of a cell, which may import `Literal` and nothing else.
+    """The parameters of a cell, which may import what their types need and nothing else.
 
     Args:
         source: of the cell.
@@ -85,7 +90,7 @@ def read_parameters(source: str, where: str) -> tuple[Parameter, ...]:
             type; names the line.
     """
     try:
-        lines = [line for line in ast.parse(source).body if ast.unparse(line) != _IMPORT]
+        lines = [line for line in ast.parse(source).body if ast.unparse(line) not in _IMPORTS]
     except SyntaxError as error:
         raise _wrong(where, error.lineno or 1, f"is no Python: {error.msg}") from None
     meanings = dict(_comments(source))

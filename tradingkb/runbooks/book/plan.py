@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tradingkb.masking import masked
+from tradingkb.masking import masked, masked_all
 from tradingkb.plain import plain
 from tradingkb.runbooks.book.result import Action
 
@@ -51,35 +51,49 @@ def carried_out(
     before: Callable[[], None] = lambda: None,
     tell: Callable[[str], None] = print,
     monotonic: Callable[[], float] = time.monotonic,
-) -> list[Action]:
+) -> Iterator[Action]:
     """Does one step after the other; after one that fails the others are skipped.
 
     Args:
         steps: the plan.
-        before: asked before each step; an error ends the run there.
+        before: asked before each step; an error ends the plan there, with nothing to undo of it.
         tell: told what is done, before and after.
         monotonic: seconds that only grow.
+
+    Yields:
+        What became of each step, as soon as it is known.
+
+    Raises:
+        BaseException: somebody interrupted a step, which is said to have failed before.
     """
-    actions: list[Action] = []
+    failed, interrupted = False, None
+    known: dict[str, Any] = {}  # a step that failed may be undone by what one before it has told
     for number, step in enumerate(steps, 1):
         planned = step.planned()
-        if actions and actions[-1].state in ("failed", "skipped"):
-            actions.append(planned.model_copy(update={"state": "skipped"}))
+        if failed:
+            yield planned.model_copy(update={"state": "skipped"})
             continue
         tell(f"{number}/{len(steps)} {step.what}")
         began = monotonic()
-        done: dict[str, Any] = {"state": "done"}
+        done: dict[str, Any] = {"state": "done", "undo": None}
         try:
             before()
+            done["undo"] = _filled(step.undo, known)
             done["actual"] = _figures(step.do())
             done["differs"] = differences(planned.expected, done["actual"])
-            done["undo"] = _filled(step.undo, done["actual"] or {})
-        except Exception as error:  # whatever it is, what follows must not run
-            done |= {"state": "failed", "error": masked(f"{type(error).__name__}: {error}")}
+            known |= done["actual"] or {}
+            done["undo"] = _filled(step.undo, known)
+        except BaseException as error:  # whatever it is, what follows must not run
+            failed = True
+            interrupted = None if isinstance(error, Exception) else error
+            why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            done |= {"state": "failed", "error": masked(why)}
         done["seconds"] = round(monotonic() - began, 3)
-        actions.append(planned.model_copy(update=done))
-        tell(f"    {_ending(actions[-1])}")
-    return actions
+        action = planned.model_copy(update=done)
+        tell(f"    {_ending(action)}")
+        yield action
+    if interrupted is not None:
+        raise interrupted
 
 
 def differences(expected: Mapping[str, Any] | None, actual: Mapping[str, Any] | None) -> list[str]:
@@ -98,7 +112,7 @@ def _figures(found: Any) -> dict[str, Any] | None:
     """What a step returned, JSON-ready; None where it is no mapping and no report."""
     if hasattr(found, "to_dict"):
         found = found.to_dict()
-    return plain(dict(found)) if isinstance(found, Mapping) else None
+    return masked_all(plain(dict(found))) if isinstance(found, Mapping) else None
 
 
 def _filled(undo: str | None, figures: Mapping[str, Any]) -> str | None:

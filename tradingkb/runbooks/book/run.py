@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.exceptions import BackendUnavailableError, InvalidInputError, TradingKBError
-from tradingkb.masking import masked
+from tradingkb.masking import masked, masked_all
 from tradingkb.plain import plain
 from tradingkb.runbooks.book.catalogue import Runbook, runbook
 from tradingkb.runbooks.book.plan import Step, carried_out
@@ -23,6 +22,7 @@ from tradingkb.runbooks.book.result import (
     Severity,
     outcome_of,
 )
+from tradingkb.runbooks.book.shell import command_line
 from tradingkb.runbooks.book.shown import (
     action_table,
     conclusion,
@@ -66,7 +66,7 @@ class Run:
         self.workspace: str = parameters["workspace"]
         self.dry_run: bool = parameters["dry_run"]
         self._stack = stack
-        self._lease: Lease | None = None
+        self._leases: dict[str, Lease] = {}
         self._planned: list[Step] = []
         self._keys: set[str] = set()
         self._actions: list[Action] = []
@@ -140,7 +140,8 @@ class Run:
             healed_by: key of the step that does.
             **evidence: figures and names.
         """
-        found = Finding(what=what, severity=severity, evidence=plain(evidence), healed_by=healed_by)
+        told = masked_all(plain(evidence))
+        found = Finding(what=masked(what), severity=severity, evidence=told, healed_by=healed_by)
         self._findings.append(found)
         show_markdown(conclusion([found]))
 
@@ -181,7 +182,8 @@ class Run:
         if key in self._keys:
             raise ValueError(f"two steps are called {key!r}")
         self._keys.add(key)
-        self._planned.append(Step(key, what, do, expect, undo))
+        undo = undo and masked(undo)
+        self._planned.append(Step(key, masked(what), do, expect, undo))
 
     def carry_out(self) -> Table:
         """Does what is planned, in order, or says in a dry run what would be done.
@@ -195,29 +197,40 @@ class Run:
         steps, self._planned = self._planned, self._planned if self.dry_run else []
         if self.dry_run:
             return action_table([step.planned() for step in steps], "Planned, not done")
-        if self.failed:
-            done = [step.planned().model_copy(update={"state": "skipped"}) for step in steps]
-        else:
-            done = carried_out(steps, before=self._still_mine)
-        self._actions += done
+        first = len(self._actions)
+        try:
+            # One by one: what was done stays told when somebody interrupts what follows.
+            for action in self._done(steps):
+                self._actions.append(action)
+        finally:
+            self._tell_of(self._actions[first:])
+        return action_table(self._actions[first:], "Done")
+
+    def _done(self, steps: Sequence[Step]) -> Iterator[Action]:
+        if not self.failed:
+            return carried_out(steps, before=self._still_mine)
+        return (step.planned().model_copy(update={"state": "skipped"}) for step in steps)
+
+    def _tell_of(self, done: Sequence[Action]) -> None:
         for action in done:
             if action.differs:
                 self.find(f"{action.key} differs from its plan", "warning", differs=action.differs)
         if any(action.state == "failed" for action in done):
             self._undo_next()
-        return action_table(done, "Done")
 
     def next(self, why: str, command: str | None = None) -> None:
         """Says what to do afterwards: why, and by which command."""
-        step = NextStep(why=why, command=command)
+        step = NextStep(why=masked(why), command=command and masked(command))
         if step not in self._next:
             self._next.append(step)
 
     def command(self, name: str, **parameters: Any) -> str:
         """The command that runs a runbook in this workspace with these parameters."""
         given = {"workspace": self.workspace, **parameters}
-        words = [f"-p {shlex.quote(f'{key}={_word(value)}')}" for key, value in given.items()]
-        return " ".join(["tradingkb runbook run", name, *words])
+        words = ["tradingkb", "runbook", "run", name]
+        for key, value in given.items():
+            words += ["-p", f"{key}={_word(value)}"]
+        return command_line(words)
 
     def apply_command(self) -> str:
         """The command that does what this dry run has planned."""
@@ -236,7 +249,7 @@ class Run:
             version=self.book.version,
             workspace=self.workspace,
             dry_run=self.dry_run,
-            parameters=plain(self.parameters),
+            parameters=masked_all(plain(self.parameters)),
             outcome=outcome,
             findings=self._findings,
             actions=actions,
@@ -250,21 +263,36 @@ class Run:
             RunbookFailedError: a step or a verification failed; the result has been shown before.
         """
         found = self.result()
-        self._stack.close()
         text = conclusion(found.findings, found.actions, found.next_steps, found.outcome)
-        show_bundle({MIMETYPE: found.model_dump(), "text/markdown": text, "text/plain": text})
+        try:
+            self._stack.close()
+        finally:  # what is to be said is said, also where the store went away
+            show_bundle({MIMETYPE: found.model_dump(), "text/markdown": text, "text/plain": text})
         if found.outcome == "failed":
             raise RunbookFailedError(_because(found))
 
-    def _hold(self) -> None:
-        """Takes the lease of the workspace, for whatever changes something."""
-        space = self.kb.use_cases.workspaces.find(self.workspace)
-        leases = self.kb.use_cases.leases
-        self._lease = self._stack.enter_context(leases.claim(space, "runbook"))
+    def hold(self, *workspaces: str) -> None:
+        """Takes the leases of the workspaces that a step changes, unless nothing is to be changed.
+
+        That of the run's own workspace it has from the beginning.
+
+        Args:
+            *workspaces: slugs or ids.
+
+        Raises:
+            WorkspaceBusyError: another runbook is changing one of them.
+        """
+        if self.dry_run or not self.book.destructive:
+            return
+        for name in workspaces:
+            space = self.kb.use_cases.workspaces.find(name)
+            if space.id not in self._leases:
+                claim = self.kb.use_cases.leases.claim(space, "runbook")
+                self._leases[space.id] = self._stack.enter_context(claim)
 
     def _still_mine(self) -> None:
-        if self._lease is not None:
-            self._lease.check()
+        for lease in self._leases.values():
+            lease.confirm()
 
     def _undo_next(self) -> None:
         for action in reversed(self._actions):
@@ -299,13 +327,15 @@ def begin(name: str, given: Mapping[str, Any]) -> Run:
     names = [one.name for one in book.parameters]
     wanted = {key: given[key] for key in (*names, *_injected(given)) if key in given}
     parameters = book.checked(wanted)
+    earlier = given.get("run")
+    if isinstance(earlier, Run):  # of the same notebook, run again in Jupyter
+        earlier._stack.close()
     stack = contextlib.ExitStack()
     run = Run(book, None, parameters, stack)
     try:
         with contextlib.suppress(*([BackendUnavailableError] if book.without_store else [])):
             run.reopen()
-        if book.destructive and not run.dry_run:
-            run._hold()
+        run.hold(run.workspace)
     except BaseException:
         stack.close()
         raise
@@ -340,7 +370,8 @@ def _injected(given: Mapping[str, Any]) -> list[str]:
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "none" if value is None else str(value)
+    # Text may be anything, "none" included: nothing is what is empty.
+    return "" if value is None else str(value)
 
 
 def _because(found: Result) -> str:

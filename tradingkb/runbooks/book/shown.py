@@ -83,8 +83,15 @@ def conclusion(
     if next_steps:
         lines += ["", "### Next"]
         for step in next_steps:
-            lines.append(f"- {_text(step.why)}" + (f": `{step.command}`" if step.command else ""))
+            lines.append(
+                f"- {_text(step.why)}" + (f": {_code(step.command)}" if step.command else "")
+            )
     return "\n".join(lines)
+
+
+def _code(command: str) -> str:
+    """A command between marks that it does not hold itself."""
+    return f"`` {command} ``" if "`" in command else f"`{command}`"
 
 
 def _evidence(found: Finding) -> str:

@@ -95,10 +95,25 @@ def answers_of(run: Run, status: str, *, since: str | None, strategy: str | None
     # As rates count: from the beginning of an hour.
     begin: Any = since if rates.is_empty() else rates["at"].min()
     where = {"status": status} | ({"strategy_name": strategy} if strategy else {})
-    events = kb.event_page(space, where, limit=MOST, since=begin).rows
+    events = _newest(kb, space, where, begin)
     if strategy:
         rates = rates.filter(pl.col("strategy_name") == strategy)
-    return Answers(status, since, rates, events.filter(pl.col("source") != "probe"))
+    return Answers(status, since, rates, events)
+
+
+def _newest(
+    kb: KnowledgeBase, workspace: str, where: Mapping[str, str], since: Any
+) -> pl.DataFrame:
+    """The newest answers, `MOST` at most, however many probes were asked between them."""
+    import polars as pl
+
+    asked = pl.col("source").ne_missing("probe")
+    page = kb.event_page(workspace, where, limit=MOST, since=since)
+    found = page.rows.filter(asked)
+    while found.height < MOST and page.next is not None:
+        page = kb.event_page(workspace, where, limit=MOST, after=page.next, since=since)
+        found = pl.concat([found, page.rows.filter(asked)])
+    return found.head(MOST)
 
 
 def open_problem(kb: KnowledgeBase, workspace: str, alert: str) -> Problem | None:

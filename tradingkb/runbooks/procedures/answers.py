@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.domain import regime_from_json
-from tradingkb.exceptions import TradingKBError
+from tradingkb.exceptions import InvalidInputError, TradingKBError
+from tradingkb.recommend import GivenMarket, GivenQuestion
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,9 +42,13 @@ def questions(kb: KnowledgeBase, workspace: str, most: int = MOST) -> list[dict[
 
     Returns:
         strategy_name, symbol, timeframe and regime (None where none was measured).
+
+    Raises:
+        InvalidInputError: `most` is negative.
     """
     import polars as pl
 
+    checked_most(most, "questions")
     tried = kb.strategies(workspace).filter(pl.col("n_trials") > 0)
     names = tried.sort(-pl.col("n_trials"), "strategy_name")["strategy_name"].head(most)
     found = []
@@ -56,8 +61,19 @@ def questions(kb: KnowledgeBase, workspace: str, most: int = MOST) -> list[dict[
     return found
 
 
+def checked_most(most: int, field: str) -> int:
+    """How many at most.
+
+    Raises:
+        InvalidInputError: it is negative.
+    """
+    if most < 0:
+        raise InvalidInputError(f"{most} is no number of {field}", field=field, remedy="0 or more")
+    return most
+
+
 def ask(run: Run, most: int = MOST) -> pl.DataFrame:
-    """Asks the fixed questions, as probes: they are no part of the rates that alerts watch.
+    """Asks the fixed questions; nothing of it is recorded.
 
     Args:
         run: of the runbook.
@@ -78,9 +94,11 @@ def ask(run: Run, most: int = MOST) -> pl.DataFrame:
 def _asked(kb: KnowledgeBase, workspace: str, question: Mapping[str, Any]) -> dict[str, Any]:
     named = {key: question[key] for key in ("strategy_name", "symbol", "timeframe")}
     try:
-        found = kb.recommend(
-            **question, workspace=workspace, caller="probe", deadline_s=_DEADLINE_S
+        market = GivenMarket(
+            regime=question["regime"], symbol=question["symbol"], timeframe=question["timeframe"]
         )
+        given = GivenQuestion(question["strategy_name"], market=market, deadline_s=_DEADLINE_S)
+        found = kb.use_cases.asking.unrecorded(workspace, given)
     except TradingKBError as error:
         why = {"status": "error", "reasons": str(error)}
         return {**named, **why, "params": None, "metadata_only": False, "shown": []}
@@ -132,6 +150,9 @@ def verify_as_before(run: Run, before: pl.DataFrame, after: pl.DataFrame) -> pl.
     import polars as pl
 
     table = compare(before, after)
+    if table.is_empty():
+        run.find("no fixed question was asked, so that nothing is known of the answers")
+        return table
     other = table.filter(~pl.col("as_before"))["strategy_name"].to_list()
     what = "the fixed questions are answered as before: the same parameters and status"
     told = {"questions": table.height} | ({"otherwise": other} if other else {})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.domain import Overrides
 from tradingkb.exceptions import TradingKBError
-from tradingkb.recommend import question_of
+from tradingkb.recommend import GivenMarket, GivenQuestion, question_of
+from tradingkb.runbooks.book.shell import command_line
+from tradingkb.runbooks.procedures.answers import checked_most
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,12 +53,15 @@ def distinct(answers: Answers, most: int = MOST) -> list[dict[str, Any]]:
 
 
 def ask_again(run: Run, answers: Answers, most: int = MOST) -> pl.DataFrame:
-    """Asks one request of each kind again; nothing of it counts in the rates.
+    """Asks one request of each kind again; nothing of it is recorded.
 
     Args:
         run: of the runbook.
         answers: that were not well.
         most: requests at most.
+
+    Raises:
+        InvalidInputError: `most` is negative.
 
     Returns:
         strategy_name, asked_at (UTC), request_id, reasons, then (status), as_of_then and now (the
@@ -69,6 +73,7 @@ def ask_again(run: Run, answers: Answers, most: int = MOST) -> pl.DataFrame:
     """
     import polars as pl
 
+    checked_most(most, "requests")
     rows = [_row(run.kb, run.workspace, event) for event in distinct(answers, most)]
     numbers = dict.fromkeys(("after_strict", "after_relaxed"), pl.Int64)
     schema = {**dict.fromkeys(_TEXT, pl.String), **numbers}
@@ -124,27 +129,25 @@ def _row(kb: KnowledgeBase, workspace: str, event: Mapping[str, Any]) -> dict[st
 
 
 def ask(kb: KnowledgeBase, workspace: str, question: Question, **filters: Any) -> Recommendation:
-    """Asks a recorded question as a probe, with the funnel; `filters` stand before its own.
+    """Asks a recorded question, with the funnel; `filters` stand before its own.
 
-    Its own trials are left out: their trade counts only take sets away that never traded.
+    Nothing of it is recorded. Its own trials are left out: their trade counts only take sets away
+    that never traded.
     """
     market = question.market
-    return kb.recommend(
+    given = GivenQuestion(
         question.strategy_name,
         question.objective_type,
-        workspace,
-        regime=market.regime,
-        symbol=market.symbol,
-        timeframe=market.timeframe,
+        GivenMarket(regime=market.regime, symbol=market.symbol, timeframe=market.timeframe),
         as_of=question.as_of,
-        **{**question.overrides.given, **filters},
+        overrides=Overrides(**{**question.overrides.given, **filters}),
         min_deflated_sharpe=question.min_deflated_sharpe,
         max_pbo=question.max_pbo,
         strategy_version=question.strategy_version,
         mode="debug",
-        caller="probe",
         deadline_s=_DEADLINE_S,
     )
+    return kb.use_cases.asking.unrecorded(workspace, given)
 
 
 def turned_away(answer: Recommendation) -> str:
@@ -208,7 +211,7 @@ def command(workspace: str, question: Question, filters: Mapping[str, Any]) -> s
     for name in ("symbol", "timeframe"):
         value = getattr(question.market, name)
         words += [f"--{name}", value] if value else []
-    return shlex.join([*words, *_options(stated)])
+    return command_line([*words, *_options(stated)])
 
 
 def _options(stated: Mapping[str, Any]) -> Iterator[str]:

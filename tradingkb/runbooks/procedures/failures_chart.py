@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.runbooks.procedures.drawing import BLUE, BREAKER, GREY, ORANGE, YELLOW, axis, layout
 
 if TYPE_CHECKING:
-    from tradingkb.runbooks.procedures.failures import Failures
+    from tradingkb.runbooks.procedures.failures_found import Failures
 
 #: What a circuit was before a change to a state that only one other leads to.
 _BEFORE: Final = {"half_open": "open", "closed": "half_open", "open": "closed"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 #: Runbooks that others lead to.
 REBUILD: Final = "02_qdrant_collection_rebuild"
+ROTATION: Final = "03_embedding_model_rotation"
 RESTART: Final = "07_service_restart"
 FAILURES: Final = "08_failure_modes_recovery"
 #: What a reconciliation counts as differences.
@@ -87,9 +90,14 @@ def state_found(run: Run) -> IndexState | None:
     try:
         return index_state(run.kb, run.workspace)
     except BackendUnavailableError as error:
-        run.find("the vector index does not answer", "critical", error=str(error))
-        run.next("bring the vector index back first", run.command(FAILURES))
+        index_away(run, error)
         return None
+
+
+def index_away(run: Run, error: BackendUnavailableError) -> None:
+    """Notes that nothing can be done yet, and what to do first."""
+    run.find("the vector index does not answer", "critical", error=str(error))
+    run.next("bring the vector index back first", run.command(FAILURES))
 
 
 def made(kb: KnowledgeBase, model: str) -> tuple[int | None, str | None]:
@@ -119,6 +127,19 @@ def verify_ready(run: Run) -> None:
     failing = {name: check.detail for name, check in found.checks.items() if not check.ok}
     told = {"not_ready": failing} if failing else {}
     run.verify("database, vector index and embedder are ready", found.ready, **told)
+
+
+@contextmanager
+def verifying(run: Run) -> Iterator[None]:
+    """What is verified in here has failed where a backend does not answer; the run goes on.
+
+    So that its result, and the way back, are told whatever happens.
+    """
+    try:
+        yield
+    except TradingKBError as error:
+        run.verify("what was done can be verified", ok=False, error=str(error))
+        run.next("bring back what does not answer, and look again", run.command(FAILURES))
 
 
 def can_verify(run: Run) -> bool:

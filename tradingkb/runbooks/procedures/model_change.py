@@ -6,7 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.runbooks.procedures.index_state import RESTART, IndexState, made, state_found
+from tradingkb.runbooks.procedures.index_state import (
+    RESTART,
+    ROTATION,
+    IndexState,
+    made,
+    state_found,
+)
 from tradingkb.workspaces import collection_name
 
 if TYPE_CHECKING:
@@ -15,7 +21,7 @@ if TYPE_CHECKING:
     from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.runbooks.book import Run
 
-NAME: Final = "03_embedding_model_rotation"
+NAME: Final = ROTATION
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def healed_by(rotation: Rotation | None) -> str | None:
 
 
 def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation | None:
-    """What is in force, and what shall be; None where the vector index is away.
+    """What is in force, and what shall be.
 
     Args:
         run: of the runbook.
@@ -60,8 +66,11 @@ def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation |
         rollback: whether this is the way back.
 
     Returns:
-        None where there is nowhere to go: the vector index is away, or nothing says what was in
-        force before.
+        None where there is nowhere to go, which is noted: the vector index is away, nothing says
+        what was in force before, the model is not known, or the collection cannot take its vectors.
+
+    Raises:
+        InvalidInputError: no name of a collection.
     """
     kb, before = run.kb, state_found(run)
     if before is None:
@@ -77,33 +86,50 @@ def look(run: Run, *, model: str, collection: str, rollback: bool) -> Rotation |
     name = chosen[0] or before.model
     own = before.collection if name == before.model else collection_name(name)
     place = chosen[1] or own
+    kb.use_cases.workspaces.chosen(kb.use_cases.workspaces.named(run.workspace), name, place)
     remote = kb.use_cases.indexer.embedders.is_remote(name)
     dimension, error = made(kb, name)
-    if dimension is None:
-        run.find(f"{name} is not there yet", "info" if remote else "critical", error=error)
-    else:
+    if dimension is not None:
         run.find(f"{name} makes {dimension} dimensions", collection=place)
-    held = held_dimension(kb, place)
-    if held is not None and dimension not in (None, held):
-        run.find(
-            f"{place} holds vectors of another dimension than {name} makes",
-            "critical",
-            collection=held,
-            model=dimension,
-        )
-        run.next(
-            "give it a collection of its own",
-            run.command(NAME, model=name, collection=f"{own}_new"),
-        )
+    elif remote and kb.settings.ollama_host is not None:
+        run.find(f"{name} is not there yet", error=error)
+    else:
+        run.find(f"{name} is no model that is known here", "critical", error=error)
+        return None
+    if not _has_room(run, place, name, dimension, own):
+        return None
     return Rotation(before, name, place, remote, dimension, rollback)
 
 
-def held_dimension(kb: KnowledgeBase, collection: str) -> int | None:
-    """The dimension of a collection; None where it is not there."""
+def _has_room(run: Run, place: str, model: str, dimension: int | None, own: str) -> bool:
+    """Whether the collection may take the model's vectors; noted, where it may not."""
+    there = held(run.kb, place)
+    if there is None:
+        return True
+    if there["foreign"]:
+        run.find(f"collection {place} is another program's: {there['foreign']}", "critical")
+    elif dimension not in (None, there["dimension"]):
+        run.find(
+            f"{place} holds vectors of another dimension than {model} makes",
+            "critical",
+            collection=there["dimension"],
+            model=dimension,
+        )
+    else:
+        return True
+    run.next(
+        "give it a collection of its own",
+        run.command(NAME, model=model, collection=own if own != place else f"{own}_new"),
+    )
+    return False
+
+
+def held(kb: KnowledgeBase, collection: str) -> dict[str, Any] | None:
+    """A collection's row of `kb.collections()`; None where it is not there."""
     import polars as pl
 
-    rows = kb.collections().filter(pl.col("collection") == collection)
-    return None if rows.is_empty() else int(rows["dimension"][0])
+    rows = kb.collections().filter(pl.col("collection") == collection).to_dicts()
+    return rows[0] if rows else None
 
 
 def previous(kb: KnowledgeBase, now: IndexState) -> tuple[str, str] | None:
@@ -149,6 +175,8 @@ def tell_environment(run: Run, rotation: Rotation | None) -> pl.DataFrame:
             "row says nothing, and /health shows it",
             edit_in_env_file=lines,
         )
+        if run.dry_run:  # before the switch it would lead to a collection that is not filled yet
+            return table
         run.next(
             f"set {' '.join(lines)} in .env, where all workspaces are to follow, and restart",
             run.command(RESTART),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.runbooks.procedures.drawing import GREEN, GREY, axis, layout
 
 if TYPE_CHECKING:
-    from tradingkb.runbooks.procedures.multi_replica import Check
+    from tradingkb.runbooks.procedures.multi_replica_found import Check
 
 _LIMITS: Final = (
     ("per_minute", "requests in a minute"),

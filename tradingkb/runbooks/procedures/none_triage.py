@@ -15,6 +15,7 @@ from tradingkb.runbooks.procedures.index_state import (
     differences,
     index_state,
     indexed,
+    verifying,
 )
 
 if TYPE_CHECKING:
@@ -120,15 +121,23 @@ def causes(run: Run, answers: Answers) -> pl.DataFrame:
 def index_lacks(run: Run) -> str:
     """What the index lacks now of what SQL holds; "" where it lacks nothing, or nobody can tell."""
     try:
-        state = index_state(run.kb, run.workspace)
-        if state.held is None:
-            return f"collection {state.collection} does not exist"
-        if state.fits is False:
-            return f"{state.collection} has another dimension than {state.model} makes"
-        found = run.kb.reconcile(workspace=run.workspace).before.filter("active")
+        return _lacking(run)
     except TradingKBError:
         return ""  # the checks say who does not answer
-    n = differences(found)
+
+
+def _lacking(run: Run) -> str:
+    """As `index_lacks`.
+
+    Raises:
+        TradingKBError: nobody can tell.
+    """
+    state = index_state(run.kb, run.workspace)
+    if state.held is None:
+        return f"collection {state.collection} does not exist"
+    if state.fits is False:
+        return f"{state.collection} has another dimension than {state.model} makes"
+    n = differences(run.kb.reconcile(workspace=run.workspace).before.filter("active"))
     return f"{n:,} trials are not in {state.collection} as they are" if n else ""
 
 
@@ -218,7 +227,9 @@ def verify(run: Run) -> None:
     """After the action: verifies that the index lacks nothing any more."""
     if not can_verify(run):
         return
-    left = index_lacks(run)
-    run.verify("the index lacks nothing of what SQL holds", not left, left=left)
-    if left:
-        run.next("rebuild the collection", run.command(REBUILD))
+    with verifying(run):
+        left = _lacking(run)
+        told = {"left": left} if left else {}
+        run.verify("the index lacks nothing of what SQL holds", not left, **told)
+        if left:
+            run.next("rebuild the collection", run.command(REBUILD))

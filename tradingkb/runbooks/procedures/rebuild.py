@@ -9,23 +9,29 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tradingkb.domain import Regime
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.indexing import next_version
+from tradingkb.runbooks.book.shell import command_line
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
 from tradingkb.runbooks.procedures.index_state import (
     FAILURES,
     REBUILD,
     RESTART,
+    ROTATION,
     IndexState,
     can_verify,
     differences,
     index_state,
     indexed,
     known,
+    made,
     state_found,
     to_embed,
     verify_ready,
+    verifying,
 )
+from tradingkb.workspaces import collection_name
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,6 +58,10 @@ def look(run: Run) -> IndexState | None:
     elif state.held["foreign"]:
         why = state.held["foreign"]
         run.find(f"collection {name} is another program's: {why}", "critical")
+        run.next(
+            f"let {state.workspace} search a collection of its own",
+            run.command(ROTATION, collection=_own(state.model, name)),
+        )
     elif state.fits is False:
         sizes = {"collection": state.held["dimension"], "model": state.dimension}
         run.find(
@@ -60,7 +70,36 @@ def look(run: Run) -> IndexState | None:
             healer,
             **sizes,
         )
+    for slug, model, dimension in _misfits(run.kb, state):
+        run.find(
+            f"{slug} searches {name}, too, and its model {model} makes another dimension: no "
+            "collection can be made that both can search",
+            "critical",
+            dimensions=[state.dimension, dimension],
+        )
+        run.next(
+            f"give {slug} a collection of its own",
+            run.command(ROTATION, workspace=slug, collection=_own(model, name)),
+        )
     return state
+
+
+def _misfits(kb: KnowledgeBase, state: IndexState) -> list[tuple[str, str, int]]:
+    """Slug, model and dimension of those that search the collection by another dimension."""
+    if state.dimension is None:
+        return []
+    targets = [t for t in kb.use_cases.workspaces.targets(None) if t.collection == state.collection]
+    made_by = {t.workspace.slug: (t.model, made(kb, t.model)[0]) for t in targets}
+    return [
+        (slug, model, dimension)
+        for slug, (model, dimension) in sorted(made_by.items())
+        if dimension not in (None, state.dimension)
+    ]
+
+
+def _own(model: str, taken: str) -> str:
+    own = collection_name(model)
+    return own if own != taken else f"{own}_own"
 
 
 def healed_by(run: Run) -> str:
@@ -121,9 +160,15 @@ def plan(run: Run, state: IndexState | None, *, keep_snapshot: bool, rollback_to
         state: of `look`.
         keep_snapshot: whether a snapshot is taken before anything is deleted.
         rollback_to: name of a snapshot to go back to; "" rebuilds.
+
+    Raises:
+        WorkspaceBusyError: another runbook is changing a workspace that searches the collection.
     """
     if state is None or (state.held is not None and state.held["foreign"]):
         return
+    if _misfits(run.kb, state):
+        return
+    run.hold(*state.workspaces)
     if rollback_to:
         _plan_rollback(run, state, rollback_to)
     else:
@@ -134,7 +179,7 @@ def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
     kb, name = run.kb, state.collection
     run.step(
         "embedder",
-        f"ask {state.model} how many numbers it makes, before anything is deleted",
+        f"let {state.model} embed a market, before anything is deleted",
         partial(_dimension, kb, state),
         expect=known(dimension=state.dimension),
     )
@@ -165,7 +210,10 @@ def _plan_rebuild(run: Run, state: IndexState, *, keep_snapshot: bool) -> None:
 
 
 def _dimension(kb: KnowledgeBase, state: IndexState) -> dict[str, Any]:
-    return {"dimension": kb.use_cases.indexer.embedders(state.model, None).dimension}
+    """How many numbers the model makes of a market: not what it was known to make before."""
+    embedder = kb.use_cases.indexer.embedders(state.model, None)
+    found = embedder.embed_query(Regime(features={"volatility_annual": 0.2}), "during")
+    return {"dimension": len(found.vector)}
 
 
 def _kept(kb: KnowledgeBase, collection: str, kept: dict[str, Any]) -> dict[str, Any]:
@@ -186,23 +234,33 @@ def _reindexed(kb: KnowledgeBase, workspace: str) -> dict[str, Any]:
 
 
 def _plan_rollback(run: Run, state: IndexState, snapshot: str) -> None:
+    import polars as pl
+
     kb = run.kb
+    # A server lists no snapshots of a collection that is gone.
+    gone = state.held is None and snapshot.startswith(f"{state.collection}-")
+    listed = kb.snapshots().filter(pl.col("snapshot") == snapshot)
+    if listed.is_empty() and not gone:
+        run.find(f"there is no snapshot {snapshot}", "critical")
+        run.next("choose one of those that there are", "tradingkb snapshots")
+        return
     into = next_version(state.collection, kb.collections()["collection"].to_list())
     run.step(
         "recover",
         f"make {into} of {snapshot}: nobody searches it yet",
         partial(_recovered, kb, snapshot, into),
-        expect=known(points=_snapshot_points(kb, snapshot), fits=True),
-        undo=f"tradingkb drop-collection {into}",
+        expect=known(points=None if listed.is_empty() else listed["points"][0], fits=True),
+        undo=command_line(["tradingkb", "drop-collection", into]),
     )
+    activate = ["tradingkb", "activate", "--force"]
+    activate += ["--model", state.model, "--collection", state.collection]
     for space in state.workspaces:
         run.step(
             f"activate:{space}",
             f"let {space} search {into}",
             partial(_activated, kb, state.model, into, space),
             expect={"embed_model": state.model, "collection": into},
-            undo=f"tradingkb activate --workspace {space} --model {state.model} "
-            f"--collection {state.collection} --force",
+            undo=command_line([*activate, "--workspace", space]),
         )
         run.step(
             f"index:{space}",
@@ -210,13 +268,6 @@ def _plan_rollback(run: Run, state: IndexState, snapshot: str) -> None:
             partial(indexed, kb, space),
             expect={"error": 0},
         )
-
-
-def _snapshot_points(kb: KnowledgeBase, snapshot: str) -> int | None:
-    import polars as pl
-
-    rows = kb.snapshots().filter(pl.col("snapshot") == snapshot)
-    return None if rows.is_empty() else rows["points"][0]
 
 
 def _recovered(kb: KnowledgeBase, snapshot: str, into: str) -> dict[str, Any]:
@@ -244,8 +295,15 @@ def verify(run: Run, before: pl.DataFrame, questions: int, *, rollback_to: str) 
     """
     import polars as pl
 
-    if not can_verify(run):
-        return pl.DataFrame()
+    answers = pl.DataFrame()
+    if can_verify(run):
+        with verifying(run):
+            _verify_collection(run, rollback_to)
+            answers = verify_as_before(run, before, ask(run, questions))
+    return answers
+
+
+def _verify_collection(run: Run, rollback_to: str) -> None:
     now = index_state(run.kb, run.workspace)
     verify_ready(run)
     held = None if now.held is None else now.held["dimension"]
@@ -263,7 +321,6 @@ def verify(run: Run, before: pl.DataFrame, questions: int, *, rollback_to: str) 
             f"QDRANT_COLLECTION_ACTIVE={now.collection} in .env for what is new, and restart",
             run.command(RESTART),
         )
-    return verify_as_before(run, before, ask(run, questions))
 
 
 def offer_rollback(run: Run) -> pl.DataFrame:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.presentation import Table
 from tradingkb.runbooks.procedures.diagnosis import SERVICE_OF
-from tradingkb.runbooks.procedures.failures import (
+from tradingkb.runbooks.procedures.failures import WAIT
+from tradingkb.runbooks.procedures.failures_found import (
     HERE,
-    WAIT,
     Failures,
     fixed_question,
     tokens_of,

@@ -158,7 +158,7 @@ def plan(run: Run, restart: Restart) -> None:
     """Plans the restart, one after the other.
 
     Raises:
-        InvalidInputError: it is not known how to start what is to be started.
+        InvalidInputError: what is named cannot be restarted from here.
     """
     from tradingkb.runbooks.procedures import restart_compose, restart_serve
 

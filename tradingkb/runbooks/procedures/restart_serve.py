@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ from tradingkb.runbooks.procedures.temporary import tail
 if TYPE_CHECKING:
     from tradingkb.runbooks.book import Run
 
+_SERVICE: Final = (sys.executable, "-m", "tradingkb", "serve", "--port")
 _SCHEDULER: Final = (sys.executable, "-m", "tradingkb", "runbook", "schedule")
 _LOOK_S: Final = 0.1
 #: Seconds that a broken process that was started here has to end before it is killed.
@@ -62,8 +64,11 @@ class Unit:
     @property
     def what(self) -> str:
         """The step, in a sentence."""
-        ends = f"end process {self.running.pid} by SIGTERM, " if self.running else ""
-        return f"{self.name}: {ends}start {_shown(self.command)!r} in its place and wait for it"
+        start = f"start {_shown(self.command)!r}"
+        if self.running is None:
+            return f"{self.name}: {start} and wait for it"
+        ends = f"end process {self.running.pid} by SIGTERM"
+        return f"{self.name}: {ends}, {start} in its place and wait for it"
 
     @property
     def undo(self) -> str:
@@ -76,8 +81,7 @@ def plan(run: Run, restart: Restart) -> None:
     """Plans to restart each process when the one before it is back.
 
     Raises:
-        InvalidInputError: a process that is not of this machine or of another user, or nothing
-            that tells how to start one.
+        InvalidInputError: a process of another machine, of another user or of another program.
     """
     for number, unit in enumerate(units(run, restart), 1):
         run.step(
@@ -94,7 +98,8 @@ def units(run: Run, restart: Restart) -> list[Unit]:
     given = run.parameters
     pids = _pids(given["pids"])
     if given["part"] == "scheduler":
-        return [_unit(run, "scheduler", None, pids[0] if pids else None, _SCHEDULER)]
+        pid = pids[0] if pids else _scheduler(run)
+        return [_unit(run, "scheduler", None, pid, _SCHEDULER)]
     if pids and len(pids) != len(restart.replicas):
         raise InvalidInputError(
             f"there are {len(pids)} for {len(restart.replicas)} addresses",
@@ -111,13 +116,12 @@ def units(run: Run, restart: Restart) -> list[Unit]:
                 remedy="run this there, or use target=compose",
             )
         pid = pids[number] if pids else processes.listener(port)
-        found.append(_unit(run, replica.name or replica.url, replica.url, pid, None))
+        usual = (*_SERVICE, str(port))
+        found.append(_unit(run, replica.name or replica.url, replica.url, pid, usual))
     return found
 
 
-def _unit(
-    run: Run, name: str, url: str | None, pid: int | None, usual: Sequence[str] | None
-) -> Unit:
+def _unit(run: Run, name: str, url: str | None, pid: int | None, usual: Sequence[str]) -> Unit:
     given = run.parameters
     running = None if pid is None else processes.process(pid)
     if running is not None and not any("tradingkb" in word for word in running.command):
@@ -128,13 +132,7 @@ def _unit(
         )
     port = "" if url is None else str(processes.port_of(url))
     chosen = _words(given["start_command"], port)
-    command = chosen or (running.command if running else tuple(usual or ()))
-    if not command:
-        raise InvalidInputError(
-            f"nothing runs at {url}, so nothing tells how it was started",
-            field="start_command",
-            remedy="give the command, such as 'tradingkb serve --port {port}'",
-        )
+    command = chosen or (running.command if running else usual)
     back = _words(given["rollback_command"], port)
     if back is None and chosen and running:
         back = running.command
@@ -252,6 +250,16 @@ def _rolled_back(run: Run, restart: Restart, unit: Unit) -> str:
         return f"rolled back, and that is not ready either: {error}"
     restart.timings.append(Timing(unit.name, 0.0, time.monotonic() - began, rolled_back=True))
     return f"rolled back: the version before is back as process {child.pid}"
+
+
+def _scheduler(run: Run) -> int | None:
+    """The scheduler that looked around last, if it is a process of this machine that lives."""
+    states = run.kb.use_cases.store.schedule_states()
+    holder = next((one.holder for one in states if not one.name), "")
+    host, _, rest = holder.partition(":")
+    pid = rest.partition(":")[0]
+    is_here = host == socket.gethostname() and pid.isdigit()
+    return int(pid) if is_here and processes.is_alive(int(pid)) else None
 
 
 def _pids(text: str) -> list[int]:

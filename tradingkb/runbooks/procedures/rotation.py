@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.indexing import CHANCE
+from tradingkb.runbooks.book.shell import command_line
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
 from tradingkb.runbooks.procedures.index_state import (
     can_verify,
@@ -19,8 +20,9 @@ from tradingkb.runbooks.procedures.index_state import (
     known,
     to_embed,
     verify_ready,
+    verifying,
 )
-from tradingkb.runbooks.procedures.model_change import NAME, Rotation, held_dimension
+from tradingkb.runbooks.procedures.model_change import NAME, Rotation, held
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,7 +61,7 @@ def compare(run: Run, rotation: Rotation | None) -> ModelComparison | None:
 
 def _judge(run: Run, rotation: Rotation, found: ModelComparison) -> None:
     quality = found.b.quality
-    figures = figures_of(found)
+    figures = known(**figures_of(found))
     if quality.as_chance and not rotation.back:
         run.find(
             f"{rotation.model} is refused: its neighbours may be those of chance (its loss reaches "
@@ -122,7 +124,7 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
             "neighbours may be those of chance",
             partial(_acceptable, kb, run.workspace, rotation, force=force),
         )
-    there = held_dimension(kb, rotation.collection) is not None
+    there = held(kb, rotation.collection) is not None
     points = to_embed(kb, run.workspace, elsewhere=not rotation.same)
     run.step(
         "reembed",
@@ -130,7 +132,8 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
         f"{rotation.model} into {rotation.collection}",
         partial(_reembedded, kb, run.workspace, rotation),
         expect=known(dimension=rotation.dimension, points=points),
-        undo=None if rotation.same else f"tradingkb drop-collection {rotation.collection}",
+        # What was there before this run is not this run's to delete.
+        undo=None if there else command_line(["tradingkb", "drop-collection", rotation.collection]),
     )
     if not rotation.same:
         run.step(
@@ -226,8 +229,18 @@ def verify(
     """
     import polars as pl
 
-    if rotation is None or not can_verify(run):
-        return pl.DataFrame()
+    answers = pl.DataFrame()
+    if rotation is not None and can_verify(run):
+        with verifying(run):
+            _verify_in_force(run, rotation)
+            answers = verify_as_before(run, before, ask(run, questions))
+        if run.failed and not (rotation.same or rotation.back):
+            way_back = run.command(NAME, rollback=True, dry_run=False)
+            run.next("go back to what was in force before", way_back)
+    return answers
+
+
+def _verify_in_force(run: Run, rotation: Rotation) -> None:
     verify_ready(run)
     now = index_state(run.kb, run.workspace)
     run.verify(
@@ -238,7 +251,6 @@ def verify(
         dimension=now.dimension,
     )
     _verify_old(run, rotation)
-    return verify_as_before(run, before, ask(run, questions))
 
 
 def _verify_old(run: Run, rotation: Rotation) -> None:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.importers import read_mapping_file
 from tradingkb.monitoring import STALE
 from tradingkb.presentation import Table
 from tradingkb.runbooks.book import Run
+from tradingkb.runbooks.book.shell import quoted
 from tradingkb.runbooks.procedures.figures import bars
+from tradingkb.runbooks.procedures.index_state import index_away, verifying
 
 #: What each counter of `kb_ingest_action_total` means.
 MEANINGS: Final[Mapping[str, str]] = {
@@ -64,11 +67,17 @@ def looked_at(run: Run) -> Before:
 def previewed(run: Run) -> Any:
     """What the ingest would do; nothing is written.
 
+    None where the vector index is away: what to do first is noted.
+
     Raises:
         InvalidTrialError: the file cannot be read, or lacks a column.
         InvalidOHLCVError: prices that cannot be read.
     """
-    report = run.kb.ingest(**_arguments(run), dry_run=True)
+    try:
+        report = run.kb.ingest(**_arguments(run), dry_run=True)
+    except BackendUnavailableError as error:
+        index_away(run, error)
+        return None
     for note in report.notes:
         run.find(note)
     if report.error:
@@ -84,6 +93,8 @@ def previewed(run: Run) -> Any:
 
 def counted(report: Any, title: str) -> Table:
     """The counters of an ingest with their meaning."""
+    if report is None:
+        return Table([], title, "nobody can tell")
     return Table(
         [
             {"action": action, "trials": n, "meaning": MEANINGS[action]}
@@ -95,6 +106,8 @@ def counted(report: Any, title: str) -> Table:
 
 def refused(report: Any) -> Table:
     """The rows that are refused: row, field, message and remedy."""
+    if report is None:
+        return Table([], "Refused", "nobody can tell")
     names = ("row", "field", "message", "remedy")
     rows = [{name: row[name] for name in names} for row in report.rejects.head(_SHOWN).to_dicts()]
     title = f"Refused (the first {len(rows)} problems; n = {report.error:,} rows)"
@@ -103,6 +116,8 @@ def refused(report: Any) -> Table:
 
 def planned(run: Run, before: Before, preview: Any) -> None:
     """Plans the ingest, and a second one that must change nothing."""
+    if preview is None:
+        return
     counts = preview.counts()
     changes = sum(n for action, n in counts.items() if action not in ("skipped", "error"))
     if not changes:
@@ -114,7 +129,7 @@ def planned(run: Run, before: Before, preview: Any) -> None:
         f"ingest {preview.source or 'what is stored'} into {run.workspace}",
         do=lambda: _ingested(run),
         expect=counts,
-        undo='tradingkb withdraw {run_id} --reason "undone"',
+        undo=_undo(run),
     )
     kept = sum(n for action, n in counts.items() if action != "error")
     run.step(
@@ -125,22 +140,32 @@ def planned(run: Run, before: Before, preview: Any) -> None:
     )
 
 
-def verified(run: Run) -> Table | None:
+def verified(run: Run, preview: Any) -> Table | None:
     """After an ingest: the index agrees with the store, and no point is left behind."""
-    if not run.carried_out:
+    if preview is None or not run.carried_out:
         return None
-    found = run.kb.reconcile(workspace=run.workspace)
-    run.verify("the store and the vector index agree", found.clean, summary=found.summary())
+    with verifying(run):
+        found = run.kb.reconcile(workspace=run.workspace)
+        run.verify("the store and the vector index agree", found.clean, summary=found.summary())
     left = _left_behind(run)
     run.verify("no archived entry has a point left behind", left.is_empty(), entries=left.height)
     return Before(_by_status(run), left).table("After")
 
 
 def chart(report: Any) -> Any:
-    """The counters as bars."""
+    """The counters as bars; None where there are none."""
+    if report is None:
+        return None
     counts = report.counts()
     title = f"What the ingest does, by action (n = {sum(counts.values()):,} trials)"
     return bars(counts, title, "trials")
+
+
+def _undo(run: Run) -> str:
+    """How an ingest is taken back: of a file by its run, which belongs to its workspace."""
+    if not run.parameters["trials"]:
+        return "no trial is changed, and the index follows SQL: there is nothing to take back"
+    return f'tradingkb withdraw {{run_id}} --workspace {quoted(run.workspace)} --reason "undone"'
 
 
 def _due(run: Run) -> bool:
