@@ -11,8 +11,7 @@ from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.importers import read_mapping_file
 from tradingkb.monitoring import STALE
 from tradingkb.presentation import Table
-from tradingkb.runbooks.book import Run
-from tradingkb.runbooks.book.shell import quoted
+from tradingkb.runbooks.book import Run, quoted
 from tradingkb.runbooks.procedures.figures import bars
 from tradingkb.runbooks.procedures.index_state import index_away, verifying
 
