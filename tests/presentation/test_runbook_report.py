@@ -95,9 +95,8 @@ def test_no_script_runs_but_those_that_draw_the_figures() -> None:
     assert own == [f'<script nonce="{nonce}">'] * 4
     assert "default-src 'none'" in found
     assert "unsafe-inline'; img" in found
-    # Of HTML that a cell has displayed the policy alone is in the way.
-    assert visible(found).count(HARM) == 0
-    assert found.count(HARM) == 1
+    # Of HTML that a cell has displayed not even the policy has to be in the way.
+    assert HARM not in found
 
 
 def test_it_asks_no_other_host_for_anything() -> None:

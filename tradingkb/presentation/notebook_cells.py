@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from tradingkb.presentation.foreign_html import foreign_html
 from tradingkb.presentation.markup import el, esc
 from tradingkb.presentation.page import script
 
@@ -82,7 +83,7 @@ class _Drawn:
         if FIGURE in data:
             return self.figure(data[FIGURE])
         if "text/html" in data:
-            return _joined(data["text/html"])
+            return foreign_html(_joined(data["text/html"]))
         if "text/markdown" in data:
             return el("div", self._markdown(_joined(data["text/markdown"])), cls="md")
         for kind in _PICTURES:

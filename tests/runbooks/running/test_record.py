@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -56,9 +57,9 @@ def ended(record: Record) -> RunbookRun:
 def test_a_cell_that_begins_is_one_more_than_those_that_are_done(store: Store) -> None:
     record, told = recorded(store, [])
     steps = [CellAt(1, 2, "A"), CellAt(1, 2, "A", 0.5), CellAt(2, 2, "B")]
-    for at in steps:
+    for at in (*steps, None):
         record.beat(at)
-    record.beat(None)
+        record._beside.wait()
     beats = [call[3:] for call in store.calls if call[0] == "beat_runbook_run"]
     assert beats == [(0, 2, "A"), (1, 2, "B"), (1, 2, "B")]
     assert told == steps
@@ -67,9 +68,26 @@ def test_a_cell_that_begins_is_one_more_than_those_that_are_done(store: Store) -
 def test_a_store_that_is_away_meanwhile_ends_no_run(store: Store) -> None:
     record, told = recorded(store, [])
     store.away = 9
+    for at in (CellAt(1, 2, "A"), None):
+        record.beat(at)
+        record._beside.wait()
+    assert (len(told), store.away) == (1, 7)
+
+
+def test_a_store_that_hangs_meanwhile_delays_nobody_who_watches_the_deadline() -> None:
+    hanging, over = threading.Event(), threading.Event()
+
+    class Hanging(Store):
+        def beat_runbook_run(self, *_: Any) -> bool:
+            hanging.set()
+            return over.wait(10)
+
+    record, _ = recorded(Hanging(), [])
     record.beat(CellAt(1, 2, "A"))
-    record.beat(None)
-    assert len(told) == 1
+    assert hanging.wait(10)
+    record.beat(None)  # comes back, and leaves this one out
+    over.set()
+    assert record.end(ended(record)).error is None
 
 
 def test_the_end_is_written_when_the_store_is_back_within_seconds(store: Store) -> None:

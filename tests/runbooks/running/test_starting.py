@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tradingkb as tkb
-from tests.runbooks.notebooks import write_runbook
+from tests.runbooks.notebooks import PARAMETERS, write_runbook
 from tests.runbooks.running.said import RESULT
 from tradingkb.exceptions import ConfigurationError, InvalidInputError, UnknownWorkspaceError
 from tradingkb.runbooks import MIMETYPE, start_runbook
@@ -89,13 +90,20 @@ def test_the_other_process_gets_what_was_asked_and_the_settings_in_force(
 
     monkeypatch.setattr(starting.subprocess, "Popen", instead)
     monkeypatch.setattr(starting.json, "dump", lambda asked, _: told.update(asked=asked))
-    begun = start_runbook(settings, "01", {"count": 5}, actor="ada")
+    write_runbook(
+        Path(str(settings.runbooks_dir)),
+        "01_first",
+        parameters=PARAMETERS + 'since: "date | None" = None  # from when\n',
+    )
+    given = {"count": 5, "since": date(2026, 1, 31)}
+    begun = start_runbook(settings, "01", given, actor="ada")
     assert told["words"][1:] == ["-m", "tradingkb.runbooks.running"]
     assert told["session"]
     assert told["env"]["TRADINGKB_HOME"] == str(settings.absolute_home)
     asked = json.loads(json.dumps(told["asked"]))
     assert (asked["name"], asked["run_id"]) == ("01_first", begun.run_id)
-    assert (asked["parameters"], asked["actor"]) == ({"count": 5}, "ada")
+    assert asked["parameters"] == {"count": 5, "since": "2026-01-31"}
+    assert asked["actor"] == "ada"
 
 
 def test_what_the_other_process_refuses_ends_the_row(

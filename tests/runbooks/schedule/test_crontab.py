@@ -49,5 +49,13 @@ def test_what_cron_does_not_know_is_a_comment_with_its_reason():
 
 
 def test_a_parameter_of_several_lines_is_no_line_of_a_crontab():
-    *_, line = lines(Schedule("x", "r", "0 6 * * *", parameters={"text": "a\n* * * * * rm"}))
-    assert line == "# not for cron: a parameter has more than one line"
+    for cron in ("0 6 * * *", "0 6 L * *"):
+        *_, line = lines(Schedule("x", "r", cron, parameters={"text": "a\n* * * * * rm"}))
+        assert line == "# not for cron: a parameter has more than one line"
+
+
+def test_what_cron_would_cut_off_or_refuse_the_whole_file_for_is_a_comment():
+    *_, line = lines(Schedule("x", "r", "0 6 * * *", parameters={"text": "\\%Y"}))
+    assert line == "# not for cron: a backslash stands before a percent sign"
+    *_, line = lines(Schedule("x", "r", "0 6 * * *", parameters={"text": "x" * 1000}))
+    assert line.startswith("# not for cron, which takes no command of 1,1")

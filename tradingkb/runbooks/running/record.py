@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,10 +19,30 @@ from tradingkb.runbooks.running.places import CellAt
 _WAITS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
+class Beside:
+    """Does one thing at a time in a thread of its own; what comes meanwhile is left out."""
+
+    def __init__(self) -> None:
+        """Nothing is done yet."""
+        self._thread: threading.Thread | None = None
+
+    def do(self, what: Callable[[], object]) -> None:
+        """Begins it and returns at once."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=what, name="runbook beat", daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Waits until nothing is done."""
+        if self._thread is not None:
+            self._thread.join()
+
+
 class Record:
     """One run as the store and the log are told of it.
 
-    A store that does not answer meanwhile ends no run: only the end is insisted on.
+    A store that does not answer meanwhile ends no run, and delays no deadline: only the end is
+    insisted on.
     """
 
     def __init__(
@@ -35,6 +56,7 @@ class Record:
     ) -> None:
         """Takes who is told of each cell beside them."""
         self._store, self._clock, self._told, self._sleep = store, clock, told, sleep
+        self._beside = Beside()
         self.run = run
 
     def begin(self, *, known: bool) -> None:
@@ -83,6 +105,10 @@ class Record:
                 ms=round(at.seconds * 1000),
             )
             return  # the next one is about to begin
+        self._beside.do(self._beat)
+
+    def _beat(self) -> None:
+        run = self.run
         with contextlib.suppress(TradingKBError):
             done, total = run.cell_done, run.cell_total
             self._store.beat_runbook_run(run.run_id, self._clock(), done, total, run.cell)
@@ -93,6 +119,7 @@ class Record:
         Returns:
             The run as it is stored, or would be.
         """
+        self._beside.wait()
         self.run = ended
         for wait in (*_WAITS, None):
             try:

@@ -13,6 +13,7 @@ from typing import Any
 
 import tradingkb
 from tradingkb.exceptions import ConfigurationError
+from tradingkb.plain import plain
 from tradingkb.ports import RunbookRun
 from tradingkb.runbooks.running.asking import Asked, checked, new_run, told_unstarted
 from tradingkb.runbooks.running.environment import settings_environment
@@ -79,4 +80,4 @@ def _begin(settings: Settings, asked: Mapping[str, Any]) -> None:
     threading.Thread(target=process.wait, name="runbook child", daemon=True).start()
     if process.stdin is not None:
         with process.stdin as told:
-            json.dump(asked, told)
+            json.dump(plain(dict(asked)), told)

@@ -12,6 +12,8 @@ from tradingkb.runbooks.schedule.entries import Schedule
 
 #: What cron does not know: the last day, the nth weekday.
 _BEYOND: Final = re.compile(r"#|\d?L\b|LW")
+#: Of a line: Debian's cron takes no command of more, and refuses the whole file for it.
+_LONGEST: Final = 990
 _HEAD: Final = (
     "# Schedules of tradingkb for `crontab -e`: tradingkb runbook schedule --crontab",
     "# CRON_TZ is for cronie. The cron of Debian goes by the zone of the machine and ignores it.",
@@ -41,10 +43,14 @@ def _line(one: Schedule, python: str, folder: Path, home: Path) -> list[str]:
     # A percent sign ends the command and begins its input, also within quotes.
     text = f"cd {shlex.quote(str(folder))} && {shlex.join([*command, *given, *deadline])}"
     line = f"{one.cron} {text}".replace("%", r"\%")
-    if _BEYOND.search(" ".join(one.cron.upper().split()[2::2])):
-        return [f"# not for cron, which knows no L and no #: {line}"]
     if "\n" in line:
         return ["# not for cron: a parameter has more than one line"]
+    if r"\%" in text:  # which cron reads as a backslash and the end of the command
+        return ["# not for cron: a backslash stands before a percent sign"]
+    if len(line) > _LONGEST:
+        return [f"# not for cron, which takes no command of {len(line):,} characters"]
+    if _BEYOND.search(" ".join(one.cron.upper().split()[2::2])):
+        return [f"# not for cron, which knows no L and no #: {line}"]
     return [line]
 
 

@@ -24,10 +24,11 @@ from tradingkb.service.routes.parameters import Cursor, Limit, Text, Workspace
 from tradingkb.service.runbook_forms import RUN, RUNBOOKS, RUNS
 from tradingkb.service.state import service_of
 
-router = APIRouter(tags=["runbooks"], dependencies=[Depends(known_query)])
+router = APIRouter(tags=["runbooks"], dependencies=[Depends(require_token), Depends(known_query)])
+starting = APIRouter(
+    tags=["administration"], dependencies=[Depends(require_admin), Depends(known_query)]
+)
 
-_READS: Final = [Depends(require_token)]
-_ADMINS: Final = [Depends(require_admin)]
 Named = Annotated[str, Path(min_length=1, max_length=255)]
 #: Who asks where the request does not say.
 _ACTOR: Final = "http"
@@ -38,7 +39,7 @@ _SHUT_IN: Final = {
 }
 
 
-@router.get("/kb/runbooks", dependencies=_READS, **documented(RUNBOOKS))
+@router.get("/kb/runbooks", **documented(RUNBOOKS))
 def catalogue(request: Request) -> Response:
     """What runbooks there are: what each is for, its parameters, and the alerts that lead to it."""
     with reading(request, None):
@@ -46,7 +47,7 @@ def catalogue(request: Request) -> Response:
     return json_response({"runbooks": [plain(one.to_dict()) for one in found]})
 
 
-@router.get("/kb/runbooks/runs", dependencies=_READS, **documented(RUNS))
+@router.get("/kb/runbooks/runs", **documented(RUNS))
 def runs(
     request: Request,
     workspace_id: Workspace = "default",
@@ -62,7 +63,7 @@ def runs(
     return page_response("runs", page)
 
 
-@router.get("/kb/runbooks/runs/{run_id:path}/report", dependencies=_READS, **documented(HTML))
+@router.get("/kb/runbooks/runs/{run_id:path}/report", **documented(HTML))
 def report(request: Request, run_id: Named) -> Response:
     """The HTML report of a run. Its policy lets it run its own scripts and ask nobody."""
     with _of_own(request, run_id) as found:
@@ -70,17 +71,16 @@ def report(request: Request, run_id: Named) -> Response:
     return Response(html, media_type="text/html", headers=_SHUT_IN)
 
 
-@router.get("/kb/runbooks/runs/{run_id:path}", dependencies=_READS, **documented(RUN))
+@router.get("/kb/runbooks/runs/{run_id:path}", **documented(RUN))
 def run(request: Request, run_id: Named) -> Response:
     """One run: how far it is, or what it found, did, and says to do next."""
     with _of_own(request, run_id) as found:
         return json_response(told_run(found))
 
 
-@router.post(
+@starting.post(
     "/kb/runbooks/{name:path}/runs",
     status_code=202,
-    dependencies=_ADMINS,
     **documented(RUN, request=RunbookBody, status=202),
 )
 def start(request: Request, name: Named, arrived: JsonBody) -> Response:
@@ -92,7 +92,7 @@ def start(request: Request, name: Named, arrived: JsonBody) -> Response:
     return json_response(told_run(begun.to_dict()), 202, where)
 
 
-@router.get("/kb/schedules", dependencies=_READS, **documented(TABLE))
+@router.get("/kb/schedules", **documented(TABLE))
 def schedules(request: Request) -> Response:
     """What is run by itself: when it is due next, and what came of the last time."""
     with reading(request, None):
@@ -100,7 +100,7 @@ def schedules(request: Request) -> Response:
     return _of_machines(_seen(request, found))
 
 
-@router.get("/kb/schedules/ticks", dependencies=_READS, **documented(TABLE))
+@router.get("/kb/schedules/ticks", **documented(TABLE))
 def ticks(request: Request, limit: Limit = 50) -> Response:
     """What was decided about times that were due, newest first: started, missed, skipped."""
     with reading(request, None):
