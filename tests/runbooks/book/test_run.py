@@ -261,6 +261,17 @@ def test_a_command_means_in_a_shell_what_it_was_made_of(started: Callable[..., R
     assert [word for word in words if "=" in word] == ["workspace=default", *expected]
 
 
+def test_what_is_said_is_one_line_that_a_terminal_only_shows(started: Callable[..., Run]):
+    odd = "a\nb \x1b[2J"
+    run = started()
+    run.find(odd)
+    run.next(odd)
+    run.step("one", odd, do=dict)
+    found = run.result()
+    told = {found.findings[0].what, found.next_steps[0].why, found.actions[0].what}
+    assert told == {"a b \\x1b[2J"}
+
+
 def test_no_password_of_a_url_is_told(started: Callable[..., Run]):
     url = "http://kb:s3cret-pw@qdrant:6333"
     run = started(dry_run=False)

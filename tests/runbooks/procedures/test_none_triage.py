@@ -165,8 +165,10 @@ def test_one_strategy_and_a_time_narrow_what_is_looked_at(played_asked: Play) ->
     nothing = played_asked("04", strategy="mended")
     assert nothing.found("0 of 2 answers are none").evidence["share"] == 0
     assert nothing.result.outcome == "nothing_to_do"
-    with pytest.raises(tkb.InvalidInputError, match="since"):
+    with pytest.raises(tkb.InvalidInputError, match="since: 'soon'"):
         played_asked("04", since="soon")
+    with pytest.raises(tkb.NotFoundError, match="did you mean mended"):
+        played_asked("04", strategy="mendd")
 
 
 def test_every_reason_of_an_answer_without_parameters_has_a_root_cause() -> None:

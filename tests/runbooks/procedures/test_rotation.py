@@ -188,6 +188,26 @@ def test_a_collection_that_was_there_before_is_not_to_be_dropped_by_the_undo(
     assert played("03", model=COSINE).result.actions[1].undo is None
 
 
+def test_a_switch_that_failed_is_undone_to_where_it_was_and_not_to_the_one_before(
+    home: Path, played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise tkb.ConfigurationError("trials are missing there")
+
+    with tkb.connect(home, progress=False) as kb:
+        kb.reembed(target_model=COSINE)
+        kb.activate(COSINE)
+    with monkeypatch.context() as broken:
+        broken.setattr(rotation, "_switched", refuse)
+        failed = played("03", collection="kb_other_v1", dry_run=False)
+    assert failed.states == {"reembed": "done", "switch": "failed"}
+    back = failed.commands[0]
+    assert f"-p model={COSINE} -p collection={COSINE_V1} -p rollback=true" in back
+    given = {"model": COSINE, "collection": COSINE_V1, "rollback": True}
+    assert played("03", **given, dry_run=False).result.outcome == "done"
+    assert in_force(home) == (COSINE, COSINE_V1)
+
+
 def test_a_model_that_nobody_can_pull_is_not_planned_for(home: Path, played: Play) -> None:
     found = played("03", model="nomic-embed-txt")
     assert (found.result.outcome, found.result.actions) == ("needs_decision", [])

@@ -121,7 +121,7 @@ def test_a_vector_index_that_is_away_is_to_be_brought_back_first(
     monkeypatch.setattr(doors, "POLICIES", policies)
     found = run_cells(NAME, monkeypatch, home, dry_run=False)
     assert (found.result.outcome, found.result.actions) == ("needs_decision", [])
-    assert found.found("the vector index does not answer").severity == "critical"
+    assert found.found("the vector index, or the embedder,").severity == "critical"
     assert found.commands == [
         "tradingkb runbook run 08_failure_modes_recovery -p workspace=default"
     ]

@@ -14,6 +14,7 @@ from tradingkb.runbooks.book.result import (
     Result,
 )
 from tradingkb.runbooks.book.run import Run, RunbookFailedError, begin
+from tradingkb.runbooks.book.shell import command_line, quoted
 from tradingkb.runbooks.book.shown import table
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "RunbookFailedError",
     "asked_for",
     "begin",
+    "command_line",
+    "quoted",
     "runbook",
     "runbooks",
     "table",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.exceptions import BackendUnavailableError, InvalidInputError, TradingKBError
 from tradingkb.masking import masked, masked_all
 from tradingkb.plain import plain
+from tradingkb.printable import printable
 from tradingkb.runbooks.book.catalogue import Runbook, runbook
 from tradingkb.runbooks.book.plan import Step, carried_out
 from tradingkb.runbooks.book.result import (
@@ -141,7 +142,7 @@ class Run:
             **evidence: figures and names.
         """
         told = masked_all(plain(evidence))
-        found = Finding(what=masked(what), severity=severity, evidence=told, healed_by=healed_by)
+        found = Finding(what=_sentence(what), severity=severity, evidence=told, healed_by=healed_by)
         self._findings.append(found)
         show_markdown(conclusion([found]))
 
@@ -183,7 +184,7 @@ class Run:
             raise ValueError(f"two steps are called {key!r}")
         self._keys.add(key)
         undo = undo and masked(undo)
-        self._planned.append(Step(key, masked(what), do, expect, undo))
+        self._planned.append(Step(key, _sentence(what), do, expect, undo))
 
     def carry_out(self) -> Table:
         """Does what is planned, in order, or says in a dry run what would be done.
@@ -220,7 +221,7 @@ class Run:
 
     def next(self, why: str, command: str | None = None) -> None:
         """Says what to do afterwards: why, and by which command."""
-        step = NextStep(why=masked(why), command=command and masked(command))
+        step = NextStep(why=_sentence(why), command=command and masked(command))
         if step not in self._next:
             self._next.append(step)
 
@@ -372,6 +373,11 @@ def _word(value: Any) -> str:
         return "true" if value else "false"
     # Text may be anything, "none" included: nothing is what is empty.
     return "" if value is None else str(value)
+
+
+def _sentence(text: str) -> str:
+    """One line, without what may be secret, and with nothing that a terminal obeys."""
+    return masked(printable(" ".join(text.split())))
 
 
 def _because(found: Result) -> str:

@@ -105,7 +105,9 @@ def _value(value: Any) -> str:
 
 def _ended(action: Action) -> str:
     parts = [f"{action.error}"] if action.error else list(action.differs)
-    return f" ({_text('; '.join(parts))})" if parts else ""
+    told = f" ({_text('; '.join(parts))})" if parts else ""
+    undo = action.undo if action.state == "done" else None
+    return told + (f"; to undo it: {_code(undo)}" if undo else "")
 
 
 def _text(text: str) -> str:

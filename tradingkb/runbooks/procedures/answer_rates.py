@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tradingkb.exceptions import NotFoundError
 from tradingkb.monitoring import SHARES
 from tradingkb.runbooks.procedures.figures import bars
 
@@ -87,6 +88,7 @@ def answers_of(run: Run, status: str, *, since: str | None, strategy: str | None
 
     Raises:
         InvalidInputError: no time.
+        NotFoundError: a strategy that has no trials, no spec and no answers; names those near.
     """
     import polars as pl
 
@@ -98,7 +100,15 @@ def answers_of(run: Run, status: str, *, since: str | None, strategy: str | None
     events = _newest(kb, space, where, begin)
     if strategy:
         rates = rates.filter(pl.col("strategy_name") == strategy)
+        _check_strategy(run, strategy, asked=not (rates.is_empty() and events.is_empty()))
     return Answers(status, since, rates, events)
+
+
+def _check_strategy(run: Run, name: str, *, asked: bool) -> None:
+    """Refuses a name that nothing is known of: no answer of it would look like a healthy one."""
+    known = [] if asked else run.kb.strategies(run.workspace)["strategy_name"].to_list()
+    if not asked and name not in known:
+        raise NotFoundError("strategy", name, known)
 
 
 def _newest(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from tradingkb.domain.lifecycle import transition_name
+from tradingkb.domain import transition_name
 from tradingkb.exceptions import TradingKBError
 from tradingkb.presentation import Table
 from tradingkb.recommend import GivenMarket, GivenQuestion

@@ -94,10 +94,10 @@ def state_found(run: Run) -> IndexState | None:
         return None
 
 
-def index_away(run: Run, error: BackendUnavailableError) -> None:
+def index_away(run: Run, error: BackendUnavailableError, who: str = "the vector index") -> None:
     """Notes that nothing can be done yet, and what to do first."""
-    run.find("the vector index does not answer", "critical", error=str(error))
-    run.next("bring the vector index back first", run.command(FAILURES))
+    run.find(f"{who} does not answer", "critical", error=str(error))
+    run.next(f"bring {who} back first", run.command(FAILURES))
 
 
 def made(kb: KnowledgeBase, model: str) -> tuple[int | None, str | None]:

@@ -231,5 +231,8 @@ def verify(run: Run) -> None:
         left = _lacking(run)
         told = {"left": left} if left else {}
         run.verify("the index lacks nothing of what SQL holds", not left, **told)
-        if left:
+        failing = similarity_fails(run) if left else ""
+        if failing:  # what cannot be embedded is not to be deleted
+            run.next(f"bring back what fails: {failing}", run.command(FAILURES))
+        elif left:
             run.next("rebuild the collection", run.command(REBUILD))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.indexing import CHANCE
-from tradingkb.runbooks.book.shell import command_line
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
 from tradingkb.runbooks.procedures.index_state import (
     can_verify,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from tradingkb.evaluate import ModelComparison
     from tradingkb.knowledge_base import KnowledgeBase
-    from tradingkb.runbooks.book import Run
+    from tradingkb.runbooks.book import Run, command_line
 
 _DIGITS: Final = 4
 _COMPARED: Final = ("params", "status", "trials")
@@ -146,8 +145,14 @@ def plan(run: Run, rotation: Rotation | None, *, force: bool) -> None:
                 "previous_collection": rotation.before.collection,
                 "missing": 0,
             },
-            undo=run.command(NAME, rollback=True, dry_run=False),
+            undo=_way_back(run, rotation),
         )
+
+
+def _way_back(run: Run, rotation: Rotation) -> str:
+    """Says where to: the last switch that is noted is another one, where this one failed."""
+    place = {"model": rotation.before.model, "collection": rotation.before.collection}
+    return run.command(NAME, **place, rollback=True, dry_run=False)
 
 
 def _plan_back(run: Run, rotation: Rotation) -> None:
@@ -157,7 +162,7 @@ def _plan_back(run: Run, rotation: Rotation) -> None:
         f"let {before.workspace} search {rotation.collection} ({rotation.model}) again",
         partial(_switched, kb, run.workspace, rotation, force=True),
         expect={"embed_model": rotation.model, "collection": rotation.collection},
-        undo=run.command(NAME, model=before.model, collection=before.collection, dry_run=False),
+        undo=_way_back(run, rotation),
     )
     run.step(
         "index",
@@ -235,8 +240,7 @@ def verify(
             _verify_in_force(run, rotation)
             answers = verify_as_before(run, before, ask(run, questions))
         if run.failed and not (rotation.same or rotation.back):
-            way_back = run.command(NAME, rollback=True, dry_run=False)
-            run.next("go back to what was in force before", way_back)
+            run.next("go back to what was in force before", _way_back(run, rotation))
     return answers
 
 

@@ -23,16 +23,7 @@ from tradingkb.settings import Settings
 
 #: Seconds in which a service has to be ready; importing it takes a few on a busy machine.
 START_S: Final = 90.0
-_WATCHER: Final = """
-import os, subprocess, sys, threading
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-def ended():
-    os._exit(child.wait() & 255)
-threading.Thread(target=ended, daemon=True).start()
-sys.stdin.buffer.read()
-child.terminate()
-child.wait()
-"""
+_WATCHER: Final = Path(__file__).with_name("watcher.py")
 
 
 def has_redis() -> bool:
@@ -136,7 +127,7 @@ def _watched(
 ) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _WATCHER, *command],
+            [sys.executable, "-I", "-S", str(_WATCHER), *command],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,

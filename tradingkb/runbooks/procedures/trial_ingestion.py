@@ -11,8 +11,7 @@ from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.importers import read_mapping_file
 from tradingkb.monitoring import STALE
 from tradingkb.presentation import Table
-from tradingkb.runbooks.book import Run
-from tradingkb.runbooks.book.shell import quoted
+from tradingkb.runbooks.book import Run, quoted
 from tradingkb.runbooks.procedures.figures import bars
 from tradingkb.runbooks.procedures.index_state import index_away, verifying
 
@@ -67,7 +66,7 @@ def looked_at(run: Run) -> Before:
 def previewed(run: Run) -> Any:
     """What the ingest would do; nothing is written.
 
-    None where the vector index is away: what to do first is noted.
+    None where the vector index or the embedder is away: what to do first is noted.
 
     Raises:
         InvalidTrialError: the file cannot be read, or lacks a column.
@@ -76,7 +75,7 @@ def previewed(run: Run) -> Any:
     try:
         report = run.kb.ingest(**_arguments(run), dry_run=True)
     except BackendUnavailableError as error:
-        index_away(run, error)
+        index_away(run, error, "the vector index, or the embedder,")
         return None
     for note in report.notes:
         run.find(note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradingkb.runbooks.running.asking import LONGEST_DEADLINE_S
 from tradingkb.runbooks.running.environment import output_folder, settings_environment
 from tradingkb.runbooks.running.places import CellAt
 from tradingkb.runbooks.running.reading import read_report
@@ -9,6 +10,7 @@ from tradingkb.runbooks.running.runner import run_runbook
 from tradingkb.runbooks.running.starting import start_runbook
 
 __all__ = [
+    "LONGEST_DEADLINE_S",
     "CellAt",
     "output_folder",
     "read_report",

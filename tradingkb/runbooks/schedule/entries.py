@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from tradingkb.exceptions import InvalidInputError, NotFoundError, TradingKBError
 from tradingkb.printable import printable
-from tradingkb.runbooks.running.asking import LONGEST_DEADLINE_S
+from tradingkb.runbooks.running import LONGEST_DEADLINE_S
 from tradingkb.runbooks.schedule.times import check_cron, zone_of
 
 Missed = Literal["run once", "skip"]
