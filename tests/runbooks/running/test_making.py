@@ -200,6 +200,23 @@ def test_what_is_no_deadline_is_refused(settings: Settle, seconds: float) -> Non
         run(settings(), deadline_s=seconds)
 
 
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"actor": "a" * 200}, "actor"),
+        ({"actor": "a\0b"}, "actor"),
+        ({"run_id": "../../../elsewhere"}, "run_id"),
+    ],
+)
+def test_what_no_database_stores_and_what_is_no_id_is_refused_before_anything_starts(
+    settings: Settle, open_kb: Any, given: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        run(settings(), **given)
+    assert refused.value.field == field
+    assert open_kb().runbook_runs().is_empty()
+
+
 def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tradingkb.testing.trial_store_runbooks import NOON
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +126,9 @@ def test_while_a_run_goes_its_schedule_is_overlapped_and_no_other(world):
     world.turn(scheduler)
     world.turn(scheduler, SIX)
     assert world.rows.going.wait(10)
+    until = time.monotonic() + 10
+    while "daily" in scheduler._runs.names() and time.monotonic() < until:
+        time.sleep(0.01)
     ticks = world.turn(scheduler, SIX + DAY)
     assert ("hourly", "overlapped") in ticks
     assert ("daily", "claimed") in ticks
@@ -261,6 +265,17 @@ def test_what_is_read_is_kept_where_every_replica_finds_it(world):
         "deadline_s": None,
     }
     assert world.store.last_schedule_turn() == world.now
+
+
+def test_credentials_of_urls_are_kept_nowhere(world):
+    """What is kept is on the dashboard of every replica; what runs has them."""
+    world.write(DAILY + 'parameters = {replica_urls = "http://ann:geheim@one,http://two", n = 2}')
+    scheduler = world.scheduler()
+    scheduler.turn()
+    told = states(world)["daily"].definition["parameters"]
+    assert told == {"replica_urls": "http://ann:***@one,http://two", "n": 2}
+    (schedule,) = scheduler.file.schedules
+    assert "geheim" in schedule.given["replica_urls"]
 
 
 def test_a_change_of_the_file_is_read_at_the_next_turn(world):

@@ -26,11 +26,13 @@ def world(tmp_path: Path, sqlite_schema: Path) -> Iterator[World]:
     store.close()
 
 
-def signals_once_it_runs(world: World, scheduler: Scheduler, times: int) -> threading.Thread:
+def signals_once_it_runs(
+    world: World, scheduler: Scheduler, times: int, number: signal.Signals
+) -> threading.Thread:
     def send() -> None:
         assert world.rows.going.wait(10)
         for _ in range(times):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             assert scheduler._leaving.wait(10)  # two at one moment would be one
 
     thread = threading.Thread(target=send)
@@ -38,18 +40,23 @@ def signals_once_it_runs(world: World, scheduler: Scheduler, times: int) -> thre
     return thread
 
 
-@pytest.mark.parametrize(("times", "grace_s"), [(1, 0.0), (2, 600.0)])
-def test_a_signal_ends_it_and_after_its_grace_or_a_second_one_what_runs(world, times, grace_s):
-    handler = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize(
+    ("times", "grace_s", "number"),
+    [(1, 0.0, signal.SIGTERM), (2, 600.0, signal.SIGTERM), (1, 0.0, signal.SIGHUP)],
+)
+def test_a_signal_ends_it_and_after_its_grace_or_a_second_one_what_runs(
+    world, times, grace_s, number
+):
+    handler = signal.getsignal(number)
     scheduler = world.scheduler()
     scheduler.turn()
     world.now, world.rows.held = SIX, {"daily"}
-    sender = signals_once_it_runs(world, scheduler, times)
+    sender = signals_once_it_runs(world, scheduler, times, number)
     assert run_scheduler(scheduler, once=False, grace_s=grace_s)
     sender.join()
     (run,) = scheduler.ended
     assert (run.outcome, run.error) == ("failed", "the scheduler stopped")
-    assert signal.getsignal(signal.SIGTERM) == handler
+    assert signal.getsignal(number) == handler
 
 
 def test_once_does_what_is_due_and_ends(world):

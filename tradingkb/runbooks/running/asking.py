@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from tradingkb.domain import Actor
 from tradingkb.exceptions import ConfigurationError, InvalidInputError, TradingKBError
 from tradingkb.jobs import own_name
 from tradingkb.plain import plain
@@ -60,10 +61,14 @@ def checked(settings: Settings, asked: Asked) -> Checked:
     """What is asked for, complete.
 
     Raises:
-        InvalidInputError: an unknown runbook or parameter, a missing or wrong value.
+        InvalidInputError: an unknown runbook or parameter, a missing or wrong value, a name of who
+            asks that no database stores, or an id that is no UUID.
         ConfigurationError: the notebook is no runbook, or the extra `runbooks` is not installed.
     """
     _need_extra()
+    Actor(asked.actor)
+    if asked.run_id is not None:
+        _check_id(asked.run_id)
     book = runbook(asked.name, settings.runbooks_dir)
     values = book.checked(asked.parameters)
     return Checked(book, values, secrets_of(settings, values), _deadline(book, asked.deadline_s))
@@ -125,6 +130,16 @@ def _need_extra() -> None:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"{error.name} is not installed: pip install 'tradingkb[runbooks]'"
+        ) from None
+
+
+def _check_id(run_id: str) -> None:
+    """Files are named by it."""
+    try:
+        uuid.UUID(run_id)
+    except ValueError:
+        raise InvalidInputError(
+            f"{run_id!r} is no UUID", field="run_id", remedy="leave it out"
         ) from None
 
 

@@ -76,11 +76,19 @@ def secrets_of(
         if isinstance(value, str) and (is_address(name) or not field.repr):
             found += _password(value)
     for name, value in parameters.items():
-        if isinstance(value, str):
-            found += [word for url in _URL.findall(value) for word in _credentials(url)]
-            if name.endswith(_NAMES_SECRET):
-                found += _texts(outside.get(value))
-    return Secrets(found)
+        if name.endswith(_NAMES_SECRET) and isinstance(value, str):
+            found += _texts(outside.get(value))
+    return Secrets([*found, *_all_credentials(parameters)])
+
+
+def without_credentials(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as they may be told, without what opens the URLs among them."""
+    return {**Secrets(_all_credentials(parameters)).of(parameters)}
+
+
+def _all_credentials(parameters: Mapping[str, Any]) -> list[str]:
+    texts = [value for value in parameters.values() if isinstance(value, str)]
+    return [word for text in texts for url in _URL.findall(text) for word in _credentials(url)]
 
 
 def _texts(value: Any) -> list[str]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 #: Who asks for what is due.
 ACTOR: Final = "scheduler"
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+#: Those that are ignored stay so: `nohup` means that it outlives its terminal.
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LOOK_S: Final = 0.2
 
 
@@ -61,7 +62,7 @@ def scheduler_of(
 
 
 def run_scheduler(scheduler: Scheduler, *, once: bool, grace_s: float) -> bool:
-    """Takes turns until SIGTERM or SIGINT; a second one ends what runs at once.
+    """Takes turns until a signal to end, also of its terminal; a second one ends what runs at once.
 
     Args:
         scheduler: that works.
@@ -76,7 +77,8 @@ def run_scheduler(scheduler: Scheduler, *, once: bool, grace_s: float) -> bool:
     """
     asked: list[int] = []
     # A handler runs between two steps of the main thread, and must take no lock that it may hold.
-    before = [(number, signal.signal(number, lambda n, _: asked.append(n))) for number in _SIGNALS]
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [(number, signal.signal(number, lambda n, _: asked.append(n))) for number in heard]
     errors: list[Exception] = []
 
     def work() -> None:

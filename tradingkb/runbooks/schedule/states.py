@@ -10,6 +10,7 @@ from typing import Final
 
 from tradingkb.observability import emit
 from tradingkb.ports import ScheduleState, ScheduleStore
+from tradingkb.runbooks.running.secret import without_credentials
 from tradingkb.runbooks.schedule.entries import (
     Check,
     Refused,
@@ -84,9 +85,8 @@ def next_after(schedule: Schedule, now: datetime) -> datetime | None:
 
 def in_force(schedule: Schedule, holder: str, last: datetime, now: datetime) -> ScheduleState:
     """The state of a schedule that is decided up to a time."""
-    return ScheduleState(
-        schedule.name, now, holder, last, next_after(schedule, now), schedule.to_dict()
-    )
+    told = {**schedule.to_dict(), "parameters": without_credentials(schedule.parameters)}
+    return ScheduleState(schedule.name, now, holder, last, next_after(schedule, now), told)
 
 
 def _in_force(
