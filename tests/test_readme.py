@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import tradingkb as tkb
 from tradingkb.cli.app import app
+from tradingkb.runbooks import runbook
 from tradingkb.settings import describe, load_settings
 from tradingkb.testing.ollama_server import OllamaServer
 
@@ -35,6 +36,15 @@ SOURCES = "\n".join(
     if path != Path(__file__).resolve()
 ) + (ROOT / "Makefile").read_text(encoding="utf-8")
 
+#: What runs a notebook, or waits for the time to do so.
+RUNS = ("tradingkb runbook run", "tradingkb runbook schedule")
+COMMANDS = get_command(app).commands
+#: Each command by its words; those of a group after the group's name.
+LEAVES = {
+    f"{name} {inner}" if inner else name: command
+    for name, found in COMMANDS.items()
+    for inner, command in getattr(found, "commands", {"": found}).items()
+}
 every_document = pytest.mark.parametrize("name", TEXTS)
 
 
@@ -236,12 +246,30 @@ def not_run_elsewhere(lines: list[str]) -> list[str]:
     """Without the demo, which works on the whole sample: it is run once, below; and without the
     service, which does not end: tests/service runs it.
     """
-    return [line for line in lines if line.split()[1] not in ("demo", "serve")]
+    return [
+        line
+        for line in lines
+        if line.split()[1] not in ("demo", "serve") and not line.startswith(RUNS)
+    ]
+
+
+@pytest.mark.parametrize("name", [n for n, text in TEXTS.items() if any(map(text.count, RUNS))])
+def test_a_runbook_that_is_run_in_a_document_takes_what_it_is_given(name):
+    """What running one does tests/runbooks says; a kernel for each line would take too long."""
+    for line in commands(TEXTS[name]):
+        if line.startswith(RUNS[0]):
+            words = shlex.split(line, comments=True)
+            pairs = [word.split("=", 1) for word in words if "=" in word]
+            given = runbook(words[3]).checked(dict(pairs))
+            assert given.keys() >= dict(pairs).keys(), line
+        elif line.startswith(RUNS[1]):
+            options = {option for one in leaf(line)[1].params for option in one.opts}
+            assert set(re.findall(r"--[\w-]+", line)) <= options, line
 
 
 def test_every_command_has_an_example_on_its_page():
-    shown = {line.split()[1] for line in commands(page("commands.md"))}
-    assert shown == set(get_command(app).commands)
+    lines = commands(page("commands.md"))
+    assert {leaf(line)[0] for line in lines} == set(LEAVES)
 
 
 def test_the_queries_run_and_find_what_was_not_deleted(stocked):
@@ -403,8 +431,14 @@ def test_a_verb_that_is_named_exists(name):
 
 @every_document
 def test_a_command_that_is_named_exists_with_its_options(name):
-    known = get_command(app).commands
     for line in quoted(TEXTS[name]):
-        if found := re.match(r"tradingkb ([a-z][a-z-]*)(.*)", line):
-            options = {o for p in known[found[1]].params for o in (*p.opts, *p.secondary_opts)}
-            assert set(re.findall(r"--[\w-]+", found[2])) <= options | {"--help"}, line
+        if re.match(r"tradingkb [a-z]", line):
+            options = {o for p in leaf(line)[1].params for o in (*p.opts, *p.secondary_opts)}
+            assert set(re.findall(r"--[\w-]+", line)) <= options | {"--help"}, line
+
+
+def leaf(line):
+    """The command of a line, by its words, and what it is; a group stands for itself alone."""
+    words = re.findall(r"[\w-]+", line.removeprefix("tradingkb "))
+    inner = " ".join(words[:2])
+    return (inner, LEAVES[inner]) if inner in LEAVES else (words[0], COMMANDS[words[0]])

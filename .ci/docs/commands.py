@@ -16,8 +16,11 @@ EXAMPLES = Path(__file__).with_name("examples.toml")
 def command_list() -> str:
     """A table of the commands, from their help."""
     rows = [
-        (f"[`tradingkb {name}`](#tradingkb-{name})", command.get_short_help_str(limit=200))
-        for name, command in _group().commands.items()
+        (
+            f"[`tradingkb {name}`](#tradingkb-{name.replace(' ', '-')})",
+            command.get_short_help_str(limit=200),
+        )
+        for name, command in _commands().items()
     ]
     return table(("command", "what it does"), rows)
 
@@ -31,8 +34,7 @@ def command_details() -> str:
     """For each command its help, arguments and options, and an example."""
     examples = tomllib.loads(EXAMPLES.read_text(encoding="utf-8"))
     return "\n\n".join(
-        _details(name, command, examples.get(name, ""))
-        for name, command in _group().commands.items()
+        _details(name, command, examples.get(name, "")) for name, command in _commands().items()
     )
 
 
@@ -48,6 +50,15 @@ def exit_code_meanings() -> list[tuple[str, str]]:
     parts = EPILOG.partition(":")[2].strip(" .").split(";")
     pairs = (part.strip().partition(" ") for part in parts)
     return [(number, meaning) for number, _, meaning in pairs]
+
+
+def _commands() -> dict[str, Any]:
+    """Each command by its words; those of a group after the group's name."""
+    return {
+        f"{name} {inner}" if inner else name: command
+        for name, found in _group().commands.items()
+        for inner, command in getattr(found, "commands", {"": found}).items()
+    }
 
 
 def _group() -> Any:

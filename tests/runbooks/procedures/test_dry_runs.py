@@ -13,7 +13,7 @@ from tests.runbooks.procedures.conftest import Play
 #: Those that change something, and what makes them plan it.
 RUNBOOKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("02", {}),
-    ("03", {"model": "regime-cosine-v1"}),
+    ("03", {}),
     ("04", {"apply": True}),
     ("05", {}),
     ("06", {}),

@@ -64,6 +64,7 @@ def test_a_dry_run_compares_and_plans_and_changes_nothing(home: Path, played: Pl
     assert planned.result.outcome == "needs_decision"
     plan = {action.key: action.expected for action in planned.result.actions}
     assert plan["reembed"] == {"dimension": 32, "points": TRIALS}
+    assert planned.result.actions[1].undo == f"tradingkb drop-collection {COSINE_V1}"
     assert plan["switch"]["previous_collection"] == REGIME_V1
     figure = planned.names["rotation"].models_figure(planned.names["compared"])
     assert f"n = {2 * WINDOWS} regimes asked of {WINDOWS} windows" in figure.layout.title.text
@@ -182,7 +183,6 @@ def test_a_collection_of_another_program_is_no_place_for_the_model_and_is_not_to
 def test_a_collection_that_was_there_before_is_not_to_be_dropped_by_the_undo(
     home: Path, played: Play
 ) -> None:
-    assert played("03", model=COSINE).result.actions[1].undo is not None
     with tkb.connect(home, progress=False) as kb:
         kb.reembed(target_model=COSINE)
     assert played("03", model=COSINE).result.actions[1].undo is None

@@ -231,8 +231,8 @@ def verify(run: Run) -> None:
         left = _lacking(run)
         told = {"left": left} if left else {}
         run.verify("the index lacks nothing of what SQL holds", not left, **told)
-        failing = similarity_fails(run) if left else ""
-        if failing:  # what cannot be embedded is not to be deleted
-            run.next(f"bring back what fails: {failing}", run.command(FAILURES))
+        if left and not run.kb.ready().checks["embed_service"].ok:
+            # What cannot be embedded is not to be deleted.
+            run.next("bring the embedder back", run.command(FAILURES))
         elif left:
             run.next("rebuild the collection", run.command(REBUILD))
