@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shlex
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from tradingkb.observability import subscribe
+from tradingkb.runbooks.running import telling
 from tradingkb.runbooks.running.telling import tell_of_failure
 
 RUN = {"run_id": "r", "outcome": "failed", "error": "no ü"}
@@ -55,6 +57,19 @@ def test_a_command_gets_it_on_stdin(tmp_path: Path, events: list[Any]) -> None:
     assert tell_of_failure(shlex.join(["tee", str(out)]), RUN) is None
     assert json.loads(out.read_text(encoding="utf-8")) == RUN
     assert events == []
+
+
+def test_what_a_command_leaves_running_keeps_nobody_waiting(events: list[Any]) -> None:
+    assert tell_of_failure("sh -c 'sleep 2 & exit 0'", RUN, patience_s=1) is None
+    assert events == []
+
+
+def test_of_what_a_command_prints_for_ever_the_beginning_is_kept(events: list[Any]) -> None:
+    said = telling._Beginning()
+    with said.written() as end:
+        for _ in range(10):
+            os.write(end, b"x" * 65_536)
+    assert said.text() == "x" * 300
 
 
 def test_a_url_gets_it_as_the_body_of_a_post(server: Any, events: list[Any]) -> None:

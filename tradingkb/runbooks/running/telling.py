@@ -8,8 +8,9 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http.client import InvalidURL
 from typing import Any, Final
 from urllib.error import URLError
@@ -23,6 +24,7 @@ from tradingkb.printable import printable
 #: Seconds that whoever is told may take.
 PATIENCE_S: Final = 30.0
 _LONGEST: Final = 300
+_AT_ONCE_S: Final = 1.0
 
 
 def tell_of_failure(
@@ -78,16 +80,18 @@ def _with_credentials(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _call(command: str, body: bytes, patience_s: float) -> None:
-    words = shlex.split(command)
-    with subprocess.Popen(
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
+    words, said = shlex.split(command), _Beginning()
+    with said.written() as stderr:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    with process:
         try:
-            _, said = process.communicate(body, timeout=patience_s)
+            process.communicate(body, timeout=patience_s)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -95,7 +99,40 @@ def _call(command: str, body: bytes, patience_s: float) -> None:
                 raise RuntimeError(f"no end within {patience_s:g} s") from None
             raise
     if process.returncode:
-        raise RuntimeError(f"exit code {process.returncode}: {said.decode('utf-8', 'replace')}")
+        raise RuntimeError(f"exit code {process.returncode}: {said.text()}")
+
+
+class _Beginning:
+    """Keeps the beginning of what is written into a pipe, and reads the rest for nobody.
+
+    Whoever prints for ever fills no memory, and what a command leaves running keeps nobody waiting.
+    """
+
+    def __init__(self) -> None:
+        self._kept = b""
+        self._thread: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def written(self) -> Iterator[int]:
+        """The end to write to, closed here afterwards."""
+        reading, writing = os.pipe()
+        self._thread = threading.Thread(target=self._read, args=(reading,), daemon=True)
+        self._thread.start()
+        try:
+            yield writing
+        finally:
+            os.close(writing)
+
+    def text(self) -> str:
+        """What was written; of what comes later than at once, nothing."""
+        if self._thread is not None:
+            self._thread.join(_AT_ONCE_S)
+        return self._kept.decode("utf-8", "replace")
+
+    def _read(self, reading: int) -> None:
+        with open(reading, "rb", buffering=0) as pipe:
+            while part := pipe.read(65_536):
+                self._kept += part[: _LONGEST - len(self._kept)]
 
 
 def _short(text: str) -> str:
