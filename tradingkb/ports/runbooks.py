@@ -141,9 +141,6 @@ class RunbookStore(Protocol):
             before: only those that come after the one of this (started_at, run_id).
         """
 
-    def last_runbook_runs(self) -> list[RunbookRun]:
-        """The newest run of each runbook, by its name."""
-
     def runbook_counts(self) -> pl.DataFrame:
         """Ended runs by runbook and outcome, and when the last of them ended.
 

@@ -102,18 +102,6 @@ class RunbookQueries:
         with reading(self.engine) as connection:
             return read(connection, statement)
 
-    def last_runbook_runs(self) -> list[RunbookRun]:
-        """The newest run of each runbook, by its name."""
-        later = runbook_runs.alias()
-        newer = sa.or_(
-            later.c.started_at > _R.started_at,
-            sa.and_(later.c.started_at == _R.started_at, later.c.run_id > _R.run_id),
-        )
-        none_newer = ~sa.exists().where(later.c.runbook == _R.runbook, newer)
-        with reading(self.engine) as connection:
-            statement = sa.select(runbook_runs).where(none_newer)
-            return _runs(connection, statement.order_by(_R.runbook))
-
     def runbook_counts(self) -> pl.DataFrame:
         """Ended runs by runbook and outcome, and when the last of them ended."""
         sums = (sa.func.count().label("count"), sa.func.max(_R.ended_at).label("last_at"))

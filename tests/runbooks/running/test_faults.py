@@ -72,8 +72,8 @@ class Faults:
             runs = list(pool.map(self.run, cells))
             self.returned = dict(zip(cells, runs, strict=True))
         with tkb.connect(settings=self.settings, progress=False) as kb:
-            store = kb.use_cases.store
-            self.rows = {run.runbook: run for run in store.last_runbook_runs()}
+            found = map(kb.use_cases.store.runbook_run, kb.runbook_runs()["run_id"])
+            self.rows = {run.runbook: run for run in found if run is not None}
 
     def run(self, name: str) -> RunbookRun | None:
         """One of them; None where the interrupt went on to the caller."""
