@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.domain import Overrides
 from tradingkb.exceptions import TradingKBError
 from tradingkb.recommend import GivenMarket, GivenQuestion, question_of
+from tradingkb.runbooks.book import command_line
 from tradingkb.runbooks.procedures.answers import checked_most
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tradingkb.domain import Question
     from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.recommend import Recommendation
-    from tradingkb.runbooks.book import Run, command_line
+    from tradingkb.runbooks.book import Run
     from tradingkb.runbooks.procedures.answer_rates import Answers
 
 #: Requests that are asked again, one of each kind.

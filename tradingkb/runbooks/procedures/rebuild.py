@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tradingkb.domain import Regime
 from tradingkb.exceptions import BackendUnavailableError, TradingKBError
 from tradingkb.indexing import next_version
+from tradingkb.runbooks.book import command_line
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
 from tradingkb.runbooks.procedures.index_state import (
     FAILURES,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tradingkb.knowledge_base import KnowledgeBase
-    from tradingkb.runbooks.book import Run, command_line
+    from tradingkb.runbooks.book import Run
 
 
 def look(run: Run) -> IndexState | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.indexing import CHANCE
+from tradingkb.runbooks.book import command_line
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
 from tradingkb.runbooks.procedures.index_state import (
     can_verify,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from tradingkb.evaluate import ModelComparison
     from tradingkb.knowledge_base import KnowledgeBase
-    from tradingkb.runbooks.book import Run, command_line
+    from tradingkb.runbooks.book import Run
 
 _DIGITS: Final = 4
 _COMPARED: Final = ("params", "status", "trials")
