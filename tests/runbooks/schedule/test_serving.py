@@ -26,6 +26,15 @@ def world(tmp_path: Path, sqlite_schema: Path) -> Iterator[World]:
     store.close()
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Whatever started the tests: under `nohup` nobody would hear that a terminal has ended."""
+    before = [(n, signal.signal(n, signal.SIG_DFL)) for n in (signal.SIGTERM, signal.SIGHUP)]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
 def signals_once_it_runs(
     world: World, scheduler: Scheduler, times: int, number: signal.Signals
 ) -> threading.Thread:
@@ -45,7 +54,7 @@ def signals_once_it_runs(
     [(1, 0.0, signal.SIGTERM), (2, 600.0, signal.SIGTERM), (1, 0.0, signal.SIGHUP)],
 )
 def test_a_signal_ends_it_and_after_its_grace_or_a_second_one_what_runs(
-    world, times, grace_s, number
+    world, times, grace_s, number, listening
 ):
     handler = signal.getsignal(number)
     scheduler = world.scheduler()
