@@ -172,6 +172,7 @@ def _restarted(run: Run, restart: Restart, unit: Unit) -> dict[str, Any]:
     return {
         "back": True,
         "pid": str(child.pid),
+        "log": str(unit.log),
         "ended_s": round(ended - began, 2),
         "ready_s": round(back - ended, 2),
     }
