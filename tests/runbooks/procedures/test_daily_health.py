@@ -69,7 +69,20 @@ def test_a_dry_run_plans_what_the_run_then_does(run: Runs, home: Path):
     assert backup.differs == read.differs == []
     assert calibrated.actual["objective_type"] == "sharpe"
     assert backup.undo == f"delete {backup.actual['path']}"
-    assert found(ran, "the last backup never was").healed_by == "backup"
+    assert found(ran, "there is no backup yet").healed_by == "read"
+    assert found(ran, "there is no calibration yet").healed_by == "calibrate"
+
+
+def test_what_the_run_itself_healed_is_shown_as_healed(
+    run: Runs, capsys: pytest.CaptureFixture[str]
+):
+    run()
+    planned = capsys.readouterr().out
+    assert "- **Warning:** there is no backup yet" in planned
+    run(dry_run=False)
+    done = capsys.readouterr().out
+    assert "- **Healed by read:** there is no backup yet" in done
+    assert "- **Healed by calibrate:** there is no calibration yet" in done
 
 
 def test_the_backup_restores(run: Runs, home: Path, tmp_path: Path):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import tradingkb as tkb
 from tests.runbooks.procedures.conftest import Play
 from tradingkb.recommend import CODES
-from tradingkb.runbooks.procedures import degraded_triage
+from tradingkb.runbooks.procedures import answer_rates, degraded_triage
 
 
 def test_each_pattern_is_counted_by_strategy_with_its_action(played_asked: Play) -> None:
@@ -57,7 +63,9 @@ def test_a_lost_index_is_made_again_and_the_rest_is_said_with_its_command(
 ) -> None:
     planned = played_asked("05")
     assert planned.states == {"reindex": "planned"}
-    assert sum("06_trial_ingestion" in command for command in planned.commands) == 2
+    whys = [step.why for step in planned.result.next_steps]
+    assert sum(why.endswith("run 06_trial_ingestion with -p trials=FILE") for why in whys) == 1
+    assert not any("06_trial_ingestion" in command for command in planned.commands)
     done = played_asked("05", dry_run=False)
     assert done.states == {"reindex": "done"}
     assert done.result.actions[0].differs == []
@@ -65,6 +73,33 @@ def test_a_lost_index_is_made_again_and_the_rest_is_said_with_its_command(
     again = played_asked("05", dry_run=False)
     assert again.states == {}
     assert any("02_qdrant_collection_rebuild" in command for command in again.commands)
+
+
+def test_callers_without_a_market_are_told_how_to_give_one(played_asked: Play) -> None:
+    (step,) = [one for one in played_asked("05").result.next_steps if "gave no market" in one.why]
+    assert step.why.startswith("callers have to give bars (ohlcv) or a regime")
+    assert "s (2)" in step.why
+    assert step.command == (
+        "tradingkb recommend s --workspace default --regime=uptrend,low_volatility"
+    )
+
+
+@pytest.mark.parametrize("alert", ["none", "info"])
+def test_more_degraded_answers_than_there_may_be_stay_open(
+    home: Path, played: Play, monkeypatch: pytest.MonkeyPatch, alert: str
+) -> None:
+    """An alert that only informs does not make the share well."""
+    with tkb.connect(home, progress=False) as kb:
+        for _ in range(3):
+            assert kb.recommend("s").reasons == ("missing_regime_context",)
+    if alert == "info":
+        problem = SimpleNamespace(severity="info", since_text=lambda: "now", title="many")
+        monkeypatch.setattr(answer_rates, "open_problem", lambda *_: problem)
+    ran = played("05", dry_run=False)
+    assert ran.states == {}
+    assert ran.found("3 of 3 answers are degraded").severity == "warning"
+    assert ran.result.outcome == "needs_decision"
+    assert any("gave no market" in step.why for step in ran.result.next_steps)
 
 
 def test_every_code_of_a_pattern_is_one_that_answers_give() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import tradingkb as tkb
 from tests.runbooks.procedures.conftest import Play
 from tests.small_store import REGIME_V1
+from tradingkb.cli.app import app
 from tradingkb.exceptions import BackendUnavailableError
 from tradingkb.runbooks import Run
 from tradingkb.runbooks.procedures import answer_rates, none_triage
@@ -43,9 +46,11 @@ def test_it_names_share_reasons_and_root_causes_and_changes_nothing(played_asked
         ("no_data", 2, 0, ""),
     ]
     assert found.found("Collection empty").severity == "warning"
-    index, ingest = found.commands[-2:]
-    assert index.endswith("-p apply=true -p dry_run=false")
-    assert "06_trial_ingestion" in ingest
+    index, ingest = found.result.next_steps[-2:]
+    assert (index.command or "").endswith("-p apply=true -p dry_run=false")
+    # Without a file of trials 06 would find nothing to do: no command says that.
+    assert ingest.command is None
+    assert ingest.why.endswith("run 06_trial_ingestion with -p trials=FILE")
 
 
 def test_the_smallest_change_that_helps_is_tried_and_told_to_the_caller(played_asked: Play) -> None:
@@ -66,11 +71,60 @@ def test_the_smallest_change_that_helps_is_tried_and_told_to_the_caller(played_a
         "objective_type": "sharpe",
         "min_trades": 20,
     }
-    command = "tradingkb recommend s --objective sharpe --workspace default --min-trades=20"
+    command = (
+        "tradingkb recommend s --objective sharpe --workspace default "
+        "--regime=volatility_annual=0.3 --min-trades=20"
+    )
     assert change["command"] == command
     assert command in found.commands
+    said = found.found("s: with min_trades").what
+    assert said.endswith("and the market that was given the answer is degraded")
     (turned_away,) = found.rows("Rejections")[:1]
     assert (turned_away["filter"], turned_away["saved"]) == ("min_trades", 3)
+
+
+@pytest.mark.parametrize("market", ["measured", "stated", "none"])
+def test_the_printed_command_answers_as_it_is_said_to(
+    home: Path, played: Play, market: str
+) -> None:
+    with tkb.connect(home, progress=False) as kb:
+        found = json.loads(kb.trials(strategy_name="s", limit=1)["regime_oos"][0])
+        given = {
+            "measured": tkb.Regime.from_dict(found | {"source": "measured"}),
+            "stated": ["uptrend", "low_volatility"],
+            "none": None,
+        }[market]
+        asked = kb.recommend("s", regime=given, min_trades=9999)
+        assert asked.status == "none"
+    ran = played("04")
+    (change,) = ran.rows("What the caller may send")
+    (step,) = [step for step in ran.result.next_steps if step.command == change["command"]]
+    assert ("--regime=" in change["command"]) == (market != "none")
+    assert ("states the regime of those bars, and answers" in step.why) == (market == "measured")
+    _, *words = shlex.split(change["command"])
+    done = CliRunner().invoke(app, ["--home", str(home), *words, "--json"])
+    answer = json.loads(done.stdout)
+    assert answer["status"] == change["command_answers"]
+    if market == "none":
+        assert answer["status"] == "degraded"
+    else:
+        assert "missing_regime_context" not in answer["reasons"]
+
+
+def test_trials_without_the_metrics_of_an_objective_are_not_called_missing(
+    home: Path, played: Play
+) -> None:
+    with tkb.connect(home, progress=False) as kb:
+        assert kb.recommend("s", "sortino").reasons == ("no_score_for_objective",)
+    found = played("04")
+    assert [row["cause"] for row in found.rows("Root causes")] == ["no_metrics"]
+    assert found.found("The trials lack the metrics of sortino: 1 answers")
+    (step,) = found.result.next_steps
+    assert step.command is None
+    assert step.why == (
+        "The trials lack the metrics of sortino (s (1)): ingest them: "
+        "run 06_trial_ingestion with -p trials=FILE"
+    )
 
 
 def test_what_it_asks_counts_in_no_rate(played_asked: Play) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.printable import printable
@@ -73,8 +73,9 @@ def conclusion(
 ) -> str:
     """Findings, actions and next steps in Markdown."""
     lines = [f"## {_OUTCOMES[outcome]}"] if outcome else []
+    done = {one.key for one in actions if one.state == "done"}
     lines += [
-        f"{'- ' if outcome else ''}{_MARKS[found.severity]}{_text(found.what)}{_evidence(found)}"
+        f"{'- ' if outcome else ''}{_mark(found, done)}{_text(found.what)}{_evidence(found)}"
         for found in findings
     ]
     if actions:
@@ -87,6 +88,12 @@ def conclusion(
                 f"- {_text(step.why)}" + (f": {_code(step.command)}" if step.command else "")
             )
     return "\n".join(lines)
+
+
+def _mark(found: Finding, done: Collection[str]) -> str:
+    """How bad a finding is; what an action has removed is told as healed by it."""
+    healed = found.severity != "info" and found.healed_by in done
+    return f"**Healed by {found.healed_by}:** " if healed else _MARKS[found.severity]
 
 
 def _code(command: str) -> str:

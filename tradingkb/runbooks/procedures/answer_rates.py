@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Answers that are looked at one by one, the newest.
 MOST: Final = 1000
+#: The worst last.
+_GRAVE: Final = ("info", "warning", "critical")
 #: Of each status, as on the dashboard; the palette of Okabe and Ito.
 COLOURS: Final[Mapping[str, str]] = {"none": "#d96c00", "degraded": "#e8c04a", "ok": "#12936f"}
 
@@ -135,13 +137,13 @@ def find_share(run: Run, answers: Answers, alert: str) -> str:
     """Notes how many answers have the status, and whether the alert is open.
 
     Returns:
-        How severe it is: of the open alert, "warning" beyond the share that may have the status,
-        else "info".
+        How severe it is: "warning" beyond the share that may have the status, or worse where the
+        open alert is; else "info". An alert may be of severity "info": that share stays open.
     """
     problem = open_problem(run.kb, run.workspace, alert)
     budget = next(rule.budget for rule in SHARES if rule.status == answers.status)
     beyond: str = "warning" if answers.share > budget else "info"
-    severity: Any = problem.severity if problem else beyond
+    severity: Any = max(beyond, problem.severity if problem else "info", key=_GRAVE.index)
     run.find(
         f"{answers.found:,} of {answers.n:,} answers are {answers.status}"
         + (f", and {alert} is open" if problem else ""),

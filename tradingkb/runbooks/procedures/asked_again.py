@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tradingkb.domain import Overrides
-from tradingkb.exceptions import TradingKBError
+from tradingkb.domain import Overrides, Regime
+from tradingkb.exceptions import InvalidRegimeError, TradingKBError
 from tradingkb.recommend import GivenMarket, GivenQuestion, question_of
 from tradingkb.runbooks.book import command_line
 from tradingkb.runbooks.procedures.answers import checked_most
@@ -42,6 +43,8 @@ _TEXT: Final = (
     "with_it",
     "request",
     "command",
+    "market",
+    "command_answers",
 )
 
 
@@ -69,7 +72,9 @@ def ask_again(run: Run, answers: Answers, most: int = MOST) -> pl.DataFrame:
         now), turned_away (trials that fail each filter, and that alone), after_strict and
         after_relaxed (trials that pass, now), relax (the smallest change of one filter that is
         enough; "" where none is), risk, with_it (the status with that change), request (JSON to
-        send instead), command (the same as a command, for a market without bars).
+        send instead), command (the same as a command), market (how the command has the market:
+        "none" was given, "same", "as stated": its regime instead of bars, or "without"),
+        command_answers (the status of what the command asks).
     """
     import polars as pl
 
@@ -100,7 +105,9 @@ def changes(table: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     helped = table.filter(pl.col("relax").fill_null("") != "")
-    return helped.select("strategy_name", "relax", "with_it", "risk", "request", "command")
+    return helped.select(
+        "strategy_name", "relax", "with_it", "risk", "request", "command", "command_answers"
+    )
 
 
 def _row(kb: KnowledgeBase, workspace: str, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,18 +174,41 @@ def _relaxed(
     """The smallest change that is enough, tried; empty texts where no change is needed or known."""
     changes = [c for c in now.recommended_relaxed_settings if c.sufficient]
     if now.status == "ok" or not changes:
-        return dict.fromkeys(("relax", "risk", "with_it", "request", "command"), "")
+        return dict.fromkeys(_TEXT[_TEXT.index("relax") :], "")
     first = changes[0]
     filters = {first.filter: first.suggested}
     tried = ask(kb, workspace, question, **filters)
+    regime, market = statable(question.market.regime)
+    told = replace(question, market=replace(question.market, regime=regime), strategy_version=None)
     return {
         "relax": f"{first.filter}: {first.current} to {first.suggested} "
         f"({first.candidates:,} trials of {first.windows:,} windows)",
         "risk": first.risk,
         "with_it": tried.status,
         "request": json.dumps(request(workspace, question, filters)),
-        "command": command(workspace, question, filters),
+        "command": command(workspace, told, filters),
+        "market": market,
+        "command_answers": ask(kb, workspace, told, **filters).status,
     }
+
+
+def statable(regime: Regime | None) -> tuple[Regime | None, str]:
+    """The regime that a command can state in place of this one, and how it has the market.
+
+    Returns:
+        None and "none" where no market was given; the same regime and "same"; that of measured
+        bars, stated, and "as stated"; None and "without" where it cannot be stated.
+    """
+    if regime is None:
+        return None, "none"
+    try:
+        stated = Regime.stated(features=regime.features)
+    except InvalidRegimeError:
+        return None, "without"
+    if regime.source == "measured":
+        return stated, "as stated"
+    same = (stated.features, stated.tags) == (regime.features, regime.tags)
+    return (stated, "same") if same else (None, "without")
 
 
 def request(workspace: str, question: Question, filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,13 +234,20 @@ def _json(value: Any) -> Any:
 
 
 def command(workspace: str, question: Question, filters: Mapping[str, Any]) -> str:
-    """`tradingkb recommend` with these filters; the market is for the caller to give."""
+    """`tradingkb recommend` with these filters; bars are for the caller to give."""
     stated = Overrides(**{**question.overrides.given, **filters}).given
     words = ["tradingkb", "recommend", question.strategy_name]
     words += ["--objective", question.objective_type, "--workspace", workspace]
     for name in ("symbol", "timeframe"):
         value = getattr(question.market, name)
         words += [f"--{name}", value] if value else []
+    if question.market.regime is not None:
+        given = question.market.regime.features.items()
+        words.append("--regime=" + ",".join(f"{name}={float(value)!r}" for name, value in given))
+    words += [f"--as-of={question.as_of.isoformat()}"] if question.as_of else []
+    for name in ("min_deflated_sharpe", "max_pbo"):
+        limit = getattr(question, name)
+        words += [] if limit is None else [f"--{name.replace('_', '-')}={limit!r}"]
     return command_line([*words, *_options(stated)])
 
 

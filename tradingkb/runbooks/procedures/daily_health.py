@@ -214,14 +214,14 @@ def find_late(run: Run, found: list[Age], *, calibrate: bool, backup: bool) -> p
     """
     import polars as pl
 
-    healed = {"last calibration": calibrate and "calibrate", "last backup": backup and "backup"}
+    # A backup is one once it was read, which is a step of its own.
+    healed = {"last calibration": calibrate and "calibrate", "last backup": backup and "read"}
     codes = {finding.evidence.get("code") for finding in run.result().findings}
     for one in found:
         told = one.what == "last ingest" and STALE.alert in codes
         if one.late and not told:
-            how = "never was" if one.days is None else f"is {one.days:.1f} days old"
             key = healed.get(one.what) or None
-            run.find(f"the {one.what} {how}", "warning", key, limit_days=one.limit_days)
+            run.find(_how_late(one), "warning", key, limit_days=one.limit_days)
             if one.what == "last ingest":
                 run.next("ingest again: it is safe at any time", run.command(INGESTION))
     rows = [
@@ -246,6 +246,12 @@ def verified(run: Run) -> None:
         run.verify("SQL and the vector index agree", left == 0, differences=left)
     if run.dry_run or not states:
         run.find("nothing was changed, so that there is nothing to verify")
+
+
+def _how_late(age: Age) -> str:
+    if age.days is None:
+        return f"there is no {age.what.removeprefix('last ')} yet"
+    return f"the {age.what} is {age.days:.1f} days old"
 
 
 def _counted(rates: pl.DataFrame, status: str, since: datetime) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from tradingkb.runbooks.book import command_line
 from tradingkb.runbooks.procedures import answer_rates, none_triage
 from tradingkb.runbooks.procedures.answer_rates import Answers, Cause
 from tradingkb.runbooks.procedures.index_state import FAILURES, REBUILD
@@ -64,6 +65,10 @@ PATTERNS: Final = (
     ),
 )
 OTHER: Final = "other"
+#: Strategies that a sentence names.
+_NAMED: Final = 3
+#: A market as tags: what a caller expects of it.
+_EXAMPLE: Final = "uptrend,low_volatility"
 
 
 def look(run: Run, *, since: str | None, strategy: str | None) -> Answers:
@@ -199,11 +204,12 @@ def callers(answers: Answers) -> pl.DataFrame:
     return counted.sort(-pl.col("answers"), *keys)
 
 
-def plan(run: Run, found: pl.DataFrame) -> None:
+def plan(run: Run, answers: Answers, found: pl.DataFrame) -> None:
     """Adds the step that heals the index, where it lacks trials; says the rest, by pattern.
 
     Args:
         run: of the runbook.
+        answers: that are degraded.
         found: of `patterns`.
     """
     rows = {row["cause"]: row for row in found.to_dicts()}
@@ -218,8 +224,27 @@ def plan(run: Run, found: pl.DataFrame) -> None:
                 "the vector search works now; were its answers wrong, rebuild the collection",
                 run.command(REBUILD),
             )
-    for cause in ("low_count", "repaired_params"):
+    for cause, how in (("low_count", f": {none_triage.INGESTION}"), ("repaired_params", "")):
         if cause in rows:
             row = rows[cause]
-            why = f"{row['action']} ({row['strategies']})"
-            run.next(why, run.command(none_triage.INGESTION))
+            run.next(f"{row['action']} ({row['strategies']}){how}")
+    if "missing_regime_context" in rows:
+        plan_market(run, answers)
+
+
+def plan_market(run: Run, answers: Answers) -> None:
+    """Says that callers have to give a market, with a command that does."""
+    import polars as pl
+
+    asking = callers(answers)
+    if asking.is_empty():
+        run.next("the bars of the callers hardly move: look at the feed of prices")
+        return
+    by = asking.group_by("strategy_name").agg(pl.col("answers").sum())
+    by = by.sort(-pl.col("answers"), "strategy_name").head(_NAMED)
+    told = ", ".join(f"{name} ({n:,})" for name, n in by.iter_rows())
+    words = ["tradingkb", "recommend", by["strategy_name"][0], "--workspace", run.workspace]
+    run.next(
+        f"callers have to give bars (ohlcv) or a regime, and gave no market: {told}; such as",
+        command_line([*words, f"--regime={_EXAMPLE}"]),
+    )

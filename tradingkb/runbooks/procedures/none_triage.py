@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "04_kb_status_none_triage"
 ALERT: Final = "KbStatusNone"
-INGESTION: Final = "06_trial_ingestion"
+#: What is stored is not enough: without a file of trials 06 would find nothing to do.
+INGESTION: Final = "run 06_trial_ingestion with -p trials=FILE"
 #: By the operating procedures; what they do not name comes after it.
 CAUSES: Final = (
     Cause(
@@ -54,11 +56,16 @@ CAUSES: Final = (
                 "no_trials_for_strategy",
                 "no_trials_known_by_then",
                 "no_trials_for_version",
-                "no_score_for_objective",
                 "too_few_trades",
             }
         ),
         "ingest more trials of the strategy: see 06",
+    ),
+    Cause(
+        "no_metrics",
+        "The trials lack the metrics of the objective",
+        frozenset({"no_score_for_objective"}),
+        "ingest them, or ask with another objective: see 06",
     ),
     Cause(
         "rejected",
@@ -102,6 +109,8 @@ def causes(run: Run, answers: Answers) -> pl.DataFrame:
     now = {"collection_empty": index_lacks(run), "embedder_down": similarity_fails(run)}
     rows = table.to_dicts()
     for row in rows:
+        if row["cause"] == "no_metrics":
+            row["root_cause"] = f"The trials lack the metrics of {objectives(answers)}"
         why = row["holds_now"] = now.get(row["cause"], "")
         run.find(
             f"{row['root_cause']}: {row['answers']:,} answers",
@@ -116,6 +125,16 @@ def causes(run: Run, answers: Answers) -> pl.DataFrame:
         "action": pl.String,
     }
     return pl.DataFrame(rows, schema=schema)
+
+
+def objectives(answers: Answers) -> str:
+    """Objectives that trials lack the metrics of, by their names."""
+    lacking = (
+        row["objective_type"]
+        for row in answers.events.select("objective_type", "reasons").to_dicts()
+        if "no_score_for_objective" in answer_rates.codes(row["reasons"])
+    )
+    return ", ".join(sorted(set(lacking)))
 
 
 def index_lacks(run: Run) -> str:
@@ -158,14 +177,14 @@ def asked(run: Run, answers: Answers, most: int) -> pl.DataFrame:
     table = asked_again.ask_again(run, answers, most)
     for row in table.to_dicts():
         if row["with_it"] in ("ok", "degraded"):
+            given = "" if row["market"] == "none" else " and the market that was given"
             run.find(
-                f"{row['strategy_name']}: with {row['relax']} the answer is {row['with_it']}",
+                f"{row['strategy_name']}: with {row['relax']}{given} the answer is "
+                f"{row['with_it']}",
                 request=row["request"],
                 risk=row["risk"],
             )
-            run.next(
-                f"the caller of {row['strategy_name']} may ask with {row['relax']}", row["command"]
-            )
+            run.next(may_ask(row), row["command"])
     still = table.filter(pl.col("now") == answers.status)["strategy_name"]
     if not table.is_empty():
         run.find(
@@ -173,6 +192,19 @@ def asked(run: Run, answers: Answers, most: int) -> pl.DataFrame:
             strategies=still.unique(maintain_order=True).to_list(),
         )
     return table
+
+
+def may_ask(row: Mapping[str, Any]) -> str:
+    """What a caller may ask with; what the command answers, where it cannot ask the same."""
+    told = f"the caller of {row['strategy_name']} may ask with {row['relax']}"
+    answers = f"answers {row['command_answers']}"
+    if row["market"] not in ("none", "same"):
+        stated = row["market"] == "as stated"
+        how = "states the regime of those bars" if stated else "asks without it"
+        same = "with the same market (bars or regime) as it gave"
+        return f"{told} and {same}; this command {how}, and {answers}"
+    # A version of the strategy cannot be named on the command line.
+    return told if row["command_answers"] == row["with_it"] else f"{told}; this command {answers}"
 
 
 def plan(run: Run, found: pl.DataFrame, *, apply: bool) -> None:
@@ -195,10 +227,11 @@ def plan(run: Run, found: pl.DataFrame, *, apply: bool) -> None:
             run.next(why, run.command(NAME, apply=True, dry_run=False))
     if held.get("embedder_down", {}).get("holds_now"):
         run.next("bring the embedder or the vector index back", run.command(FAILURES))
-    for cause in ("no_data", "rejected"):
+    for cause in ("no_data", "no_metrics", "rejected"):
         if cause in held:
             row = held[cause]
-            run.next(f"{row['root_cause']} ({row['strategies']})", run.command(INGESTION))
+            what = "ingest them" if cause == "no_metrics" else "ingest others"
+            run.next(f"{row['root_cause']} ({row['strategies']}): {what}: {INGESTION}")
 
 
 def plan_index(run: Run) -> None:
