@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.shared import scope
 from dashboard.shared.look import BAD
-from dashboard.shared.text import in_label, say
+from dashboard.shared.text import in_label, say, shortened
 from dashboard.views import runbooks as shaped
 from dashboard.views.numbers import literal
 from dashboard.views.runbooks import Field, Opens
@@ -66,7 +66,9 @@ def show(of: Sequence[Field], wrong: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _widget(field: Field) -> Any:
-    label = in_label(field.name + (" *" if field.required else ""), 80)
+    # Names of variables mean nothing to Markdown, and programs that read pages aloud get the label
+    # as it is written here: with what escapes it, if anything did.
+    label = field.name + (" *" if field.required else "")
     common: dict[str, Any] = {
         "key": field.key,
         "bind": "query-params",
@@ -89,6 +91,9 @@ def _widget(field: Field) -> Any:
 
 
 def _placeholder(field: Field) -> str:
+    """What an empty field says; it is shown as it is written."""
     if field.required:
-        return "needed"
-    return "none" if field.optional else in_label(literal(field.default))
+        shown = "needed"
+    else:
+        shown = "none" if field.optional else shortened(literal(field.default), 40)
+    return f"{shown}, or such as {shaped.A_TIME}" if field.kind == "time" else shown

@@ -100,7 +100,7 @@ def _whole(run: Mapping[str, Any], opens: Open) -> None:
 
 def _result(run: Mapping[str, Any]) -> None:
     if run["result"] is None:
-        empty("It left no result", "Why it ended stands above, and in its executed notebook.")
+        empty("It left no result", runs.without_result(run))
         return
     if rows := runs.finding_rows(run):
         st.markdown("**What it found**")

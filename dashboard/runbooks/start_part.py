@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboard.shared import data
 from dashboard.shared.look import HINT
-from dashboard.shared.parts import box, refused
+from dashboard.shared.parts import TOKEN_HELP, box, refused
 from dashboard.shared.text import in_label, say
 from dashboard.views import runbooks as shaped
 from dashboard.views import runs
@@ -54,7 +54,8 @@ def start_part(
             key=_TOKEN,
             autocomplete="off",
             width=360,
-            placeholder="ADMIN_TOKEN of what this is connected to",
+            placeholder="the ADMIN_TOKEN: type it here",
+            help=TOKEN_HELP,
         )
         with st.container(horizontal=True):
             st.form_submit_button(

@@ -17,6 +17,12 @@ from dashboard.shared.text import say
 from tradingkb.exceptions import BackendUnavailableError, NotReadyError, TradingKBError
 from tradingkb.settings import load_settings
 
+#: Of the field for the token.
+TOKEN_HELP: Final = (
+    "What `ADMIN_TOKEN` is set to where the store is opened: for the service that this dashboard "
+    "is connected to, or else for the dashboard itself. Setting it there lets nobody in by itself: "
+    "it is typed here. Where none is set, nothing can be changed from here."
+)
 #: A fragment works at most half of the time; a slow one less often, but within this.
 _SLOWEST_S: Final = 600.0
 _BOX: Final = (

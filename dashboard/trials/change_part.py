@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboard.shared import data
 from dashboard.shared.look import GOOD, HINT
-from dashboard.shared.parts import box, refused
+from dashboard.shared.parts import TOKEN_HELP, box, refused
 from dashboard.shared.text import say
 from dashboard.trials.notes import notes
 from dashboard.views.curation import (
@@ -70,7 +70,8 @@ def change_part(workspace: str, rows: pl.DataFrame, chosen: Sequence[int]) -> No
             key=_TOKEN,
             autocomplete="off",
             width=360,
-            placeholder="ADMIN_TOKEN of what this is connected to",
+            placeholder="the ADMIN_TOKEN: type it here",
+            help=TOKEN_HELP,
         )
         st.form_submit_button(
             "Show what it would do", on_click=_try, args=(workspace, tuple(chosen), tuple(statuses))

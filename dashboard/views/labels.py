@@ -36,7 +36,8 @@ def span(seconds: float) -> str:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+    shown = f"{seconds:.0f}"
+    return f"{shown} second" if shown == "1" else f"{shown} seconds"
 
 
 def percent(share: float | None) -> str:

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from dashboard.views.numbers import literal
@@ -22,7 +22,10 @@ _KINDS: Final = {
     "float": "number",
     "bool": "flag",
     "date": "date",
+    "datetime": "time",
 }
+#: How a time is written.
+A_TIME: Final = "2026-11-28T17:30Z"
 _PREFIX: Final = "p_"
 #: The beginning of a command that runs a runbook.
 _COMMAND: Final = ("tradingkb", "runbook", "run")
@@ -36,7 +39,7 @@ class Field:
 
     Attributes:
         name: of the parameter.
-        kind: text, choice, whole, number, flag or date.
+        kind: text, choice, whole, number, flag, date or time (a text, in ISO form).
         meaning: what it means, with its unit.
         default: what stands in it; None where it is empty.
         required: whether something has to stand in it.
@@ -157,7 +160,7 @@ def _default(value: Any, kind: str) -> Any:
 
 def empty(field: Field) -> Any:
     """What the widget of a field holds before anything is filled in."""
-    if field.kind == "text":
+    if field.kind in ("text", "time"):
         return field.default or ""
     return bool(field.default) if field.kind == "flag" else field.default
 
@@ -169,15 +172,26 @@ def given(of: Sequence[Field], held: Mapping[str, Any]) -> dict[str, Any]:
         of: the form.
         held: what its widgets hold, by key.
     """
-    said = {field.name: _said(held.get(field.key, empty(field))) for field in of}
+    said = {field.name: _said(field, held.get(field.key, empty(field))) for field in of}
     left_out = {field.name for field in of if not field.optional and said[field.name] is None}
     return {name: value for name, value in said.items() if name not in left_out}
 
 
-def _said(value: Any) -> Any:
+def _said(field: Field, value: Any) -> Any:
     if isinstance(value, str):
-        return value.strip() or None
+        text = value.strip() or None
+        # As runs hold it: a dry run of the same time is found, however that was written.
+        return (_iso_time(text) or text) if text and field.kind == "time" else text
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _iso_time(text: str) -> str | None:
+    """A time as notebooks are given it, of UTC where it says nothing else; None for no time."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
 
 
 def lacking(of: Sequence[Field], said: Mapping[str, Any]) -> dict[str, str]:
@@ -194,6 +208,8 @@ def lacking(of: Sequence[Field], said: Mapping[str, Any]) -> dict[str, str]:
             wrong[field.name] = f"{field.name} is larger than a page can hold exactly"
         elif field.kind == "choice" and value is not None and value not in field.choices:
             wrong[field.name] = f"{field.name} is one of {', '.join(field.choices)}"
+        elif field.kind == "time" and value is not None and _iso_time(value) is None:
+            wrong[field.name] = f"{field.name} is no ISO time such as {A_TIME}"
     return wrong
 
 
@@ -280,6 +296,8 @@ def _read(field: Field, text: str) -> Any:
         return {"true": True, "false": False}.get(text.lower())
     if field.kind == "choice":
         return text if text in field.choices else None
+    if field.kind == "time":
+        return text if _iso_time(text) else None
     try:
         return _default(text, field.kind)
     except ValueError:

@@ -137,6 +137,15 @@ def _seconds(run: Mapping[str, Any], now: datetime) -> float:
     return (ended - started).total_seconds() if started else 0.0
 
 
+def without_result(run: Mapping[str, Any]) -> str:
+    """What there is to say of a run that left no result."""
+    if run["state"] == "lost":
+        return "Its runner died or lost the store; its kernel has ended. Run it again."
+    places = [("above", run["error"]), ("in its executed notebook", run["notebook"])]
+    told = " and ".join(place for place, there in places if there)
+    return f"Why it ended stands {told}." if told else "Nothing tells why. Run it again."
+
+
 def finding_rows(run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """What was found, in the order of the run."""
     return [

@@ -106,6 +106,7 @@ def test_a_form_is_made_from_the_parameters_of_the_notebook(opened: Opened, home
         "source": "",
     }
     assert "of the last hours" in field(app, "p_hours").help
+    assert field(app, "p_source").label == "source *"
 
 
 def test_a_link_fills_the_form_in_and_what_has_no_place_is_said(opened: Opened, home: Path):
@@ -249,6 +250,8 @@ def test_a_lost_run_is_called_lost_and_a_failed_one_says_why(opened: Opened, hom
     app = opened("runbooks", home=home, run=lost.run_id, part="Runs")
     assert not app.exception
     assert "lost" in shown(app)
+    assert "Its runner died or lost the store" in shown(app)
+    assert "Why it ended" not in shown(app)
     listed = app.get("dataframe")[0].value
     assert list(listed["outcome"]) == ["✖ failed", "✖ lost"]
     field(app, "run").set_value(failed.run_id).run()

@@ -174,6 +174,34 @@ def test_a_link_fills_every_kind_of_field_and_what_has_no_place_is_told():
     assert held == {field.key: runbooks.empty(field) for field in FIELDS}
 
 
+UNTIL = runbooks.fields({"parameters": [parameter("until", "datetime", None, optional=True)]})
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (" 2026-02-03T04:05Z ", "2026-02-03T04:05:00+00:00"),
+        ("2026-02-03T04:05:06.000000Z", "2026-02-03T04:05:06+00:00"),
+        ("2026-02-03T04:05", "2026-02-03T04:05:00+00:00"),
+        ("2026-02-03T04:05+02:00", "2026-02-03T04:05:00+02:00"),
+        ("", None),
+    ],
+)
+def test_a_time_is_said_as_runs_hold_it_however_it_is_written(typed, said):
+    asked = runbooks.given(UNTIL, {"p_until": typed})
+    assert asked == {"until": said}
+    assert runbooks.lacking(UNTIL, asked) == {}
+
+
+def test_a_text_that_is_no_time_is_told_at_its_field_and_no_link_fills_it_in():
+    said = runbooks.given(UNTIL, {"p_until": "yesterday"})
+    assert "no ISO time such as 2026-11-28T17:30Z" in runbooks.lacking(UNTIL, said)["until"]
+    held, lost = runbooks.filled(UNTIL, Opens("04_none", None, {"until": "yesterday"}))
+    assert (held, lost) == ({"p_until": ""}, ["until=yesterday"])
+    text = "2026-02-03T04:05:06.000000Z"
+    assert runbooks.filled(UNTIL, Opens("x", None, {"until": text})) == ({"p_until": text}, [])
+
+
 def test_a_confirmation_is_of_exactly_what_the_form_says():
     meant = Meant("04_none", "abc", {"hours": 24})
     assert runbooks.still_meant(meant, Meant("04_none", "abc", {"hours": 24}))

@@ -102,6 +102,20 @@ def test_a_lost_run_is_not_waited_for_and_tells_its_last_sign_of_life():
     assert told["Took"] == "50 seconds"
 
 
+def test_a_run_without_a_result_points_only_to_what_is_there():
+    lost = run(state="lost", outcome=None, result=None, notebook=None)
+    assert runs.without_result(lost) == (
+        "Its runner died or lost the store; its kernel has ended. Run it again."
+    )
+    failed = run(outcome="failed", result=None, error="the kernel died")
+    assert runs.without_result(failed) == (
+        "Why it ended stands above and in its executed notebook."
+    )
+    assert runs.without_result({**failed, "notebook": None}) == "Why it ended stands above."
+    nothing = {**failed, "notebook": None, "error": None}
+    assert runs.without_result(nothing) == "Nothing tells why. Run it again."
+
+
 def test_the_facts_of_a_run_say_who_when_how_long_and_with_what():
     told = {line.name: (line.told, line.more) for line in runs.facts(RUN, NOW)}
     assert told["Took"][0] == "90 seconds"
@@ -122,7 +136,7 @@ def test_findings_and_actions_show_their_figures():
             "inserted 3",
             "inserted 2, share 0.123457",
             "inserted is 2 and not 3",
-            "1 seconds",
+            "1 second",
             "tradingkb withdraw",
         )
     ]
