@@ -35,7 +35,7 @@ EXIT_BY_OUTCOME: Final = {
     "failed": EXIT_JOB_FAILED,
 }
 _INTERRUPTED: Final = (
-    "the kernel was ended; what was done until then is in the row of this run, which "
+    "the kernel was ended; a run that had begun has a row with what was done, which "
     "tradingkb runbook history shows"
 )
 #: Among so many runs the beginning of an id is looked for.
