@@ -338,7 +338,9 @@ def test_a_problem_is_named_with_its_runbook_and_ends_with_9(run: Run, home: Pat
     result = run("problems", **asked)
     assert (result.exit_code, result.stderr) == (9, "")
     assert "CRITICAL CollectionNotReady: the vector index is not ready" in result.stdout
-    assert "runbook: 02_qdrant_collection_rebuild -p workspace=default" in result.stdout
+    assert (
+        "tradingkb runbook run 02_qdrant_collection_rebuild -p workspace=default" in result.stdout
+    )
     assert told(run("problems --json", **asked), 9)["open"][0]["severity"] == "critical"
 
 

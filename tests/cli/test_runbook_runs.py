@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import tradingkb as tkb
 import tradingkb.runbooks
 from tests.runbooks.notebooks import write_runbook
 from tradingkb.cli.app import app
+from tradingkb.cli.output import columns_of_output
 from tradingkb.cli.runbook_runs import EXIT_BY_OUTCOME
 from tradingkb.ports import RunbookOutcome, RunbookRun
 from tradingkb.runbooks import CellAt
@@ -26,12 +29,57 @@ from tradingkb.testing.trial_store_runbooks import at, runbook_run
 Run = Callable[[str], Result]
 RESULT: dict[str, Any] = {
     "findings": [{"severity": "warning", "what": "it is odd\x1b[2J"}],
-    "actions": [{"state": "failed", "what": "do it", "error": "no room"}],
+    "actions": [
+        {
+            "state": "done",
+            "what": "take them in",
+            "actual": {
+                "inserted": 1200,
+                "share": 0.25,
+                "run_id": "77",
+                "names": ["a name"] * 20,
+                "rejects_path": "/home/a b/rejects_77.csv",
+            },
+            "differs": ["inserted: planned 1201, was 1200"],
+            "undo": 'tradingkb withdraw 77 --reason "undone"',
+            "error": None,
+        },
+        {
+            "state": "failed",
+            "what": "do it",
+            "actual": None,
+            "differs": [],
+            "undo": None,
+            "error": "no room",
+        },
+        {
+            "state": "planned",
+            "what": "and more",
+            "actual": None,
+            "differs": [],
+            "undo": "withdraw {run_id}",
+            "error": None,
+        },
+    ],
     "next_steps": [
         {"why": "try again", "command": "tradingkb runbook run 06"},
         {"why": "look at it", "command": None},
     ],
 }
+
+
+ACTIONS_AND_NEXT = [
+    "  done: take them in",
+    "    inserted 1,200, share 0.25, run_id 77, names (20 entries)",
+    "    differs: inserted: planned 1201, was 1200",
+    "    refused rows: /home/a b/rejects_77.csv",
+    '    undo: tradingkb withdraw 77 --reason "undone"',
+    "  failed: do it (no room)",
+    "  planned: and more",
+    "next: try again",
+    "  tradingkb runbook run 06",
+    "next: look at it",
+]
 
 
 @pytest.fixture
@@ -118,13 +166,21 @@ def test_a_person_reads_progress_outcome_findings_and_what_to_do_next(
     assert result.stdout.splitlines() == [
         "failed: do it: no room",
         "  warning: it is odd\\x1b[2J",
-        "  failed: do it (no room)",
-        "next: try again",
-        "  tradingkb runbook run 06",
-        "next: look at it",
+        *ACTIONS_AND_NEXT,
         str(folder / "06/a.html"),
         str(folder / "06/a.ipynb"),
+        f"run {asked[0].run_id}",
     ]
+
+
+def test_advice_of_a_failed_ingest_is_the_parameter_of_its_mapping(
+    run: Run, asked: list[Any]
+) -> None:
+    error = 'no parameters (map one: mapping={"param_fast": "fast"})'
+    asked[0] = runbook_run(state="ended", outcome="failed", error=error)
+    said = run("run 06").stdout
+    assert 'map one: -p map_file=FILE.toml with [map] param_fast = "fast"' in said
+    assert "--map" not in said
 
 
 def test_a_program_reads_one_json_document(run: Run, asked: list[Any]) -> None:
@@ -149,7 +205,11 @@ def test_a_signal_and_the_end_of_the_terminal_interrupt_a_run_and_are_as_before_
     ):
         before = signal.signal(number, handler)
         try:
-            assert run("run 06").exit_code == 130
+            result = run("run 06")
+            assert result.exit_code == 130
+            assert "interrupted: the kernel was ended" in result.stderr
+            assert "tradingkb runbook history shows" in result.stderr
+            assert "the same command finishes" not in result.stderr
             assert during.pop(0) is then
             assert signal.getsignal(number) is handler
         finally:
@@ -184,19 +244,87 @@ def test_a_mistake_is_one_line_with_the_near_name(run: Run, tmp_path: Path) -> N
     assert "did you mean count?" in known.stderr
 
 
-def test_history_is_a_table_or_json_and_one_run_is_told_whole(run: Run, tmp_path: Path) -> None:
+FIRST, LAST = (f"{n}234567{n}-0000-4000-8000-000000000000" for n in (1, 2))
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> None:
+    """Two runs: of the first nobody has heard again, the second one has failed."""
     with tkb.connect(tmp_path / "home", progress=False) as kb:
-        for n, name in enumerate(("06_trial_ingestion", "09_daily"), 1):
-            kb.use_cases.store.add_runbook_run(runbook_run(n, runbook=name))
-        last = runbook_run(2).run_id
-        kb.use_cases.store.end_runbook_run(last, at(3), "failed", error="[no]", result=RESULT)
-    table = run("history").stdout
-    assert table.index("09_daily") < table.index("06_trial_ingestion")
-    assert last in table
-    assert "[no]" in table
-    rows = json.loads(run("history 06_trial_ingestion --json").stdout)
-    assert [(row["runbook"], row["state"]) for row in rows] == [("06_trial_ingestion", "lost")]
+        store = kb.use_cases.store
+        first = runbook_run(1, runbook="02_qdrant_collection_rebuild", run_id=FIRST)
+        store.add_runbook_run(replace(first, schedule="daily", slot=at(0)))
+        store.add_runbook_run(runbook_run(2, runbook="09_daily", run_id=LAST, dry_run=False))
+        store.end_runbook_run(
+            LAST, at(3), "needs_decision", error=f"[no] {'x' * 300}", result=RESULT, report="a.html"
+        )
+
+
+@pytest.mark.usefixtures("ran")
+@pytest.mark.parametrize("columns", ["60", "100", "250"])
+def test_history_hides_nothing_that_decides_and_shortens_the_error_to_the_columns(
+    run: Run, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    table = run("history").stdout.splitlines()
+    assert [re.split("  +", line) for line in (*table[:2], table[3])] == [
+        ["run", "started (UTC)", "runbook", "how", "outcome", "by"],
+        ["22345672", "2024-03-31 12:02", "09_daily", "applied", "needs_decision", "ada"],
+        [
+            *("12345671", "2024-03-31 12:01", "02_qdrant_collection_rebuild"),
+            *("dry", "lost", "schedule daily"),
+        ],
+    ]
+    assert max(map(len, table[:2] + table[3:])) <= 100
+    assert table[2].startswith("    [no] xxx")
+    assert table[2].endswith("x ...")
+    assert len(table[2]) == int(columns)
+
+
+@pytest.mark.usefixtures("ran")
+def test_history_is_json_for_a_program(run: Run) -> None:
+    rows = json.loads(run("history 02_qdrant_collection_rebuild --json").stdout)
+    assert [(row["run_id"], row["state"]) for row in rows] == [(FIRST, "lost")]
     assert rows[0]["parameters"]["workspace"] == "default"
-    assert json.loads(run(f"history --run {last}").stdout)["result"] == RESULT
-    assert run("history --workspace nobody").exit_code == 0
+    assert json.loads(run(f"history --run {LAST} --json").stdout)["result"] == RESULT
+    assert run("history --workspace nobody").stdout == "no runs\n"
+
+
+@pytest.mark.usefixtures("ran")
+def test_one_run_is_told_whole_by_the_beginning_of_its_id(run: Run, tmp_path: Path) -> None:
+    whole = run(f"history --run {LAST[:8]}").stdout.splitlines()
+    assert whole == [
+        "09_daily on workspace default, applied",
+        f"run {LAST}, by ada, tradingkb 0.1.0",
+        "started 2024-03-31 12:02:00 UTC, ended 2024-03-31 12:03:00 UTC, cells 0 of 0",
+        f"needs_decision: [no] {'x' * 300}",
+        "parameters:",
+        "  workspace=default",
+        "  since=null",
+        "  limits=[1, 2.5]",
+        "  warning: it is odd\\x1b[2J",
+        *ACTIONS_AND_NEXT,
+        str(tmp_path / "home" / "runbooks" / "a.html"),
+    ]
+    lost = run(f"history --run {FIRST}").stdout.splitlines()
+    assert "dry run" in lost[0]
+    assert "by schedule daily" in lost[1]
+    assert lost[3] == "lost"
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_run_that_is_named_by_no_id_or_by_the_beginning_of_several_is_refused(
+    run: Run, tmp_path: Path
+) -> None:
+    with tkb.connect(tmp_path / "home", progress=False) as kb:
+        kb.use_cases.store.add_runbook_run(runbook_run(3, run_id=FIRST[:-1] + "1"))
     assert run("history --run none").exit_code == 2
+    result = run("history --run 1234")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "2 runs begin with '1234'" in result.stderr
+    assert run(f"history --run {FIRST}").exit_code == 0
+
+
+def test_a_table_in_a_pipe_is_as_wide_as_columns_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    assert columns_of_output() == 250

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tradingkb.cli.wording import as_commands
+from tradingkb.cli.wording import as_commands, as_parameters
 
 PACKAGE = Path(__file__).resolve().parents[2] / "tradingkb"
 #: Messages of these are not shown by the command line.
@@ -78,3 +78,23 @@ def test_a_call_becomes_the_command_that_does_the_same(python, command):
 def test_other_text_stays_as_it_is():
     text = "AAPL:1d regime=… kbx.ingest() 'a=b' 1,234 inserted"
     assert as_commands(text) == text
+
+
+@pytest.mark.parametrize(
+    ("python", "parameter"),
+    [
+        (
+            'say: mapping={"strategy_name": tkb.const("sma cross"), "param_fast": "fast"}) (cell',
+            'say: -p map_file=FILE.toml with [map] param_fast = "fast" and '
+            '[set] strategy_name = "sma cross") (cell',
+        ),
+        ('mapping={"strategy_name": tkb.const("your', "-p map_file=FILE.toml"),  # cut off
+        ("; for a constant use tkb.const(...)", "; for a constant use [set] of the map file"),
+        ("--map-file: a.toml cannot be read", "-p map_file: a.toml cannot be read"),
+        ("give ohlcv= if; replace=True takes", "give -p ohlcv=FOLDER if; -p replace=true takes"),
+        ("strict=False takes the good rows", "with -p strict=false the good rows go in"),
+        ("run kb.ingest()", "run tradingkb ingest"),
+    ],
+)
+def test_where_a_runbook_is_run_advice_is_a_parameter(python: str, parameter: str):
+    assert as_parameters(python) == parameter

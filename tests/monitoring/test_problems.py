@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -373,7 +374,7 @@ def test_the_report_says_it_to_people_and_to_machines():
         "  CRITICAL KbStatusNone: 100 % of the answers of the last hour are none (limit 50 %)",
         "    since 2026-01-10 03:04 UTC (to the minute)",
         "    first: look at the answers and their reasons",
-        "    runbook: 04_kb_status_none_triage -p workspace=default "
+        "    tradingkb runbook run 04_kb_status_none_triage -p workspace=default "
         "-p since=2026-01-10T03:04:00.000000Z -p strategy=bb_reversal",
         "  not seen from here: KbHttpErrors, TradingkbAbsent",
     ]
@@ -382,6 +383,16 @@ def test_the_report_says_it_to_people_and_to_machines():
     assert told["open"][0]["since"] == "2026-01-10T03:04:00.000000Z"
     assert told["open"][0]["evidence"]["held_until"] == "2026-01-10T03:05:30.000000Z"
     assert Problems("default", NOW, ()).healthy
+
+
+def test_the_command_of_a_problem_is_pasted_as_it_is():
+    """Whatever a strategy is called, a shell gives it to the runbook as one parameter."""
+    named = {"workspace": "default", "strategy": "sma cross; rm -rf 'x'"}
+    problem = Problem("X", "info", "?", NOW, {}, "", "04_kb_status_none_triage", named)
+    assert shlex.split(problem.lines()[-1]) == [
+        *("tradingkb", "runbook", "run", "04_kb_status_none_triage"),
+        *("-p", "workspace=default", "-p", "strategy=sma cross; rm -rf 'x'"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -40,6 +41,7 @@ EXIT_ROWS_REFUSED: Final = 6
 EXIT_DIFFERENCES: Final = 7
 EXIT_JOB_FAILED: Final = 8
 EXIT_PROBLEMS: Final = 9
+_PIPED_COLUMNS: Final = 160
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 unexpected error; 2 fix the input or the command; 3 fix the "
@@ -55,12 +57,21 @@ EPILOG: Final = (
 
 
 @contextmanager
-def reported() -> Iterator[None]:
-    """Turns errors into one line on stderr and the documented exit code."""
+def reported(
+    *,
+    worded: Callable[[str], str] = as_commands,
+    interrupted: str = "nothing is lost, the same command finishes what is left",
+) -> Iterator[None]:
+    """Turns errors into one line on stderr and the documented exit code.
+
+    Args:
+        worded: gives the advice of a message in the words of the command.
+        interrupted: what Ctrl-C leaves behind.
+    """
     try:
         yield
     except TradingKBError as error:
-        say(f"error: {as_commands(str(error))}")
+        say(f"error: {worded(str(error))}")
         raise typer.Exit(
             next(code for kind, code in EXIT_CODES if isinstance(error, kind))
         ) from None
@@ -70,7 +81,7 @@ def reported() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except KeyboardInterrupt:
-        say("interrupted: nothing is lost, the same command finishes what is left")
+        say(f"interrupted: {interrupted}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except Exception as error:
         # The level that was asked for, whatever else a program has done to its loggers.
@@ -141,8 +152,12 @@ def _print_table(frame: pl.DataFrame) -> None:
     for row in frame.rows():
         # As text: rich would read the brackets of a reason as markup, and drop or refuse them.
         table.add_row(*(Text(printable(_cell(v))) for v in row))
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width).print(table)
+    Console(width=columns_of_output()).print(table)
+
+
+def columns_of_output() -> int:
+    """How wide the output is: COLUMNS, else the terminal, else what a pipe gets."""
+    return shutil.get_terminal_size((_PIPED_COLUMNS, 0)).columns
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:

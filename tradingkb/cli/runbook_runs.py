@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tradingkb.cli.common import AsJson, Limit
-from tradingkb.cli.output import EXIT_JOB_FAILED, print_frame, print_json, reported, show
+from tradingkb.cli.output import (
+    EXIT_JOB_FAILED,
+    columns_of_output,
+    print_frame,
+    print_json,
+    reported,
+    show,
+)
+from tradingkb.cli.runbook_texts import ended_lines, history_lines, whole_lines
+from tradingkb.cli.wording import as_parameters
 from tradingkb.printable import printable
 
 if TYPE_CHECKING:
-    from tradingkb.ports import RunbookRun
+    from tradingkb.knowledge_base import KnowledgeBase
     from tradingkb.runbooks import CellAt
     from tradingkb.settings import Settings
 
@@ -25,18 +34,12 @@ EXIT_BY_OUTCOME: Final = {
     "needs_decision": 11,
     "failed": EXIT_JOB_FAILED,
 }
-_COLUMNS: Final = (
-    "run_id",
-    "started_at",
-    "runbook",
-    "workspace",
-    "dry_run",
-    "actor",
-    "schedule",
-    "state",
-    "outcome",
-    "error",
+_INTERRUPTED: Final = (
+    "the kernel was ended; a run that had begun has a row with what was done, which "
+    "tradingkb runbook history shows"
 )
+#: Among so many runs the beginning of an id is looked for.
+_LOOKED_AT: Final = 1_000
 
 
 def run(
@@ -59,10 +62,10 @@ def run(
     Exits with 0 when it has carried its plan out, 10 when there was nothing to do, 11 when
     somebody has to decide, and 8 when it failed.
     """
-    with reported(), _ended_by_signals():
+    with reported(worded=as_parameters, interrupted=_INTERRUPTED), _ended_by_signals():
         from tradingkb.jobs import user_name
         from tradingkb.observability import configure_logging
-        from tradingkb.runbooks import run_runbook
+        from tradingkb.runbooks import output_folder, run_runbook
 
         settings: Settings = context.obj.settings()
         configure_logging(settings.log_level, settings.log_format)
@@ -78,7 +81,7 @@ def run(
         if as_json:
             print_json(found.to_dict())
         else:
-            for line in _said(settings, found):
+            for line in ended_lines(found.to_dict(), output_folder(settings)):
                 show(line)
         raise typer.Exit(EXIT_BY_OUTCOME[found.outcome or "failed"])
 
@@ -92,18 +95,53 @@ def history(
         str | None, typer.Option("--workspace", "-w", help="Only runs with this workspace.")
     ] = None,
     run_id: Annotated[
-        str | None, typer.Option("--run", help="One run, with its result; its whole id.")
+        str | None, typer.Option("--run", help="One run whole; its id, or the beginning of it.")
     ] = None,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """What ran, newest first: who asked for it, how it ended, and why it failed."""
+    """What ran, newest first: who asked for it, how it ended, and why it failed.
+
+    With --run one of them whole: parameters, findings, actions with what undoes them, next steps.
+    """
     with reported(), context.obj.open() as kb:
+        from tradingkb.plain import plain_rows
+        from tradingkb.runbooks import output_folder
+
         if run_id is not None:
-            print_json(kb.runbook_run(run_id))
-            return
-        frame = kb.runbook_runs(name, limit, workspace)
-        print_frame(frame, as_json=as_json, columns=_COLUMNS)
+            found = kb.runbook_run(_whole_id(kb, run_id))
+            if as_json:
+                print_json(found)
+                return
+            lines = whole_lines(found, output_folder(context.obj.settings()))
+        else:
+            frame = kb.runbook_runs(name, limit, workspace)
+            if as_json:
+                print_frame(frame, as_json=True)
+                return
+            lines = history_lines(plain_rows(frame), columns_of_output())
+        for line in lines:
+            show(line)
+
+
+def _whole_id(kb: KnowledgeBase, beginning: str) -> str:
+    """The id of the one run among the newest whose id begins so; else what was given.
+
+    Raises:
+        InvalidInputError: several begin so.
+    """
+    from tradingkb.exceptions import InvalidInputError
+
+    ids = [one for one in kb.runbook_runs(limit=_LOOKED_AT)["run_id"] if one.startswith(beginning)]
+    if beginning in ids or not ids:
+        return beginning
+    if len(ids) > 1:
+        raise InvalidInputError(
+            f"{len(ids)} runs begin with {beginning!r}",
+            field="--run",
+            remedy=f"give more of the id, such as {ids[0]}",
+        )
+    return str(ids[0])
 
 
 def _given(pairs: Sequence[str], *, apply: bool) -> dict[str, Any]:
@@ -139,27 +177,6 @@ def _say(text: str = "", *, nl: bool = True) -> None:
     """Progress on stderr; that nobody reads any more, in a pipe that is closed, ends no run."""
     with suppress(OSError):
         typer.echo(text, err=True, nl=nl)
-
-
-def _said(settings: Settings, found: RunbookRun) -> Iterator[str]:
-    """The outcome, what was found, what was done, and what to do next."""
-    from tradingkb.runbooks import output_folder
-
-    result = found.result or {}
-    yield f"{found.outcome}: {found.error}" if found.error else str(found.outcome)
-    for one in result.get("findings", ()):
-        yield f"  {one['severity']}: {one['what']}"
-    for one in result.get("actions", ()):
-        why = f" ({one['error']})" if one["error"] else ""
-        yield f"  {one['state']}: {one['what']}{why}"
-    for one in result.get("next_steps", ()):
-        yield f"next: {one['why']}"
-        if one["command"]:
-            yield f"  {one['command']}"
-    folder = output_folder(settings)
-    for name in (found.report, found.notebook):
-        if name is not None:
-            yield str(folder / name)
 
 
 @contextmanager

@@ -47,6 +47,15 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(run an ingest)\b", "run tradingkb ingest"),
 )
 
+#: Before the above, where a runbook is run.
+_PARAMETERS: Final[tuple[tuple[str, str], ...]] = (
+    (r"for a constant use tkb\.const\(\.\.\.\)", "for a constant use [set] of the map file"),
+    (r"strict=False takes the good rows", "with -p strict=false the good rows go in"),
+    (r"\b(replace|readmit)=True\b", r"-p \1=true"),
+    (r"\bohlcv=(?=[\s,;.)]|$)", "-p ohlcv=FOLDER"),
+    (r"--map-file\b", "-p map_file"),
+)
+
 
 def as_commands(text: str) -> str:
     """The text with Python calls and arguments as commands and options."""
@@ -54,6 +63,27 @@ def as_commands(text: str) -> str:
     for python, command in _WORDS:
         text = re.sub(python, command, text)
     return text
+
+
+def as_parameters(text: str) -> str:
+    """The same for runs of runbooks, where parameters and a file of a mapping are given."""
+    text = re.sub(r"mapping=\{([^{}]*)(\}|$)", _file, text)
+    for python, parameter in _PARAMETERS:
+        text = re.sub(python, parameter, text)
+    return as_commands(text)
+
+
+def _file(mapping: re.Match[str]) -> str:
+    """The entries of a mapping as tables of its file."""
+    constants = re.findall(r'"(\w+)": tkb\.const\(("[^"]*")\)', mapping[1])
+    columns = re.findall(r'"(\w+)": ("[^"]*")', mapping[1])
+    tables = (("[map]", columns), ("[set]", constants))
+    said = [
+        f"{table} {', '.join(f'{name} = {value}' for name, value in entries)}"
+        for table, entries in tables
+        if entries
+    ]
+    return "-p map_file=FILE.toml" + (f" with {' and '.join(said)}" if said else "")
 
 
 def _options(mapping: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -117,13 +118,15 @@ class Problem:
     parameters: Mapping[str, str]
 
     def lines(self) -> list[str]:
-        """As text: what, since when, what to do, and the runbook with its parameters."""
-        options = "".join(f" -p {name}={value}" for name, value in self.parameters.items())
+        """As text: what, since when, what to do, and the command that runs its runbook."""
+        options = "".join(
+            f" -p {shlex.quote(f'{name}={value}')}" for name, value in self.parameters.items()
+        )
         return [
             f"{self.severity.upper()} {self.code}: {self.title}",
             f"  since {self.since_text()}",
             f"  first: {self.what_to_do}",
-            f"  runbook: {self.runbook}{options}",
+            f"  tradingkb runbook run {self.runbook}{options}",
         ]
 
     def since_text(self) -> str:

@@ -100,7 +100,24 @@ def test_nobody_is_told_where_nobody_is_named(events: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("target", "why"),
     [
-        ("no-such-command-anywhere", "FileNotFoundError"),
+        ("no-such-program", "'no-such-program' cannot be started: No such file or directory"),
+        ("htps://host/secret", "it cannot be started: No such file or directory"),
+    ],
+)
+def test_a_program_that_cannot_be_started_is_named_and_a_mistyped_url_is_not(
+    target: str, why: str, events: list[Any]
+) -> None:
+    assert tell_of_failure(target, RUN) == f"RUNBOOK_ON_FAILURE could not be told: {why}"
+    assert [fields["error"] for _, fields in events] == [why]
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (
+            "no-such-command-anywhere secret",
+            "'no-such-command-anywhere' cannot be started: No such",
+        ),
         ("sh -c 'echo it broke >&2; exit 3'", "exit code 3: it broke"),
         ("'unfinished", "No closing quotation"),
         (f"{shlex.quote(sys.executable)} -c 'import time; time.sleep(60)'", "no end within 0.3 s"),

@@ -49,7 +49,10 @@ def tell_of_failure(
         else:
             _call(target, body, patience_s)
     except Exception as error:  # the outcome of the run is what counts
-        why = _short(f"{type(error).__name__}: {error}".replace(target, "RUNBOOK_ON_FAILURE"))
+        if isinstance(error, _NotStartedError):  # it names the program, which may be all there is
+            why = _short(str(error))
+        else:
+            why = _short(f"{type(error).__name__}: {error}".replace(target, "RUNBOOK_ON_FAILURE"))
         emit("runbook_failure_untold", run_id=run.get("run_id"), error=why)
         return f"RUNBOOK_ON_FAILURE could not be told: {why}"
     return None
@@ -82,13 +85,16 @@ def _with_credentials(url: str) -> tuple[str, dict[str, str]]:
 def _call(command: str, body: bytes, patience_s: float) -> None:
     words, said = shlex.split(command), _Beginning()
     with said.written() as stderr:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _NotStartedError(_program(words), error) from None
     with process:
         try:
             process.communicate(body, timeout=patience_s)
@@ -100,6 +106,19 @@ def _call(command: str, body: bytes, patience_s: float) -> None:
             raise
     if process.returncode:
         raise RuntimeError(f"exit code {process.returncode}: {said.text()}")
+
+
+class _NotStartedError(Exception):
+    """A program that the system does not start; its arguments may hold secrets."""
+
+    def __init__(self, program: str, error: OSError) -> None:
+        super().__init__(f"{program} cannot be started: {error.strerror or error}")
+
+
+def _program(words: list[str]) -> str:
+    """The program of a command; a mistyped URL is none, and may hold a secret."""
+    program = words[0]
+    return "it" if "://" in program else repr(program)
 
 
 class _Beginning:
