@@ -17,6 +17,7 @@ from tradingkb.monitoring.gathering import Sources, gathered
 from tradingkb.monitoring.problems import problems_of
 from tradingkb.resilience import Breaker, Thresholds
 from tradingkb.testing.stored import event
+from tradingkb.testing.trial_store_runbooks import runbook_run
 from tradingkb.upkeep.health import Check, Readiness
 
 OpenKb = Callable[..., tkb.KnowledgeBase]
@@ -145,6 +146,24 @@ def test_a_job_that_nobody_takes_is_told_of(kb: tkb.KnowledgeBase, clock: Clock)
     assert kb.problems().healthy
     clock.now += 2 * MINUTE
     assert codes(kb.problems()) == ["KbJobStuck"]
+
+
+def test_a_runbook_that_failed_or_was_lost_is_told_of_until_a_later_run_succeeds(
+    kb: tkb.KnowledgeBase, clock: Clock
+):
+    store, began = kb.use_cases.store, clock.now
+    times: dict[str, Any] = {"started_at": began, "heartbeat_at": began}
+    store.add_runbook_run(runbook_run(1, schedule="daily", slot=began, **times))
+    assert kb.problems().healthy
+    clock.now += 2 * MINUTE
+    (lost,) = kb.problems().open
+    assert (lost.code, lost.since) == ("RunbookFailed", began)
+    assert lost.title == "schedule daily failed: its runner died"
+    again: dict[str, Any] = {"started_at": clock.now, "heartbeat_at": clock.now}
+    later = runbook_run(2, schedule="daily", slot=clock.now, **again)
+    store.add_runbook_run(later)
+    store.end_runbook_run(later.run_id, clock.now, "nothing_to_do")
+    assert kb.problems().healthy
 
 
 def test_an_old_ingest_is_told_of(kb: tkb.KnowledgeBase, clock: Clock):

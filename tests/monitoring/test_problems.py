@@ -332,6 +332,36 @@ def test_a_scheduler_is_missed_after_twenty_minutes_and_never_where_nothing_is_s
     assert problem.title == "the scheduler last did what was due 21 minutes ago"
 
 
+def failing(**changes: Any) -> pl.DataFrame:
+    row = {
+        "name": "nightly",
+        "scheduled": True,
+        "count": 3,
+        "first_at": NOW - 2 * DAY,
+        "last_at": NOW - HOUR,
+        "run_id": "r",
+        "runbook": "06_trial_ingestion",
+        "error": "no disk",
+    }
+    return pl.DataFrame([{**row, **changes}])
+
+
+def test_a_schedule_that_fails_is_told_with_how_often_since_when_and_why():
+    problem = only(replace(CALM, failing=failing()))
+    assert (problem.code, problem.severity) == ("RunbookFailed", "warning")
+    assert problem.title == "schedule nightly failed 3 times since it last succeeded: no disk"
+    assert problem.since == NOW - 2 * DAY
+    assert (problem.evidence["last_run_id"], problem.evidence["failed_runs"]) == ("r", 3)
+
+
+def test_a_runbook_whose_runner_died_is_told_and_a_long_error_is_cut():
+    lost = only(replace(CALM, failing=failing(scheduled=False, count=1, error=None)))
+    assert lost.title == "runbook nightly failed: its runner died"
+    long = only(replace(CALM, failing=failing(error="x" * 1000)))
+    assert len(long.title) < 250
+    assert long.evidence["last_error"] == "x" * 1000
+
+
 # --- what cannot be read --------------------------------------------------------------------------
 
 

@@ -70,6 +70,8 @@ class Facts:
         outdated: vectors that questions cannot be compared with.
         last_ingest: when the last ingest of any workspace was completed.
         last_turn: when a scheduler last did what was due; None where nothing is scheduled.
+        failing: name, scheduled, count, first_at, last_at, run_id, runbook, error: schedules, and
+            runbooks that changed things, that have failed since they last succeeded.
         unread: what could not be read, and why.
     """
 
@@ -89,6 +91,7 @@ class Facts:
     outdated: tuple[Outdated, ...] = ()
     last_ingest: datetime | None = None
     last_turn: datetime | None = None
+    failing: pl.DataFrame = field(default_factory=pl.DataFrame)
     unread: Mapping[str, str] = field(default_factory=dict)
 
 

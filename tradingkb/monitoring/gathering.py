@@ -15,6 +15,7 @@ from tradingkb.exceptions import NotFoundError
 from tradingkb.indexing import made_alike
 from tradingkb.monitoring.facts import Check, Facts, Outdated
 from tradingkb.monitoring.rules import HOUR_S, SHARES
+from tradingkb.monitoring.runbook_verbs import LOST_AFTER_S
 from tradingkb.monitoring.shares import held
 from tradingkb.ports import (
     BreakerStore,
@@ -23,6 +24,7 @@ from tradingkb.ports import (
     PageStore,
     PipelineStore,
     ReportStore,
+    RunbookStore,
     RunStore,
     ScheduleStore,
     patience,
@@ -34,6 +36,8 @@ PATIENCE_S: Final = 5.0
 #: How far back a breach is followed by the hour, and retries.
 HOURS_BACK: Final = timedelta(days=14)
 RETRIES_BACK: Final = timedelta(hours=1)
+#: So long a failed run of a runbook is told of, unless a later one succeeds.
+RUNS_BACK: Final = timedelta(days=7)
 #: Newest answers of a status whose reasons are counted.
 EXAMPLES: Final = 100
 #: Of so many answers each that are looked at for them.
@@ -63,6 +67,7 @@ class WatchedStore(
     JobStore,
     PageStore,
     PipelineStore,
+    RunbookStore,
     RunStore,
     ScheduleStore,
     Protocol,
@@ -118,7 +123,7 @@ def gathered(sources: Sources, workspace: str, now: datetime) -> Facts:
         facts = _with_circuits(facts, sources.store, own, now, reading)
         facts = _with_answers(facts, sources.store, space, now, reading)
         facts = _with_outdated(facts, sources.store, reading)
-        return _with_work(facts, sources.store, reading)
+        return _with_work(facts, sources.store, now, reading)
 
 
 class _Reading:
@@ -224,12 +229,17 @@ def _with_outdated(facts: Facts, store: WatchedStore, reading: _Reading) -> Fact
     return replace(facts, outdated=outdated)
 
 
-def _with_work(facts: Facts, store: WatchedStore, reading: _Reading) -> Facts:
+def _with_work(facts: Facts, store: WatchedStore, now: datetime, reading: _Reading) -> Facts:
     waits = reading.part("jobs", store.waiting_jobs, facts.waits)
     running = reading.part("jobs", lambda: store.count_jobs()["running"], facts.running)
     last = reading.part("last ingest", store.last_ingest, None)
     turn = reading.part("scheduler", store.last_schedule_turn, None)
-    return replace(facts, waits=waits, running=running, last_ingest=last, last_turn=turn)
+    facts = replace(facts, waits=waits, running=running, last_ingest=last, last_turn=turn)
+    silent = now - timedelta(seconds=LOST_AFTER_S)
+    failing = reading.part(
+        "runbooks", lambda: store.failing_runbooks(now - RUNS_BACK, silent), facts.failing
+    )
+    return replace(facts, failing=failing)
 
 
 def _reached(before: Mapping[str, BreakerState], sources: Sources) -> Mapping[str, frozenset[str]]:

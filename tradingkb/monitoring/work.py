@@ -1,13 +1,18 @@
-"""What is wrong with what nobody waits for: jobs, ingests, the scheduler. Pure."""
+"""What is wrong with what nobody waits for: jobs, ingests, the scheduler, runbooks. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Final
 
 from tradingkb.monitoring.facts import Facts, Problem, evidence, parameters
 from tradingkb.monitoring.rules import SCHEDULER, STALE, STUCK
 from tradingkb.monitoring.wording import duration
+
+#: Characters of an error in a title.
+_LONGEST: Final = 150
+_DAILY: Final = "09_reconcile_and_health"
 
 
 def work_problems(facts: Facts, now: datetime) -> Iterator[Problem]:
@@ -20,6 +25,7 @@ def work_problems(facts: Facts, now: datetime) -> Iterator[Problem]:
     yield from _stuck(facts, now)
     yield from _stale(facts, now)
     yield from _unscheduled(facts, now)
+    yield from _failing(facts)
 
 
 def _stuck(facts: Facts, now: datetime) -> Iterator[Problem]:
@@ -82,3 +88,35 @@ def _unscheduled(facts: Facts, now: datetime) -> Iterator[Problem]:
         SCHEDULER.runbook,
         parameters(facts),
     )
+
+
+def _failing(facts: Facts) -> Iterator[Problem]:
+    """Schedules and runbooks whose last runs have failed, or whose runner died."""
+    for row in facts.failing.to_dicts():
+        count, since = row["count"], row["first_at"]
+        error = row["error"] or "its runner died"
+        short = error if len(error) <= _LONGEST else f"{error[:_LONGEST]}..."
+        times = "failed" if count == 1 else f"failed {count} times since it last succeeded"
+        kind = "schedule" if row["scheduled"] else "runbook"
+        yield Problem(
+            "RunbookFailed",
+            "warning",
+            f"{kind} {row['name']} {times}: {short}",
+            since,
+            evidence(
+                {
+                    kind: row["name"],
+                    "runbook": row["runbook"],
+                    "failed_runs": count,
+                    "last_run_id": row["run_id"],
+                    "last_at": row["last_at"],
+                    "last_error": error,
+                },
+                since,
+                "second",
+            ),
+            f"read what is kept of run {row['run_id']}, its report or notebook: the next run "
+            "that succeeds ends this",
+            _DAILY,
+            parameters(facts),
+        )

@@ -116,11 +116,19 @@ class RunbookStore(Protocol):
     ) -> bool:
         """Ends a run that has not ended; whether it did."""
 
+    def end_lost_run(
+        self, seen: RunbookRun, at: datetime, error: str, notebook: str | None = None
+    ) -> bool:
+        """Ends a run as failed, if its state, holder and heartbeat are as seen; whether it did."""
+
     def note_runbook_run(self, run_id: str, error: str) -> None:
         """Replaces what is told of an ended run's errors: what went wrong after its end."""
 
     def runbook_run(self, run_id: str) -> RunbookRun | None:
         """The run of that id."""
+
+    def open_runbook_runs(self) -> list[RunbookRun]:
+        """Runs that have not ended, oldest first."""
 
     def runbook_run_rows(
         self,
@@ -146,6 +154,20 @@ class RunbookStore(Protocol):
 
         Returns:
             runbook, outcome, count, last_at.
+        """
+
+    def failing_runbooks(self, since: datetime, silent: datetime) -> pl.DataFrame:
+        """Schedules, and runbooks that changed things, that have failed since they last succeeded.
+
+        Runs of schedules are told by schedule, all others that were not dry by runbook.
+
+        Args:
+            since: runs that were asked for before are left out.
+            silent: what has not ended and was not heard of since then is lost, and has failed.
+
+        Returns:
+            name, scheduled, count (failed runs since the last success), first_at, last_at (when
+            the first and the last of these were asked for), run_id, runbook, error of the last.
         """
 
     def old_runbook_runs(self, before: datetime) -> list[RunbookRun]:
@@ -235,9 +257,6 @@ class ScheduleStore(Protocol):
 
     def last_ticks(self) -> list[ScheduleTick]:
         """The newest decision of each schedule, by its name."""
-
-    def scheduled_runs(self) -> list[RunbookRun]:
-        """Runs of schedules that have not ended, oldest first."""
 
     def last_schedule_turn(self) -> datetime | None:
         """When a scheduler last did all that was due; None for never, or with no schedule."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.ports import RunbookOutcome, RunbookRun
+from tradingkb.ports import SUCCEEDED, RunbookOutcome, RunbookRun
 from tradingkb.sql import read, reading, writing
 from tradingkb.stores.schema_runbooks import runbook_runs
 
@@ -62,6 +62,15 @@ class RunbookQueries:
         times = {"ended_at": at, "heartbeat_at": at}
         return self._rewritten(run_id, _R.state != "ended", {**values, **files, **times})
 
+    def end_lost_run(
+        self, seen: RunbookRun, at: datetime, error: str, notebook: str | None = None
+    ) -> bool:
+        """Ends a run as failed that is as it was seen."""
+        same = (_R.state == seen.state, _R.holder == seen.holder)
+        unchanged = sa.and_(*same, _R.heartbeat_at == seen.heartbeat_at)
+        values = {"state": "ended", "outcome": "failed", "error": error, "ended_at": at}
+        return self._rewritten(seen.run_id, unchanged, {**values, "notebook": notebook})
+
     def note_runbook_run(self, run_id: str, error: str) -> None:
         """Replaces what is told of an ended run's errors."""
         self._rewritten(run_id, _R.state == "ended", {"error": error})
@@ -71,6 +80,12 @@ class RunbookQueries:
         with reading(self.engine) as connection:
             found = _runs(connection, sa.select(runbook_runs).where(_R.run_id == run_id))
         return found[0] if found else None
+
+    def open_runbook_runs(self) -> list[RunbookRun]:
+        """Runs that have not ended, oldest first."""
+        statement = sa.select(runbook_runs).where(_R.state != "ended")
+        with reading(self.engine) as connection:
+            return _runs(connection, statement.order_by(_R.started_at, _R.run_id))
 
     def runbook_run_rows(
         self,
@@ -113,6 +128,40 @@ class RunbookQueries:
         )
         with reading(self.engine) as connection:
             return read(connection, statement)
+
+    def failing_runbooks(self, since: datetime, silent: datetime) -> pl.DataFrame:
+        """Schedules, and runbooks that changed things, that have failed since they succeeded."""
+        name = sa.func.coalesce(_R.schedule, _R.runbook).label("name")
+        scheduled = _R.schedule.is_not(None).label("scheduled")
+        told = sa.and_(_R.started_at >= since, sa.or_(_R.schedule.is_not(None), ~_R.dry_run))
+        lost = sa.and_(_R.state != "ended", _R.heartbeat_at < silent)
+        failed = sa.and_(told, sa.or_(_R.outcome == "failed", lost))
+        fine = (
+            sa.select(name, scheduled, sa.func.max(_R.started_at).label("at"))
+            .where(told, _R.outcome.in_(SUCCEEDED))
+            .group_by(name, scheduled)
+            .subquery()
+        )
+        last = sa.func.max(_R.started_at).label("last_at")
+        first = sa.func.min(_R.started_at).label("first_at")
+        since_then = (
+            sa.select(name, scheduled, sa.func.count().label("count"), first, last)
+            .outerjoin(fine, sa.and_(fine.c.name == name, fine.c.scheduled == scheduled))
+            .where(failed, sa.or_(fine.c.at.is_(None), _R.started_at > fine.c.at))
+            .group_by(name, scheduled)
+            .subquery()
+        )
+        of = since_then.c
+        same = sa.and_(of.name == name, of.scheduled == scheduled, of.last_at == _R.started_at)
+        statement = (
+            sa.select(*of, _R.run_id, _R.runbook, _R.error)
+            .join_from(runbook_runs, since_then, same)
+            .where(failed)
+            .order_by(of.scheduled.desc(), of.name, _R.run_id)
+        )
+        with reading(self.engine) as connection:
+            found = read(connection, statement)
+        return found.unique(["name", "scheduled"], keep="first", maintain_order=True)
 
     def old_runbook_runs(self, before: datetime) -> list[RunbookRun]:
         """Runs before a time that nobody runs any more, oldest first."""

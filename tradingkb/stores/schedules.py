@@ -9,11 +9,11 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from tradingkb.ports import RunbookRun, ScheduleState, ScheduleTick
+from tradingkb.ports import ScheduleState, ScheduleTick
 from tradingkb.sql import read, reading, writing
-from tradingkb.stores.schema_runbooks import runbook_runs, schedule_states, schedule_ticks
+from tradingkb.stores.schema_runbooks import schedule_states, schedule_ticks
 
-_T, _S, _R = schedule_ticks.c, schedule_states.c, runbook_runs.c
+_T, _S = schedule_ticks.c, schedule_states.c
 #: Of a tick.
 _COLUMNS: Final = tuple(c for c in schedule_ticks.columns if c.name != "id")
 
@@ -94,13 +94,6 @@ class ScheduleQueries:
         statement = sa.select(*_COLUMNS).join(last, same).order_by(_T.schedule)
         with reading(self.engine) as connection:
             return [ScheduleTick(**row._mapping) for row in connection.execute(statement)]
-
-    def scheduled_runs(self) -> list[RunbookRun]:
-        """Runs of schedules that have not ended, oldest first."""
-        open_ = sa.select(runbook_runs).where(_R.schedule.is_not(None), _R.state != "ended")
-        with reading(self.engine) as connection:
-            rows = connection.execute(open_.order_by(_R.started_at, _R.run_id))
-            return [RunbookRun(**row._mapping) for row in rows]
 
     def last_schedule_turn(self) -> datetime | None:
         """When a scheduler last did all that was due; None where nothing is scheduled."""

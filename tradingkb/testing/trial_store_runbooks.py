@@ -84,6 +84,33 @@ class RunbookContract:
         kb.note_runbook_run(run.run_id, "nobody was told")
         assert kb.runbook_run(run.run_id) == replace(ended, error="nobody was told")
 
+    def test_runs_are_open_until_they_end(self, kb: TrialStore) -> None:
+        runs = [runbook_run(2, schedule="daily", slot=at(2)), runbook_run(1), runbook_run(3)]
+        for run in runs:
+            kb.add_runbook_run(run)
+        kb.end_runbook_run(runs[2].run_id, at(5), "done")
+        assert kb.open_runbook_runs() == [runs[1], runs[0]]
+
+    def test_of_many_that_find_a_run_lost_one_ends_it(self, kb: TrialStore) -> None:
+        seen = runbook_run()
+        kb.add_runbook_run(seen)
+        with ThreadPoolExecutor(4) as pool:
+            ended = pool.map(lambda _: kb.end_lost_run(seen, at(9), "x", "a.ipynb"), range(4))
+            assert sum(ended) == 1
+        told = replace(seen, state="ended", outcome="failed", error="x", ended_at=at(9))
+        assert kb.runbook_run(seen.run_id) == replace(told, notebook="a.ipynb")
+
+    def test_a_run_that_has_been_heard_of_since_it_was_seen_is_not_lost(
+        self, kb: TrialStore
+    ) -> None:
+        asked, beaten = runbook_run(1), runbook_run(2)
+        for run in (asked, beaten):
+            kb.add_runbook_run(run)
+        kb.take_runbook_run(replace(asked, holder="host/2"))
+        kb.beat_runbook_run(beaten.run_id, at(3), 1, 2, None)
+        assert not kb.end_lost_run(asked, at(9), "x")
+        assert not kb.end_lost_run(beaten, at(9), "x")
+
     def test_runs_are_newest_first_in_pages_and_by_what_is_asked_for(self, kb: TrialStore) -> None:
         more: list[dict[str, Any]] = [
             {"runbook": "09"},
@@ -120,6 +147,41 @@ class RunbookContract:
             ("06_trial_ingestion", "done", 2, at(22)),
             ("09", "failed", 1, at(23)),
         ]
+
+    def test_what_has_failed_since_it_last_succeeded_is_told_by_schedule_or_runbook(
+        self, kb: TrialStore
+    ) -> None:
+        daily: dict[str, Any] = {"schedule": "daily", "runbook": "09"}
+        by_hand: dict[str, Any] = {"runbook": "02", "dry_run": False}
+        runs: list[tuple[str | None, dict[str, Any]]] = [
+            ("failed", daily),
+            ("done", daily),
+            ("failed", daily),
+            ("failed", daily),
+            (None, {**daily, "heartbeat_at": at(90)}),  # still runs, and cures nothing
+            ("failed", by_hand),
+            ("done", {**by_hand, "dry_run": True}),
+            ("failed", {"runbook": "03"}),  # a dry one
+            ("failed", {"schedule": "mended"}),
+            ("needs_decision", {"schedule": "mended"}),
+            (None, {"schedule": "lost"}),
+        ]
+        for n, (outcome, changes) in enumerate(runs, start=1):
+            kb.add_runbook_run(runbook_run(n, **changes))
+            if outcome is not None:
+                told: Any = outcome
+                kb.end_runbook_run(str(uuid.UUID(int=n)), at(50), told, error=f"no {n}")
+        found = kb.failing_runbooks(at(0), at(60))
+        assert found.select("name", "scheduled", "count", "first_at", "last_at").rows() == [
+            ("daily", True, 2, at(3), at(4)),
+            ("lost", True, 1, at(11), at(11)),
+            ("02", False, 1, at(6), at(6)),
+        ]
+        assert found.select("run_id", "runbook", "error").rows()[::2] == [
+            (str(uuid.UUID(int=4)), "09", "no 4"),
+            (str(uuid.UUID(int=6)), "02", "no 6"),
+        ]
+        assert kb.failing_runbooks(at(7), at(0)).is_empty()
 
     def test_old_runs_are_forgotten_one_by_one_unless_somebody_runs_them(
         self, kb: TrialStore
@@ -183,13 +245,6 @@ class RunbookContract:
         for one in ticks:
             kb.claim_tick(one)
         assert kb.last_ticks() == [ticks[0], ticks[2]]
-
-    def test_runs_of_schedules_are_told_until_they_end(self, kb: TrialStore) -> None:
-        runs = [runbook_run(n, schedule="daily", slot=at(n)) for n in (2, 1, 3)]
-        for run in [*runs, runbook_run(4)]:
-            kb.add_runbook_run(run)
-        kb.end_runbook_run(runs[2].run_id, at(5), "done")
-        assert kb.scheduled_runs() == [runs[1], runs[0]]
 
     # what a backup leaves out
 

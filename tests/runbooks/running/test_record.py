@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from tradingkb.exceptions import BackendUnavailableError, InvalidInputError
 from tradingkb.ports import RunbookRun
 from tradingkb.runbooks import CellAt
 from tradingkb.runbooks.running.record import Record
+from tradingkb.sql.engine import open_engine
+from tradingkb.stores import SqlTrialStore
 from tradingkb.testing.trial_store_runbooks import runbook_run
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,3 +126,22 @@ def test_a_run_whose_id_is_taken_is_refused(store: Store, known: bool) -> None:
     store.known = False
     with pytest.raises(InvalidInputError, match="is there already"):
         record.begin(known=known)
+
+
+def test_a_runner_that_was_taken_for_dead_and_lives_says_how_its_run_ended(
+    tmp_path: Path, sqlite_schema: Path
+) -> None:
+    """Its network was away for minutes, or its laptop slept."""
+    shutil.copy(sqlite_schema, tmp_path / "kb.db")
+    store = SqlTrialStore(open_engine(f"sqlite:///{tmp_path / 'kb.db'}"))
+    record, _ = recorded(store, [])
+    record.begin(known=False)
+    found = store.runbook_run(record.run.run_id)
+    assert found is not None
+    assert store.end_lost_run(found, NOW + timedelta(hours=1), "its runner died")
+    assert record.end(ended(record)).outcome == "done"
+    found = store.runbook_run(record.run.run_id)
+    assert found is not None
+    assert found.outcome == "failed"
+    assert found.error == "its runner died; its runner lived, and ended it as done"
+    store.close()

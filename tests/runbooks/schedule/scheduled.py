@@ -12,7 +12,9 @@ from typing import Any
 
 from tradingkb.exceptions import InvalidInputError
 from tradingkb.ports import RunbookRun
+from tradingkb.runbooks.running.lost import end_lost
 from tradingkb.runbooks.schedule import Schedule, Scheduler
+from tradingkb.settings import Settings
 from tradingkb.stores import SqlTrialStore
 from tradingkb.testing.trial_store_runbooks import runbook_run
 
@@ -78,6 +80,7 @@ class World:
 
     def __init__(self, folder: Path, store: SqlTrialStore, text: str = DAILY + HOURLY) -> None:
         self.path, self.store = folder / "schedules.toml", store
+        self.told = folder / "told.json"
         self.now, self.seconds = SIX - 30 * MINUTE, 0.0
         self.rows = Rows(store)
         self.write(text)
@@ -92,9 +95,14 @@ class World:
             "monotonic": lambda: self.seconds,
             "check": takes_all,
             "run": self.rows,
+            "lost": self.end_lost,
         }
         wired |= changes
         return Scheduler(self.store, self.path, **wired)
+
+    def end_lost(self, run: RunbookRun) -> bool:
+        told = Settings(runbook_on_failure=f"tee -a {self.told}", _env_file=None)
+        return end_lost(told, self.store, run, self.now)
 
     def turn(self, scheduler: Scheduler, now: datetime | None = None) -> list[tuple[str, str]]:
         """One turn, and the end of what it began; names and decisions."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +23,9 @@ from tests.runbooks.schedule.scheduled import (
     World,
 )
 from tradingkb.exceptions import BackendUnavailableError, NotFoundError
+from tradingkb.jobs import own_name
 from tradingkb.ports import ScheduleTick
+from tradingkb.runbooks.running.lost import DIED
 from tradingkb.sql.engine import open_engine
 from tradingkb.stores import SqlTrialStore
 from tradingkb.testing.trial_store_runbooks import runbook_run
@@ -148,6 +152,82 @@ def test_a_run_of_a_dead_scheduler_overlaps_nothing_once_it_has_been_silent_for_
     assert ("hourly", "overlapped") in world.turn(scheduler, SIX)
     world.seconds += 61
     assert world.turn(scheduler, SIX + HOUR) == [("hourly", "claimed")]
+
+
+def dead(world: World, number: int = 1, **changes: object) -> str:
+    """A run whose runner was killed; its id."""
+    made = {"schedule": "hourly", "slot": SIX - HOUR, "holder": ELSEWHERE, "state": "running"}
+    run = runbook_run(number, **{**made, **changes})
+    world.store.add_runbook_run(run)
+    return run.run_id
+
+
+def told(world: World) -> list[dict[str, object]]:
+    """What RUNBOOK_ON_FAILURE was given."""
+    text = world.told.read_text() if world.told.exists() else ""
+    return [json.loads(line) for line in text.replace("}{", "}\n{").splitlines()]
+
+
+def test_a_run_whose_runner_died_is_ended_as_failed_and_told_once_by_two_schedulers(world):
+    found = [dead(world), dead(world, 2, schedule=None, slot=None)]
+    schedulers = [world.scheduler(), world.scheduler()]
+    for _ in range(3):
+        for scheduler in schedulers:
+            scheduler.turn()
+        for scheduler in schedulers:
+            scheduler.finish()
+        world.seconds += 61
+    runs = [world.store.runbook_run(run_id) for run_id in found]
+    assert {(run.state, run.outcome, run.error, run.ended_at) for run in runs} == {
+        ("ended", "failed", DIED, world.now)
+    }
+    assert sorted((run["run_id"], run["outcome"]) for run in told(world)) == [
+        (run_id, "failed") for run_id in sorted(found)
+    ]
+
+
+def test_a_runner_of_this_machine_that_is_no_more_is_known_to_be_dead_at_once(world):
+    host, _, *rest = own_name("x").rsplit(":", 3)
+    gone = dead(world, holder=":".join([host, str(2**22 + 1), *rest]))
+    # Whoever asked for this one has ended, and its own process is about to take it.
+    about_to_begin = dead(world, 2, holder=f"{host}:{2**22 + 1}:1:{rest[1]}", state="starting")
+    world.turn(world.scheduler())
+    assert world.store.runbook_run(gone).outcome == "failed"
+    assert world.store.runbook_run(about_to_begin).outcome is None
+
+
+def test_a_run_that_is_heard_of_is_never_ended_by_others(world):
+    run_id = dead(world)
+    scheduler = world.scheduler()
+    for n in range(5):
+        world.store.beat_runbook_run(run_id, SIX + n * MINUTE, n, 9, None)
+        world.turn(scheduler)
+        world.seconds += 59
+    assert (world.store.runbook_run(run_id).state, told(world)) == ("running", [])
+
+
+def test_while_somebody_is_told_of_a_dead_run_its_schedule_goes_on(world):
+    dead(world)
+    hold = threading.Event()
+    scheduler = world.scheduler(lost=lambda run: hold.wait(10))
+    scheduler.turn()
+    world.seconds += 61
+    scheduler.turn()
+    world.now = SIX
+    assert ("hourly", "claimed") in [(t.schedule, t.decision) for t in scheduler.turn()]
+    hold.set()
+    scheduler.finish()
+
+
+def test_what_could_not_be_told_of_a_dead_run_is_in_its_row(world):
+    run_id = dead(world)
+    world.told.mkdir()  # `tee` fails
+    scheduler = world.scheduler()
+    world.turn(scheduler)
+    world.seconds += 61
+    world.turn(scheduler)
+    error = world.store.runbook_run(run_id).error
+    assert error.startswith(f"{DIED}; RUNBOOK_ON_FAILURE could not be told: ")
 
 
 def test_what_cannot_begin_is_in_the_history_with_its_reason(world):

@@ -156,7 +156,7 @@ class Record:
         run_id, total = ended.run_id, ended.cell_total
         at = ended.ended_at or self._clock()
         self._store.beat_runbook_run(run_id, at, ended.cell_done, total, ended.cell)
-        self._store.end_runbook_run(
+        written = self._store.end_runbook_run(
             run_id,
             at,
             ended.outcome or "failed",
@@ -165,3 +165,7 @@ class Record:
             notebook=ended.notebook,
             report=ended.report,
         )
+        found = None if written else self._store.runbook_run(run_id)
+        if found is not None and found.ended_at != at:  # it was silent so long that it was lost
+            lived = found.with_error(f"its runner lived, and ended it as {ended.outcome}")
+            self._store.note_runbook_run(run_id, str(lived.error))

@@ -39,14 +39,27 @@ class RunOnce(Protocol):
         """The run, once it has ended."""
 
 
+class EndLost(Protocol):
+    """Ends the row of a run that nobody runs any more, once, and tells of it."""
+
+    def __call__(self, run: RunbookRun) -> object:
+        """Does so, unless somebody else has."""
+
+
 class Runs:
     """Begins runs of slots that are claimed, some at once, and says what became of the claims."""
 
     def __init__(
-        self, store: Store, run: RunOnce, *, clock: Callable[[], datetime], at_once: int
+        self,
+        store: Store,
+        run: RunOnce,
+        lost: EndLost,
+        *,
+        clock: Callable[[], datetime],
+        at_once: int,
     ) -> None:
         """Takes what runs a runbook; `at_once` is how many kernels this machine bears."""
-        self._store, self._run, self._clock = store, run, clock
+        self._store, self._run, self._lost, self._clock = store, run, lost, clock
         self._turns = threading.BoundedSemaphore(at_once)
         self._threads: dict[str, tuple[str, threading.Thread]] = {}
         self._leaving, self._stopping = threading.Event(), threading.Event()
@@ -61,6 +74,15 @@ class Runs:
             target=self._work, args=(schedule, claim), name=f"schedule {run_id}", daemon=True
         )
         self._threads[run_id] = (schedule.name, thread)
+        thread.start()
+
+    def end_lost(self, run: RunbookRun) -> None:
+        """Ends the row of a dead run, in a thread: whoever is told of it may take half a minute."""
+        self._forget_ended()
+        thread = threading.Thread(
+            target=self._buried, args=(run,), name=f"lost {run.run_id}", daemon=True
+        )
+        self._threads[run.run_id] = ("", thread)  # its schedule may run again meanwhile
         thread.start()
 
     def has(self, run_id: str | None) -> bool:
@@ -106,6 +128,14 @@ class Runs:
                 _LOGGER.warning("schedule %s: %s", schedule.name, error)
             except BaseException:
                 _LOGGER.exception("schedule %s: its run ended unforeseen", schedule.name)
+
+    def _buried(self, run: RunbookRun) -> None:
+        try:
+            self._lost(run)
+        except BackendUnavailableError as error:  # a later turn finds it again
+            _LOGGER.warning("run %s: %s", run.run_id, error)
+        except BaseException:
+            _LOGGER.exception("run %s: its end could not be told", run.run_id)
 
     def _ran(self, schedule: Schedule, claim: ScheduleTick) -> None:
         try:

@@ -18,7 +18,7 @@ from tradingkb.observability import emit
 from tradingkb.ports import RunbookRun, ScheduleState, ScheduleTick
 from tradingkb.runbooks.schedule.due import Due, due
 from tradingkb.runbooks.schedule.entries import Check, Schedule, ScheduleFile
-from tradingkb.runbooks.schedule.running import RunOnce, Runs, Store, tell
+from tradingkb.runbooks.schedule.running import EndLost, RunOnce, Runs, Store, tell
 from tradingkb.runbooks.schedule.states import SCHEDULER, Reader, in_force, published
 
 _LOGGER: Final = logging.getLogger("tradingkb")
@@ -47,6 +47,7 @@ class Scheduler:
         path: Path,
         check: Check,
         run: RunOnce,
+        lost: EndLost,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -61,6 +62,7 @@ class Scheduler:
             path: of schedules.toml.
             check: whether a runbook takes the parameters of an entry.
             run: runs a runbook.
+            lost: ends the row of a run whose runner died.
             clock: aware UTC time, by which things are due.
             new_id: makes ids of runs.
             monotonic: seconds that only grow; who lives is judged by them.
@@ -71,7 +73,7 @@ class Scheduler:
         self._monotonic, self._beaten, self._path = monotonic, beaten, path
         self._me = own_name(new_id())
         self._reader = Reader(path, check, monotonic)
-        self._runs = Runs(store, run, clock=clock, at_once=at_once)
+        self._runs = Runs(store, run, lost, clock=clock, at_once=at_once)
         self._watches = Watches(monotonic)
         self._last: dict[str, datetime] = {}
         self._read = False
@@ -177,15 +179,16 @@ class Scheduler:
 
     def _taken_up(self) -> set[str]:
         """Takes up claims of the dead; schedules whose last run goes or is claimed, by anyone."""
-        runs, claims = self._store.scheduled_runs(), self._store.claimed_ticks()
+        runs, claims = self._store.open_runbook_runs(), self._store.claimed_ticks()
         self._watches.keep(
             {f"run {r.run_id}" for r in runs} | {f"claim {c.run_id}" for c in claims}
         )
-        going = self._runs.names() | {
-            str(run.schedule)
-            for run in runs
-            if not self._watches.is_free(f"run {run.run_id}", run.holder, run.heartbeat_at)
-        }
+        lost = {run.run_id: run for run in runs if self._is_lost(run)}
+        living = {run.schedule for run in runs if run.run_id not in lost}
+        going = self._runs.names() | {name for name in living if name is not None}
+        for run_id, run in lost.items():
+            if not self._runs.has(run_id):
+                self._runs.end_lost(run)
         claimed = set()
         for claim in claims:
             if self._store.runbook_run(str(claim.run_id)) is not None:
@@ -198,6 +201,11 @@ class Scheduler:
             if free and claim.schedule not in going:
                 self._take(claim)
         return going | claimed
+
+    def _is_lost(self, run: RunbookRun) -> bool:
+        # Whoever asked for a run that is yet to begin may end: its row is about to be another's.
+        holder = "" if run.state == "starting" else run.holder
+        return self._watches.is_free(f"run {run.run_id}", holder, run.heartbeat_at)
 
     def _is_free(self, claim: ScheduleTick) -> bool:
         name = f"claim {claim.run_id}"

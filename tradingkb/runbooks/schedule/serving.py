@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.ports import RunbookRun
 from tradingkb.runbooks.book import runbook
 from tradingkb.runbooks.schedule.entries import Check, Schedule
-from tradingkb.runbooks.schedule.running import RunOnce
+from tradingkb.runbooks.schedule.running import EndLost, RunOnce
 from tradingkb.runbooks.schedule.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def scheduler_of(
         path,
         parameters_check(kb.settings.runbooks_dir),
         run or _runner(kb),
+        _ender(kb),
         clock=uses.indexer.clock,
         new_id=uses.indexer.new_id,
         beaten=lambda: _touch(beat_file),
@@ -109,6 +110,15 @@ def _touch(path: Path | None) -> None:
     with contextlib.suppress(OSError):  # whoever watches it sees that it grows old
         if path is not None:
             path.touch()
+
+
+def _ender(kb: KnowledgeBase) -> EndLost:
+    def end(run: RunbookRun) -> bool:
+        from tradingkb.runbooks.running.lost import end_lost
+
+        return end_lost(kb.settings, kb.use_cases.store, run, kb.use_cases.indexer.clock())
+
+    return end
 
 
 def _runner(kb: KnowledgeBase) -> RunOnce:
