@@ -137,7 +137,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    from tradingkb.presentation.tables import shown
+    from tradingkb.presentation import shown
 
     if value is None or isinstance(value, str):
         return value or ""

@@ -114,7 +114,7 @@ def _touch(path: Path | None) -> None:
 
 def _ender(kb: KnowledgeBase) -> EndLost:
     def end(run: RunbookRun) -> bool:
-        from tradingkb.runbooks.running.lost import end_lost
+        from tradingkb.runbooks.running import end_lost
 
         return end_lost(kb.settings, kb.use_cases.store, run, kb.use_cases.indexer.clock())
 

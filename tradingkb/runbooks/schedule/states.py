@@ -10,7 +10,7 @@ from typing import Final
 
 from tradingkb.observability import emit
 from tradingkb.ports import ScheduleState, ScheduleStore
-from tradingkb.runbooks.running.secret import without_credentials
+from tradingkb.runbooks.running import without_credentials
 from tradingkb.runbooks.schedule.entries import (
     Check,
     Refused,
