@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -59,6 +60,8 @@ FIRST = (
     "tests/cli/",
 )
 
+# How wide whoever runs the tests has the terminal is no matter: xdist tells its workers.
+os.environ.pop("COLUMNS", None)
 shared_statements.share()
 # All commands are built for each line that is run, which takes longer than most of them do.
 typer.testing._get_command = cache(get_command)

@@ -400,7 +400,9 @@ def classes_of_sources() -> set[str]:
 @cache
 def _problems():
     """The names of problems, which are texts of the rooms that tell of them."""
-    rooms = [ROOT / "tradingkb" / "monitoring" / f"{name}.py" for name in ("problems", "rules")]
+    rooms = [
+        ROOT / "tradingkb" / "monitoring" / f"{name}.py" for name in ("problems", "rules", "work")
+    ]
     texts = "".join(path.read_text(encoding="utf-8") for path in rooms)
     return set(re.findall(r'"((?:[A-Z]+[a-z0-9]+){2,})"', texts))
 

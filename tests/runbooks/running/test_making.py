@@ -155,7 +155,7 @@ def test_that_nobody_could_be_told_is_in_the_row_and_changes_no_outcome(
     monkeypatch.setattr(making, "_prepared", lambda _: 1 / 0)
     found = run(settings(runbook_on_failure="no-such-command"))
     assert found.error is not None
-    assert "; RUNBOOK_ON_FAILURE could not be told: FileNotFoundError" in found.error
+    assert "; RUNBOOK_ON_FAILURE could not be told: 'no-such-command' cannot be" in found.error
     assert open_kb().runbook_run(found.run_id)["error"] == found.error
 
 
