@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradingkb.exceptions import NotFoundError
 from tradingkb.monitoring import SHARES
-from tradingkb.runbooks.procedures.figures import bars
+from tradingkb.runbooks.procedures.drawing import GREY, axis, bars, layout
 
 if TYPE_CHECKING:
     import polars as pl
@@ -190,21 +190,16 @@ def rate_figure(answers: Answers) -> Any:
         if rule.status == answers.status:
             figure.add_hline(
                 y=100 * rule.threshold,
-                line_dash="dash",
+                line={"dash": "dash", "color": GREY},
                 annotation_text=f"{rule.severity}: {rule.status} above "
                 f"{100 * rule.threshold:.0f} % in {rule.long_s // 3600} h",
                 annotation={"x": 0, "xanchor": "left", "yanchor": "bottom"},
-                annotation_bgcolor="rgba(255,255,255,.8)",
             )
     figure.update_layout(
-        template="plotly_white",
-        barmode="stack",
-        height=380,
-        title=f"Answers by status (n = {answers.n:,})",
-        xaxis_title="hour (UTC)",
-        yaxis_title="share of answers, %",
-        yaxis_range=[0, 108],
+        layout(f"Answers by status (n = {answers.n:,})", height=380, barmode="stack")
     )
+    figure.update_xaxes(axis("hour (UTC)"))
+    figure.update_yaxes(axis("share of answers, %", range=[0, 108]))
     return figure
 
 

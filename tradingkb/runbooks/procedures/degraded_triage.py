@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tradingkb.runbooks.book import command_line
 from tradingkb.runbooks.procedures import answer_rates, none_triage
 from tradingkb.runbooks.procedures.answer_rates import Answers, Cause
+from tradingkb.runbooks.procedures.drawing import axis, layout
 from tradingkb.runbooks.procedures.index_state import FAILURES, REBUILD
 
 if TYPE_CHECKING:
@@ -131,16 +132,14 @@ def pattern_figure(answers: Answers) -> Any:
                 orientation="h",
                 name=key,
             )
-    figure.update_layout(
-        template="plotly_white",
-        barmode="stack",
-        height=200 + 44 * max(len(names), 1),
-        title=f"Degraded answers by strategy and pattern (n = {answers.events.height:,} answers; "
-        "one may show several)",
-        xaxis_title="answers that show the pattern",
-        yaxis_title="strategy",
-        yaxis={"categoryorder": "array", "categoryarray": names, "automargin": True},
+    title = (
+        f"Degraded answers by strategy and pattern (n = {answers.events.height:,} answers; "
+        "one may show several)"
     )
+    height = 200 + 44 * max(len(names), 1)
+    figure.update_layout(layout(title, height=height, barmode="stack"))
+    figure.update_xaxes(axis("answers that show the pattern"))
+    figure.update_yaxes(axis("strategy", categoryorder="array", categoryarray=names))
     return figure
 
 

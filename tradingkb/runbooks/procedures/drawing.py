@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tradingkb.presentation import shown
+
 INK: Final = "#7d7d7d"
 GREY: Final = "#8a8a8a"
 #: After Okabe and Ito, which colour-blind readers tell apart.
@@ -45,3 +47,30 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
         "zerolinecolor": _GRID,
         "automargin": True,
     } | more
+
+
+def bars(values: Mapping[str, float], title: str, unit: str) -> Any:
+    """Horizontal bars, the first on top.
+
+    Args:
+        values: by name, in `unit`.
+        title: what is counted, with the sample size.
+        unit: of the axis.
+    """
+    from plotly.graph_objects import Bar, Figure
+
+    names = list(values)
+    figure = Figure(
+        Bar(
+            x=[values[name] for name in names],
+            y=names,
+            orientation="h",
+            marker_color=BLUE,
+            text=[shown(values[name]) for name in names],
+            cliponaxis=False,
+        )
+    )
+    figure.update_layout(layout(title, height=140 + 34 * max(len(names), 1), bargap=0.35))
+    figure.update_xaxes(axis(unit, rangemode="tozero"))
+    figure.update_yaxes(axis("", autorange="reversed"))
+    return figure

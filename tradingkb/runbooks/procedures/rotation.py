@@ -13,6 +13,7 @@ from tradingkb.exceptions import ConfigurationError, TradingKBError
 from tradingkb.indexing import CHANCE
 from tradingkb.runbooks.book import command_line
 from tradingkb.runbooks.procedures.answers import ask, verify_as_before
+from tradingkb.runbooks.procedures.drawing import GREY, ORANGE, axis, layout
 from tradingkb.runbooks.procedures.index_state import (
     can_verify,
     index_state,
@@ -299,16 +300,18 @@ def models_figure(found: ModelComparison | None) -> Any:
             showlegend=False,
         )
     for place, text in ((0.0, "exact search"), (1.0, "chance")):
-        figure.add_vline(x=place, line_dash="dot", annotation_text=text)
-    figure.add_vline(x=CHANCE, line_dash="dash", annotation_text="refused", annotation_y=0.1)
-    figure.update_layout(
-        template="plotly_white",
-        height=320,
-        title=f"How far neighbours are from the nearest (n = {probes} regimes asked of "
-        f"{windows} windows; 95 % intervals)",
-        xaxis_title="loss (0 = exact search, 1 = chance)",
-        yaxis_title="embedding model",
-        xaxis_range=[-0.1, 1.25],
-        yaxis_range=[-0.7, len(rows) - 0.3],
+        figure.add_vline(x=place, line={"dash": "dot", "color": GREY}, annotation_text=text)
+    figure.add_vline(
+        x=CHANCE,
+        line={"dash": "dash", "color": ORANGE},
+        annotation_text="refused",
+        annotation_y=0.1,
     )
+    title = (
+        f"How far neighbours are from the nearest (n = {probes} regimes asked of "
+        f"{windows} windows; 95 % intervals)"
+    )
+    figure.update_layout(layout(title, height=320))
+    figure.update_xaxes(axis("loss (0 = exact search, 1 = chance)", range=[-0.1, 1.25]))
+    figure.update_yaxes(axis("embedding model", range=[-0.7, len(rows) - 0.3]))
     return figure

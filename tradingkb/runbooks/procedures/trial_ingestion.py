@@ -12,7 +12,7 @@ from tradingkb.importers import read_mapping_file
 from tradingkb.monitoring import STALE
 from tradingkb.presentation import Table
 from tradingkb.runbooks.book import Run, quoted
-from tradingkb.runbooks.procedures.figures import bars
+from tradingkb.runbooks.procedures.drawing import bars
 from tradingkb.runbooks.procedures.index_state import index_away, verifying
 
 #: What each counter of `kb_ingest_action_total` means.
